@@ -1,0 +1,391 @@
+package wire
+
+// A Frame is one message from the server to the page. Every frame encodes to
+// one binary WebSocket message; the same bytes, one after another, are a
+// recording.
+type Frame interface {
+	// Kind is the frame's number on the wire.
+	Kind() Kind
+	encode(*encoder)
+	decode(*decoder)
+}
+
+// Model describes the loaded model: the numbers that the page's formulas use.
+type Model struct {
+	Name         string // registry name or file name, "smollm2-135m-instruct"
+	Title        string // as people write it, "SmolLM2-135M-Instruct"
+	Architecture string // GGUF's general.architecture, "llama"
+	Quantization string // the most frequent weight format, "Q4_1"
+	Licence      string // SPDX identifier or name; empty if the file does not say
+	Backend      string // "ref", "cpu", …
+	Threads      uint16
+	Layers       uint16
+	Width        uint32 // model width, d_model
+	Heads        uint16 // query heads a layer
+	KVHeads      uint16 // key and value heads a layer; Heads/KVHeads query heads share one
+	HeadDim      uint16
+	FFN          uint32 // width of the feed-forward layer
+	Vocab        uint32
+	Context      uint32  // longest sequence in tokens
+	RopeTheta    float32 // base of the rotary embedding
+	NormEps      float32 // epsilon of the RMS norms
+	BlockSize    uint16  // tokens a KV block
+	Blocks       uint32  // KV blocks in the pool
+	BytesPerSlot uint32  // bytes that one token's keys and values take over all layers
+	EOS          []int32 // ids that end a generation
+	HasTemplate  bool    // the model brings a chat template
+	Parameters   uint64  // weights in all
+}
+
+// Phase says how far the server is on its way to a model.
+type Phase uint8
+
+// The phases in their usual order.
+const (
+	PhaseNoModel     Phase = iota // no model yet and none on its way
+	PhaseDownloading              // Received of Total bytes are here
+	PhaseLoading                  // the file is here and is being read
+	PhaseReady                    // requests are answered
+	PhaseFailed                   // Detail says why in plain words
+)
+
+// Hello is the first frame on every connection.
+type Hello struct {
+	Session string // names the session; sent back in [Open] to resume it
+	Resumed bool   // the server still had the session that Open named
+	Version string // version of the server
+	Phase   Phase
+	Model   Model // zero until Phase is PhaseReady
+}
+
+// Status reports the way to a model while it changes.
+type Status struct {
+	Phase    Phase
+	Name     string  // the model that is meant
+	Received uint64  // bytes here so far
+	Total    uint64  // bytes in all, 0 if unknown
+	Rate     float32 // bytes a second, over the last seconds
+	Source   string  // where it comes from, in words
+	Detail   string  // for PhaseFailed: what happened and what would help
+}
+
+// TokenFlag marks what is special about a token of the sequence.
+type TokenFlag uint8
+
+// Flags of a token; several may be set.
+const (
+	FlagSpecial TokenFlag = 1 << iota // a control token such as <|im_start|>
+	FlagDrawn                         // drawn by the sampler; not set: given by the prompt
+	FlagForced                        // chosen by the person at the page instead of the drawn one
+	FlagByte                          // stands for a part of a character
+)
+
+// Token is one position of the sequence.
+type Token struct {
+	ID      int32
+	Flags   TokenFlag
+	Bytes   []byte  // what the token stands for; may be part of a character
+	LogProb float32 // natural logarithm of the raw probability before any stage; NaN if not computed
+	Prob    float32 // probability in the final distribution it was drawn from; NaN if not drawn
+	Draw    float32 // the uniform number in [0, 1) that drew it; NaN if not drawn
+	Kept    uint32  // candidates left when it was drawn
+	Micros  uint32  // time of the step that computed it, microseconds; 0 for prompt tokens
+}
+
+// Tokens sets the sequence from position From on: everything the page held at
+// From and after it is dropped, then Tokens follow. A prompt, a drawn token, a
+// rewind (no tokens) and a change of branch are all this frame. Positions
+// count from 0 within the branch.
+type Tokens struct {
+	Branch uint32
+	From   uint32
+	Tokens []Token
+}
+
+// Role of a chat message.
+type Role uint8
+
+// The roles of the chat templates.
+const (
+	RoleSystem Role = iota
+	RoleUser
+	RoleAssistant
+)
+
+// Message sets or extends one message of the chat. Messages with a larger
+// Index than one that is set (not appended to) are dropped.
+type Message struct {
+	Index  uint16
+	Role   Role
+	Append bool   // Text is added to what is there; otherwise it replaces it
+	Text   string // whole characters only
+	First  uint32 // position of the message's first token, once known
+}
+
+// RunState is the state of the session's request.
+type RunState uint8
+
+// States; the finished ones carry vLLM's reasons.
+const (
+	StateIdle RunState = iota // nothing asked yet
+	StateWaiting
+	StatePrefill
+	StateRunning
+	StatePaused
+	StatePreempted
+	StateStopped      // FINISHED_STOPPED: an end token or a stop string
+	StateLengthCapped // FINISHED_LENGTH_CAPPED: max_tokens or the context is full
+	StateAborted      // FINISHED_ABORTED
+)
+
+// State reports the request's state and the parameters it runs under.
+type State struct {
+	State  RunState
+	Branch uint32
+	Params Params
+	Seed   uint64 // the seed in use, also when none was asked for
+	Prompt uint32 // tokens of the prompt in the sequence so far
+}
+
+// Step reports one step of the engine that moved this session's request.
+type Step struct {
+	Number         uint64  // steps of the engine since it started
+	Position       uint32  // the last position that the step computed
+	Computed       uint16  // tokens of this request computed in the step: 1 when decoding
+	Batch          uint16  // tokens of all requests in the step
+	Requests       uint16  // requests in the step
+	Micros         uint32  // its time in microseconds
+	TokensPerSec   float32 // this request's rate over its last 16 decode steps; 0 before the second
+	VisualsDropped uint64  // visual events that were dropped because this page was slow
+}
+
+// AttentionRows holds the attention weights of the query positions
+// From … From+Rows-1, all layers and heads. A weight a in [0, 1] travels as
+// round(255·√a); (u/255)² gives it back within 0.4 %. Order: row, layer, head, key; row r has
+// From+r+1 keys.
+type AttentionRows struct {
+	Branch uint32
+	From   uint32
+	Rows   uint16
+	Layers uint16
+	Heads  uint16
+	Values []uint8
+}
+
+// Logits are the raw logits that the token at Position was (or would be) drawn
+// from: those of the model after position Position-1.
+type Logits struct {
+	Branch   uint32
+	Position uint32
+	Vocab    uint32
+	// IDs names the tokens of Values, by descending logit; empty means all of
+	// the vocabulary in order. Only recordings cut.
+	IDs []int32
+	// Rest is log Σ exp(logit) over the tokens that are not in IDs; −Inf if there are none.
+	Rest   float32
+	Values []float32
+}
+
+// BlockChange is one block's new condition.
+type BlockChange struct {
+	Block  uint32
+	Refs   uint16 // sequences that hold it; 0 means free
+	Owner  uint32 // request that holds it; 0 if none or not this session's to know
+	Index  uint32 // its place in the owner's block table
+	Filled uint16 // slots written
+	Hashed bool   // its hash is registered in the prefix cache
+}
+
+// Blocks tells how the pool of KV blocks changed.
+type Blocks struct {
+	Seq      uint64 // counts up by one a frame of the pool; a gap asks for a snapshot
+	Snapshot bool   // Changes holds every block that is not free and empty
+	Total    uint32
+	Used     uint32 // blocks held
+	Own      uint32 // the request number of this session in Owner
+	Changes  []BlockChange
+}
+
+// Branch is one line of the conversation's tree.
+type Branch struct {
+	ID     uint32
+	Parent uint32 // the branch it left; its own ID for the first
+	Fork   uint32 // the first position that differs from Parent
+	Length uint32 // tokens
+	Text   string // the beginning of what follows the fork
+}
+
+// Branches lists the tree whenever it changes.
+type Branches struct {
+	Active   uint32
+	Branches []Branch
+}
+
+// Merge is one step of a tokenizer: symbols Left and Left+1 became one.
+type Merge struct {
+	Left    uint16
+	Rank    int32   // rank in the merge list (BPE), -1 if the tokenizer has scores
+	Score   float32 // score (SentencePiece); 0 if it has ranks
+	Symbols [][]byte
+}
+
+// Word is one pre-token of a text and how it became tokens.
+type Word struct {
+	Start, End uint32 // byte range in the text
+	Initial    [][]byte
+	Merges     []Merge
+	IDs        []int32
+	Pieces     [][]byte
+}
+
+// Merges answers [QueryMerges].
+type Merges struct {
+	Query     uint32
+	Text      string
+	Algorithm string // "byte-level BPE", "SentencePiece BPE", …
+	Words     []Word
+	// Cut is set when the text was long and only the first words are told.
+	Cut bool
+}
+
+// Vector answers [QueryVector]: the residual stream at Position after Layer
+// layers (0 is the embedding, Layers the last, after the final norm when
+// Layer == Layers).
+type Vector struct {
+	Query    uint32
+	Branch   uint32
+	Position uint32
+	Layer    uint16
+	Values   []float32
+}
+
+// Neighbour is a token near another one.
+type Neighbour struct {
+	ID     int32
+	Bytes  []byte
+	Cosine float32
+}
+
+// Neighbours answers [QueryNeighbours]: tokens by cosine of their embeddings.
+type Neighbours struct {
+	Query  uint32
+	Token  int32
+	Tokens []Neighbour
+}
+
+// Projection answers [QueryProjection]: the residual stream of positions
+// 0 … Count-1 projected to two dimensions by PCA, a basis a layer, each turned
+// to lie nearest to the one before it.
+type Projection struct {
+	Query     uint32
+	Branch    uint32
+	Count     uint32
+	Layers    uint16    // layers+1 sets follow
+	Explained []float32 // a layer: the share of the variance that the two axes show
+	XY        []float32 // layer, position, (x, y)
+}
+
+// HeadMatrix answers [QueryHead]: one head's exact weights, row q has q+1 keys.
+type HeadMatrix struct {
+	Query  uint32
+	Branch uint32
+	Layer  uint16
+	Head   uint16
+	Count  uint32
+	Values []float32
+}
+
+// Cell answers [QueryCell]: one attention weight with all its operands.
+type Cell struct {
+	Query    uint32
+	Branch   uint32
+	Layer    uint16
+	Head     uint16
+	KVHead   uint16
+	Position uint32    // the query's position
+	Key      uint32    // the key's position
+	Q        []float32 // after RoPE
+	K        []float32 // after RoPE
+	Dot      float32   // q·k
+	Scale    float32   // 1/√d
+	Score    float32   // Dot·Scale
+	Max      float32   // the row's largest score
+	Sum      float32   // Σ exp(score−Max) over the keys up to Position
+	Weight   float32   // exp(Score−Max)/Sum
+}
+
+// Stage is one operation of a layer with its result for one position.
+type Stage struct {
+	Name   string // "attn_norm", "q", "k", "v", "q_rope", "k_rope", "scores", "probs", "attn_out", "o_proj", "resid_mid", "ffn_norm", "gate", "up", "silu_mul", "down", "resid_out"
+	Shape  []uint32
+	Norm   float32 // Euclidean norm of all values
+	Values []float32
+	Func   string // the Go function that computed it, "engine/backend/cpu.(*Backend).RMSNorm"
+}
+
+// Flow answers [QueryFlow]: what happened to one position in one layer.
+type Flow struct {
+	Query    uint32
+	Branch   uint32
+	Position uint32
+	Layer    uint16
+	Input    []float32 // the residual stream on entry
+	Stages   []Stage
+}
+
+// Candidate is a token with a probability.
+type Candidate struct {
+	ID    int32
+	Bytes []byte
+	Prob  float32
+	Logit float32
+}
+
+// Lens answers [QueryLens]: the final norm and the vocabulary projection
+// applied to the residual stream after every layer (nostalgebraist 2020).
+type Lens struct {
+	Query    uint32
+	Branch   uint32
+	Position uint32
+	Layers   [][]Candidate // 0 … layers, each the likeliest first
+}
+
+// BlockHeat answers [QueryBlock]: the keys and values of one block, one layer
+// and KV head; slot-major, Filled slots of HeadDim values.
+type BlockHeat struct {
+	Query  uint32
+	Block  uint32
+	Layer  uint16
+	KVHead uint16
+	Filled uint16
+	Dim    uint16
+	K, V   []float32
+}
+
+// Pieces answers [QueryPieces]: what token ids stand for.
+type Pieces struct {
+	Query   uint32
+	IDs     []int32
+	Bytes   [][]byte
+	Special []bool
+}
+
+// Source answers [QuerySource]: the text of a Go function of the engine.
+type Source struct {
+	Query uint32
+	Func  string
+	File  string // path within the module
+	Line  uint32
+	Text  string
+}
+
+// Problem says that something asked for did not happen. It never ends the session.
+type Problem struct {
+	Query  uint32 // the query or 0 for a command
+	Code   string // message key of the page's catalogue: "bad_field", "too_long", "no_model", "busy", "gone", "bad_frame", "internal"
+	Field  string // the offending field, if one
+	Detail string // in English: what was wrong and what would be right
+}
+
+// Pong answers [Ping] with its number.
+type Pong struct{ Number uint32 }
