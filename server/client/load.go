@@ -1,0 +1,100 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"vitrine/server/assets"
+)
+
+// Load returns the client that the binary carries or, where it carries none,
+// the one that belongs to the source tree the binary was built from: out of
+// the user's cache, or built now, which takes some seconds and is logged. The
+// error says what is missing and what would help.
+func Load(ctx context.Context, log *slog.Logger) (*Client, error) {
+	if c, err := embedded(); c != nil || err != nil {
+		return c, err
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return nil, fmt.Errorf("no folder to keep the browser client in: %w", err)
+	}
+	tree, err := findTree(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("this binary carries no browser client and cannot build it: %w", err)
+	}
+	return tree.cached(ctx, filepath.Join(cache, "vitrine", "client"), log)
+}
+
+// Release builds the client of the source tree with the best compression and
+// puts its files into the folder dir, for a release to embed.
+func Release(ctx context.Context, dir string) error {
+	tree, err := findTree(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot build the browser client: %w", err)
+	}
+	c, err := tree.build(ctx, assets.Best)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return c.write(dir)
+}
+
+// cached returns the client of the tree as it is now from the folder cache,
+// after building it into it if it is not there.
+func (t *tree) cached(ctx context.Context, cache string, log *slog.Logger) (*Client, error) {
+	key, err := t.hash(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(cache, key)
+	if c, err := read(os.DirFS(dir)); err == nil {
+		return c, nil
+	}
+	log.Info("building the browser client", "from", t.root)
+	start := time.Now()
+	c, err := t.build(ctx, assets.Quick)
+	if err != nil {
+		return nil, err
+	}
+	log.Info("built the browser client", "seconds", time.Since(start).Round(10*time.Millisecond).Seconds(),
+		"bytes", len(c.Wasm.Identity), "compressed", len(c.Wasm.Brotli))
+	// The cache only saves time: a full disk or a read-only one must not keep
+	// the server from starting.
+	if err := keep(c, cache, dir); err != nil {
+		log.Warn("the browser client could not be kept for the next start", "error", err)
+	}
+	return c, nil
+}
+
+// keep puts the client's files under dir, a folder in cache, all at once: two
+// processes may build the same client, and one may be ended in the middle.
+func keep(c *Client, cache, dir string) error {
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(cache, ".new-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	if err := c.write(tmp); err != nil {
+		return err
+	}
+	// What stands there now could not be read; or another process was quicker.
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, dir); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return prune(cache, dir)
+}
