@@ -1,0 +1,36 @@
+package web
+
+// A Parameter is one of the sampling parameters that the page offers, with the
+// slider's range. The number field beside it takes every value the sampler
+// takes; the slider covers the ones worth sliding through.
+type Parameter struct {
+	ID       string // the field of wire.Params in kebab case: "top-k" is TopK
+	Label    string // message key
+	Help     string // message key: what it does, in a sentence
+	Min      string // the slider's least value, as HTML writes it
+	Max      string // the slider's greatest
+	Step     string
+	Least    string // the least that the sampler takes
+	Greatest string // the greatest, empty if there is none
+	Value    string // where the page starts
+}
+
+// FirstParameters are always in sight: the dice that a lesson turns.
+func FirstParameters() []Parameter {
+	return []Parameter{
+		{"temperature", "params.temperature", "params.temperature_help", "0", "2", "0.05", "0", "", "0.8"},
+		{"top-k", "params.top_k", "params.top_k_help", "0", "100", "1", "-1", "", "40"},
+		{"top-p", "params.top_p", "params.top_p_help", "0.05", "1", "0.01", "0.0001", "1", "0.95"},
+	}
+}
+
+// MoreParameters open on demand.
+func MoreParameters() []Parameter {
+	return []Parameter{
+		{"min-p", "params.min_p", "params.min_p_help", "0", "0.5", "0.01", "0", "1", "0"},
+		{"repetition-penalty", "params.repetition", "params.repetition_help", "0.8", "1.5", "0.01", "0.0001", "", "1"},
+		{"presence-penalty", "params.presence", "params.presence_help", "-2", "2", "0.05", "-2", "2", "0"},
+		{"frequency-penalty", "params.frequency", "params.frequency_help", "-2", "2", "0.05", "-2", "2", "0"},
+		{"max-tokens", "params.max_tokens", "params.max_tokens_help", "1", "512", "1", "1", "", "256"},
+	}
+}
