@@ -1,0 +1,124 @@
+package paint
+
+import "slices"
+
+// pool holds the largest weight of every block×block square of each head's
+// matrix, block being a power of two. When a sequence grows beyond the pool's
+// side, four squares become one and no row needs to be read again.
+type pool struct {
+	heads  int     // in all: layers · heads a layer
+	block  int     // positions a side of a square
+	stride int     // squares a side
+	tokens int     // positions read
+	values []uint8 // head, block of the query, block of the key
+	known  []bool  // some row is known: head, block of the query
+	joined []uint8 // scratch: rows of one block
+}
+
+// fit makes room for capacity positions in at most side squares a side. What
+// was read is kept if the squares stay as large or grow.
+func (p *pool) fit(heads, capacity, side int) {
+	block := 1
+	for ceilDiv(capacity, block) > side {
+		block *= 2
+	}
+	if heads != p.heads || side != p.stride || block < p.block {
+		*p = pool{heads: heads, block: block, stride: side, joined: p.joined}
+		p.values = make([]uint8, heads*side*side)
+		p.known = make([]bool, heads*side)
+		return
+	}
+	for p.block < block {
+		p.merge()
+	}
+}
+
+// merge doubles the side of the squares.
+func (p *pool) merge() {
+	n := p.stride
+	for head := range p.heads {
+		values := p.values[head*n*n:][:n*n]
+		known := p.known[head*n:][:n]
+		for i := range n {
+			row := values[i*n:][:n]
+			clear(row[len(halve(row, row)):])
+			if i%2 == 1 {
+				above := values[(i-1)*n:][:n]
+				maxInto(above, row)
+				known[i-1] = known[i-1] || known[i]
+			}
+			if i%2 == 1 || i+1 == n {
+				copy(values[i/2*n:][:n], values[i&^1*n:][:n])
+				known[i/2] = known[i&^1]
+			}
+		}
+		clear(values[(n+1)/2*n:])
+		clear(known[(n+1)/2:])
+	}
+	p.block *= 2
+}
+
+// truncate drops the positions from q on, and those that share a block with
+// them.
+func (p *pool) truncate(q int) {
+	n, first := p.stride, q/p.block
+	for head := range p.heads {
+		clear(p.values[(head*n+first)*n : (head+1)*n*n])
+		clear(p.known[head*n+first : (head+1)*n])
+	}
+	p.tokens = min(p.tokens, first*p.block)
+}
+
+// read takes the rows of the positions up to tokens-1 in; a layer has
+// headsPerLayer heads.
+func (p *pool) read(rows Rows, headsPerLayer, tokens int) {
+	for head := range p.heads {
+		layer, h := head/headsPerLayer, head%headsPerLayer
+		for q := p.tokens; q < tokens; {
+			block := q / p.block
+			end := min((block+1)*p.block, tokens)
+			if joined, ok := p.join(rows, layer, h, q, end); ok {
+				for b := p.block; b > 1; b /= 2 {
+					joined = halve(joined, joined)
+				}
+				i := head*p.stride + block
+				maxInto(p.values[i*p.stride:][:p.stride], joined)
+				p.known[i] = true
+			}
+			q = end
+		}
+	}
+	p.tokens = tokens
+}
+
+// join returns the largest weights, key by key, of the rows from … to-1 of a
+// head; ok is false if none of them is known.
+func (p *pool) join(rows Rows, layer, head, from, to int) (joined []uint8, ok bool) {
+	p.joined = resized(p.joined, to)
+	clear(p.joined)
+	for q := from; q < to; q++ {
+		row := rows.Row(q, layer, head)
+		if len(row) > 0 {
+			maxInto(p.joined, row[:min(len(row), q+1)])
+			ok = true
+		}
+	}
+	return p.joined, ok
+}
+
+// row sets dst, of stride bytes, to the largest weights of the blocks of
+// queries from … to-1, key block by key block; it is false if none is known.
+func (p *pool) row(dst []uint8, head, from, to int) (known bool) {
+	clear(dst)
+	for block := from; block < to; block++ {
+		i := head*p.stride + block
+		if p.known[i] {
+			maxInto(dst, p.values[i*p.stride:][:p.stride])
+			known = true
+		}
+	}
+	return known
+}
+
+// resized returns s with length n, on its own memory if that is large enough.
+func resized[T any](s []T, n int) []T { return slices.Grow(s[:0], n)[:n] }
