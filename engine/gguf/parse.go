@@ -15,6 +15,7 @@ const (
 	magic            = "GGUF"
 	alignmentKey     = "general.alignment"
 	defaultAlignment = 32
+	maxAlignment     = 1 << 16 // the largest page of a common processor
 	maxKeyLength     = 1<<16 - 1
 	maxNameLength    = 64
 	maxDimensions    = 4
@@ -207,14 +208,15 @@ func alignmentOf(f *File) (int, error) {
 	return checkAlignment(value)
 }
 
-// checkAlignment holds an alignment to the format's rule (a multiple of 8) and llama.cpp's (a power of two).
+// checkAlignment holds an alignment to the format's rule (a multiple of 8), to llama.cpp's (a power of two), and to a
+// limit, so that the padding that it asks for stays small.
 func checkAlignment(value Value) (int, error) {
 	alignment, err := value.Uint()
 	if err != nil {
 		return 0, fmt.Errorf("key %q: %w", alignmentKey, err)
 	}
-	if alignment < 8 || alignment&(alignment-1) != 0 || alignment > math.MaxInt32 {
-		return 0, fmt.Errorf("%s is %d; it has to be a power of two from 8 to %d", alignmentKey, alignment, 1<<30)
+	if alignment < 8 || alignment&(alignment-1) != 0 || alignment > maxAlignment {
+		return 0, fmt.Errorf("%s is %d; it has to be a power of two from 8 to %d", alignmentKey, alignment, maxAlignment)
 	}
 	return int(alignment), nil
 }
