@@ -7,29 +7,20 @@ import (
 	"vitrine/engine/backend/host"
 )
 
-// matMul computes the columns lo … hi-1 of n rows of d = x·wᵀ in tiles of two
-// rows by four columns: eight sums stay in registers and each loaded number
-// is used two or four times. Tiles of one row or one column finish the edges.
+// matMul computes the columns lo … hi-1 of n rows of d = x·wᵀ, four columns at
+// a time: the four rows of w stay in the first-level cache while every row of
+// x passes by, so a batch reads the weights from memory once.
 func matMul(d, x, w *host.Matrix, n, lo, hi int) {
-	i := 0
-	for ; i+2 <= n; i += 2 {
-		x0, x1, d0, d1 := x.Row(i), x.Row(i+1), d.Row(i), d.Row(i+1)
-		j := lo
-		for ; j+4 <= hi; j += 4 {
-			dot2x4((*[4]float32)(d0[j:]), (*[4]float32)(d1[j:]), x0, x1, w.Row(j), w.Row(j+1), w.Row(j+2), w.Row(j+3))
-		}
-		for ; j < hi; j++ {
-			d0[j], d1[j] = dot(x0, w.Row(j)), dot(x1, w.Row(j))
+	j := lo
+	for ; j+4 <= hi; j += 4 {
+		w0, w1, w2, w3 := w.Row(j), w.Row(j+1), w.Row(j+2), w.Row(j+3)
+		for i := range n {
+			dot4((*[4]float32)(d.Row(i)[j:]), x.Row(i), w0, w1, w2, w3)
 		}
 	}
-	if i < n {
-		x0, d0 := x.Row(i), d.Row(i)
-		j := lo
-		for ; j+4 <= hi; j += 4 {
-			dot1x4((*[4]float32)(d0[j:]), x0, w.Row(j), w.Row(j+1), w.Row(j+2), w.Row(j+3))
-		}
-		for ; j < hi; j++ {
-			d0[j] = dot(x0, w.Row(j))
+	for ; j < hi; j++ {
+		for i := range n {
+			d.Row(i)[j] = dot(x.Row(i), w.Row(j))
 		}
 	}
 }
@@ -44,9 +35,9 @@ func dot(a, b []float32) float32 {
 	return sum
 }
 
-// dot1x4 is [dot] of x with four rows, side by side so that the additions of
+// dot4 is [dot] of x with four rows, side by side so that the additions of
 // one do not wait for those of another.
-func dot1x4(d *[4]float32, x, w0, w1, w2, w3 []float32) {
+func dot4(d *[4]float32, x, w0, w1, w2, w3 []float32) {
 	n := len(x)
 	w0, w1, w2, w3 = w0[:n], w1[:n], w2[:n], w3[:n]
 	var s0, s1, s2, s3 float32
@@ -57,30 +48,6 @@ func dot1x4(d *[4]float32, x, w0, w1, w2, w3 []float32) {
 		s3 += float32(v * w3[i])
 	}
 	d[0], d[1], d[2], d[3] = s0, s1, s2, s3
-}
-
-// dot2x4 is [dot1x4] of two rows x and y.
-func dot2x4(d, e *[4]float32, x, y, w0, w1, w2, w3 []float32) {
-	n := len(x)
-	y, w0, w1, w2, w3 = y[:n], w0[:n], w1[:n], w2[:n], w3[:n]
-	var s0, s1, s2, s3, t0, t1, t2, t3 float32
-	for i, u := range x {
-		v := y[i]
-		a := w0[i]
-		s0 += float32(u * a)
-		t0 += float32(v * a)
-		a = w1[i]
-		s1 += float32(u * a)
-		t1 += float32(v * a)
-		a = w2[i]
-		s2 += float32(u * a)
-		t2 += float32(v * a)
-		a = w3[i]
-		s3 += float32(u * a)
-		t3 += float32(v * a)
-	}
-	d[0], d[1], d[2], d[3] = s0, s1, s2, s3
-	e[0], e[1], e[2], e[3] = t0, t1, t2, t3
 }
 
 func rmsNorm(dst, x, w []float32, eps float32) {

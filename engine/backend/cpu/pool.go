@@ -32,9 +32,10 @@ func newPool(workers int) *pool {
 	}
 	p := &pool{workers: workers, wake: make([]chan struct{}, workers)}
 	for w := 1; w < workers; w++ {
-		p.wake[w] = make(chan struct{})
+		wake := make(chan struct{})
+		p.wake[w] = wake
 		go func() {
-			for range p.wake[w] {
+			for range wake {
 				p.take(w)
 				p.pending.Done()
 			}
