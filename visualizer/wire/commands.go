@@ -1,10 +1,11 @@
 package wire
 
-// A Command is one message from the page to the server.
+// A Command is one message from the page to the server: a pointer to one of
+// the types below. Nothing outside this package implements it.
 type Command interface {
+	// Kind is the command's number on the wire.
 	Kind() Kind
-	encode(*encoder)
-	decode(*decoder)
+	fields(*coder)
 }
 
 // Open is the first command on every connection.
@@ -13,29 +14,38 @@ type Open struct {
 	Locale  string // "en" or "zh", the language of plain-word errors
 }
 
-// Params are the sampling parameters of a request, under the names of vLLM's SamplingParams.
+// Params are the sampling parameters of a request, under the names, ranges and
+// defaults of vLLM's SamplingParams.
 type Params struct {
-	Temperature       float32
-	TopP              float32
-	MinP              float32
-	TopK              int32
-	PresencePenalty   float32
-	FrequencyPenalty  float32
-	RepetitionPenalty float32
-	Seed              uint64
+	Temperature       float32 // under 1e-5 greedy
+	TopP              float32 // (0, 1]; 1 is off
+	MinP              float32 // [0, 1]; 0 is off
+	TopK              int32   // 0 and -1 are off
+	PresencePenalty   float32 // [-2, 2]; 0 is off
+	FrequencyPenalty  float32 // [-2, 2]; 0 is off
+	RepetitionPenalty float32 // above 0; 1 is off
+	Seed              uint64  // used if HasSeed; otherwise the server chooses one and tells it in [State]
 	HasSeed           bool
-	MaxTokens         uint32
-	MinTokens         uint32
+	MaxTokens         uint32 // tokens to draw at most
+	MinTokens         uint32 // tokens before an end token or stop string counts
 	IgnoreEOS         bool
-	Order             uint8 // 0 vLLM, 1 Hugging Face, 2 llama.cpp
-	Stop              []string
+	Order             uint8    // order of the stages: [OrderVLLM], [OrderHuggingFace] or [OrderLlamaCPP]
+	Stop              []string // texts that end the answer
 	LogitBias         []Bias
 }
+
+// Orders in which the sampler's stages can run; vLLM's is the default, the
+// others are there to be compared with.
+const (
+	OrderVLLM        uint8 = iota // penalties, temperature, min-p, top-k, top-p
+	OrderHuggingFace              // repetition penalty, temperature, top-k, top-p
+	OrderLlamaCPP                 // penalties, top-k, top-p, min-p, temperature
+)
 
 // Bias is added to one token's logit.
 type Bias struct {
 	Token int32
-	Bias  float32
+	Bias  float32 // clamped to [-100, 100]
 }
 
 // Chat adds a user's message to the conversation and asks for an answer.
@@ -72,7 +82,7 @@ type RestoredToken struct {
 type RestoredMessage struct {
 	Role  Role
 	Text  string
-	First uint32
+	First uint32 // position of the message's first token
 }
 
 // SetParams changes the parameters of what is drawn from now on.
@@ -96,10 +106,10 @@ const (
 // Control steers the session's request.
 type Control struct {
 	Op       Op
-	Count    uint32
-	Position uint32
-	Token    int32
-	Branch   uint32
+	Count    uint32 // for OpStep: tokens to draw
+	Position uint32 // for OpRewind and OpBranch: the first position to drop
+	Token    int32  // for OpBranch: the token to put there
+	Branch   uint32 // for OpSwitch: its ID
 }
 
 // Views that cost the engine work while they are watched; see [Subscribe].
@@ -110,6 +120,8 @@ const (
 	ViewAttention Views = 1 << iota // AttentionRows of every step
 	ViewLogits                      // Logits of every drawn token, latest wins
 	ViewBlocks                      // Blocks
+
+	allViews = ViewAttention | ViewLogits | ViewBlocks
 )
 
 // Subscribe replaces the set of watched views.
@@ -135,9 +147,11 @@ const (
 	QueryAttention                   // From = Position → AttentionRows of Position and after
 )
 
-// Query asks a question about the active branch; the answer carries its ID.
+// Query asks a question about the active branch. The answer carries its ID,
+// except that [Logits] and [AttentionRows] are told by their positions. What
+// [QueryKind] does not name beside the question stays zero.
 type Query struct {
-	ID       uint32
+	ID       uint32 // chosen by the page, not 0
 	What     QueryKind
 	Position uint32
 	Layer    uint16

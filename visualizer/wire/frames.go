@@ -1,13 +1,11 @@
 package wire
 
-// A Frame is one message from the server to the page. Every frame encodes to
-// one binary WebSocket message; the same bytes, one after another, are a
-// recording.
+// A Frame is one message from the server to the page: a pointer to one of the
+// types below. Nothing outside this package implements it.
 type Frame interface {
 	// Kind is the frame's number on the wire.
 	Kind() Kind
-	encode(*encoder)
-	decode(*decoder)
+	fields(*coder)
 }
 
 // Model describes the loaded model: the numbers that the page's formulas use.
@@ -49,7 +47,8 @@ const (
 	PhaseFailed                   // Detail says why in plain words
 )
 
-// Hello is the first frame on every connection.
+// Hello is the first frame on every connection, and is sent again when the
+// model has become ready or was exchanged.
 type Hello struct {
 	Session string // names the session; sent back in [Open] to resume it
 	Resumed bool   // the server still had the session that Open named
@@ -78,6 +77,8 @@ const (
 	FlagDrawn                         // drawn by the sampler; not set: given by the prompt
 	FlagForced                        // chosen by the person at the page instead of the drawn one
 	FlagByte                          // stands for a part of a character
+
+	allTokenFlags = FlagSpecial | FlagDrawn | FlagForced | FlagByte
 )
 
 // Token is one position of the sequence.
@@ -95,9 +96,10 @@ type Token struct {
 // Tokens sets the sequence from position From on: everything the page held at
 // From and after it is dropped, then Tokens follow. A prompt, a drawn token, a
 // rewind (no tokens) and a change of branch are all this frame. Positions
-// count from 0 within the branch.
+// count from 0 within the branch. Positions before From are those that the
+// page already has, so From is at most their number.
 type Tokens struct {
-	Branch uint32
+	Branch uint32 // the active branch from now on
 	From   uint32
 	Tokens []Token
 }
@@ -113,9 +115,10 @@ const (
 )
 
 // Message sets or extends one message of the chat. Messages with a larger
-// Index than one that is set (not appended to) are dropped.
+// Index than one that is set (not appended to) are dropped. Index is at most
+// the number of messages so far.
 type Message struct {
-	Index  uint16
+	Index  uint16 // counts from 0, the system's message included if there is one
 	Role   Role
 	Append bool   // Text is added to what is there; otherwise it replaces it
 	Text   string // whole characters only
@@ -127,22 +130,22 @@ type RunState uint8
 
 // States; the finished ones carry vLLM's reasons.
 const (
-	StateIdle RunState = iota // nothing asked yet
-	StateWaiting
-	StatePrefill
-	StateRunning
-	StatePaused
-	StatePreempted
-	StateStopped      // FINISHED_STOPPED: an end token or a stop string
-	StateLengthCapped // FINISHED_LENGTH_CAPPED: max_tokens or the context is full
-	StateAborted      // FINISHED_ABORTED
+	StateIdle         RunState = iota // nothing asked yet
+	StateWaiting                      // in the queue, nothing computed yet
+	StatePrefill                      // the prompt is being computed
+	StateRunning                      // tokens are being drawn
+	StatePaused                       // stopped before a step by the person at the page
+	StatePreempted                    // its blocks were taken; it will be recomputed
+	StateStopped                      // FINISHED_STOPPED: an end token or a stop string
+	StateLengthCapped                 // FINISHED_LENGTH_CAPPED: max_tokens or the context is full
+	StateAborted                      // FINISHED_ABORTED
 )
 
 // State reports the request's state and the parameters it runs under.
 type State struct {
 	State  RunState
-	Branch uint32
-	Params Params
+	Branch uint32 // the active branch
+	Params Params // as the sampler uses them, after its normalization
 	Seed   uint64 // the seed in use, also when none was asked for
 	Prompt uint32 // tokens of the prompt in the sequence so far
 }
@@ -161,15 +164,19 @@ type Step struct {
 
 // AttentionRows holds the attention weights of the query positions
 // From … From+Rows-1, all layers and heads. A weight a in [0, 1] travels as
-// round(255·√a); (u/255)² gives it back within 0.4 %. Order: row, layer, head, key; row r has
-// From+r+1 keys.
+// round(255·√a), see [QuantizeWeight]; (u/255)² gives it back within 0.004.
+//
+// The frame says nothing of which tokens stand at its positions. So that rows
+// of dropped tokens are not taken for those of new ones, a sender sends rows
+// after the [Tokens] frame that holds their positions and discards what it
+// still has queued when the sequence is cut.
 type AttentionRows struct {
 	Branch uint32
 	From   uint32
 	Rows   uint16
 	Layers uint16
-	Heads  uint16
-	Values []uint8
+	Heads  uint16  // query heads a layer
+	Values []uint8 // by row, layer, head, key; row r has From+r+1 keys; see Row
 }
 
 // Logits are the raw logits that the token at Position was (or would be) drawn
@@ -183,12 +190,12 @@ type Logits struct {
 	IDs []int32
 	// Rest is log Σ exp(logit) over the tokens that are not in IDs; −Inf if there are none.
 	Rest   float32
-	Values []float32
+	Values []float32 // Vocab of them, or one an ID
 }
 
 // BlockChange is one block's new condition.
 type BlockChange struct {
-	Block  uint32
+	Block  uint32 // the physical block's number
 	Refs   uint16 // sequences that hold it; 0 means free
 	Owner  uint32 // request that holds it; 0 if none or not this session's to know
 	Index  uint32 // its place in the owner's block table
@@ -196,11 +203,12 @@ type BlockChange struct {
 	Hashed bool   // its hash is registered in the prefix cache
 }
 
-// Blocks tells how the pool of KV blocks changed.
+// Blocks tells how the pool of KV blocks changed. A block that was never told
+// of is free and empty.
 type Blocks struct {
 	Seq      uint64 // counts up by one a frame of the pool; a gap asks for a snapshot
 	Snapshot bool   // Changes holds every block that is not free and empty
-	Total    uint32
+	Total    uint32 // blocks in the pool; Block of every change is less
 	Used     uint32 // blocks held
 	Own      uint32 // the request number of this session in Owner
 	Changes  []BlockChange
@@ -217,31 +225,31 @@ type Branch struct {
 
 // Branches lists the tree whenever it changes.
 type Branches struct {
-	Active   uint32
+	Active   uint32 // the ID of the branch that Tokens speaks of
 	Branches []Branch
 }
 
 // Merge is one step of a tokenizer: symbols Left and Left+1 became one.
 type Merge struct {
 	Left    uint16
-	Rank    int32   // rank in the merge list (BPE), -1 if the tokenizer has scores
-	Score   float32 // score (SentencePiece); 0 if it has ranks
-	Symbols [][]byte
+	Rank    int32    // rank in the merge list (BPE), -1 if the tokenizer has scores
+	Score   float32  // score (SentencePiece); 0 if it has ranks
+	Symbols [][]byte // the word after the step; the merged symbol is Symbols[Left]
 }
 
 // Word is one pre-token of a text and how it became tokens.
 type Word struct {
-	Start, End uint32 // byte range in the text
-	Initial    [][]byte
-	Merges     []Merge
-	IDs        []int32
-	Pieces     [][]byte
+	Start, End uint32   // byte range in the text
+	Initial    [][]byte // the symbols before the first merge
+	Merges     []Merge  // in the order in which they were done
+	IDs        []int32  // the resulting tokens
+	Pieces     [][]byte // what they stand for, one an ID
 }
 
 // Merges answers [QueryMerges].
 type Merges struct {
 	Query     uint32
-	Text      string
+	Text      string // as it was asked for
 	Algorithm string // "byte-level BPE", "SentencePiece BPE", …
 	Words     []Word
 	// Cut is set when the text was long and only the first words are told.
@@ -249,28 +257,28 @@ type Merges struct {
 }
 
 // Vector answers [QueryVector]: the residual stream at Position after Layer
-// layers (0 is the embedding, Layers the last, after the final norm when
-// Layer == Layers).
+// layers; 0 is the embedding, and the last (Layer == [Model].Layers) is taken
+// after the final norm.
 type Vector struct {
 	Query    uint32
 	Branch   uint32
 	Position uint32
 	Layer    uint16
-	Values   []float32
+	Values   []float32 // [Model].Width of them
 }
 
 // Neighbour is a token near another one.
 type Neighbour struct {
 	ID     int32
 	Bytes  []byte
-	Cosine float32
+	Cosine float32 // cosine of the angle between the two embeddings, in [-1, 1]
 }
 
 // Neighbours answers [QueryNeighbours]: tokens by cosine of their embeddings.
 type Neighbours struct {
 	Query  uint32
 	Token  int32
-	Tokens []Neighbour
+	Tokens []Neighbour // nearest first
 }
 
 // Projection answers [QueryProjection]: the residual stream of positions
@@ -281,18 +289,19 @@ type Projection struct {
 	Branch    uint32
 	Count     uint32
 	Layers    uint16    // layers+1 sets follow
-	Explained []float32 // a layer: the share of the variance that the two axes show
-	XY        []float32 // layer, position, (x, y)
+	Explained []float32 // one a layer: the share of the variance that the two axes show
+	XY        []float32 // by layer, position, (x, y); see Layer
 }
 
-// HeadMatrix answers [QueryHead]: one head's exact weights, row q has q+1 keys.
+// HeadMatrix answers [QueryHead]: one head's exact weights over positions
+// 0 … Count-1.
 type HeadMatrix struct {
 	Query  uint32
 	Branch uint32
 	Layer  uint16
 	Head   uint16
 	Count  uint32
-	Values []float32
+	Values []float32 // by query, key; row q has q+1 keys; see Row
 }
 
 // Cell answers [QueryCell]: one attention weight with all its operands.
@@ -301,11 +310,11 @@ type Cell struct {
 	Branch   uint32
 	Layer    uint16
 	Head     uint16
-	KVHead   uint16
+	KVHead   uint16    // the key head that query head Head uses
 	Position uint32    // the query's position
-	Key      uint32    // the key's position
-	Q        []float32 // after RoPE
-	K        []float32 // after RoPE
+	Key      uint32    // the key's position, at most Position
+	Q        []float32 // after RoPE, [Model].HeadDim values
+	K        []float32 // after RoPE, as many
 	Dot      float32   // q·k
 	Scale    float32   // 1/√d
 	Score    float32   // Dot·Scale
@@ -316,11 +325,11 @@ type Cell struct {
 
 // Stage is one operation of a layer with its result for one position.
 type Stage struct {
-	Name   string // "attn_norm", "q", "k", "v", "q_rope", "k_rope", "scores", "probs", "attn_out", "o_proj", "resid_mid", "ffn_norm", "gate", "up", "silu_mul", "down", "resid_out"
-	Shape  []uint32
-	Norm   float32 // Euclidean norm of all values
-	Values []float32
-	Func   string // the Go function that computed it, "engine/backend/cpu.(*Backend).RMSNorm"
+	Name   string    // "attn_norm", "q", "k", "v", "q_rope", "k_rope", "scores", "probs", "attn_out", "o_proj", "resid_mid", "ffn_norm", "gate", "up", "silu_mul", "down", "resid_out"
+	Shape  []uint32  // [heads, keys] for scores and probs, [heads, head dim] or [width] for the others
+	Norm   float32   // Euclidean norm of all values
+	Values []float32 // row-major; never more than Shape's product, fewer if the server cut a long stage
+	Func   string    // the Go function that computed it, "engine/backend/cpu.(*Backend).RMSNorm"
 }
 
 // Flow answers [QueryFlow]: what happened to one position in one layer.
@@ -336,8 +345,8 @@ type Flow struct {
 // Candidate is a token with a probability.
 type Candidate struct {
 	ID    int32
-	Bytes []byte
-	Prob  float32
+	Bytes []byte  // what it stands for
+	Prob  float32 // softmax of the logits at temperature 1
 	Logit float32
 }
 
@@ -357,8 +366,8 @@ type BlockHeat struct {
 	Block  uint32
 	Layer  uint16
 	KVHead uint16
-	Filled uint16
-	Dim    uint16
+	Filled uint16 // slots written
+	Dim    uint16 // values a slot, [Model].HeadDim
 	K, V   []float32
 }
 
@@ -366,16 +375,16 @@ type BlockHeat struct {
 type Pieces struct {
 	Query   uint32
 	IDs     []int32
-	Bytes   [][]byte
-	Special []bool
+	Bytes   [][]byte // one an ID
+	Special []bool   // one an ID: a control token
 }
 
 // Source answers [QuerySource]: the text of a Go function of the engine.
 type Source struct {
 	Query uint32
-	Func  string
+	Func  string // as it was asked for
 	File  string // path within the module
-	Line  uint32
+	Line  uint32 // of the function's first line, from 1
 	Text  string
 }
 
