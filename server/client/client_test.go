@@ -8,8 +8,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -94,7 +94,11 @@ func TestBuiltOnceAndKept(t *testing.T) {
 	if err != nil || !bytes.Equal(plain, built.Wasm.Identity) || !bytes.HasPrefix(plain, []byte("\x00asm")) {
 		t.Errorf("the compressed module is another one: %v", err)
 	}
-	script, err := os.ReadFile(filepath.Join(runtime.GOROOT(), "lib/wasm/wasm_exec.js"))
+	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(goroot)), "lib/wasm/wasm_exec.js"))
 	if err != nil || !bytes.Equal(script, built.Exec) {
 		t.Errorf("wasm_exec.js is not that of the Go release that built the module: %v", err)
 	}
