@@ -1,0 +1,298 @@
+package model
+
+import (
+	"fmt"
+	"math"
+
+	"vitrine/engine/backend"
+)
+
+// Batch is what one step of the engine computes: rows of tokens, each with its
+// position and the slot of the KV cache that its key and value go to.
+type Batch struct {
+	Tokens    []int32
+	Positions []int32
+	Slots     []int32 // block·BlockSize + place in the block
+	Sequences []backend.Sequence
+	// LogitRows are the rows whose logits are wanted, and Logits gets them,
+	// len(LogitRows) × Vocab numbers.
+	LogitRows []int32
+	Logits    []float32
+	Taps      []Tap
+}
+
+// layer holds the weights of one transformer block.
+type layer struct {
+	attnNorm            backend.Weight
+	q, k, v, o          backend.Weight
+	qBias, kBias, vBias backend.Weight // nil where the architecture has none
+	qNorm, kNorm        backend.Weight // nil where the architecture has none
+	ffnNorm             backend.Weight
+	gate, up, down      backend.Weight
+}
+
+// Model is a decoder of the Llama family (Touvron et al. 2023): RMS norm
+// before each part, rotary positions, grouped-query attention, SwiGLU. Qwen 2
+// (biases on Q, K, V) and Qwen 3 (normalized Q and K) are the same with one
+// thing added. A Model belongs to one goroutine at a time.
+type Model struct {
+	config  Config
+	backend backend.Backend
+	rope    backend.RoPE
+	closers []func() error
+
+	embedding backend.Weight // vocab × width
+	layers    []layer
+	norm      backend.Weight
+	output    backend.Weight // vocab × width; embedding where they are tied
+
+	// Activations of a batch; rows grow to the largest batch seen.
+	room                               int
+	x, normed, q, k, v, attn, gate, up backend.Tensor
+	qRope, kRope                       backend.Tensor
+	logitRoom                          int
+	picked, logits                     backend.Tensor
+}
+
+// Config returns the hyperparameters.
+func (m *Model) Config() Config { return m.config }
+
+// Backend returns the backend that holds the weights.
+func (m *Model) Backend() backend.Backend { return m.backend }
+
+// NewKVCache makes a cache of the model's shape with the given blocks.
+func (m *Model) NewKVCache(blocks, blockSize int) (backend.KVCache, error) {
+	return m.backend.NewKVCache(backend.KVConfig{
+		Layers: m.config.Layers, Blocks: blocks, BlockSize: blockSize,
+		KVHeads: m.config.KVHeads, HeadDim: m.config.HeadDim,
+	})
+}
+
+// Forward runs the batch through the model: keys and values of its tokens go
+// to the cache, and the logits and taps that were asked for are filled when it
+// returns.
+func (m *Model) Forward(kv backend.KVCache, batch *Batch) error {
+	n := len(batch.Tokens)
+	if err := m.check(batch); err != nil {
+		return err
+	}
+	if err := m.reserve(n, len(batch.LogitRows)); err != nil {
+		return err
+	}
+	b, c, taps := m.backend, &m.config, taps{m.backend, batch.Taps}
+
+	b.Embed(m.x, m.embedding, batch.Tokens)
+	taps.at(Embed, 0, m.x)
+	for i := range m.layers {
+		l := &m.layers[i]
+
+		b.RMSNorm(m.normed, m.x, l.attnNorm, c.NormEps, n)
+		taps.at(AttnNorm, i, m.normed)
+		b.MatMul(m.q, m.normed, l.q, l.qBias, n)
+		b.MatMul(m.k, m.normed, l.k, l.kBias, n)
+		b.MatMul(m.v, m.normed, l.v, l.vBias, n)
+		if l.qNorm != nil {
+			b.RMSNormHeads(m.q, c.HeadDim, l.qNorm, c.NormEps, n)
+			b.RMSNormHeads(m.k, c.HeadDim, l.kNorm, c.NormEps, n)
+		}
+		taps.at(Q, i, m.q)
+		taps.at(K, i, m.k)
+		taps.at(V, i, m.v)
+		b.RoPE(m.qRope, m.q, c.HeadDim, batch.Positions, &m.rope)
+		b.RoPE(m.kRope, m.k, c.HeadDim, batch.Positions, &m.rope)
+		taps.at(QRope, i, m.qRope)
+		taps.at(KRope, i, m.kRope)
+
+		b.StoreKV(kv, i, m.kRope, m.v, batch.Slots)
+		b.Attention(m.attn, m.qRope, kv, &backend.Attention{
+			Layer: i, Heads: c.Heads, Scale: c.AttentionScale(), Sequences: batch.Sequences, Probs: taps.probs(i),
+		})
+		taps.at(AttnOut, i, m.attn)
+		b.MatMul(m.normed, m.attn, l.o, nil, n)
+		taps.at(OProj, i, m.normed)
+		b.Add(m.x, m.normed, n)
+		taps.at(ResidMid, i, m.x)
+
+		b.RMSNorm(m.normed, m.x, l.ffnNorm, c.NormEps, n)
+		taps.at(FFNNorm, i, m.normed)
+		b.MatMul(m.gate, m.normed, l.gate, nil, n)
+		b.MatMul(m.up, m.normed, l.up, nil, n)
+		taps.at(Gate, i, m.gate)
+		taps.at(Up, i, m.up)
+		b.SiLUMul(m.gate, m.gate, m.up, n)
+		taps.at(SiLUMul, i, m.gate)
+		b.MatMul(m.normed, m.gate, l.down, nil, n)
+		taps.at(Down, i, m.normed)
+		b.Add(m.x, m.normed, n)
+		taps.at(ResidOut, i, m.x)
+	}
+	if taps.any(FinalNorm) {
+		b.RMSNorm(m.normed, m.x, m.norm, c.NormEps, n)
+		taps.at(FinalNorm, 0, m.normed)
+	}
+	if rows := len(batch.LogitRows); rows > 0 {
+		b.Gather(m.picked, m.x, batch.LogitRows)
+		m.unembed(rows, batch.Logits)
+	}
+	return b.Sync()
+}
+
+// AttentionScale is 1/√HeadDim.
+func (c *Config) AttentionScale() float32 { return float32(1 / math.Sqrt(float64(c.HeadDim))) }
+
+// unembed enqueues the final norm and the vocabulary projection of the first
+// rows of m.picked, and the copy of their logits into dst.
+func (m *Model) unembed(rows int, dst []float32) {
+	m.backend.RMSNorm(m.picked, m.picked, m.norm, m.config.NormEps, rows)
+	m.backend.MatMul(m.logits, m.picked, m.output, nil, rows)
+	m.backend.Read(dst[:rows*m.config.Vocab], m.logits, 0)
+}
+
+// Unembed turns vectors of the residual stream (n × Width numbers) into logits
+// (n × Vocab): the final norm and the vocabulary projection. With vectors from
+// the middle of the model it is the logit lens (nostalgebraist 2020).
+func (m *Model) Unembed(dst, hidden []float32) error {
+	n := len(hidden) / m.config.Width
+	if len(hidden) != n*m.config.Width || len(dst) != n*m.config.Vocab {
+		return fmt.Errorf("model: unembed %d numbers into %d, want rows of %d into rows of %d", len(hidden), len(dst), m.config.Width, m.config.Vocab)
+	}
+	if n == 0 {
+		return nil
+	}
+	if err := m.reserve(0, n); err != nil {
+		return err
+	}
+	m.backend.Write(m.picked, 0, hidden)
+	m.unembed(n, dst)
+	return m.backend.Sync()
+}
+
+// Embedding copies the embedding vectors of ids into dst, len(ids) × Width.
+func (m *Model) Embedding(dst []float32, ids []int32) error {
+	if len(dst) != len(ids)*m.config.Width {
+		return fmt.Errorf("model: room for %d numbers, want %d", len(dst), len(ids)*m.config.Width)
+	}
+	for i, id := range ids {
+		if id < 0 || int(id) >= m.config.Vocab {
+			return fmt.Errorf("model: token %d is %d, want 0 to %d", i, id, m.config.Vocab-1)
+		}
+	}
+	if err := m.reserve(len(ids), 0); err != nil {
+		return err
+	}
+	m.backend.Embed(m.x, m.embedding, ids)
+	m.backend.Read(dst, m.x, 0)
+	return m.backend.Sync()
+}
+
+// check refuses a batch whose parts do not fit one another.
+func (m *Model) check(batch *Batch) error {
+	n := len(batch.Tokens)
+	switch {
+	case n == 0:
+		return fmt.Errorf("model: empty batch")
+	case len(batch.Positions) != n || len(batch.Slots) != n:
+		return fmt.Errorf("model: %d tokens, %d positions and %d slots, want as many of each", n, len(batch.Positions), len(batch.Slots))
+	case len(batch.Logits) != len(batch.LogitRows)*m.config.Vocab:
+		return fmt.Errorf("model: room for %d logits, want %d rows of %d", len(batch.Logits), len(batch.LogitRows), m.config.Vocab)
+	}
+	for i, id := range batch.Tokens {
+		if id < 0 || int(id) >= m.config.Vocab {
+			return fmt.Errorf("model: token of row %d is %d, want 0 to %d", i, id, m.config.Vocab-1)
+		}
+	}
+	row := 0
+	for _, s := range batch.Sequences {
+		if s.Start != row || s.Count < 1 {
+			return fmt.Errorf("model: a sequence starts at row %d with %d rows, want it at %d with at least one", s.Start, s.Count, row)
+		}
+		row += s.Count
+	}
+	if row != n {
+		return fmt.Errorf("model: the sequences hold %d rows, want all %d", row, n)
+	}
+	return nil
+}
+
+// reserve makes the activations large enough for n rows and for the logits of
+// rows of them.
+func (m *Model) reserve(n, rows int) error {
+	c := &m.config
+	type room struct {
+		t    *backend.Tensor
+		cols int
+	}
+	grow := func(n int, rooms ...room) error {
+		for _, r := range rooms {
+			t, err := m.backend.NewTensor(n, r.cols)
+			if err != nil {
+				return fmt.Errorf("model: activations of %d rows: %w", n, err)
+			}
+			*r.t = t
+		}
+		return nil
+	}
+	if n > m.room {
+		heads, kvHeads := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
+		err := grow(n, room{&m.x, c.Width}, room{&m.normed, c.Width},
+			room{&m.q, heads}, room{&m.qRope, heads}, room{&m.attn, heads},
+			room{&m.k, kvHeads}, room{&m.kRope, kvHeads}, room{&m.v, kvHeads},
+			room{&m.gate, c.FFN}, room{&m.up, c.FFN})
+		if err != nil {
+			return err
+		}
+		m.room = n
+	}
+	if rows > m.logitRoom {
+		if err := grow(rows, room{&m.picked, c.Width}, room{&m.logits, c.Vocab}); err != nil {
+			return err
+		}
+		m.logitRoom = rows
+	}
+	return nil
+}
+
+// Close frees the weights and the file. It does not close the backend.
+func (m *Model) Close() error {
+	var first error
+	for _, c := range m.closers {
+		if err := c(); err != nil && first == nil {
+			first = err
+		}
+	}
+	m.closers = nil
+	return first
+}
+
+// taps enqueues the reads that the taps of a batch ask for.
+type taps struct {
+	backend backend.Backend
+	list    []Tap
+}
+
+func (t taps) at(p Point, layer int, values backend.Tensor) {
+	for i := range t.list {
+		if tap := &t.list[i]; tap.Point == p && tap.Layer == layer {
+			t.backend.Read(tap.Dst[:tap.Count*values.Cols()], values, tap.Row)
+		}
+	}
+}
+
+func (t taps) any(p Point) bool {
+	for i := range t.list {
+		if t.list[i].Point == p {
+			return true
+		}
+	}
+	return false
+}
+
+func (t taps) probs(layer int) []backend.ProbTap {
+	var out []backend.ProbTap
+	for i := range t.list {
+		if tap := &t.list[i]; tap.Point == Probs && tap.Layer == layer {
+			out = append(out, backend.ProbTap{Row: tap.Row, Dst: tap.Dst})
+		}
+	}
+	return out
+}
