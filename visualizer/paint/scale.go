@@ -6,21 +6,21 @@ import (
 	"strconv"
 )
 
-// Curve says how a value is bent before it becomes a colour.
-type Curve uint8
+// Mapping says how a value is bent before it becomes a colour.
+type Mapping uint8
 
-// The curves of a scale.
+// The mappings of a scale.
 const (
-	Linear     Curve = iota // colour follows the value
-	SquareRoot              // colour follows the square root: small weights stay visible
+	Linear     Mapping = iota // colour follows the value
+	SquareRoot                // colour follows the square root: small weights stay visible
 )
 
 // Scale maps values of a stated range to colours. The zero Scale is not
 // usable; a [Theme] makes scales.
 type Scale struct {
-	Lo, Hi float32 // values at the two ends; beyond them the end's colour is used
-	Curve  Curve
-	table  *table
+	Lo, Hi  float32 // values at the two ends; beyond them the end's colour is used
+	Mapping Mapping
+	table   *table
 }
 
 // Attention returns the scale of attention weights, 0 … 1 by square root,
@@ -41,7 +41,7 @@ func (t *Theme) Signed(limit float32) Scale {
 	return Scale{-limit, limit, Linear, &t.signed}
 }
 
-// unit returns where v lies in the scale's range, 0 … 1 after the curve; ok
+// unit returns where v lies in the scale's range, 0 … 1 after the mapping; ok
 // is false for NaN.
 func (s Scale) unit(v float32) (u float64, ok bool) {
 	if v != v {
@@ -49,7 +49,7 @@ func (s Scale) unit(v float32) (u float64, ok bool) {
 	}
 	u = (float64(v) - float64(s.Lo)) / (float64(s.Hi) - float64(s.Lo))
 	u = min(max(u, 0), 1)
-	if s.Curve == SquareRoot {
+	if s.Mapping == SquareRoot {
 		u = math.Sqrt(u)
 	}
 	return u, true
@@ -103,7 +103,7 @@ type Tick struct {
 // and, within, zero for a signed scale or round values for a square-root one.
 func (s Scale) Ticks() []Tick {
 	marks := []float32{s.Lo, (s.Lo + s.Hi) / 2, s.Hi}
-	if s.Curve == SquareRoot {
+	if s.Mapping == SquareRoot {
 		w := s.Hi - s.Lo
 		marks = []float32{s.Lo, s.Lo + 0.01*w, s.Lo + 0.1*w, s.Lo + 0.3*w, s.Hi}
 	}
