@@ -1,0 +1,307 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"vitrine/engine/backend"
+	"vitrine/engine/kvcache"
+	"vitrine/engine/model"
+	"vitrine/engine/sampler"
+	"vitrine/engine/tokenizer"
+)
+
+// Options sets the size of an engine. The zero value is good.
+type Options struct {
+	// Blocks is the number of KV blocks in the pool. Default: enough for one
+	// full context, at least 512.
+	Blocks int
+	// BlockSize is the number of tokens a block. Default 16.
+	BlockSize int
+	// MaxBatchTokens bounds the tokens of one step; long prompts are computed
+	// in chunks. Default 512: on a CPU larger chunks are no faster, and let
+	// the others wait longer.
+	MaxBatchTokens int
+	// MaxSequences bounds the requests of one step. Default 128.
+	MaxSequences int
+	// Observer is told what happens; may be nil.
+	Observer *Observer
+}
+
+// Engine runs requests on a model. One goroutine owns its state: requests come
+// in by a channel and events go out through mailboxes, so nothing inside is
+// locked.
+type Engine struct {
+	model     *model.Model
+	tokenizer *tokenizer.Tokenizer
+	options   Options
+	observer  Observer
+	eos       []int32
+
+	calls    chan func()
+	quit     chan struct{}
+	quitOnce sync.Once
+	done     chan struct{}
+
+	// Owned by the goroutine of loop.
+	pool      *kvcache.Pool
+	kv        backend.KVCache
+	sampler   *sampler.Sampler
+	sequences map[uint32]*sequence
+	running   []*sequence // admitted, in order
+	waiting   []*sequence // the head of the queue first
+	lastID    uint32
+	steps     uint64
+	step      stepBuffers
+}
+
+// New starts an engine on a model, which belongs to it until Close.
+func New(m *model.Model, t *tokenizer.Tokenizer, o Options) (*Engine, error) {
+	if o.BlockSize == 0 {
+		o.BlockSize = 16
+	}
+	if o.MaxBatchTokens == 0 {
+		o.MaxBatchTokens = 512
+	}
+	if o.MaxSequences == 0 {
+		o.MaxSequences = 128
+	}
+	if o.MaxBatchTokens < 1 || o.MaxSequences < 1 {
+		return nil, fmt.Errorf("engine: MaxBatchTokens %d, MaxSequences %d, want at least 1 each", o.MaxBatchTokens, o.MaxSequences)
+	}
+	if o.Blocks == 0 && o.BlockSize > 0 {
+		o.Blocks = max(512, (m.Config().Context+o.BlockSize-1)/o.BlockSize)
+	}
+	pool, err := kvcache.NewPool(o.Blocks, o.BlockSize)
+	if err != nil {
+		return nil, err
+	}
+	kv, err := m.NewKVCache(o.Blocks, o.BlockSize)
+	if err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	e := &Engine{
+		model: m, tokenizer: t, options: o, eos: t.EOSIDs(),
+		calls: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}),
+		pool: pool, kv: kv, sampler: sampler.New(m.Config().Vocab), sequences: map[uint32]*sequence{},
+	}
+	if o.Observer != nil {
+		e.observer = *o.Observer
+	}
+	pool.OnChange = e.observer.Block
+	go e.loop()
+	return e, nil
+}
+
+// Model is the engine's model. Its numbers may be read; it computes for the
+// engine alone.
+func (e *Engine) Model() *model.Model { return e.model }
+
+// Tokenizer is the model's tokenizer.
+func (e *Engine) Tokenizer() *tokenizer.Tokenizer { return e.tokenizer }
+
+// PoolInfo is the size of the pool of KV blocks.
+type PoolInfo struct {
+	Blocks    int
+	BlockSize int // tokens a block
+	SlotBytes int // bytes that one token's keys and values take over all layers
+}
+
+// Pool tells the size of the pool of KV blocks.
+func (e *Engine) Pool() PoolInfo {
+	const float32Bytes = 4
+	return PoolInfo{e.options.Blocks, e.options.BlockSize, e.kv.Config().SlotBytes(float32Bytes)}
+}
+
+// Close aborts what runs and ends the engine. The model and its backend stay
+// open.
+func (e *Engine) Close() error {
+	e.quitOnce.Do(func() { close(e.quit) })
+	<-e.done
+	return nil
+}
+
+// Request asks for the continuation of a prompt.
+type Request struct {
+	Prompt []int32
+	Params sampler.Params
+	// Paused: compute the prompt and stop before the first token is drawn.
+	Paused bool
+	// Hold keeps the sequence and its blocks after the end, so that it can be
+	// looked at, rewound and continued, until Release. Without it a request
+	// that finishes is released.
+	Hold  bool
+	Watch Watch
+}
+
+// Add takes in a request. A *RequestError or *sampler.ParamError names the
+// field that is wrong; a prompt that can never fit is refused here.
+func (e *Engine) Add(ctx context.Context, r Request) (*Handle, error) {
+	var h *Handle
+	err := e.do(ctx, func() error {
+		if len(r.Prompt) == 0 {
+			return &RequestError{"prompt", "is empty, want at least one token"}
+		}
+		if err := e.checkTokens(r.Prompt, 0); err != nil {
+			return err
+		}
+		if err := e.prepare(&r.Params); err != nil {
+			return err
+		}
+		e.lastID++
+		s := &sequence{
+			id: e.lastID, tokens: slices.Clone(r.Prompt), params: r.Params, watch: r.Watch, hold: r.Hold,
+			state: unannounced, steps: -1, turns: []turn{{start: len(r.Prompt), limitFrom: len(r.Prompt)}}, box: newMailbox(),
+		}
+		s.table.Owner = s.id
+		if r.Paused {
+			s.steps = 0
+		}
+		s.out = newOutput(e.tokenizer, &s.params)
+		e.sequences[s.id] = s
+		e.enqueue(s)
+		h = &Handle{e, s}
+		return nil
+	})
+	return h, err
+}
+
+// contextLimit is the longest sequence: what the model was made for, or what
+// the pool can hold.
+func (e *Engine) contextLimit() int {
+	return min(e.model.Config().Context, e.options.Blocks*e.options.BlockSize)
+}
+
+// checkTokens refuses given tokens that are not in the vocabulary or that,
+// with have tokens before them, leave no room for an answer.
+func (e *Engine) checkTokens(tokens []int32, have int) error {
+	if n := have + len(tokens); n >= e.contextLimit() {
+		return &RequestError{"prompt", fmt.Sprintf("is %d tokens long, want fewer than the context of %d", n, e.contextLimit())}
+	}
+	vocab := e.model.Config().Vocab
+	for i, id := range tokens {
+		if id < 0 || int(id) >= vocab {
+			return &RequestError{"prompt", fmt.Sprintf("has token %d at %d, want 0 to %d", id, i, vocab-1)}
+		}
+	}
+	return nil
+}
+
+// prepare validates parameters and fills in what the engine knows.
+func (e *Engine) prepare(p *sampler.Params) error {
+	p.EOSTokenIDs = e.eos
+	if err := p.Validate(e.model.Config().Vocab); err != nil {
+		return err
+	}
+	switch {
+	case p.N != 1:
+		return &RequestError{"n", fmt.Sprintf("is %d, want 1: add the request %d times with different seeds", p.N, p.N)}
+	case p.PromptLogProbs != 0:
+		return &RequestError{"prompt_logprobs", "is not a request's matter: use Handle.Probe"}
+	case slices.Contains(p.Stop, ""):
+		return &RequestError{"stop", "holds an empty string"}
+	}
+	return nil
+}
+
+// do runs f on the engine's goroutine, between two steps, and returns its error.
+func (e *Engine) do(ctx context.Context, f func() error) error {
+	result := make(chan error, 1)
+	select {
+	case e.calls <- func() { result <- f() }:
+		return <-result
+	case <-e.done:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// loop owns the engine's state: calls from outside, then a step, again and again.
+func (e *Engine) loop() {
+	defer close(e.done)
+	defer func() {
+		for _, s := range e.sequences {
+			s.box.close(ErrClosed)
+		}
+	}()
+	for {
+		if e.stepOnce() {
+			select {
+			case <-e.quit:
+				return
+			case call := <-e.calls:
+				call()
+			default:
+			}
+			continue
+		}
+		select {
+		case <-e.quit:
+			return
+		case call := <-e.calls:
+			call()
+		}
+	}
+}
+
+// enqueue lets a sequence run, or wait for its turn to.
+func (e *Engine) enqueue(s *sequence) {
+	if s.computed >= len(s.tokens) {
+		s.computed = len(s.tokens) - 1 // the next draw needs the last token's logits
+	}
+	switch {
+	case slices.Contains(e.running, s):
+		e.setState(s, e.busy(s), "")
+	case slices.Contains(e.waiting, s):
+	default:
+		e.waiting = append(e.waiting, s)
+		e.setState(s, Waiting, "")
+	}
+}
+
+// busy is the state of a sequence that runs.
+func (e *Engine) busy(s *sequence) State {
+	if len(s.tokens)-s.computed > 1 {
+		return Prefill
+	}
+	return Running
+}
+
+// park takes a sequence out of the queues; it keeps its blocks.
+func (e *Engine) park(s *sequence, to State) { e.parkBecause(s, to, "") }
+
+func (e *Engine) parkBecause(s *sequence, to State, reason string) {
+	is := func(other *sequence) bool { return other == s }
+	e.running = slices.DeleteFunc(e.running, is)
+	e.waiting = slices.DeleteFunc(e.waiting, is)
+	e.setState(s, to, reason)
+}
+
+// finish ends a sequence's answer, and releases it if nobody holds it.
+func (e *Engine) finish(s *sequence, how State, reason string) {
+	e.parkBecause(s, how, reason)
+	if !s.hold {
+		e.forget(s)
+	}
+}
+
+// forget frees what a sequence holds and closes its mailbox.
+func (e *Engine) forget(s *sequence) {
+	e.pool.Truncate(&s.table, 0)
+	delete(e.sequences, s.id)
+	s.box.close(ErrReleased)
+}
+
+func (e *Engine) setState(s *sequence, to State, reason string) {
+	if s.state == to {
+		return
+	}
+	s.state = to
+	s.box.put(Event{Kind: EventState, State: to, Reason: reason})
+	if e.observer.State != nil {
+		e.observer.State(StateInfo{s.id, to})
+	}
+}

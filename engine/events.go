@@ -1,0 +1,133 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+
+	"vitrine/engine/kvcache"
+	"vitrine/engine/sampler"
+)
+
+// State is what a request is doing, with vLLM's words.
+type State uint8
+
+// States of a request.
+const (
+	Waiting         State = iota // in the queue, holds no blocks
+	Prefill                      // its given tokens are being computed
+	Running                      // it draws a token a step
+	Paused                       // skipped, but keeps its blocks
+	Preempted                    // lost its blocks to others, waits to be recomputed
+	FinishedStopped              // an end token or a stop string
+	FinishedLength               // max_tokens, or the context is full
+	FinishedAborted              // ended from outside
+)
+
+var stateNames = [...]string{"waiting", "prefill", "running", "paused", "preempted", "finished: stopped", "finished: length capped", "finished: aborted"}
+
+// String is the state in words.
+func (s State) String() string {
+	if int(s) < len(stateNames) {
+		return stateNames[s]
+	}
+	return fmt.Sprintf("State(%d)", uint8(s))
+}
+
+// Finished says whether the request draws no more tokens unless it is resumed.
+func (s State) Finished() bool { return s >= FinishedStopped }
+
+// Reason is OpenAI's finish_reason: "stop", "length", "abort", or "" while the
+// request is not finished.
+func (s State) Reason() string {
+	switch s {
+	case FinishedStopped:
+		return "stop"
+	case FinishedLength:
+		return "length"
+	case FinishedAborted:
+		return "abort"
+	}
+	return ""
+}
+
+// EventKind tells the kinds of [Event] apart.
+type EventKind uint8
+
+// The kinds of events. Token and state events are never dropped; step,
+// attention and logits events are for the eye, and are when their reader is slow.
+const (
+	EventToken     EventKind = iota // a token was drawn
+	EventState                      // the request's state changed
+	EventStep                       // a step computed tokens of the request
+	EventAttention                  // attention weights of the rows that a step computed
+	EventLogits                     // the logits that a token was drawn from
+)
+
+// Event is one thing that happened to a request.
+type Event struct {
+	Kind EventKind
+
+	// EventToken: the token drawn for position Pos. EventLogits: the position
+	// that the logits decide.
+	Pos    int
+	Token  int32
+	Result sampler.Result
+	// Text is what became certain of the answer's text with this token: whole
+	// characters, and nothing that may yet turn out to begin a stop string.
+	Text string
+
+	// EventState. Reason says why in words where there is more to say.
+	State  State
+	Reason string
+
+	// EventStep, and the duration of the token's step for EventToken.
+	Step StepInfo
+	// Dropped counts the events for the eye that were dropped so far.
+	Dropped uint64
+
+	// EventAttention: the weights of the query positions From … From+Rows-1 as
+	// round(255·√a), in the order row, layer, head, key; the row of position q
+	// has q+1 keys.
+	From, Rows int
+	Weights    []uint8
+
+	// EventLogits: the raw logits, one for each token of the vocabulary.
+	Logits []float32
+}
+
+// StepInfo describes one step of the engine, as far as it concerns a request.
+type StepInfo struct {
+	Number   uint64 // steps since the engine started, from 1
+	Position int    // the request's last position that the step computed
+	Computed int    // tokens of the request in the step
+	Batch    int    // tokens of all requests in the step
+	Requests int    // requests in the step
+	Duration time.Duration
+}
+
+// StateInfo tells an [Observer] of a request's change of state.
+type StateInfo struct {
+	Request uint32
+	State   State
+}
+
+// BlockInfo tells an [Observer] of a block's change.
+type BlockInfo = kvcache.BlockInfo
+
+// Observer is told what happens inside the engine. Any of its functions may be
+// nil, and then costs nothing. They are called on the engine's goroutine and
+// must not block, nor call the engine.
+type Observer struct {
+	Block func(BlockInfo)
+	Step  func(StepInfo)
+	State func(StateInfo)
+}
+
+// RequestError says which field of a request is wrong, and what would be right.
+type RequestError struct {
+	Field  string
+	Reason string
+}
+
+// Error names the field and the reason.
+func (e *RequestError) Error() string { return fmt.Sprintf("%s: %s", e.Field, e.Reason) }

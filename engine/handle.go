@@ -1,0 +1,188 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"vitrine/engine/sampler"
+)
+
+// Handle is the outside of a request. Its methods may be called from any
+// goroutine; [Handle.Next] from one at a time.
+type Handle struct {
+	engine *Engine
+	seq    *sequence
+}
+
+// ID names the request within its engine; it is never 0.
+func (h *Handle) ID() uint32 { return h.seq.id }
+
+// Next waits for the request's next event. It returns [ErrReleased] after
+// Release, [ErrClosed] after the engine's Close, or the context's error.
+func (h *Handle) Next(ctx context.Context) (Event, error) { return h.seq.box.next(ctx) }
+
+// do runs f on the engine's goroutine, between two steps.
+func (h *Handle) do(f func(e *Engine, s *sequence) error) error {
+	return h.engine.do(context.Background(), func() error {
+		if h.engine.sequences[h.seq.id] != h.seq {
+			return ErrReleased
+		}
+		return f(h.engine, h.seq)
+	})
+}
+
+// Pause stops the request before its next step. It keeps its blocks.
+func (h *Handle) Pause() error {
+	return h.do(func(e *Engine, s *sequence) error {
+		if !s.state.Finished() {
+			e.park(s, Paused)
+		}
+		return nil
+	})
+}
+
+// Resume lets the request run on without a bound. A finished request goes on
+// behind its last token, and max_tokens counts anew from there.
+func (h *Handle) Resume() error { return h.run(-1) }
+
+// Step lets the request draw n tokens and then pauses it.
+func (h *Handle) Step(n int) error {
+	if n < 1 {
+		return &RequestError{"n", fmt.Sprintf("is %d, want at least 1 token", n)}
+	}
+	return h.run(n)
+}
+
+func (h *Handle) run(steps int) error {
+	return h.do(func(e *Engine, s *sequence) error {
+		switch {
+		case len(s.tokens) == 0:
+			return &RequestError{"tokens", "are none; append some before the request can run"}
+		case len(s.tokens) >= e.contextLimit():
+			return &RequestError{"tokens", fmt.Sprintf("fill the context of %d", e.contextLimit())}
+		}
+		if s.state.Finished() {
+			s.turn().limitFrom = len(s.tokens)
+		}
+		s.steps = steps
+		e.enqueue(s)
+		return nil
+	})
+}
+
+// Abort ends the answer where it is.
+func (h *Handle) Abort() error {
+	return h.do(func(e *Engine, s *sequence) error {
+		if !s.state.Finished() {
+			e.finish(s, FinishedAborted, "")
+		}
+		return nil
+	})
+}
+
+// Rewind keeps the first pos tokens, drops the rest with their keys and
+// values, and pauses.
+func (h *Handle) Rewind(pos int) error {
+	return h.do(func(e *Engine, s *sequence) error {
+		if pos < 0 || pos > len(s.tokens) {
+			return &RequestError{"position", fmt.Sprintf("is %d, want 0 to %d", pos, len(s.tokens))}
+		}
+		e.park(s, Paused)
+		s.tokens = s.tokens[:pos]
+		s.computed = min(s.computed, max(pos-1, 0))
+		for len(s.turns) > 1 && s.turn().start > pos {
+			s.turns = s.turns[:len(s.turns)-1]
+		}
+		t := s.turn()
+		t.start, t.limitFrom = min(t.start, pos), min(t.limitFrom, pos)
+		e.pool.Truncate(&s.table, s.computed)
+		s.replay(e)
+		return nil
+	})
+}
+
+// Append puts tokens behind the last one without drawing them. They are a
+// new turn's given tokens; or, if forced, part of the answer, as if they had
+// been drawn.
+func (h *Handle) Append(tokens []int32, forced bool) error {
+	return h.do(func(e *Engine, s *sequence) error {
+		if err := e.checkTokens(tokens, len(s.tokens)); err != nil {
+			return err
+		}
+		if !s.state.Finished() {
+			e.park(s, Paused)
+		}
+		s.tokens = append(s.tokens, tokens...)
+		if !forced {
+			start := turn{start: len(s.tokens), limitFrom: len(s.tokens)}
+			if s.turn().start == len(s.tokens)-len(tokens) {
+				*s.turn() = start // nothing was drawn in between: still the same turn
+			} else {
+				s.turns = append(s.turns, start)
+			}
+		}
+		s.replay(e)
+		return nil
+	})
+}
+
+// replay brings the text of the answer to where its tokens are.
+func (s *sequence) replay(e *Engine) {
+	s.out = newOutput(e.tokenizer, &s.params)
+	for _, id := range s.tokens[s.turn().start:] {
+		s.out.push(id)
+	}
+}
+
+// SetParams changes the parameters of what is drawn from now on. A
+// *sampler.ParamError names what is wrong; then nothing changes.
+func (h *Handle) SetParams(p sampler.Params) error {
+	return h.do(func(e *Engine, s *sequence) error {
+		if err := e.prepare(&p); err != nil {
+			return err
+		}
+		s.params = p
+		s.replay(e)
+		return nil
+	})
+}
+
+// SetWatch changes which events for the eye the request emits.
+func (h *Handle) SetWatch(w Watch) error {
+	return h.do(func(_ *Engine, s *sequence) error { s.watch = w; return nil })
+}
+
+// Release ends the request and frees everything it holds.
+func (h *Handle) Release() error {
+	return h.do(func(e *Engine, s *sequence) error {
+		if !s.state.Finished() {
+			e.finish(s, FinishedAborted, "")
+		}
+		e.forget(s)
+		return nil
+	})
+}
+
+// Snapshot is a request's state at one moment.
+type Snapshot struct {
+	Tokens   []int32
+	Start    int // the position where the current answer begins
+	Computed int // tokens whose keys and values are in the cache
+	State    State
+	Params   sampler.Params
+	Blocks   []int32 // the block table
+}
+
+// Snapshot copies the request's state.
+func (h *Handle) Snapshot(ctx context.Context) (Snapshot, error) {
+	var out Snapshot
+	err := h.do(func(_ *Engine, s *sequence) error {
+		out = Snapshot{
+			Tokens: slices.Clone(s.tokens), Start: s.turn().start, Computed: s.computed,
+			State: s.state, Params: s.params, Blocks: slices.Clone(s.table.Blocks),
+		}
+		return nil
+	})
+	return out, err
+}

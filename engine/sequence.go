@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"vitrine/engine/kvcache"
+	"vitrine/engine/sampler"
+)
+
+// Watch says which events for the eye a request emits while it runs. What is
+// not watched is not computed.
+type Watch struct {
+	Attention bool // EventAttention for each step
+	Logits    bool // EventLogits for each drawn token
+}
+
+// sequence is a request inside the engine. Only the engine's goroutine touches it.
+//
+// Its tokens fall into turns: given tokens, then drawn ones. The last token is
+// never counted as computed while the sequence can run, for it is the one
+// whose logits the next draw needs.
+type sequence struct {
+	id       uint32
+	tokens   []int32
+	computed int // tokens whose keys and values are in the cache
+	table    kvcache.Table
+	state    State
+	params   sampler.Params
+	watch    Watch
+	hold     bool // keep tokens and blocks after the end, until released
+	steps    int  // tokens to draw before it pauses; negative means no bound
+	turns    []turn
+	out      output
+	box      *mailbox
+	used     uint64 // the engine's step that last touched the blocks
+}
+
+// unannounced is the state of a sequence that nobody has been told of.
+const unannounced State = 255
+
+// turn is where the drawn tokens after a run of given ones begin.
+type turn struct {
+	start int // the position of the first drawn token
+	// limitFrom is where max_tokens counts from: start, or later if a
+	// finished request was resumed.
+	limitFrom int
+}
+
+func (s *sequence) turn() *turn { return &s.turns[len(s.turns)-1] }
+
+// history splits the tokens for the sampler: the current answer's, and all before.
+func (s *sequence) history() sampler.History {
+	start := s.turn().start
+	return sampler.History{Prompt: s.tokens[:start], Output: s.tokens[start:]}
+}
+
+// target is the number of tokens to compute before the request stops for now:
+// all of them, or all but the last one if it may not draw.
+func (s *sequence) target() int {
+	if s.steps == 0 {
+		return len(s.tokens) - 1
+	}
+	return len(s.tokens)
+}
+
+// active says whether the scheduler should look at the sequence.
+func (s *sequence) active() bool { return s.state == Prefill || s.state == Running }
