@@ -197,7 +197,7 @@ type Logits struct {
 type BlockChange struct {
 	Block  uint32 // the physical block's number
 	Refs   uint16 // sequences that hold it; 0 means free
-	Owner  uint32 // request that holds it; 0 if none or not this session's to know
+	Owner  uint32 // request that holds it, Own for every block in this session's table; 0 if none or not this session's to know
 	Index  uint32 // its place in the owner's block table
 	Filled uint16 // slots written
 	Hashed bool   // its hash is registered in the prefix cache
