@@ -7,7 +7,7 @@ func (s *Sampler) cut(kind Kind, p *Params) {
 	switch kind {
 	case Temperature:
 		if p.Temperature != 1 {
-			s.scale.invT = 1 / float64(p.Temperature)
+			s.scale = s.scale.at(p.Temperature)
 			s.weighed = false
 			s.note(kind, float64(p.Temperature), 0)
 		}

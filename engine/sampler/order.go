@@ -24,8 +24,9 @@ const (
 	// LlamaCPP is the order of llama.cpp's default sampler chain: logit_bias,
 	// penalties, top_k, top_p, min_p, temperature last. Its stages DRY,
 	// top_nσ, typical and XTC do not exist here, and its penalties' window
-	// (penalty_last_n) is the whole sequence. Bans run first, as its grammar
-	// does. Its defaults (T 0.8, k 40, p 0.95, min_p 0.05) are not applied.
+	// (penalty_last_n) is the whole sequence. Bans, which it has as biases of
+	// −Inf, run first. Its defaults (T 0.8, k 40, p 0.95, min_p 0.05) are not
+	// applied.
 	LlamaCPP
 )
 

@@ -69,6 +69,9 @@ type Params struct {
 	// LogProbs is the number of most probable tokens reported with each
 	// token, −1 for the whole vocabulary. Default 0: the chosen token's alone.
 	LogProbs int
+	// SkipLogProb leaves LogProb and Rank out of the result, as vLLM does
+	// for logprobs=None; it saves an exponential a token of the vocabulary. Needs LogProbs 0. Default false.
+	SkipLogProb bool
 	// PromptLogProbs is the same for the prompt's tokens. Default 0.
 	PromptLogProbs int
 

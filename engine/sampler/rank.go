@@ -133,6 +133,9 @@ func (s *Sampler) nthWith(k key, n int) int32 {
 
 // keepThrough drops the candidates after last.
 func (s *Sampler) keepThrough(last place) {
+	if s.last.atOrBefore(last) {
+		return // ties with the last one kept may extend past what an earlier stage cut
+	}
 	s.last = last
 	n := 0
 	var total uint64

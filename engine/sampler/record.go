@@ -1,7 +1,6 @@
 package sampler
 
 import (
-	"cmp"
 	"math"
 	"slices"
 )
@@ -104,7 +103,7 @@ func (st *Stage) compare(before *Stage) {
 	}
 	// The weights after the stage are relative to a top that may have been
 	// removed: bring them to the scale of those before.
-	kept := float64(st.total) * expNeg(before.scale.exponent(st.scale.top))
+	kept := float64(st.total) * share(before.scale.weight(st.scale.top), before.scale.one())
 	st.Mass = max(0, 1-kept/float64(before.total))
 }
 
@@ -116,7 +115,7 @@ type entropy struct {
 
 func (e *entropy) add(c scale, z float32) {
 	x := c.exponent(z)
-	w := c.fixed(x)
+	w := c.weight(z)
 	e.total += w
 	if w > 0 {
 		e.wx += float64(float64(w) * x)
@@ -130,7 +129,7 @@ func (e *entropy) bits(c scale) float64 {
 
 // lastOfEach sorts edits by id and keeps the last one of each.
 func lastOfEach(edits []edit) []edit {
-	slices.SortStableFunc(edits, func(a, b edit) int { return cmp.Compare(a.id, b.id) })
+	slices.SortStableFunc(edits, func(a, b edit) int { return int(a.id) - int(b.id) })
 	kept := edits[:0]
 	for i, e := range edits {
 		if i+1 == len(edits) || edits[i+1].id != e.id {

@@ -1,13 +1,10 @@
 package sampler
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 // Report tells how a token came about: the result and the stages that ran.
-// Any token can be asked about with [Report.Why], [Report.Logit] and
-// [Report.Prob].
+// Any token can be asked about with [Report.Why], [Report.LogitAt] and
+// [Report.ProbAt].
 type Report struct {
 	Result
 	Order Order
@@ -78,10 +75,10 @@ func (st *Stage) bans(id int32) bool {
 // Vocab returns the number of tokens that the report covers.
 func (r *Report) Vocab() int { return len(r.raw) }
 
-// Logit returns a token's logit after stage i of Stages, divided by the temperature once that
+// LogitAt returns a token's logit after stage i of Stages, divided by the temperature once that
 // stage has run; −Inf if the token is gone by then. For a stage or a token
 // that does not exist it is −Inf.
-func (r *Report) Logit(i int, id int32) float32 {
+func (r *Report) LogitAt(i int, id int32) float32 {
 	if !r.has(i, id) {
 		return negInf
 	}
@@ -92,9 +89,9 @@ func (r *Report) Logit(i int, id int32) float32 {
 	return float32(r.Stages[i].scale.scaled(z))
 }
 
-// Prob returns a token's probability after stage i of Stages: the softmax over the
+// ProbAt returns a token's probability after stage i of Stages: the softmax over the
 // tokens kept. It is 0 for tokens that are gone and for those too improbable to be drawn.
-func (r *Report) Prob(i int, id int32) float64 {
+func (r *Report) ProbAt(i int, id int32) float64 {
 	if !r.has(i, id) {
 		return 0
 	}
@@ -117,7 +114,7 @@ func (r *Report) unscaled(i int, id int32) float32 {
 		if st.bans(id) {
 			return negInf
 		}
-		if at, ok := slices.BinarySearchFunc(st.edits, id, func(e edit, id int32) int { return cmp.Compare(e.id, id) }); ok {
+		if at, ok := slices.BinarySearchFunc(st.edits, id, func(e edit, id int32) int { return int(e.id) - int(id) }); ok {
 			z = st.edits[at].z
 		}
 	}
@@ -147,7 +144,7 @@ func (r *Report) unscaledRow(i int) []float32 {
 type Candidate struct {
 	Token int32
 	// Logits and Probs are [len(Stages)], the values after each stage as
-	// [Report.Logit] and [Report.Prob] give them.
+	// [Report.LogitAt] and [Report.ProbAt] give them.
 	Logits []float32
 	Probs  []float64
 	// Removed is the index of the stage at which the token fell, or −1.
@@ -175,7 +172,7 @@ func (r *Report) Candidates(n int) []Candidate {
 			Removed: -1,
 		}
 		for i := range r.Stages {
-			c.Logits[i], c.Probs[i] = r.Logit(i, p.id), r.Prob(i, p.id)
+			c.Logits[i], c.Probs[i] = r.LogitAt(i, p.id), r.ProbAt(i, p.id)
 			if c.Removed < 0 && isNegInf(c.Logits[i]) {
 				c.Removed = i
 			}

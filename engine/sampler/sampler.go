@@ -32,7 +32,7 @@ func (e *LogitError) Error() string {
 }
 
 // Sampler draws tokens from rows of logits of one vocabulary. It holds
-// scratch memory of 28 bytes a token of the vocabulary and is not safe for concurrent use.
+// scratch memory of 24 bytes a token of the vocabulary and is not safe for concurrent use.
 type Sampler struct {
 	vocab int
 	rec   *Report // nil: nobody asked why
@@ -82,10 +82,10 @@ func New(vocab int) *Sampler {
 type Result struct {
 	Token int32
 	// LogProb is the natural log-probability of the token in the raw
-	// distribution, before everything.
+	// distribution, before everything; 0 with SkipLogProb.
 	LogProb float32
 	// Rank is the token's place in the raw distribution, 1 for the most
-	// probable; ties by id.
+	// probable; ties by id; 0 with SkipLogProb.
 	Rank int
 	// Prob is its probability in the distribution that was drawn from; 1 if greedy.
 	Prob float32
@@ -120,7 +120,7 @@ func (s *Sampler) Sample(logits []float32, p *Params, h History, pos int) (Resul
 }
 
 // Explain computes what Sample computes, by the same code, and tells it stage
-// by stage. The report owns its memory (12 bytes a token of the vocabulary).
+// by stage. The report owns its memory (8 bytes a token of the vocabulary and what the stages changed).
 func (s *Sampler) Explain(logits []float32, p *Params, h History, pos int) (Report, error) {
 	var r Report
 	res, err := s.run(logits, p, h, pos, &r)
@@ -168,6 +168,10 @@ func (s *Sampler) run(logits []float32, params *Params, h History, pos int, rec 
 		}
 		res = s.draw(p.Seed, pos)
 	}
+	if p.SkipLogProb {
+		return res, nil
+	}
+	raw.normalize(logits)
 	res.LogProb = raw.logProb(logits[res.Token])
 	res.Rank = rankOf(logits, res.Token)
 	if p.LogProbs != 0 {
@@ -194,12 +198,12 @@ func (s *Sampler) load(logits []float32) (rawDistribution, error) {
 // collect makes the candidates of all tokens that the edits left above −Inf.
 func (s *Sampler) collect() {
 	n := 0
-	first := keyOf(float32(math.Inf(-1)))
-	lowest := first
+	banned := keyOf(negInf)
+	first := banned
 	for id, z := range s.logits {
 		k := keyOf(z)
 		s.store.ids[n], s.store.keys[n] = int32(id), k
-		if k < lowest {
+		if k < banned {
 			n++
 			first = min(first, k)
 		}
@@ -284,6 +288,7 @@ func (s *Sampler) Score(logits []float32, token int32, top int) (TokenLogProb, [
 	if top < -1 || top > s.vocab {
 		return TokenLogProb{}, nil, badInt("prompt_logprobs", top, "-1 (all) to "+strconv.Itoa(s.vocab))
 	}
+	raw.normalize(logits)
 	scored := TokenLogProb{Token: token, LogProb: raw.logProb(logits[token]), Rank: rankOf(logits, token)}
 	return scored, raw.top(logits, top), nil
 }
@@ -292,7 +297,7 @@ func (s *Sampler) Score(logits []float32, token int32, top int) (TokenLogProb, [
 type rawDistribution struct {
 	scale    scale
 	alive    int     // logits above −Inf
-	logTotal float64 // ln Σ exp(z−top)
+	logTotal float64 // ln Σ e^(z−top), once normalized
 }
 
 func newRawDistribution(logits []float32, vocab int) (rawDistribution, error) {
@@ -301,8 +306,8 @@ func newRawDistribution(logits []float32, vocab int) (rawDistribution, error) {
 			Index: -1, Got: strconv.Itoa(len(logits)) + " values", Want: strconv.Itoa(vocab) + " (the vocabulary)",
 		}
 	}
-	raw := rawDistribution{scale: newScale(vocab)}
-	raw.scale.top = float32(math.Inf(-1))
+	var raw rawDistribution
+	top := negInf
 	for i, z := range logits {
 		if z != z {
 			return raw, &LogitError{Index: i, Got: "NaN", Want: "a number"}
@@ -310,17 +315,24 @@ func newRawDistribution(logits []float32, vocab int) (rawDistribution, error) {
 		if !isNegInf(z) {
 			raw.alive++
 		}
-		raw.scale.top = max(raw.scale.top, z)
+		if z > top { // not max: it costs three times as much for the sake of NaN
+			top = z
+		}
 	}
 	if raw.alive == 0 {
 		return raw, ErrNoLogits
 	}
+	raw.scale = newScale(vocab, top)
+	return raw, nil
+}
+
+// normalize sums the distribution up.
+func (d *rawDistribution) normalize(logits []float32) {
 	var total uint64
 	for _, z := range logits {
-		total += raw.scale.weight(z)
+		total += d.scale.weight(z)
 	}
-	raw.logTotal = raw.scale.logTotal(total)
-	return raw, nil
+	d.logTotal = d.scale.logTotal(total)
 }
 
 func (d *rawDistribution) logProb(z float32) float32 {

@@ -98,6 +98,8 @@ func (p *Params) checkNumbers(vocab int) error {
 		return badInt("min_tokens", p.MinTokens, "0 to max_tokens ("+strconv.Itoa(p.MaxTokens)+")")
 	case p.LogProbs < -1 || p.LogProbs > vocab:
 		return badInt("logprobs", p.LogProbs, "-1 (all) to "+strconv.Itoa(vocab))
+	case p.SkipLogProb && p.LogProbs != 0:
+		return badInt("logprobs", p.LogProbs, "0 without log-probabilities")
 	case p.PromptLogProbs < -1 || p.PromptLogProbs > vocab:
 		return badInt("prompt_logprobs", p.PromptLogProbs, "-1 (all) to "+strconv.Itoa(vocab))
 	case int(p.Order) >= len(pipelines):

@@ -133,7 +133,7 @@ func (r *Report) place(v *Verdict) {
 	into := v.Stage - 1 // the stage whose outcome reached it: Raw decides nothing
 	st := &r.Stages[into]
 	row := r.edited
-	if v.Kind < Temperature {
+	if v.Kind < Temperature { // an edit: later ones have not run yet
 		row = r.unscaledRow(into)
 	}
 	z := row[v.Token]
