@@ -73,6 +73,7 @@ func TestStages(t *testing.T) {
 		// min_p first leaves two tokens, of which the first has 0.57 ≥ p; top_p first needs both.
 		{"vLLM: min_p comes before top_p", logs(.4, .3, .16, .14), with(func(p *Params) { p.MinP, p.TopP = .5, .55 }), History{}, []int32{0}},
 		{"Hugging Face: min_p comes after top_p", logs(.4, .3, .16, .14), with(func(p *Params) { p.MinP, p.TopP, p.Order = .5, .55, HuggingFace }), History{}, []int32{0, 1}},
+		{"a later stage brings no ties back", []float32{0, 0, -9}, with(func(p *Params) { p.TopP, p.MinP, p.Order = .4, 1, HuggingFace }), History{}, []int32{0}},
 		// The bias lifts the token over zero, where the penalty divides instead of multiplying.
 		{"the bias comes before the penalty", []float32{0.9, -1}, with(func(p *Params) { p.LogitBias, p.RepetitionPenalty = []TokenBias{{1, 3}}, 2 }), History{Prompt: []int32{1}}, []int32{1, 0}},
 	}
