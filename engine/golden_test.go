@@ -1,0 +1,240 @@
+package engine_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"vitrine/engine"
+	"vitrine/engine/backend"
+	"vitrine/engine/backend/cpu"
+	"vitrine/engine/backend/ref"
+	"vitrine/engine/model"
+	"vitrine/engine/modeltest"
+	"vitrine/engine/safetensors"
+	"vitrine/engine/sampler"
+	"vitrine/engine/tokenizer"
+)
+
+// golden is one prompt run by Hugging Face transformers in float32 on the
+// dequantized weights of SmolLM2-135M-Instruct Q4_1. testdata/smollm2 holds
+// every third logit after the prompt and, for one prompt, the attention
+// weights, in float16.
+type golden struct {
+	Text         string    `json:"text"`
+	IDs          []int32   `json:"ids"`
+	GreedyIDs    []int32   `json:"greedy_ids"`
+	GreedyMargin []float64 `json:"greedy_margin"`
+}
+
+const logitStride = 3
+
+func goldens(t *testing.T) (map[string]golden, map[string][]float32) {
+	t.Helper()
+	data, err := os.ReadFile("testdata/smollm2/golden.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	prompts := map[string]golden{}
+	if err := json.Unmarshal(data, &prompts); err != nil {
+		t.Fatal(err)
+	}
+	return prompts, tensors(t, "testdata/smollm2/expected.safetensors")
+}
+
+func tensors(t *testing.T, path string) map[string][]float32 {
+	t.Helper()
+	set, err := safetensors.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer set.Close()
+	out := map[string][]float32{}
+	for _, tensor := range set.Tensors {
+		n := 1
+		for _, d := range tensor.Shape {
+			n *= d
+		}
+		out[tensor.Name] = make([]float32, n)
+		if err := tensor.Float32(out[tensor.Name]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
+}
+
+// relativeRMS is √(Σ(got−want)² / Σwant²).
+func relativeRMS(got, want []float32) float64 {
+	var num, den float64
+	for i := range want {
+		d := float64(got[i]) - float64(want[i])
+		num += d * d
+		den += float64(want[i]) * float64(want[i])
+	}
+	return math.Sqrt(num / den)
+}
+
+func loadSmolLM2(t *testing.T, b backend.Backend) *model.Model {
+	t.Helper()
+	m, err := model.Load(modeltest.SmolLM2(t), b, model.LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return m
+}
+
+// Both backends compute what transformers computed: the logits after every
+// golden prompt, and the attention weights of every head.
+func TestGoldenLogitsAndAttention(t *testing.T) {
+	prompts, expected := goldens(t)
+	for _, c := range []struct {
+		backend           backend.Backend
+		logits, attention float64
+	}{
+		{cpu.New(0), 2e-2, 5e-2},
+		{ref.New(), 1e-3, 2e-3},
+	} {
+		t.Run(c.backend.Name(), func(t *testing.T) {
+			m := loadSmolLM2(t, c.backend)
+			for name, g := range prompts {
+				if leftToCI(t, name, g) {
+					continue
+				}
+				vocab := m.Config().Vocab
+				logits := lastLogits(t, m, g.IDs)
+				sub := make([]float32, 0, vocab/logitStride+1)
+				for i := 0; i < vocab; i += logitStride {
+					sub = append(sub, logits[i])
+				}
+				e := relativeRMS(sub, expected["logits."+name])
+				t.Logf("%s: logits differ by %.1e relative RMS", name, e)
+				if !(e <= c.logits) {
+					t.Errorf("%s: logits differ by %.1e relative RMS, want at most %.0e", name, e, c.logits)
+				}
+			}
+			path := filepath.Join(t.TempDir(), "trace.safetensors")
+			if err := engine.WriteTrace(m, prompts["complete"].IDs, path); err != nil {
+				t.Fatal(err)
+			}
+			got, want := tensors(t, path), expected["attention.complete"]
+			size := len(want) / m.Config().Layers
+			for l := range m.Config().Layers {
+				e := relativeRMS(got[fmt.Sprintf("attention.%d", l)], want[l*size:(l+1)*size])
+				if !(e <= c.attention) {
+					t.Errorf("attention of layer %d differs by %.1e relative RMS, want at most %.0e", l, e, c.attention)
+				}
+			}
+		})
+	}
+}
+
+// leftToCI says whether a prompt is too long for a machine that somebody waits
+// at: the thousand tokens of one take ref two minutes.
+func leftToCI(t *testing.T, name string, g golden) bool {
+	t.Helper()
+	if len(g.IDs) <= 64 || os.Getenv("CI") == "true" {
+		return false
+	}
+	t.Logf("%s: its %d tokens are left to CI", name, len(g.IDs))
+	return true
+}
+
+// lastLogits runs the prompt in chunks of odd sizes through shuffled blocks.
+func lastLogits(t *testing.T, m *model.Model, ids []int32) []float32 {
+	t.Helper()
+	const blockSize, chunk = 16, 77
+	blocks := (len(ids) + blockSize - 1) / blockSize
+	kv, err := m.NewKVCache(blocks, blockSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := make([]int32, blocks)
+	for i := range table {
+		table[i] = int32(blocks - 1 - i)
+	}
+	logits := make([]float32, m.Config().Vocab)
+	for first := 0; first < len(ids); first += chunk {
+		n := min(chunk, len(ids)-first)
+		batch := model.Batch{Tokens: ids[first : first+n], Sequences: []backend.Sequence{{Count: n, First: first, Blocks: table}}}
+		for p := first; p < first+n; p++ {
+			batch.Positions = append(batch.Positions, int32(p))
+			batch.Slots = append(batch.Slots, table[p/blockSize]*blockSize+int32(p%blockSize))
+		}
+		if first+n == len(ids) {
+			batch.LogitRows, batch.Logits = []int32{int32(n - 1)}, logits
+		}
+		if err := m.Forward(kv, &batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return logits
+}
+
+// The engine's greedy text is that of transformers wherever the choice was
+// not a near tie, for all prompts at once and watched.
+func TestGoldenGreedyText(t *testing.T) {
+	prompts, _ := goldens(t)
+	e := smolLM2Engine(t, engine.Options{})
+	const tie = 0.05
+	handles := map[string]*engine.Handle{}
+	for name, g := range prompts {
+		if leftToCI(t, name, g) {
+			continue
+		}
+		p := sampler.Defaults()
+		p.Temperature, p.MaxTokens = 0, len(g.GreedyIDs)
+		h, err := e.Add(context.Background(), engine.Request{Prompt: g.IDs, Params: p, Watch: engine.Watch{Attention: name == "turns"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		handles[name] = h
+	}
+	for name, h := range handles {
+		g := prompts[name]
+		got := collect(t, h).ids
+		for i, want := range g.GreedyIDs {
+			if i >= len(got) || got[i] != want {
+				if g.GreedyMargin[i] > tie {
+					t.Errorf("%s: token %d of %v is not transformers' %d, whose margin is %v", name, i, got, want, g.GreedyMargin[i])
+				}
+				break
+			}
+		}
+	}
+}
+
+func smolLM2Engine(t *testing.T, o engine.Options) *engine.Engine {
+	t.Helper()
+	m := loadSmolLM2(t, cpu.New(0))
+	tok, err := tokenizer.Load(modeltest.SmolLM2(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return start(t, m, tok, o)
+}
+
+func start(t *testing.T, m *model.Model, tok *tokenizer.Tokenizer, o engine.Options) *engine.Engine {
+	t.Helper()
+	e, err := engine.New(m, tok, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
