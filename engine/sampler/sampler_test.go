@@ -87,6 +87,8 @@ func TestStages(t *testing.T) {
 			for _, c := range r.Candidates(len(test.logits)) {
 				if c.Removed < 0 {
 					kept = append(kept, c.Token)
+				} else if z := r.LogitAt(len(r.Stages)-1, c.Token); z > -inf {
+					t.Errorf("token %d fell at stage %d and has the logit %v at the end", c.Token, c.Removed, z)
 				}
 			}
 			if !slices.Equal(kept, test.kept) {
