@@ -1,0 +1,147 @@
+//go:build js && wasm
+
+package main
+
+import (
+	"slices"
+
+	"vitrine/visualizer/session"
+	"vitrine/visualizer/wire"
+	"vitrine/wasm/link"
+)
+
+// address keeps the page's address so that it reproduces what is seen, and
+// reproduces what an address asks for.
+type address struct {
+	c       *client
+	prompts []string // still to be asked, in order
+	token   int      // to be chosen once it is there, −1 for none
+	asking  bool     // a prompt of the link is being answered
+	settled bool     // the address that the page was opened with was acted on
+	written string
+	timed   bool // a write is due
+}
+
+// settleAfter is how long the address waits, so that a running answer does not
+// rewrite it with every token (browsers allow some hundred in a minute).
+const settleAfter = 700 // milliseconds
+
+func newAddress(c *client) *address {
+	a := &address{c: c, token: -1}
+	element{window}.on("hashchange", func(jsEvent) { a.arrive(true) })
+	return a
+}
+
+// arrive reads the address: the place at once, the prompts when there is a model.
+// A link that is opened in a page that talks already begins a new chat if it
+// asks something else.
+func (a *address) arrive(inPage bool) {
+	wanted, _ := link.Parse(window.Get("location").Get("hash").String())
+	if wanted.View != "" {
+		a.c.tabs.chooseName(wanted.View)
+	}
+	a.c.choosePlace(wanted.Layer, wanted.Head, wanted.Key)
+	a.token = wanted.Token
+	if inPage && (len(wanted.Prompts) == 0 || slices.Equal(wanted.Prompts, a.promptsOf(a.c.live))) {
+		a.c.changed(change{page: changedToken})
+		return
+	}
+	if wanted.Params != nil {
+		a.c.params.touched = true
+		a.c.params.set(*wanted.Params)
+	}
+	if wanted.System != "" {
+		a.c.chat.system.setValue(wanted.System)
+	}
+	a.prompts = wanted.Prompts
+	if inPage {
+		a.c.newChat()
+		a.askNext()
+	}
+}
+
+// ask is called when the server has a model: the prompts of the address that
+// the page was opened with are asked, unless the session goes on.
+func (a *address) ask() {
+	if a.settled {
+		return
+	}
+	a.settled = true
+	a.arrive(false)
+	if len(a.c.live.Tokens()) > 0 || a.c.live.Hello().Resumed {
+		a.prompts = nil
+		return
+	}
+	a.askNext()
+}
+
+// askNext asks the next prompt of the link.
+func (a *address) askNext() {
+	a.asking = false
+	if len(a.prompts) == 0 {
+		return
+	}
+	prompt := a.prompts[0]
+	a.prompts = a.prompts[1:]
+	a.asking = a.c.say(prompt)
+}
+
+// wantsToken reports whether the link's token is there to be chosen.
+func (a *address) wantsToken(tokens int) bool {
+	return a.token >= 0 && len(a.prompts) == 0 && a.token < tokens
+}
+
+func (a *address) takeToken() int {
+	token := a.token
+	a.token = -1
+	a.c.following = token == len(a.c.shown.Tokens())-1
+	return token
+}
+
+func (a *address) update(what change) {
+	if a.asking && what.has(session.ChangeState) && len(a.prompts) > 0 {
+		switch a.c.live.State().State {
+		case wire.StateStopped, wire.StateLengthCapped:
+			a.askNext()
+		}
+	}
+	if !a.settled || a.c.replay != nil || a.timed {
+		return
+	}
+	a.timed = true
+	after(settleAfter, func() {
+		a.timed = false
+		a.write()
+	})
+}
+
+// write puts what is seen into the address.
+func (a *address) write() {
+	if a.c.replay != nil || a.token >= 0 || len(a.prompts) > 0 {
+		return
+	}
+	s := link.State{Prompts: a.promptsOf(a.c.live), View: a.c.tabs.name(), Token: -1, Layer: -1, Head: -1, Key: -1}
+	if len(s.Prompts) > 0 {
+		params := a.c.params.now
+		params.Seed, params.HasSeed = a.c.live.State().Seed, true
+		s.Params, s.System = &params, a.c.chat.system.value()
+		s.Token, s.Layer, s.Head, s.Key = a.c.at.token, a.c.at.layer, a.c.at.head, a.c.at.key
+	}
+	fragment := s.Fragment()
+	if fragment == a.written || len(fragment) > link.MaxLength {
+		return
+	}
+	a.written = fragment
+	window.Get("history").Call("replaceState", nil, "", "#"+fragment)
+}
+
+// promptsOf lists the user's messages.
+func (a *address) promptsOf(s *session.Session) []string {
+	var prompts []string
+	for _, m := range s.Messages() {
+		if m.Role == wire.RoleUser {
+			prompts = append(prompts, m.Text)
+		}
+	}
+	return prompts
+}

@@ -1,0 +1,297 @@
+//go:build js && wasm
+
+package main
+
+import (
+	"strings"
+	"syscall/js"
+
+	"vitrine/visualizer/session"
+	"vitrine/visualizer/wire"
+	"vitrine/wasm/textspan"
+)
+
+// chat is the conversation's column: its messages, and what is written next.
+type chat struct {
+	c       *client
+	list    element
+	welcome element
+	say     element
+	system  element
+	send    element
+	branch  element
+	cells   []*messageCell
+
+	pointerX, pointerY float64
+	pointer            bool // the pointer moved over the messages since the last frame
+	chosen, pointed    *lit
+	repaint            bool
+}
+
+// messageCell is one message in the page.
+type messageCell struct {
+	element
+	node js.Value // its text node, which grows while the answer is written
+	text string
+	role wire.Role
+}
+
+func newChat(c *client) *chat {
+	t := &chat{
+		c: c, list: byID("messages"), welcome: byID("welcome"), say: byID("say"), system: byID("system"),
+		send: byID("send"), branch: byID("branches"),
+		chosen: newLit("chosen"), pointed: newLit("pointed"),
+	}
+	byID("composer").on("submit", func(event js.Value) {
+		event.Call("preventDefault")
+		t.submit()
+	})
+	t.say.on("keydown", func(event js.Value) {
+		// An Enter that ends a composition belongs to the input method.
+		if event.Get("key").String() != "Enter" || event.Get("shiftKey").Bool() ||
+			event.Get("isComposing").Bool() || event.Get("keyCode").Int() == keyCodeComposing {
+			return
+		}
+		event.Call("preventDefault")
+		t.submit()
+	})
+	byID("chat-new").onClick(c.newChat)
+	for _, opener := range t.welcome.findAll(".opener") {
+		opener.onClick(func() {
+			t.say.setValue(opener.Get("textContent").String())
+			t.submit()
+		})
+	}
+	t.list.on("pointermove", func(event js.Value) {
+		t.pointerX, t.pointerY = event.Get("clientX").Float(), event.Get("clientY").Float()
+		t.pointer = true
+		c.wake()
+	})
+	t.list.on("pointerleave", func(jsEvent) {
+		t.pointer = false
+		t.pointed.clear()
+		c.spine.pointAt(-1)
+	})
+	t.list.on("click", func(event js.Value) {
+		if window.Call("getSelection").Get("type").String() == "Range" {
+			return // text is being selected, to be copied
+		}
+		if position, ok := t.tokenAt(event.Get("clientX").Float(), event.Get("clientY").Float()); ok {
+			c.chooseToken(position)
+		}
+	})
+	return t
+}
+
+// keyCodeComposing is what older browsers report for keys that an input method takes.
+const keyCodeComposing = 229
+
+// submit sends what is written.
+func (t *chat) submit() {
+	text := strings.TrimSpace(t.say.value())
+	if text == "" {
+		return
+	}
+	if t.c.say(text) {
+		t.say.setValue("")
+	}
+}
+
+func (t *chat) update(what change) {
+	if what.saw(changedSession) {
+		for _, cell := range t.cells {
+			cell.remove()
+		}
+		t.cells = nil
+	}
+	if what.has(session.ChangeMessages|session.ChangeTokens|session.ChangeState) || what.saw(changedSession|changedLanguage) {
+		t.showMessages(what.saw(changedLanguage))
+	}
+	if what.has(session.ChangeBranches) || what.saw(changedSession|changedLanguage) {
+		t.showBranches()
+	}
+	if what.has(session.ChangeTokens|session.ChangeMessages) || what.saw(changedToken|changedSession) {
+		t.repaint = true
+	}
+}
+
+// showMessages brings the list to the session's messages, writing only what grew.
+func (t *chat) showMessages(relabel bool) {
+	messages := t.c.shown.Messages()
+	atEnd := t.list.Get("scrollHeight").Float()-t.list.Get("scrollTop").Float()-t.list.Get("clientHeight").Float() < 48
+	for len(t.cells) > len(messages) {
+		last := len(t.cells) - 1
+		t.cells[last].remove()
+		t.cells = t.cells[:last]
+	}
+	for i, m := range messages {
+		if i == len(t.cells) {
+			t.cells = append(t.cells, t.newCell())
+		}
+		cell := t.cells[i]
+		if cell.text == "" || cell.role != m.Role || relabel {
+			cell.role = m.Role
+			cell.setAttr("data-role", roleName(m.Role))
+			cell.setAttr("aria-label", t.c.words.say(roleKey(m.Role)))
+		}
+		switch {
+		case m.Text == cell.text:
+		case strings.HasPrefix(m.Text, cell.text):
+			cell.node.Call("appendData", m.Text[len(cell.text):])
+		default:
+			cell.node.Set("data", m.Text)
+		}
+		cell.text = m.Text
+		cell.setClass("writing", i == len(messages)-1 && m.Role == wire.RoleAssistant && t.c.writing())
+	}
+	t.welcome.setHidden(len(messages) > 0)
+	if atEnd {
+		t.list.Set("scrollTop", t.list.Get("scrollHeight"))
+	}
+}
+
+func (t *chat) newCell() *messageCell {
+	cell := &messageCell{element: create("article", "message"), node: document.Call("createTextNode", "")}
+	cell.Call("appendChild", cell.node)
+	t.list.append(cell.element)
+	return cell
+}
+
+func roleName(r wire.Role) string {
+	switch r {
+	case wire.RoleUser:
+		return "user"
+	case wire.RoleAssistant:
+		return "assistant"
+	}
+	return "system"
+}
+
+func roleKey(r wire.Role) string {
+	switch r {
+	case wire.RoleUser:
+		return "chat.role_user"
+	case wire.RoleAssistant:
+		return "chat.role_assistant"
+	}
+	return "chat.role_system"
+}
+
+// showBranches offers the conversation's branches once there is more than one.
+func (t *chat) showBranches() {
+	branches := t.c.shown.Branches()
+	t.branch.clear()
+	t.branch.setHidden(len(branches) < 2)
+	if len(branches) < 2 {
+		return
+	}
+	active := t.c.shown.ActiveBranch()
+	for i, b := range branches {
+		button := create("button", "").with(decimal(i + 1))
+		button.setAttr("type", "button")
+		button.setAttr("aria-pressed", boolText(b.ID == active))
+		label := t.c.words.say("chat.branch", "N", decimal(i+1), "Text", b.Text)
+		button.setAttr("aria-label", label)
+		button.setAttr("title", label)
+		button.onClick(func() { t.c.control(wire.Control{Op: wire.OpSwitch, Branch: b.ID}) })
+		t.branch.append(button)
+	}
+}
+
+// frame lights up the chosen token in the text, and the one under the pointer.
+func (t *chat) frame() {
+	if t.repaint {
+		t.repaint = false
+		t.light(t.chosen, t.c.at.token)
+	}
+	if t.pointer {
+		t.pointer = false
+		position, ok := t.tokenAt(t.pointerX, t.pointerY)
+		if !ok {
+			position = -1
+		}
+		t.light(t.pointed, position)
+		t.c.spine.pointAt(position)
+	}
+}
+
+// light lights up the words of the token at a position.
+func (t *chat) light(l *lit, position int) {
+	tokens, messages := t.c.shown.Tokens(), t.c.shown.Messages()
+	for i := len(messages) - 1; i >= 0 && position >= 0; i-- {
+		if int(messages[i].First) > position || i >= len(t.cells) {
+			continue
+		}
+		if from, to, ok := textspan.New(tokens, int(messages[i].First), t.cells[i].text).Range(position); ok {
+			l.set(t.cells[i].node, from, to)
+			return
+		}
+		break
+	}
+	l.clear()
+}
+
+// tokenAt is the position of the token whose words are at a point of the window.
+func (t *chat) tokenAt(x, y float64) (position int, ok bool) {
+	node, offset := caretAt(x, y)
+	if node.IsUndefined() {
+		return 0, false
+	}
+	tokens, messages := t.c.shown.Tokens(), t.c.shown.Messages()
+	for i, cell := range t.cells {
+		if i < len(messages) && cell.node.Equal(node) {
+			return textspan.New(tokens, int(messages[i].First), cell.text).Position(offset)
+		}
+	}
+	return 0, false
+}
+
+// caretAt is the text node at a point and the place in it, in UTF-16 code units.
+func caretAt(x, y float64) (node js.Value, offset int) {
+	if document.Get("caretPositionFromPoint").Truthy() {
+		if at := document.Call("caretPositionFromPoint", x, y); at.Truthy() {
+			return at.Get("offsetNode"), at.Get("offset").Int()
+		}
+	} else if document.Get("caretRangeFromPoint").Truthy() {
+		if at := document.Call("caretRangeFromPoint", x, y); at.Truthy() {
+			return at.Get("startContainer"), at.Get("startOffset").Int()
+		}
+	}
+	return js.Undefined(), 0
+}
+
+// lit is a piece of text that is lit up without an element of its own (CSS
+// Custom Highlight API). In a browser that has none, nothing is lit.
+type lit struct {
+	highlight js.Value
+	filled    bool
+}
+
+func newLit(name string) *lit {
+	l := &lit{}
+	if !window.Get("Highlight").Truthy() {
+		return l
+	}
+	l.highlight = window.Get("Highlight").New()
+	window.Get("CSS").Get("highlights").Call("set", name, l.highlight)
+	return l
+}
+
+func (l *lit) clear() {
+	if l.filled {
+		l.filled = false
+		l.highlight.Call("clear")
+	}
+}
+
+func (l *lit) set(node js.Value, from, to int) {
+	if l.highlight.IsUndefined() || node.Get("length").Int() < to {
+		return
+	}
+	l.clear()
+	r := document.Call("createRange")
+	r.Call("setStart", node, from)
+	r.Call("setEnd", node, to)
+	l.highlight.Call("add", r)
+	l.filled = true
+}

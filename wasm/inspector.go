@@ -1,0 +1,162 @@
+//go:build js && wasm
+
+package main
+
+import "slices"
+
+// A reading is what the inspector says about one thing of a view: the number,
+// how it came about, and which function computed it.
+type reading struct {
+	title string // what it is: "Attention weight"
+	value string // the exact value, as large as it deserves
+	shape string // shape and type of what the value is of: "9 × 64, float32"
+	rows  []row  // the formula with its operands, and facts
+	note  string // one sentence in plain words
+	fn    string // the Go function that computed it, as the server names it; empty if none did
+}
+
+// A row is one line of a reading. A row with a name is a fact in two columns.
+type row struct {
+	name  string
+	spans []span
+}
+
+// A span is a piece of a line in one colour.
+type span struct{ text, class string }
+
+func plain(text string) span { return span{text: text} }
+
+// The operands of attention have their own colours; their letters are in the text too.
+func spanQ(text string) span { return span{text, "q"} }
+func spanK(text string) span { return span{text, "k"} }
+func spanV(text string) span { return span{text, "v"} }
+
+// line is a row of spans without a name.
+func line(spans ...span) row { return row{spans: spans} }
+
+// fact is a row with a name and a value.
+func fact(name, value string) row { return row{name, []span{plain(value)}} }
+
+func (r reading) equal(o reading) bool {
+	return r.title == o.title && r.value == o.value && r.shape == o.shape && r.note == o.note && r.fn == o.fn &&
+		slices.EqualFunc(r.rows, o.rows, func(a, b row) bool { return a.name == b.name && slices.Equal(a.spans, b.spans) })
+}
+
+// inspector is the column at the right. Views give it functions instead of
+// readings: it asks again whenever something changed, so that a number that is
+// still on its way appears when it arrives, and a change of language is said.
+type inspector struct {
+	c       *client
+	resting func() reading // what is shown when nothing is pointed at
+	pointed func() reading // under the pointer; nil if nothing
+	kept    func() reading // locked by a click; nil if nothing
+
+	title, value, shape, note, fn *textCell
+	lines                         element
+	lock, source                  element
+	funcRow                       element
+	last                          reading
+	drawn                         bool
+}
+
+func newInspector(c *client) *inspector {
+	i := &inspector{
+		c:       c,
+		title:   newTextCell(byID("reading-title")),
+		value:   newTextCell(byID("reading-value")),
+		shape:   newTextCell(byID("reading-shape")),
+		note:    newTextCell(byID("reading-note")),
+		lines:   byID("reading-lines"),
+		lock:    byID("reading-lock"),
+		source:  byID("reading-source"),
+		funcRow: byID("reading-func"),
+	}
+	i.fn = newTextCell(i.funcRow.find("code"))
+	i.lock.onClick(i.release)
+	i.source.onClick(func() { c.source.open(i.last.fn) })
+	return i
+}
+
+// point shows a reading while the pointer is on its thing. Nothing happens
+// while another is kept.
+func (i *inspector) point(at func() reading) {
+	i.pointed = at
+	i.c.wake()
+}
+
+// leave ends what point began.
+func (i *inspector) leave() {
+	if i.pointed != nil {
+		i.pointed = nil
+		i.c.wake()
+	}
+}
+
+// keep locks a reading until [inspector.release].
+func (i *inspector) keep(at func() reading) {
+	i.kept = at
+	i.c.wake()
+}
+
+// release lets go of what is kept and reports nothing if nothing was.
+func (i *inspector) release() {
+	i.kept, i.pointed = nil, nil
+	i.c.wake()
+}
+
+// isKept reports whether a reading is locked.
+func (i *inspector) isKept() bool { return i.kept != nil }
+
+// frame asks for the reading that is due and writes what differs.
+func (i *inspector) frame() {
+	at := i.resting
+	switch {
+	case i.kept != nil:
+		at = i.kept
+	case i.pointed != nil:
+		at = i.pointed
+	}
+	var r reading
+	if at != nil {
+		r = at()
+	}
+	i.lock.setHidden(i.kept == nil)
+	i.lock.setAttr("aria-pressed", boolText(i.kept != nil))
+	if i.drawn && r.equal(i.last) {
+		return
+	}
+	i.last, i.drawn = r, true
+	i.title.show(r.title)
+	i.value.show(r.value)
+	i.shape.show(r.shape)
+	i.note.show(r.note)
+	i.fn.show(r.fn)
+	i.funcRow.setHidden(r.fn == "")
+	i.lines.clear()
+	i.lines.setHidden(len(r.rows) == 0)
+	for _, row := range r.rows {
+		i.lines.append(rowElement(row))
+	}
+}
+
+func rowElement(r row) element {
+	if r.name == "" {
+		line := create("div", "")
+		for _, s := range r.spans {
+			line.append(create("span", s.class).with(s.text))
+		}
+		return line
+	}
+	value := create("span", "")
+	for _, s := range r.spans {
+		value.append(create("span", s.class).with(s.text))
+	}
+	return create("div", "row").append(create("span", "").with(r.name), value)
+}
+
+func boolText(v bool) string {
+	if v {
+		return "true"
+	}
+	return "false"
+}

@@ -1,0 +1,181 @@
+//go:build js && wasm
+
+package main
+
+import (
+	"strconv"
+	"syscall/js"
+
+	"vitrine/visualizer/session"
+	"vitrine/visualizer/wire"
+)
+
+// play is the play bar: it moves the engine, or a recording, along the timeline.
+type play struct {
+	c       *client
+	run     element
+	back    element
+	on      element
+	rewind  element
+	stop    element
+	speed   element
+	figures *textCell
+
+	pace   float64  // tokens a second, 0 for as fast as the engine goes
+	pacing bool     // running at that pace, token by token
+	due    bool     // a chat was asked at that pace and its prompt is not read yet
+	timer  js.Value // of the next token
+}
+
+func newPlay(c *client) *play {
+	p := &play{
+		c: c, run: byID("play-run"), back: byID("play-back"), on: byID("play-on"), rewind: byID("play-rewind"),
+		stop: byID("play-stop"), speed: byID("play-speed"), figures: newTextCell(byID("play-figures")),
+	}
+	p.run.onClick(p.toggle)
+	p.back.onClick(func() { c.moveToken(-1) })
+	p.on.onClick(func() { c.moveToken(+1) })
+	p.rewind.onClick(c.rewind)
+	p.stop.onClick(p.end)
+	p.speed.on("change", func(jsEvent) {
+		running := p.running()
+		p.pause()
+		p.pace, _ = strconv.ParseFloat(p.speed.value(), 64)
+		if running {
+			p.start()
+		}
+	})
+	return p
+}
+
+// asked takes note that a chat was asked and reports whether the engine shall
+// stop before its first token, to be stepped from there.
+func (p *play) asked() (paused bool) {
+	p.pacing = false
+	cancelTimer(p.timer)
+	p.due = p.pace > 0
+	return p.due
+}
+
+// running reports whether tokens are being drawn, or shown from a recording.
+func (p *play) running() bool {
+	if p.c.replay != nil {
+		return p.pacing || p.c.replay.running
+	}
+	return p.pacing || p.c.writing()
+}
+
+func (p *play) toggle() {
+	if p.running() {
+		p.pause()
+	} else {
+		p.start()
+	}
+}
+
+// start runs on from where the model stands.
+func (p *play) start() {
+	switch {
+	case p.pace > 0:
+		p.pacing = true
+		p.tick()
+	case p.c.replay != nil:
+		p.c.replay.start()
+	default:
+		p.c.control(wire.Control{Op: wire.OpResume})
+	}
+	p.c.follow()
+	p.c.changed(change{frames: session.ChangeState})
+}
+
+func (p *play) pause() {
+	if p.pacing {
+		p.pacing = false
+		cancelTimer(p.timer)
+	}
+	if p.c.replay != nil {
+		p.c.replay.pause()
+	} else if p.c.writing() {
+		p.c.control(wire.Control{Op: wire.OpPause})
+	}
+	p.c.changed(change{frames: session.ChangeState})
+}
+
+// end ends the answer here.
+func (p *play) end() {
+	p.pacing = false
+	cancelTimer(p.timer)
+	if p.c.replay != nil {
+		p.c.replay.pause()
+	} else {
+		p.c.control(wire.Control{Op: wire.OpAbort})
+	}
+	p.c.changed(change{frames: session.ChangeState})
+}
+
+// tick asks for one token and for itself again. While the engine is still busy
+// with the last one it asks for none.
+func (p *play) tick() {
+	if !p.pacing {
+		return
+	}
+	if p.finished() {
+		p.pacing = false
+		p.c.changed(change{frames: session.ChangeState})
+		return
+	}
+	p.step()
+	p.timer = after(int(1000/p.pace), p.tick)
+}
+
+// finished reports whether nothing is left to step through.
+func (p *play) finished() bool {
+	if p.c.replay != nil {
+		return p.c.replay.done()
+	}
+	switch p.c.live.State().State {
+	case wire.StateStopped, wire.StateLengthCapped, wire.StateAborted, wire.StateIdle:
+		return true
+	}
+	return false
+}
+
+// step asks for one token more.
+func (p *play) step() {
+	p.c.follow()
+	switch {
+	case p.c.replay != nil:
+		p.c.replay.step()
+	case !p.c.writing():
+		p.c.control(wire.Control{Op: wire.OpStep, Count: 1})
+	}
+}
+
+func (p *play) update(what change) {
+	if !what.has(session.ChangeState|session.ChangeTokens|session.ChangeStep|session.ChangeStatus) && !what.saw(changedToken|changedLanguage|changedSession|changedSocket) {
+		return
+	}
+	if p.due && p.c.live.State().State == wire.StatePaused {
+		p.due = false
+		p.start()
+	}
+	tokens := len(p.c.shown.Tokens())
+	there := tokens > 0 && (p.c.replay != nil || p.c.canAsk())
+	running := p.running()
+	p.run.setFlag("data-running", running)
+	if running {
+		p.c.words.name(p.run, "play.pause")
+	} else {
+		p.c.words.name(p.run, "play.run")
+	}
+	p.run.setDisabled(!there)
+	p.back.setDisabled(p.c.at.token <= 0)
+	p.on.setDisabled(!there && p.c.at.token >= tokens-1)
+	p.rewind.setDisabled(!there || p.c.replay != nil || p.c.at.token < 1 || p.c.at.token >= tokens)
+	p.stop.setDisabled(!there || !running && p.c.shown.State().State != wire.StatePaused)
+	rate := ""
+	if step, ok := p.c.shown.LastStep(); ok && running && p.pace == 0 && step.TokensPerSec > 0 {
+		rate = p.c.words.say("play.rate", "N", strconv.FormatFloat(float64(step.TokensPerSec), 'f', 1, 32))
+	}
+	p.figures.show(rate)
+}

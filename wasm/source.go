@@ -1,0 +1,69 @@
+//go:build js && wasm
+
+package main
+
+import (
+	"strconv"
+
+	"vitrine/visualizer/wire"
+	"vitrine/wasm/gosyntax"
+)
+
+// source is the panel with the Go source of the function that computed a number.
+type source struct {
+	c     *client
+	panel element
+	fn    string // the function that is shown or waited for
+	shown bool   // its text is in the panel
+}
+
+func newSource(c *client) *source { return &source{c: c, panel: byID("source")} }
+
+// open asks for the function's source and opens the panel.
+func (s *source) open(fn string) {
+	if fn == "" {
+		return
+	}
+	s.fn, s.shown = fn, false
+	byID("source-title").setText(fn)
+	byID("source-place").setText("")
+	byID("source-text").setText(s.c.words.say("inspector.source_asking"))
+	s.panel.Call("showModal")
+	s.c.ask(wire.Query{What: wire.QuerySource, Text: fn})
+	s.update()
+}
+
+// update fills the panel once the answer is there.
+func (s *source) update() {
+	if s.fn == "" || s.shown {
+		return
+	}
+	answer, ok := s.c.shown.Source(s.fn)
+	if !ok {
+		if problem, failed := s.c.trouble(wire.Query{What: wire.QuerySource, Text: s.fn}); failed {
+			byID("source-text").setText(problem)
+			s.shown = true
+		}
+		return
+	}
+	s.shown = true
+	byID("source-place").setText(answer.File + ":" + strconv.Itoa(int(answer.Line)))
+	text := byID("source-text")
+	text.clear()
+	for _, part := range gosyntax.Split(answer.Text) {
+		text.append(create("span", syntaxClass(part.Class)).with(part.Text))
+	}
+}
+
+// syntaxClass is the style sheet's name of a class of Go source.
+func syntaxClass(class gosyntax.Class) string {
+	switch class {
+	case gosyntax.Comment:
+		return "comment"
+	case gosyntax.Keyword:
+		return "keyword"
+	case gosyntax.Literal:
+		return "literal"
+	}
+	return ""
+}

@@ -1,0 +1,278 @@
+//go:build js && wasm
+
+package main
+
+import (
+	"strconv"
+	"syscall/js"
+	"unicode/utf8"
+
+	"vitrine/visualizer/session"
+	"vitrine/visualizer/wire"
+)
+
+// spine is the timeline along the bottom: one cell a token, a bar as high as
+// the probability that the token was drawn with. It is one canvas, drawn where it is
+// in sight, and to assistive technology a slider over the tokens.
+type spine struct {
+	c       *client
+	element element
+	empty   element
+	*surface
+	pen *pen
+
+	labels  []string  // of each token
+	lefts   []float64 // left edge of each cell in the strip, and the right edge of the last
+	offset  float64   // how far the strip is scrolled, in CSS pixels
+	aim     float64   // where it is scrolling to
+	shown   int       // the token that was last brought in sight
+	pointed int       // token under the pointer here or in the chat, −1 for none
+	hovered bool      // the pointer is here
+	narrow  float64   // width of a Latin letter
+	wide    float64   // width of a Han character
+	dirty   bool
+	drag    bool // the overview is being dragged
+}
+
+func newSpine(c *client) *spine {
+	s := &spine{c: c, element: byID("timeline"), pointed: -1, shown: -1, dirty: true}
+	s.empty = s.element.find(".empty")
+	s.surface = newSurface(s.element.find("canvas"), func() { c.changed(change{page: changedSize}) })
+	s.pen = newPen(s.surface)
+	s.element.on("pointermove", func(event js.Value) {
+		x, y := s.point(event)
+		if s.drag {
+			s.scrollOverview(x)
+			return
+		}
+		s.hovered = true
+		s.pointAt(s.tokenAt(x, y))
+	})
+	s.element.on("pointerleave", func(jsEvent) {
+		s.hovered = false
+		s.pointAt(-1)
+	})
+	s.element.on("pointerdown", func(event js.Value) {
+		x, y := s.point(event)
+		if s.overflows() && y >= s.height-overviewHeight {
+			s.drag = true
+			s.element.Call("setPointerCapture", event.Get("pointerId"))
+			s.scrollOverview(x)
+			return
+		}
+		if position := s.tokenAt(x, y); position >= 0 {
+			c.chooseToken(position)
+		}
+	})
+	s.element.on("pointerup", func(jsEvent) { s.drag = false })
+	s.element.Call("addEventListener", "wheel", js.FuncOf(func(_ js.Value, args []js.Value) any {
+		if !s.overflows() {
+			return nil
+		}
+		args[0].Call("preventDefault")
+		s.scrollTo(s.aim + args[0].Get("deltaX").Float() + args[0].Get("deltaY").Float())
+		return nil
+	}), map[string]any{"passive": false})
+	return s
+}
+
+// Measures of the timeline, in CSS pixels unless said otherwise.
+const (
+	cellPad        = 7.0  // beside a label
+	cellLeast      = 16.0 // narrowest cell
+	cellGap        = 2.0
+	stripPad       = 14.0 // before the first and after the last cell
+	labelRem       = 0.8  // size of the labels
+	overviewHeight = 15.0
+)
+
+// update measures tokens that came and drops those that went.
+func (s *spine) update(what change) {
+	if what.saw(changedSession | changedTheme | changedSize | changedLanguage) {
+		s.labels, s.lefts = nil, nil
+		s.pen.font = ""
+	}
+	if what.has(session.ChangeTokens|session.ChangeState) || what.saw(changedSession|changedTheme|changedSize|changedToken|changedLanguage) {
+		s.measureCells()
+		s.bringInSight(what.saw(changedSession | changedSize))
+		s.tell()
+		s.dirty = true
+	}
+}
+
+// measureCells lays the cells out. Tokens change only from some place on, and
+// labels are cheap, so only those that differ are made anew.
+func (s *spine) measureCells() {
+	tokens := s.c.shown.Tokens()
+	if s.narrow == 0 || len(s.labels) == 0 {
+		s.pen.letter(s.c.theme.font(s.c.theme.mono, labelRem), "center")
+		s.narrow, s.wide = s.pen.width("0000000000")/10, s.pen.width("汉汉汉汉")/4
+	}
+	s.labels = s.labels[:min(len(s.labels), len(tokens))]
+	for i, t := range tokens {
+		label := session.Label(t.Bytes)
+		if i < len(s.labels) {
+			if s.labels[i] == label {
+				continue
+			}
+			s.labels = s.labels[:i]
+		}
+		s.labels = append(s.labels, label)
+	}
+	s.lefts = s.lefts[:0]
+	x := stripPad
+	for _, label := range s.labels {
+		s.lefts = append(s.lefts, x)
+		x += max(s.labelWidth(label)+2*cellPad, cellLeast) + cellGap
+	}
+	s.lefts = append(s.lefts, x)
+	if s.c.hasNext() {
+		s.lefts = append(s.lefts, x+s.labelWidth(s.c.words.say("spine.next"))+2*cellPad+cellGap)
+	}
+}
+
+// labelWidth is the width of a label in the monospaced face: Han characters
+// and emoji take their own measure.
+func (s *spine) labelWidth(label string) float64 {
+	if len(label) == utf8.RuneCountInString(label) {
+		return float64(len(label)) * s.narrow
+	}
+	w := 0.0
+	for _, r := range label {
+		if r >= 0x1100 && r != '⏎' && r != '⇥' {
+			w += s.wide
+		} else {
+			w += s.narrow
+		}
+	}
+	return w
+}
+
+// cells is the number of cells: the tokens, and one for the token to come.
+func (s *spine) cells() int { return len(s.lefts) - 1 }
+
+func (s *spine) length() float64 {
+	if len(s.lefts) == 0 {
+		return 0
+	}
+	return s.lefts[len(s.lefts)-1] + stripPad
+}
+
+func (s *spine) overflows() bool { return s.length() > s.width }
+
+func (s *spine) scrollTo(x float64) {
+	s.aim = min(max(x, 0), max(s.length()-s.width, 0))
+	s.c.wake()
+	s.dirty = true
+}
+
+// scrollOverview scrolls so that the place of the whole strip under x is in the middle.
+func (s *spine) scrollOverview(x float64) {
+	s.scrollTo((x-stripPad)/(s.width-2*stripPad)*s.length() - s.width/2)
+	s.offset = s.aim // the hand leads; nothing follows later
+}
+
+// bringInSight scrolls to the chosen token when it is another one.
+func (s *spine) bringInSight(jump bool) {
+	i := s.c.at.token
+	if i < 0 || i >= s.cells() {
+		s.shown = -1
+		s.scrollTo(s.aim)
+		return
+	}
+	if i != s.shown || jump {
+		s.shown = i
+		margin := min(120, s.width/4)
+		left, right := s.lefts[i], s.lefts[i+1]
+		switch {
+		case left-margin < s.aim:
+			s.scrollTo(left - margin)
+		case right+margin > s.aim+s.width:
+			s.scrollTo(right + margin - s.width)
+		default:
+			s.scrollTo(s.aim)
+		}
+	}
+	if jump || s.c.still {
+		s.offset = s.aim
+	}
+}
+
+// tokenAt is the cell at a point, −1 for none.
+func (s *spine) tokenAt(x, y float64) int {
+	if s.overflows() && y >= s.height-overviewHeight {
+		return -1
+	}
+	x += s.offset
+	for i := range s.cells() {
+		if s.lefts[i] <= x && x < s.lefts[i+1] {
+			return i
+		}
+	}
+	return -1
+}
+
+// pointAt marks a token as pointed at, here or in another part of the page.
+func (s *spine) pointAt(position int) {
+	if s.pointed == position {
+		return
+	}
+	s.pointed = position
+	s.dirty = true
+	if position >= 0 {
+		s.c.inspector.point(func() reading { return s.c.tokenReading(position) })
+	} else {
+		s.c.inspector.leave()
+	}
+	s.c.wake()
+}
+
+// tell says the chosen token to assistive technology.
+func (s *spine) tell() {
+	tokens := s.c.shown.Tokens()
+	s.empty.setHidden(len(tokens) > 0)
+	s.element.setAttr("aria-valuemax", decimal(max(s.cells()-1, 0)))
+	i := s.c.at.token
+	if i < 0 || len(tokens) == 0 {
+		s.element.setAttr("aria-valuenow", "0")
+		s.element.setAttr("aria-valuetext", s.c.words.say("spine.empty"))
+		return
+	}
+	s.element.setAttr("aria-valuenow", decimal(i))
+	if i >= len(tokens) {
+		s.element.setAttr("aria-valuetext", s.c.words.say("spine.value_next"))
+		return
+	}
+	s.element.setAttr("aria-valuetext", s.c.words.say("spine.value", "N", decimal(i+1), "Count", decimal(len(tokens)),
+		"Piece", s.labels[i], "Kind", s.kind(tokens[i])))
+}
+
+// kind says how a token came into the sequence.
+func (s *spine) kind(t wire.Token) string {
+	prob := strconv.FormatFloat(float64(t.Prob), 'f', 3, 32)
+	switch {
+	case t.Flags&wire.FlagForced != 0:
+		return s.c.words.say("spine.forced", "Prob", prob)
+	case t.Flags&wire.FlagDrawn != 0:
+		return s.c.words.say("spine.drawn", "Prob", prob)
+	case t.Flags&wire.FlagSpecial != 0:
+		return s.c.words.say("spine.special")
+	}
+	return s.c.words.say("spine.given")
+}
+
+// frame draws the timeline if anything differs, and moves it towards its aim.
+func (s *spine) frame() (again bool) {
+	if s.offset != s.aim {
+		s.offset += (s.aim - s.offset) * 0.28
+		if d := s.aim - s.offset; s.c.still || -0.5 < d && d < 0.5 {
+			s.offset = s.aim
+		}
+		s.dirty = true
+	}
+	if s.dirty && s.width > 0 {
+		s.dirty = false
+		s.draw()
+	}
+	return s.offset != s.aim
+}

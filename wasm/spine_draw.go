@@ -1,0 +1,196 @@
+//go:build js && wasm
+
+package main
+
+import (
+	"strconv"
+
+	"vitrine/visualizer/wire"
+)
+
+// draw draws the cells that are in sight, and the overview if not all are.
+func (s *spine) draw() {
+	p, t := s.pen, s.c.theme
+	p.begin(s.surface)
+	tokens := s.c.shown.Tokens()
+	if len(tokens) == 0 {
+		return
+	}
+	floor := s.height - 1.9*t.rem // of the bars
+	if s.overflows() {
+		floor -= overviewHeight
+	}
+	ceiling := 0.55 * t.rem
+	s.drawScale(ceiling, floor)
+	first, last := s.visible()
+	for i := first; i <= last && i < len(tokens); i++ {
+		s.drawCell(i, tokens[i], ceiling, floor)
+	}
+	if last >= len(tokens) {
+		s.drawNext(len(tokens), ceiling, floor)
+	}
+	if s.overflows() {
+		s.drawOverview(tokens)
+	}
+}
+
+// visible is the range of cells in sight, both ends included.
+func (s *spine) visible() (first, last int) {
+	n := s.cells()
+	for first = 0; first < n-1 && s.lefts[first+1] < s.offset; {
+		first++
+	}
+	for last = first; last < n-1 && s.lefts[last+1] < s.offset+s.width; {
+		last++
+	}
+	return first, last
+}
+
+// drawScale draws the lines of probability 1 and ½ behind the bars, and the floor.
+func (s *spine) drawScale(ceiling, floor float64) {
+	p, t := s.pen, s.c.theme
+	p.fill(t.line)
+	p.rect(0, floor, s.width, 1)
+	p.outline(t.line, 1)
+	p.dash(2)
+	for half := range 2 {
+		y := ceiling + float64(half)*(floor-ceiling)/2 + 0.5
+		p.line(0, y, s.width, y)
+	}
+	p.dash(0)
+}
+
+// drawCell draws a token: its bar, what kind it is, and its label.
+//
+//   - drawn: a full bar;
+//   - forced by hand: an outlined, striped bar under a lozenge;
+//   - given by the prompt: no bar, a short foot;
+//   - special: as what it is, its label in the accent's colour and underlined.
+func (s *spine) drawCell(i int, token wire.Token, ceiling, floor float64) {
+	p, t := s.pen, s.c.theme
+	x, w := s.lefts[i]-s.offset, s.lefts[i+1]-s.lefts[i]-cellGap
+	chosen := i == s.c.at.token
+	if chosen || i == s.pointed {
+		p.fill(t.wash)
+		p.roundRect(x, ceiling-4, w, floor-ceiling+1.9*t.rem, 4)
+	}
+	drawn := token.Flags&(wire.FlagDrawn|wire.FlagForced) != 0
+	if height := float64(token.Prob) * (floor - ceiling); drawn && height == height {
+		height = max(height, 1.5)
+		if token.Flags&wire.FlagForced != 0 {
+			s.drawForced(x+2, floor-height, w-4, height)
+		} else {
+			p.fill(t.accent)
+			p.rect(x+2, floor-height, w-4, height)
+		}
+	} else {
+		p.fill(t.edge)
+		p.rect(x+w/2-2, floor-3, 4, 3)
+	}
+	ink := t.ink
+	if !drawn {
+		ink = t.quiet
+	}
+	if token.Flags&wire.FlagSpecial != 0 {
+		ink = t.accent
+		p.fill(ink)
+		p.rect(x+cellPad, floor+1.5*t.rem, w-2*cellPad, 1)
+	}
+	p.fill(ink)
+	weight := ""
+	if chosen {
+		weight = "600 "
+	}
+	p.letter(weight+t.font(t.mono, labelRem), "center")
+	p.text(s.labels[i], x+w/2, floor+1.15*t.rem)
+	if chosen {
+		p.fill(t.accent)
+		p.rect(x, floor+1.75*t.rem, w, 2)
+	}
+	if drawn && (chosen || i == s.pointed) && token.Prob == token.Prob {
+		s.drawValue(token.Prob, x+w/2, floor, ceiling)
+	}
+}
+
+// drawForced draws the bar of a token that was put in by hand.
+func (s *spine) drawForced(x, y, w, h float64) {
+	p, t := s.pen, s.c.theme
+	p.fill(t.mark)
+	for at := y + h - 2; at > y; at -= 5 {
+		p.rect(x, at, w, 2)
+	}
+	p.outline(t.mark, 1)
+	p.frame(x+0.5, y+0.5, w-1, h-1)
+	p.disc(x+w/2, y-4, 2.5)
+}
+
+// drawValue prints the probability on the bar, on a piece of paper so that it
+// is read over every bar.
+func (s *spine) drawValue(prob float32, centre, floor, ceiling float64) {
+	p, t := s.pen, s.c.theme
+	text := strconv.FormatFloat(float64(prob), 'f', 3, 32)
+	p.letter(t.font(t.mono, 0.72), "center")
+	w := p.width(text) + 8
+	x := min(max(centre, w/2+2), s.width-w/2-2)
+	p.fill(t.paper)
+	p.roundRect(x-w/2, ceiling, w, 1.1*t.rem, 3)
+	p.fill(t.ink)
+	p.text(text, x, ceiling+0.82*t.rem)
+}
+
+// drawNext draws the cell of the token to come.
+func (s *spine) drawNext(i int, ceiling, floor float64) {
+	p, t := s.pen, s.c.theme
+	x, w := s.lefts[i]-s.offset, s.lefts[i+1]-s.lefts[i]-cellGap
+	chosen := i == s.c.at.token
+	if chosen || i == s.pointed {
+		p.fill(t.wash)
+		p.roundRect(x, ceiling-4, w, floor-ceiling+1.9*t.rem, 4)
+	}
+	p.outline(t.accent, 1)
+	p.dash(3)
+	p.frame(x+2.5, ceiling+0.5, w-5, floor-ceiling-1)
+	p.dash(0)
+	p.fill(t.accent)
+	p.letter(t.font(t.sans, labelRem), "center")
+	p.text(s.c.words.say("spine.next"), x+w/2, floor+1.15*t.rem)
+	if chosen {
+		p.rect(x, floor+1.75*t.rem, w, 2)
+	}
+}
+
+// drawOverview draws the whole sequence in a strip of its own: a column of
+// pixels shows the likeliest of the tokens that share it, and a bracket shows what is in sight.
+func (s *spine) drawOverview(tokens []wire.Token) {
+	p, t := s.pen, s.c.theme
+	top, height := s.height-overviewHeight, overviewHeight-4
+	scale := (s.width - 2*stripPad) / s.length()
+	p.fill(t.line)
+	p.rect(0, top-1, s.width, 1)
+	p.fill(t.wash)
+	p.rect(stripPad+s.offset*scale, top, s.width*scale, overviewHeight)
+	column, highest := -1.0, 0.0
+	flush := func() {
+		if column >= 0 && highest > 0 {
+			p.rect(column, top+2+height*(1-highest), 1, height*highest)
+		}
+	}
+	p.fill(t.accent)
+	for i, token := range tokens {
+		at := float64(int(stripPad + s.lefts[i]*scale))
+		if at != column {
+			flush()
+			column, highest = at, 0
+		}
+		level := 0.12 // a given token: a foot
+		if token.Prob == token.Prob && token.Flags&(wire.FlagDrawn|wire.FlagForced) != 0 {
+			level = max(float64(token.Prob), 0.12)
+		}
+		highest = max(highest, level)
+	}
+	flush()
+	if i := s.c.at.token; i >= 0 && i < s.cells() {
+		p.fill(t.mark)
+		p.rect(stripPad+s.lefts[i]*scale-1, top, 2, overviewHeight)
+	}
+}

@@ -1,0 +1,225 @@
+//go:build js && wasm
+
+package main
+
+import (
+	"math"
+	"strconv"
+
+	"vitrine/visualizer/session"
+	"vitrine/visualizer/wire"
+)
+
+// status says how things stand: the model's figures, the connection, the way
+// to a model, and what went wrong.
+type status struct {
+	c           *client
+	model       element
+	text        *textCell
+	dot         element
+	arrival     element
+	arrivalText *textCell
+	bar         element
+	figures     *textCell
+	problem     element
+	problemText *textCell
+	said        func() string // what the problem says, in the language of the moment
+	lostFor     int           // seconds until the next attempt to connect, −1 while connected
+}
+
+func newStatus(c *client) *status {
+	s := &status{
+		c: c, model: byID("model"), text: newTextCell(byID("status-text")), dot: byID("status-dot"),
+		arrival: byID("arrival"), arrivalText: newTextCell(byID("arrival-text")), bar: byID("arrival-bar"),
+		figures: newTextCell(byID("arrival-figures")), problem: byID("problem"), problemText: newTextCell(byID("problem-text")),
+		lostFor: -1,
+	}
+	byID("problem-close").onClick(s.calm)
+	return s
+}
+
+// complain shows a problem until it is closed or another takes its place.
+func (s *status) complain(say func() string) {
+	s.said = say
+	s.problemText.show(say())
+	s.problem.setHidden(false)
+}
+
+// calm takes the problem away.
+func (s *status) calm() {
+	s.said = nil
+	s.problem.setHidden(true)
+}
+
+// problemIn says a server's problem in the page's language; its detail is in English.
+func (s *status) problemIn(p *wire.Problem) string {
+	key := "problem.other"
+	switch p.Code {
+	case "bad_field":
+		key = "problem.bad_field"
+	case "too_long":
+		key = "problem.too_long"
+	case "no_model":
+		key = "problem.no_model"
+	case "busy":
+		key = "problem.busy"
+	case "gone":
+		key = "problem.gone"
+	case "bad_frame":
+		key = "problem.bad_frame"
+	case "internal":
+		key = "problem.internal"
+	}
+	return s.c.words.say(key, "Field", p.Field, "Detail", p.Detail)
+}
+
+func (s *status) update(what change) {
+	if what.has(session.ChangeModel) || what.saw(changedLanguage|changedSession) {
+		s.showModel()
+	}
+	if what.has(session.ChangeStatus|session.ChangeState|session.ChangeModel) || what.saw(changedLanguage|changedSocket|changedSession) {
+		s.showState()
+		s.showArrival()
+	}
+	if what.saw(changedLanguage) && s.said != nil {
+		s.problemText.show(s.said())
+	}
+}
+
+// showModel writes the model's figures.
+func (s *status) showModel() {
+	s.model.clear()
+	m := s.c.shown.Model()
+	if m.Layers == 0 {
+		return
+	}
+	title := m.Title
+	if title == "" {
+		title = m.Name
+	}
+	s.figure(title, "")
+	s.figure(m.Quantization+" · "+m.Backend, "")
+	s.figure(decimal(int(m.Layers)), s.c.words.say("shell.fact_layers"))
+	s.figure(decimal(int(m.Heads)), s.c.words.say("shell.fact_heads"))
+	s.figure(grouped(int(m.Width)), s.c.words.say("shell.fact_wide"))
+	s.figure(grouped(int(m.Vocab)), s.c.words.say("shell.fact_tokens"))
+}
+
+func (s *status) figure(value, unit string) {
+	group := create("div", "")
+	group.append(create("dd", "").with(value))
+	if unit != "" {
+		group.append(create("dt", "").with(unit))
+	}
+	s.model.append(group)
+}
+
+// showState writes how the connection and the request stand.
+func (s *status) showState() {
+	key, dot := "", "ready"
+	switch {
+	case s.lostFor > 0:
+		s.text.show(s.c.words.count("status.retrying", s.lostFor))
+		s.dot.setAttr("data-state", "gone")
+		return
+	case !s.c.socket.ready:
+		key, dot = "status.connecting", "wait"
+	case s.c.replay != nil:
+		key, dot = "status.replay", "idle"
+	case s.c.phase() != wire.PhaseReady:
+		key, dot = phaseKey(s.c.phase())
+	default:
+		key, dot = stateKey(s.c.live.State().State)
+	}
+	s.text.show(s.c.words.say(key))
+	s.dot.setAttr("data-state", dot)
+}
+
+func phaseKey(p wire.Phase) (key, dot string) {
+	switch p {
+	case wire.PhaseDownloading:
+		return "status.downloading", "wait"
+	case wire.PhaseLoading:
+		return "status.loading", "wait"
+	case wire.PhaseFailed:
+		return "status.failed", "gone"
+	}
+	return "status.no_model", "gone"
+}
+
+func stateKey(s wire.RunState) (key, dot string) {
+	switch s {
+	case wire.StateWaiting:
+		return "status.waiting", "wait"
+	case wire.StatePrefill:
+		return "status.prefill", "busy"
+	case wire.StateRunning:
+		return "status.running", "busy"
+	case wire.StatePaused:
+		return "status.paused", "ready"
+	case wire.StatePreempted:
+		return "status.preempted", "wait"
+	case wire.StateStopped:
+		return "status.stopped", "ready"
+	case wire.StateLengthCapped:
+		return "status.length", "ready"
+	case wire.StateAborted:
+		return "status.aborted", "ready"
+	}
+	return "status.idle", "ready"
+}
+
+// showArrival tells of the way to a model while there is one to tell of.
+func (s *status) showArrival() {
+	phase, now := s.c.phase(), s.c.live.Status()
+	s.arrival.setHidden(!s.c.socket.ready || phase == wire.PhaseReady)
+	s.arrival.setClass("problem", phase == wire.PhaseFailed)
+	s.bar.setHidden(phase == wire.PhaseFailed || phase == wire.PhaseNoModel)
+	s.figures.show("")
+	say := s.c.words.say
+	switch phase {
+	case wire.PhaseNoModel:
+		s.arrivalText.show(say("arrival.no_model"))
+	case wire.PhaseLoading:
+		s.arrivalText.show(say("arrival.loading", "Name", now.Name))
+		s.bar.Call("removeAttribute", "value") // it is not known how long this takes
+	case wire.PhaseFailed:
+		s.arrivalText.show(say("arrival.failed", "Detail", now.Detail))
+	case wire.PhaseDownloading:
+		if now.Source == "" {
+			s.arrivalText.show(say("arrival.downloading_bare", "Name", now.Name))
+		} else {
+			s.arrivalText.show(say("arrival.downloading", "Name", now.Name, "Source", now.Source))
+		}
+		if now.Total == 0 {
+			s.bar.Call("removeAttribute", "value")
+		} else {
+			s.bar.Set("value", float64(now.Received)/float64(now.Total))
+		}
+		s.figures.show(s.progress(now))
+	}
+}
+
+// progress is what is here of how much, how fast, and how long it still takes.
+func (s *status) progress(now *wire.Status) string {
+	text := megabytes(float64(now.Received))
+	if now.Total > 0 {
+		text += " / " + megabytes(float64(now.Total))
+	}
+	if now.Rate <= 0 {
+		return text
+	}
+	text += " · " + megabytes(float64(now.Rate)) + "/s"
+	if now.Total <= now.Received {
+		return text
+	}
+	seconds := int(math.Ceil(float64(now.Total-now.Received) / float64(now.Rate)))
+	if seconds < 100 {
+		return text + " · " + s.c.words.count("arrival.left_seconds", seconds)
+	}
+	return text + " · " + s.c.words.count("arrival.left_minutes", (seconds+59)/60)
+}
+
+func megabytes(bytes float64) string {
+	return strconv.FormatFloat(bytes/1e6, 'f', 1, 64) + " MB"
+}
