@@ -111,10 +111,11 @@ func (a *Atlas) grid() axis { return axis{a.capacity / a.pool.block, a.tile} }
 // Invalidate says that rows from position q on have changed since they were
 // painted, or have become known. They are read again by the next Paint.
 func (a *Atlas) Invalidate(q int) {
+	q = max(q, 0)
 	if q >= a.pool.tokens {
 		return
 	}
-	a.pool.truncate(max(q, 0))
+	a.pool.truncate(q)
 	if a.capacity > 0 {
 		a.stale = min(a.stale, a.grid().cellOf(a.pool.tokens/a.pool.block))
 	}

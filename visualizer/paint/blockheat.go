@@ -19,7 +19,7 @@ func (b *BlockHeat) Layout(box Rect, slots, dim, gap, space int) (k, v Rect) {
 		return Rect{}, Rect{}
 	}
 	space = max(space, 0)
-	b.line = max(1, min(box.W, box.H)/100)
+	b.line = max(2, min(box.W, box.H)/60)
 	half := Rect{box.X, box.Y, (box.W - space) / 2, box.H}
 	stacked := Rect{box.X, box.Y, box.W, (box.H - space) / 2}
 	if cell(stacked, b.slots, b.dim) > cell(half, b.slots, b.dim) {

@@ -114,10 +114,6 @@ func (v *Curve) column(c *Canvas, x int, top, foot float64, col Color) {
 	}
 	x += v.box.X
 	y0, y1 := int(math.Ceil(top)), int(math.Floor(foot))
-	if y0 > y1 {
-		c.blend(x, v.box.Y+y1, col, foot-top)
-		return
-	}
 	if y0 > 0 {
 		c.blend(x, v.box.Y+y0-1, col, float64(y0)-top)
 	}

@@ -14,6 +14,10 @@ func (c *Canvas) blend(x, y int, col Color, coverage float64) {
 		return
 	}
 	p := (*Color)(c.Pix[4*(y*c.W+x):])
+	if a >= 1 {
+		*p = col
+		return
+	}
 	below := float64(p[3]) / 255 * (1 - a)
 	out := a + below
 	for i := range 3 {

@@ -156,5 +156,8 @@ func AbsQuantile(values []float32, p float32) float32 {
 	if !(p > 0) {
 		return a[0]
 	}
-	return a[min(len(a), max(1, int(math.Ceil(float64(p)*float64(len(a))))))-1]
+	// 0.2 as a float32 is a little more than a fifth: a rank that is whole but for
+	// rounding is taken as whole.
+	rank := math.Ceil(float64(p) * float64(len(a)) * (1 - 1e-6))
+	return a[int(min(max(rank, 1), float64(len(a))))-1]
 }

@@ -212,7 +212,7 @@ func (s *Scatter) Paint(c *Canvas, t *Theme, mark func(i int) Mark) {
 	}
 	for i := range s.placed {
 		if m := mark(i); m.Trail && m.Radius > 0 {
-			s.paintTrail(c, i, m)
+			s.paintTrail(c, t, i, m)
 		}
 	}
 	for i := range s.placed {
@@ -220,19 +220,17 @@ func (s *Scatter) Paint(c *Canvas, t *Theme, mark func(i int) Mark) {
 	}
 }
 
-// paintTrail paints the way of a point through the layers before, fading
-// backwards.
-func (s *Scatter) paintTrail(c *Canvas, i int, m Mark) {
-	at := s.placed[i]
-	for back := range trailLayers {
-		layer := math.Ceil(s.layer) - 1 - float64(back)
-		if layer < 0 {
-			return
+// paintTrail paints the way of a point through the layers before, paler the
+// farther back. The oldest stretch comes first, so that the joints are clean.
+func (s *Scatter) paintTrail(c *Canvas, t *Theme, i int, m Mark) {
+	last := int(math.Ceil(s.layer)) - 1 // the layer that the newest stretch comes from
+	for back := min(trailLayers-1, last); back >= 0; back-- {
+		a, b := s.place(i, float64(last-back)), s.placed[i]
+		if back > 0 {
+			b = s.place(i, float64(last-back+1))
 		}
-		before := s.place(i, layer)
-		alpha := 150 * (trailLayers - back) / trailLayers
-		c.Line(at.x, at.y, before.x, before.y, max(1, m.Radius/2), m.Color.WithAlpha(uint8(alpha)))
-		at = before
+		col := Mix(t.Paper, m.Color, 0.7*float64(trailLayers-back)/trailLayers)
+		c.Line(a.x, a.y, b.x, b.y, max(1, m.Radius/2), col)
 	}
 }
 

@@ -39,19 +39,19 @@ func LightPalette() Palette {
 		Line:   RGB(0xe2e0d9),
 		Accent: RGB(0x4a3fb5),
 		Soft:   RGB(0xefedfb),
-		Hot:    RGB(0xb45309),
+		Hot:    RGB(0x9a6700),
 		Masked: RGB(0xecebe7),
 		Fog:    RGB(0x9d9b94),
 
-		Q: RGB(0x0069a8),
+		Q: RGB(0x005a9c),
 		K: RGB(0xbb4e00),
-		V: RGB(0x007a59),
+		V: RGB(0x00845f),
 
 		AttentionLow: RGB(0xffffff), AttentionMid: RGB(0x8b80db), AttentionHigh: RGB(0x261c7d),
 		PositiveLow: RGB(0xffffff), PositiveMid: RGB(0xcf7bb4), PositiveHigh: RGB(0x6d1450),
-		Negative: RGB(0x8f3b00), NegativeMid: RGB(0xee9b56),
+		Negative: RGB(0x803300), NegativeMid: RGB(0xee9b56),
 		Zero:            RGB(0xecebe8),
-		PositiveSideMid: RGB(0x6aaae6), PositiveSide: RGB(0x0b4482),
+		PositiveSideMid: RGB(0x6aaae6), PositiveSide: RGB(0x0b4c92),
 	}
 }
 
@@ -65,13 +65,13 @@ func DarkPalette() Palette {
 		Line:   RGB(0x2f3440),
 		Accent: RGB(0xa79cff),
 		Soft:   RGB(0x252342),
-		Hot:    RGB(0xffc46b),
+		Hot:    RGB(0xffd166),
 		Masked: RGB(0x2a2e39),
 		Fog:    RGB(0x626777),
 
-		Q: RGB(0x5db4ec),
+		Q: RGB(0x58a6ee),
 		K: RGB(0xff8b4d),
-		V: RGB(0x2fc79b),
+		V: RGB(0x4ddcb0),
 
 		AttentionLow: RGB(0x1a1d26), AttentionMid: RGB(0x6c5fd6), AttentionHigh: RGB(0xe6e2ff),
 		PositiveLow: RGB(0x1a1d26), PositiveMid: RGB(0xa8478a), PositiveHigh: RGB(0xffdcf2),
