@@ -196,12 +196,13 @@ func TestPreemptionIsTold(t *testing.T) {
 			preempted++
 		}
 	}}
-	e := tiny(t, cpu.New(1), engine.Options{BlockSize: 4, Blocks: 10, Observer: o})
+	// Each needs 54 of the 70 blocks in the end, and runs long enough to meet the other.
+	e := tiny(t, ref.New(), engine.Options{BlockSize: 4, Blocks: 70, Observer: o})
 	r := rand.New(rand.NewPCG(2, 2))
-	a := add(t, e, engine.Request{Prompt: prompt(r, 14), Params: greedy(14)})
-	b := add(t, e, engine.Request{Prompt: prompt(r, 14), Params: greedy(14)})
-	if n := len(collect(t, a).ids) + len(collect(t, b).ids); n != 28 {
-		t.Errorf("%d tokens, want 28", n)
+	a := add(t, e, engine.Request{Prompt: prompt(r, 14), Params: greedy(200)})
+	b := add(t, e, engine.Request{Prompt: prompt(r, 14), Params: greedy(200)})
+	if n := len(collect(t, a).ids) + len(collect(t, b).ids); n != 400 {
+		t.Errorf("%d tokens, want 400", n)
 	}
 	mu.Lock()
 	defer mu.Unlock()

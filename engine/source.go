@@ -85,8 +85,8 @@ func FuncName(p model.Point, backend string) string {
 	method := map[model.Point]string{
 		model.Embed: "Embed", model.AttnNorm: "RMSNorm", model.Q: "MatMul", model.K: "MatMul", model.V: "MatMul",
 		model.QRope: "RoPE", model.KRope: "RoPE", model.Probs: "Attention", model.AttnOut: "Attention", model.OProj: "MatMul",
-		model.ResidMid: "Add", model.FFNNorm: "RMSNorm", model.Gate: "MatMul", model.Up: "MatMul", model.SiLUMul: "SiLUMul",
-		model.Down: "MatMul", model.ResidOut: "Add", model.FinalNorm: "RMSNorm", model.Logits: "MatMul",
+		model.ResidMid: "Add", model.FFNNorm: "RMSNorm", model.Gate: "MatMul", model.Up: "MatMul", model.SiLUMul: "GLU",
+		model.Down: "MatMul", model.AttnPostNorm: "RMSNorm", model.FFNPostNorm: "RMSNorm", model.ResidOut: "Add", model.FinalNorm: "RMSNorm", model.Logits: "MatMul",
 	}[p]
 	if method == "" {
 		return ""

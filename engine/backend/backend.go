@@ -113,9 +113,12 @@ type Sequence struct {
 // (Vaswani et al. 2017, equation 1, causal; heads share keys and values in
 // groups as in Ainslie et al. 2023).
 type Attention struct {
-	Layer     int
-	Heads     int
-	Scale     float32 // usually 1/√HeadDim
+	Layer int
+	Heads int
+	Scale float32 // usually 1/√HeadDim
+	// Window, if not 0, hides the keys that lie Window or more positions
+	// behind the query (Beltagy et al. 2020, "Longformer").
+	Window    int
 	Sequences []Sequence
 	Probs     []ProbTap
 }
@@ -127,6 +130,17 @@ type ProbTap struct {
 	Row int
 	Dst []float32
 }
+
+// Activation is the function of a gated linear unit.
+type Activation uint8
+
+const (
+	// SiLU is x·σ(x) = x/(1+e^−x) (Elfwing et al. 2017); with it the unit is SwiGLU.
+	SiLU Activation = iota
+	// GELUTanh is x/2·(1+tanh(√(2/π)·(x+0.044715·x³))) (Hendrycks and Gimpel
+	// 2016, the approximation that Gemma uses).
+	GELUTanh
+)
 
 // Backend is a device, or a way of using one.
 type Backend interface {
@@ -163,8 +177,11 @@ type Backend interface {
 	// Attention computes dst [rows, Heads·HeadDim] from the queries q of the
 	// same shape and the cache.
 	Attention(dst, q Tensor, c KVCache, a *Attention)
-	// SiLUMul sets n rows: dst = gate·σ(gate) ⊙ up (Shazeer 2020, "SwiGLU").
-	SiLUMul(dst, gate, up Tensor, n int)
+	// GLU sets n rows: dst = a(gate) ⊙ up (Shazeer 2020, "GLU Variants
+	// Improve Transformer").
+	GLU(dst, gate, up Tensor, n int, a Activation)
+	// Scale sets n rows: x = x·factor.
+	Scale(x Tensor, factor float32, n int)
 	// Add sets n rows: dst = dst + x.
 	Add(dst, x Tensor, n int)
 	// Gather sets row i of dst to row rows[i] of src.

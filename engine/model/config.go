@@ -26,6 +26,23 @@ type Config struct {
 	RopeScaling RopeScaling
 	// QKNorm: queries and keys are RMS-normalized a head before RoPE (Qwen 3).
 	QKNorm bool
+	// GELU: the feed-forward layer gates with GELU (tanh) instead of SiLU (Gemma).
+	GELU bool
+	// EmbedScale multiplies the embeddings; 1 unless the model says otherwise (Gemma: √Width).
+	EmbedScale float32
+	// PostNorms: what attention and feed-forward add to the residual stream
+	// is RMS-normalized first (Gemma).
+	PostNorms bool
+	// Window is how far back the layers with a sliding window see, in tokens;
+	// 0 where no layer has one.
+	Window int
+	// WindowPattern: of so many layers in a row, all but the last have the
+	// window (Gemma 3: 6). With LayerWindow it names them.
+	WindowPattern int
+	// LocalRopeTheta is RopeTheta for the layers with a window.
+	LocalRopeTheta float32
+	// QueryScale is the number d in the attention's 1/√d; HeadDim unless the model says otherwise.
+	QueryScale float32
 	// QKVBias: the query, key and value projections have a bias (Qwen 2).
 	QKVBias bool
 }
@@ -40,6 +57,29 @@ type RopeScaling struct {
 	LowFreqFactor  float64 // llama3
 	HighFreqFactor float64 // llama3
 	Original       float64 // llama3: the context of the first training
+}
+
+// LayerWindow is how far back a layer sees, in tokens; 0 means all the way.
+func (c *Config) LayerWindow(layer int) int {
+	if c.Window == 0 || (layer+1)%c.WindowPattern == 0 {
+		return 0
+	}
+	return c.Window
+}
+
+// setDefaults fills in what most models leave out.
+func (c *Config) setDefaults() {
+	if c.EmbedScale == 0 {
+		c.EmbedScale = 1
+	}
+	if c.QueryScale == 0 {
+		c.QueryScale = float32(c.HeadDim)
+	}
+}
+
+// Has says whether the model computes anything at p.
+func (c *Config) Has(p Point) bool {
+	return p < numPoints && (c.PostNorms || p != AttnPostNorm && p != FFNPostNorm)
 }
 
 // limits that no real model comes near; a file beyond them is broken or hostile.
@@ -72,6 +112,12 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("model: HeadDim is %d, want an even number (RoPE turns pairs)", c.HeadDim)
 	case !(c.NormEps > 0 && c.NormEps < 1):
 		return fmt.Errorf("model: NormEps is %v, want a small positive number", c.NormEps)
+	case !(c.EmbedScale > 0 && c.EmbedScale < 1e6):
+		return fmt.Errorf("model: EmbedScale is %v, want a positive number", c.EmbedScale)
+	case !(c.QueryScale > 0 && c.QueryScale < 1e6):
+		return fmt.Errorf("model: QueryScale is %v, want a positive number", c.QueryScale)
+	case c.Window < 0 || c.Window > 0 && (c.WindowPattern < 1 || !(c.LocalRopeTheta > 1 && c.LocalRopeTheta < 1e12)):
+		return fmt.Errorf("model: Window %d, WindowPattern %d, LocalRopeTheta %v, want none or all three positive", c.Window, c.WindowPattern, c.LocalRopeTheta)
 	case !(c.RopeTheta > 1 && c.RopeTheta < 1e12):
 		return fmt.Errorf("model: RopeTheta is %v, want more than 1", c.RopeTheta)
 	}

@@ -57,9 +57,9 @@ func (s ggufSource) config() (Config, error) {
 		return Config{}, err
 	}
 	switch arch {
-	case "llama", "qwen2", "qwen3":
+	case "llama", "qwen2", "qwen3", "gemma3":
 	default:
-		return Config{}, fmt.Errorf("general.architecture is %q, want llama, qwen2 or qwen3", arch)
+		return Config{}, fmt.Errorf("general.architecture is %q, want llama, qwen2, qwen3 or gemma3", arch)
 	}
 	r := ggufReader{file: f, prefix: arch + "."}
 	c := Config{
@@ -72,13 +72,21 @@ func (s ggufSource) config() (Config, error) {
 		NormEps:      float32(r.float("attention.layer_norm_rms_epsilon", -1)),
 		RopeTheta:    float32(r.float("rope.freq_base", 10000)),
 		QKVBias:      arch == "qwen2",
-		QKNorm:       arch == "qwen3",
+		QKNorm:       arch == "qwen3" || arch == "gemma3",
+	}
+	if arch == "gemma3" {
+		c.setGemma3()
+		c.Window = r.int("attention.sliding_window")
+		c.LocalRopeTheta = float32(r.float("rope.freq_base_swa", gemma3LocalTheta))
 	}
 	c.Name = r.stringOr("general.name", "")
 	c.Licence = r.stringOr("general.license", "")
 	c.KVHeads = r.intOr("attention.head_count_kv", c.Heads)
 	if c.Heads > 0 {
 		c.HeadDim = r.intOr("attention.key_length", c.Width/c.Heads)
+	}
+	if c.GELU && r.err == nil {
+		c.EmbedScale = embedScale(c.Width)
 	}
 	if n := r.intOr("rope.dimension_count", c.HeadDim); n != c.HeadDim {
 		r.fail("rope.dimension_count", fmt.Errorf("is %d, want the head's %d (partial rotation is not supported)", n, c.HeadDim))
@@ -106,7 +114,7 @@ func (s ggufSource) config() (Config, error) {
 	c.Vocab = embedding.rows
 	_, separate := s.tensor("output.weight")
 	c.TieEmbeddings = !separate
-	return c, c.Validate()
+	return c, nil
 }
 
 // ggufReader reads keys of one architecture and keeps the first error.

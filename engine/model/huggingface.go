@@ -1,13 +1,17 @@
 package model
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"vitrine/engine/backend"
+	"vitrine/engine/quant"
 	"vitrine/engine/safetensors"
 )
 
@@ -38,6 +42,12 @@ type hfConfig struct {
 	MLPBias             bool     `json:"mlp_bias"`
 	HiddenAct           string   `json:"hidden_act"`
 	UseSlidingWindow    bool     `json:"use_sliding_window"`
+	HiddenActivation    string   `json:"hidden_activation"` // Gemma's name for hidden_act
+	SlidingWindow       int      `json:"sliding_window"`
+	SlidingPattern      int      `json:"_sliding_window_pattern"`
+	LayerTypes          []string `json:"layer_types"`
+	LocalRopeTheta      float32  `json:"rope_local_base_freq"`
+	QueryScale          float32  `json:"query_pre_attn_scalar"`
 	PartialRotaryFactor *float64 `json:"partial_rotary_factor"`
 }
 
@@ -49,6 +59,9 @@ type hfRope struct {
 	Low      float64 `json:"low_freq_factor"`
 	High     float64 `json:"high_freq_factor"`
 	Original float64 `json:"original_max_position_embeddings"`
+	// Gemma 3 has one for each kind of layer (since transformers 5).
+	Full    *hfRope `json:"full_attention"`
+	Sliding *hfRope `json:"sliding_attention"`
 }
 
 // maxConfigBytes bounds config.json; real ones have a few thousand bytes.
@@ -101,6 +114,13 @@ var hfNames = map[string]string{
 	"ffn_down":    "mlp.down_proj",
 }
 
+// hfGemmaNames replace and add to them for Gemma 3.
+var hfGemmaNames = map[string]string{
+	"post_attention_norm": "post_attention_layernorm",
+	"ffn_norm":            "pre_feedforward_layernorm",
+	"post_ffw_norm":       "post_feedforward_layernorm",
+}
+
 func (s *folderSource) tensor(name string) (parameter, bool) {
 	hf, ok := hfNames[name]
 	if rest, inLayer := strings.CutPrefix(name, "blk."); inLayer {
@@ -109,7 +129,11 @@ func (s *folderSource) tensor(name string) (parameter, bool) {
 		if len(parts) != 3 {
 			return parameter{}, false
 		}
-		if hf, ok = hfNames[parts[1]]; ok {
+		hf, ok = hfNames[parts[1]]
+		if special, replaced := hfGemmaNames[parts[1]]; replaced && s.gemma() {
+			hf, ok = special, true
+		}
+		if ok {
 			hf = "model.layers." + parts[0] + "." + hf + "." + parts[2]
 		}
 	}
@@ -127,6 +151,23 @@ func (s *folderSource) tensor(name string) (parameter, bool) {
 	p := parameter{format: format, rows: 1, cols: t.Shape[len(t.Shape)-1], data: t.Data}
 	if len(t.Shape) == 2 {
 		p.rows = t.Shape[0]
+	} else if s.gemma() {
+		return addOne(p)
+	}
+	return p, true
+}
+
+func (s *folderSource) gemma() bool { return s.json.ModelType == "gemma3_text" }
+
+// addOne: Gemma's files hold the weights of norms less one.
+func addOne(p parameter) (parameter, bool) {
+	values := make([]float32, p.cols)
+	if err := quant.Dequantize(values, p.format, p.data); err != nil {
+		return parameter{}, false
+	}
+	p.format, p.data = quant.F32, make([]byte, 4*len(values))
+	for i, v := range values {
+		binary.LittleEndian.PutUint32(p.data[4*i:], math.Float32bits(v+1))
 	}
 	return p, true
 }
@@ -145,11 +186,15 @@ func (s *folderSource) config() (Config, error) {
 		c.QKVBias = true
 	case "qwen3":
 		c.QKNorm = true
+	case "gemma3_text":
+		if err := s.gemma3(&c); err != nil {
+			return Config{}, err
+		}
 	default:
-		return Config{}, fmt.Errorf("config.json: model_type is %q, want llama, qwen2 or qwen3", j.ModelType)
+		return Config{}, fmt.Errorf("config.json: model_type is %q, want llama, qwen2, qwen3 or gemma3_text", j.ModelType)
 	}
 	switch {
-	case j.HiddenAct != "silu":
+	case j.HiddenAct != "silu" && !c.GELU:
 		return Config{}, fmt.Errorf("config.json: hidden_act is %q, want silu", j.HiddenAct)
 	case j.AttentionBias && j.ModelType == "llama":
 		return Config{}, fmt.Errorf("config.json: attention_bias is true, want false")
@@ -169,7 +214,14 @@ func (s *folderSource) config() (Config, error) {
 	case j.Heads > 0:
 		c.HeadDim = j.Width / j.Heads
 	}
-	for _, r := range []*hfRope{j.RopeScaling, j.RopeParameters} {
+	global := j.RopeParameters
+	if global != nil && global.Full != nil {
+		if global.Sliding != nil {
+			c.LocalRopeTheta = global.Sliding.Theta
+		}
+		global = global.Full
+	}
+	for _, r := range []*hfRope{j.RopeScaling, global} {
 		if r == nil {
 			continue
 		}
@@ -187,5 +239,32 @@ func (s *folderSource) config() (Config, error) {
 	if c.RopeTheta == 0 {
 		c.RopeTheta = 10000 // the default of the architecture
 	}
-	return c, c.Validate()
+	return c, nil
+}
+
+// gemma3 reads what only Gemma 3's config.json has.
+func (s *folderSource) gemma3(c *Config) error {
+	j := &s.json
+	if j.HiddenActivation != "gelu_pytorch_tanh" {
+		return fmt.Errorf("config.json: hidden_activation is %q, want gelu_pytorch_tanh", j.HiddenActivation)
+	}
+	c.setGemma3()
+	c.Window, c.QueryScale, c.EmbedScale = j.SlidingWindow, j.QueryScale, embedScale(j.Width)
+	c.LocalRopeTheta = gemma3LocalTheta
+	if j.LocalRopeTheta != 0 {
+		c.LocalRopeTheta = j.LocalRopeTheta
+	}
+	if j.SlidingPattern != 0 {
+		c.WindowPattern = j.SlidingPattern
+	}
+	// The pattern of the layers may be given one by one.
+	if first := slices.Index(j.LayerTypes, "full_attention"); first >= 0 {
+		c.WindowPattern = first + 1
+	}
+	for i, kind := range j.LayerTypes {
+		if local := c.LayerWindow(i) > 0; local != (kind == "sliding_attention") {
+			return fmt.Errorf("config.json: layer_types[%d] is %q, want every %dth layer, and no other, to be full_attention", i, kind, c.WindowPattern)
+		}
+	}
+	return nil
 }

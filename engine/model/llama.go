@@ -27,19 +27,23 @@ type layer struct {
 	q, k, v, o          backend.Weight
 	qBias, kBias, vBias backend.Weight // nil where the architecture has none
 	qNorm, kNorm        backend.Weight // nil where the architecture has none
+	attnPostNorm        backend.Weight // nil where the architecture has none
+	ffnPostNorm         backend.Weight // nil where the architecture has none
 	ffnNorm             backend.Weight
 	gate, up, down      backend.Weight
 }
 
 // Model is a decoder of the Llama family (Touvron et al. 2023): RMS norm
 // before each part, rotary positions, grouped-query attention, SwiGLU. Qwen 2
-// (biases on Q, K, V) and Qwen 3 (normalized Q and K) are the same with one
-// thing added. A Model belongs to one goroutine at a time.
+// (biases on Q, K, V), Qwen 3 (normalized Q and K) and Gemma 3 (norms after each
+// part too, layers with a sliding window, GELU) are the same with something
+// added. A Model belongs to one goroutine at a time.
 type Model struct {
 	config  Config
 	backend backend.Backend
-	rope    backend.RoPE
-	closers []func() error
+	// rope turns queries and keys; localRope does in layers with a window.
+	rope, localRope backend.RoPE
+	closers         []func() error
 
 	embedding backend.Weight // vocab × width
 	layers    []layer
@@ -80,11 +84,21 @@ func (m *Model) Forward(kv backend.KVCache, batch *Batch) error {
 		return err
 	}
 	b, c, taps := m.backend, &m.config, taps{m.backend, batch.Taps}
+	activation := backend.SiLU
+	if c.GELU {
+		activation = backend.GELUTanh
+	}
 
 	b.Embed(m.x, m.embedding, batch.Tokens)
+	if c.EmbedScale != 1 {
+		b.Scale(m.x, c.EmbedScale, n)
+	}
 	taps.at(Embed, 0, m.x)
 	for i := range m.layers {
-		l := &m.layers[i]
+		l, rope := &m.layers[i], &m.rope
+		if c.LayerWindow(i) > 0 {
+			rope = &m.localRope
+		}
 
 		b.RMSNorm(m.normed, m.x, l.attnNorm, c.NormEps, n)
 		taps.at(AttnNorm, i, m.normed)
@@ -98,18 +112,23 @@ func (m *Model) Forward(kv backend.KVCache, batch *Batch) error {
 		taps.at(Q, i, m.q)
 		taps.at(K, i, m.k)
 		taps.at(V, i, m.v)
-		b.RoPE(m.qRope, m.q, c.HeadDim, batch.Positions, &m.rope)
-		b.RoPE(m.kRope, m.k, c.HeadDim, batch.Positions, &m.rope)
+		b.RoPE(m.qRope, m.q, c.HeadDim, batch.Positions, rope)
+		b.RoPE(m.kRope, m.k, c.HeadDim, batch.Positions, rope)
 		taps.at(QRope, i, m.qRope)
 		taps.at(KRope, i, m.kRope)
 
 		b.StoreKV(kv, i, m.kRope, m.v, batch.Slots)
 		b.Attention(m.attn, m.qRope, kv, &backend.Attention{
-			Layer: i, Heads: c.Heads, Scale: c.AttentionScale(), Sequences: batch.Sequences, Probs: taps.probs(i),
+			Layer: i, Heads: c.Heads, Scale: c.AttentionScale(), Window: c.LayerWindow(i),
+			Sequences: batch.Sequences, Probs: taps.probs(i),
 		})
 		taps.at(AttnOut, i, m.attn)
 		b.MatMul(m.normed, m.attn, l.o, nil, n)
 		taps.at(OProj, i, m.normed)
+		if l.attnPostNorm != nil {
+			b.RMSNorm(m.normed, m.normed, l.attnPostNorm, c.NormEps, n)
+			taps.at(AttnPostNorm, i, m.normed)
+		}
 		b.Add(m.x, m.normed, n)
 		taps.at(ResidMid, i, m.x)
 
@@ -119,10 +138,14 @@ func (m *Model) Forward(kv backend.KVCache, batch *Batch) error {
 		b.MatMul(m.up, m.normed, l.up, nil, n)
 		taps.at(Gate, i, m.gate)
 		taps.at(Up, i, m.up)
-		b.SiLUMul(m.gate, m.gate, m.up, n)
+		b.GLU(m.gate, m.gate, m.up, n, activation)
 		taps.at(SiLUMul, i, m.gate)
 		b.MatMul(m.normed, m.gate, l.down, nil, n)
 		taps.at(Down, i, m.normed)
+		if l.ffnPostNorm != nil {
+			b.RMSNorm(m.normed, m.normed, l.ffnPostNorm, c.NormEps, n)
+			taps.at(FFNPostNorm, i, m.normed)
+		}
 		b.Add(m.x, m.normed, n)
 		taps.at(ResidOut, i, m.x)
 	}
@@ -137,8 +160,8 @@ func (m *Model) Forward(kv backend.KVCache, batch *Batch) error {
 	return b.Sync()
 }
 
-// AttentionScale is 1/√HeadDim.
-func (c *Config) AttentionScale() float32 { return float32(1 / math.Sqrt(float64(c.HeadDim))) }
+// AttentionScale is 1/√QueryScale.
+func (c *Config) AttentionScale() float32 { return float32(1 / math.Sqrt(float64(c.QueryScale))) }
 
 // unembed enqueues the final norm and the vocabulary projection of the first
 // rows of m.picked, and the copy of their logits into dst.

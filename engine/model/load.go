@@ -70,6 +70,10 @@ func load(src source, b backend.Backend, opts LoadOptions) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.setDefaults()
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
 	l := loader{src: src, backend: b, progress: opts.Progress, formats: map[quant.Type]int64{}}
 	l.plan(&c)
 	m := &Model{backend: b, layers: make([]layer, c.Layers)}
@@ -98,6 +102,10 @@ func load(src source, b backend.Backend, opts LoadOptions) (*Model, error) {
 			m.layers[i].qNorm = l.vector(name("attn_q_norm.weight"), c.HeadDim)
 			m.layers[i].kNorm = l.vector(name("attn_k_norm.weight"), c.HeadDim)
 		}
+		if c.PostNorms {
+			m.layers[i].attnPostNorm = l.vector(name("post_attention_norm.weight"), c.Width)
+			m.layers[i].ffnPostNorm = l.vector(name("post_ffw_norm.weight"), c.Width)
+		}
 		if l.err != nil {
 			return nil, l.err
 		}
@@ -114,7 +122,13 @@ func load(src source, b backend.Backend, opts LoadOptions) (*Model, error) {
 	c.Parameters = l.count
 	c.Quantization = l.commonest()
 	m.config = c
-	m.rope = backend.RoPE{Style: src.ropeStyle(c.Architecture), InvFreq: inverseFrequencies(&c, factors), Scale: 1}
+	style := src.ropeStyle(c.Architecture)
+	m.rope = backend.RoPE{Style: style, InvFreq: inverseFrequencies(&c, c.RopeTheta, factors), Scale: 1}
+	if c.Window > 0 {
+		local := c
+		local.RopeScaling = RopeScaling{} // only the layers that see everything are stretched
+		m.localRope = backend.RoPE{Style: style, InvFreq: inverseFrequencies(&local, c.LocalRopeTheta, nil), Scale: 1}
+	}
 	return m, nil
 }
 

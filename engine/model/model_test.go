@@ -17,7 +17,7 @@ import (
 
 // The folders of testdata are tiny random models, and what transformers 5.23
 // computed with them in float32.
-var architectures = []string{"llama", "llama3_rope", "qwen2", "qwen3"}
+var architectures = []string{"llama", "llama3_rope", "qwen2", "qwen3", "gemma3_text"}
 
 func readJSON(t *testing.T, path string, into any) {
 	t.Helper()

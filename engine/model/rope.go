@@ -5,10 +5,10 @@ import "math"
 // inverseFrequencies returns θ^(−2i/d) for each pair i of a head (Su et al.
 // 2021, equation 15), changed by the scaling, and divided by factors where
 // the file brings such a list (GGUF's rope_freqs.weight).
-func inverseFrequencies(c *Config, factors []float32) []float64 {
+func inverseFrequencies(c *Config, theta float32, factors []float32) []float64 {
 	f := make([]float64, c.HeadDim/2)
 	for i := range f {
-		f[i] = math.Pow(float64(c.RopeTheta), -2*float64(i)/float64(c.HeadDim))
+		f[i] = math.Pow(float64(theta), -2*float64(i)/float64(c.HeadDim))
 		switch {
 		case factors != nil:
 			f[i] /= float64(factors[i])

@@ -6,31 +6,33 @@ type Point uint8
 // The points in the order in which a token's numbers pass them. Those from
 // AttnNorm to ResidOut exist in every layer.
 const (
-	Embed     Point = iota // the token's embedding, width
-	AttnNorm               // RMS norm of the residual stream, width
-	Q                      // query, heads × head dim
-	K                      // key, KV heads × head dim
-	V                      // value, KV heads × head dim
-	QRope                  // query turned by its position
-	KRope                  // key turned by its position: what the KV cache holds
-	Probs                  // attention weights, heads × keys
-	AttnOut                // weighted sums of the values, heads × head dim
-	OProj                  // output projection, width
-	ResidMid               // residual stream after attention, width
-	FFNNorm                // RMS norm of it, width
-	Gate                   // gate projection, FFN
-	Up                     // up projection, FFN
-	SiLUMul                // SiLU(gate) ⊙ up, FFN
-	Down                   // down projection, width
-	ResidOut               // residual stream after the layer, width
-	FinalNorm              // norm before the vocabulary projection, width
-	Logits                 // a number for each token of the vocabulary
+	Embed        Point = iota // the token's embedding, width
+	AttnNorm                  // RMS norm of the residual stream, width
+	Q                         // query, heads × head dim
+	K                         // key, KV heads × head dim
+	V                         // value, KV heads × head dim
+	QRope                     // query turned by its position
+	KRope                     // key turned by its position: what the KV cache holds
+	Probs                     // attention weights, heads × keys
+	AttnOut                   // weighted sums of the values, heads × head dim
+	OProj                     // output projection, width
+	AttnPostNorm              // RMS norm of it, width; in models with PostNorms
+	ResidMid                  // residual stream after attention, width
+	FFNNorm                   // RMS norm of it, width
+	Gate                      // gate projection, FFN
+	Up                        // up projection, FFN
+	SiLUMul                   // SiLU(gate) ⊙ up, FFN (GELU in models that gate with it)
+	Down                      // down projection, width
+	FFNPostNorm               // RMS norm of it, width; in models with PostNorms
+	ResidOut                  // residual stream after the layer, width
+	FinalNorm                 // norm before the vocabulary projection, width
+	Logits                    // a number for each token of the vocabulary
 	numPoints
 )
 
 var pointNames = [numPoints]string{
-	"embed", "attn_norm", "q", "k", "v", "q_rope", "k_rope", "probs", "attn_out", "o_proj",
-	"resid_mid", "ffn_norm", "gate", "up", "silu_mul", "down", "resid_out", "final_norm", "logits",
+	"embed", "attn_norm", "q", "k", "v", "q_rope", "k_rope", "probs", "attn_out", "o_proj", "attn_post_norm",
+	"resid_mid", "ffn_norm", "gate", "up", "silu_mul", "down", "ffn_post_norm", "resid_out", "final_norm", "logits",
 }
 
 // String is the point's name in frames and files.

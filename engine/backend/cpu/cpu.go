@@ -143,14 +143,22 @@ func (b *Backend) Attention(dst, q backend.Tensor, c backend.KVCache, a *backend
 	})
 }
 
-// SiLUMul computes dst = gate / (1 + e^−gate) ⊙ up.
-func (b *Backend) SiLUMul(dst, gate, up backend.Tensor, n int) {
+// GLU computes dst = a(gate) ⊙ up.
+func (b *Backend) GLU(dst, gate, up backend.Tensor, n int, a backend.Activation) {
 	d, g, u := host.Of(dst), host.Of(gate), host.Of(up)
 	const expCost = 16 // an exponential takes about as long as this many multiplications
 	total := n * d.Cols()
 	b.run(total, total*expCost, func(_, lo, hi int) {
-		siluMul(d.Data[lo:hi], g.Data[lo:hi], u.Data[lo:hi])
+		glu(d.Data[lo:hi], g.Data[lo:hi], u.Data[lo:hi], a)
 	})
+}
+
+// Scale computes x = x·factor.
+func (*Backend) Scale(x backend.Tensor, factor float32, n int) {
+	m := host.Of(x)
+	for i := range m.Data[:n*m.Cols()] {
+		m.Data[i] *= factor
+	}
 }
 
 // Add computes dst = dst + x.

@@ -137,9 +137,16 @@ func TestOperationsAgreeWithRef(t *testing.T) {
 				be.RMSNorm(d, b.tensor(i, n, in, x), b.weight(i, 1, in, norm), 1e-5, n)
 				return d
 			})
-			b.compare("SiLUMul "+shape, n, in, func(i int, be backend.Backend) backend.Tensor {
+			for _, a := range []backend.Activation{backend.SiLU, backend.GELUTanh} {
+				b.compare("GLU "+shape, n, in, func(i int, be backend.Backend) backend.Tensor {
+					d := b.tensor(i, n, in, x)
+					be.GLU(d, d, b.tensor(i, n, in, up), n, a)
+					return d
+				})
+			}
+			b.compare("Scale "+shape, n, in, func(i int, be backend.Backend) backend.Tensor {
 				d := b.tensor(i, n, in, x)
-				be.SiLUMul(d, d, b.tensor(i, n, in, up), n)
+				be.Scale(d, 25.3, n)
 				return d
 			})
 			b.compare("Add "+shape, n, in, func(i int, be backend.Backend) backend.Tensor {
@@ -211,6 +218,9 @@ func randomAttention(r *rand.Rand) attentionCase {
 	c := attentionCase{config: backend.KVConfig{Layers: 2, Blocks: 64, BlockSize: 1 + r.IntN(17), KVHeads: 1 + r.IntN(3), HeadDim: 2 * (1 + r.IntN(16))}}
 	group := 1 + r.IntN(4)
 	c.attention = backend.Attention{Layer: 1, Heads: c.config.KVHeads * group, Scale: float32(1 / math.Sqrt(float64(c.config.HeadDim)))}
+	if r.IntN(2) == 0 {
+		c.attention.Window = 1 + r.IntN(40)
+	}
 	table := r.Perm(c.config.Blocks)
 	for range 1 + r.IntN(4) {
 		count := 1 + r.IntN(6)

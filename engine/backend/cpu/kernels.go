@@ -75,8 +75,17 @@ func rotate(out, in, sines, cosines []float32, style backend.RoPEStyle) {
 	}
 }
 
-func siluMul(dst, gate, up []float32) {
+func glu(dst, gate, up []float32, a backend.Activation) {
 	up = up[:len(gate)]
+	if a == backend.GELUTanh {
+		// tanh(y) = 1 − 2/(e^2y+1), so (1+tanh(y))/2 = σ(2y).
+		for i, v := range gate {
+			x := float64(v)
+			y := 2 * math.Sqrt(2/math.Pi) * (x + 0.044715*x*x*x)
+			dst[i] = float32(x/(1+math.Exp(-y))) * up[i]
+		}
+		return
+	}
 	for i, x := range gate {
 		dst[i] = float32(float64(x)/(1+math.Exp(-float64(x)))) * up[i]
 	}
@@ -93,18 +102,25 @@ func (b *Backend) attend(worker int, d, q *host.Matrix, kv *host.KVCache, a *bac
 	queries := q.Row(row)[first*dim : (first+group)*dim]
 	out := d.Row(row)[first*dim : (first+group)*dim]
 	scores := b.scratch(worker, group*keys)
+	from := 0 // the first key in the window
+	if a.Window > 0 {
+		from = max(keys-a.Window, 0)
+		for g := range group {
+			clear(scores[g*keys : g*keys+from])
+		}
+	}
 
-	eachSlot(seq.Blocks, config.BlockSize, keys, func(key, slot int) {
+	eachSlot(seq.Blocks, config.BlockSize, from, keys, func(key, slot int) {
 		k := kv.Key(a.Layer, kvHead, slot)
 		for g := range group {
 			scores[g*keys+key] = dot(queries[g*dim:(g+1)*dim], k) * a.Scale
 		}
 	})
 	for g := range group {
-		softmax(scores[g*keys : (g+1)*keys])
+		softmax(scores[g*keys+from : (g+1)*keys])
 	}
 	clear(out)
-	eachSlot(seq.Blocks, config.BlockSize, keys, func(key, slot int) {
+	eachSlot(seq.Blocks, config.BlockSize, from, keys, func(key, slot int) {
 		v := kv.Value(a.Layer, kvHead, slot)
 		for g := range group {
 			p, o := scores[g*keys+key], out[g*dim:(g+1)*dim]
@@ -120,11 +136,11 @@ func (b *Backend) attend(worker int, d, q *host.Matrix, kv *host.KVCache, a *bac
 	}
 }
 
-// eachSlot calls f with every key position below n and the slot it lies in.
-func eachSlot(blocks []int32, blockSize, n int, f func(key, slot int)) {
-	for key := 0; key < n; {
+// eachSlot calls f with the key positions from … n-1 and the slots they lie in.
+func eachSlot(blocks []int32, blockSize, from, n int, f func(key, slot int)) {
+	for key := from; key < n; {
 		base := int(blocks[key/blockSize]) * blockSize
-		for slot := base; slot < base+blockSize && key < n; slot++ {
+		for slot := base + key%blockSize; slot < base+blockSize && key < n; slot++ {
 			f(key, slot)
 			key++
 		}

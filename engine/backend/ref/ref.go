@@ -95,16 +95,20 @@ func (*Backend) Attention(dst, q backend.Tensor, c backend.KVCache, a *backend.A
 	for _, seq := range a.Sequences {
 		for i := range seq.Count {
 			row, keys := seq.Start+i, seq.First+i+1
+			first := 0
+			if a.Window > 0 {
+				first = max(keys-a.Window, 0)
+			}
 			slot := func(key int) int {
 				return int(seq.Blocks[key/config.BlockSize])*config.BlockSize + key%config.BlockSize
 			}
 			for h := range a.Heads {
 				query := qm.Row(row)[h*config.HeadDim:][:config.HeadDim]
 				scores := make([]float64, keys)
-				for key := range scores {
+				for key := first; key < keys; key++ {
 					scores[key] = dot(query, kv.Key(a.Layer, h/group, slot(key))) * float64(a.Scale)
 				}
-				softmax(scores)
+				softmax(scores[first:])
 				out := d.Row(row)[h*config.HeadDim:][:config.HeadDim]
 				for e := range out {
 					var sum float64
@@ -125,13 +129,27 @@ func (*Backend) Attention(dst, q backend.Tensor, c backend.KVCache, a *backend.A
 	}
 }
 
-// SiLUMul computes dst = gate / (1 + e^−gate) ⊙ up.
-func (*Backend) SiLUMul(dst, gate, up backend.Tensor, n int) {
+// GLU computes dst = a(gate) ⊙ up.
+func (*Backend) GLU(dst, gate, up backend.Tensor, n int, a backend.Activation) {
 	d, g, u := host.Of(dst), host.Of(gate), host.Of(up)
 	for i := range d.Data[:n*d.Cols()] {
-		x := float64(g.Data[i])
-		d.Data[i] = float32(x / (1 + math.Exp(-x)) * float64(u.Data[i]))
+		d.Data[i] = float32(activate(float64(g.Data[i]), a) * float64(u.Data[i]))
 	}
+}
+
+// Scale computes x = x·factor.
+func (*Backend) Scale(x backend.Tensor, factor float32, n int) {
+	m := host.Of(x)
+	for i := range m.Data[:n*m.Cols()] {
+		m.Data[i] *= factor
+	}
+}
+
+func activate(x float64, a backend.Activation) float64 {
+	if a == backend.GELUTanh {
+		return x / 2 * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
+	}
+	return x / (1 + math.Exp(-x))
 }
 
 // Add computes dst = dst + x.
