@@ -65,8 +65,8 @@ func Hex(b []byte) string {
 	return s.String()
 }
 
-// toText is bytes as a string; a byte that is no character is one U+FFFD.
-func toText(b []byte) string {
+// Text is bytes as a string; each byte that is no character is one U+FFFD.
+func Text(b []byte) string {
 	if utf8.Valid(b) {
 		return string(b)
 	}

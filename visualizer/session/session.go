@@ -272,5 +272,5 @@ func (s *Session) TextUpTo(pos int) string {
 	for i := range tokens[:pos] {
 		b = append(b, tokens[i].Bytes...)
 	}
-	return toText(b)
+	return Text(b)
 }
