@@ -12,13 +12,14 @@ import (
 // client is the page's program. Everything in it runs in the browser's event
 // loop, one event at a time: there are no other goroutines and no locks.
 type client struct {
-	words  *words
-	theme  *theme
-	live   *session.Session // what the server tells
-	shown  *session.Session // what the page shows: live, or a recording's
-	replay *replay          // the recording that is shown, nil for the live session
-	socket *socket
-	saved  *saved
+	words      *words
+	theme      *theme
+	live       *session.Session // what the server tells
+	shown      *session.Session // what the page shows: live, or a recording's
+	replay     *replay          // the recording that is shown, nil for the live session
+	socket     *socket
+	saved      *saved
+	recordings *recordings
 
 	status    *status
 	chat      *chat
@@ -68,6 +69,7 @@ func newClient() *client {
 	})
 	c.theme = newTheme(c)
 	c.saved = newSaved(c)
+	c.recordings = newRecordings(c)
 	c.status = newStatus(c)
 	c.inspector = newInspector(c)
 	c.inspector.resting = func() reading { return c.tokenReading(c.at.token) }
@@ -117,6 +119,7 @@ func (c *client) draw(t float64) {
 			what.page |= changedToken
 		}
 		c.status.update(what)
+		c.recordings.update(what)
 		c.chat.update(what)
 		c.play.update(what)
 		c.spine.update(what)
@@ -209,11 +212,14 @@ func (c *client) restore() {
 	c.socket.send(command)
 }
 
-// arrive acts on how far the server is: with a model, a link asks what it has
-// to ask.
+// arrive acts on how far the server is: with a model a link asks what it has to
+// ask, and without one a recording plays.
 func (c *client) arrive(phase wire.Phase) {
-	if phase == wire.PhaseReady {
+	switch {
+	case phase == wire.PhaseReady:
 		c.address.ask()
+	case c.replay == nil && len(c.live.Tokens()) == 0:
+		c.recordings.fetch()
 	}
 }
 
@@ -337,7 +343,7 @@ func (c *client) moveToken(by int) {
 // the recording.
 func (c *client) canStep() bool {
 	if c.replay != nil {
-		return !c.replay.done()
+		return !c.replay.Done()
 	}
 	return c.canAsk() && !c.writing()
 }

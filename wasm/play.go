@@ -51,8 +51,7 @@ func newPlay(c *client) *play {
 // asked takes note that a chat was asked and reports whether the engine shall
 // stop before its first token, to be stepped from there.
 func (p *play) asked() (paused bool) {
-	p.pacing = false
-	cancelTimer(p.timer)
+	p.halt()
 	p.due = p.pace > 0
 	return p.due
 }
@@ -88,26 +87,28 @@ func (p *play) start() {
 	p.c.changed(change{frames: session.ChangeState})
 }
 
+// pause stops before the next token.
 func (p *play) pause() {
-	if p.pacing {
-		p.pacing = false
-		cancelTimer(p.timer)
-	}
-	if p.c.replay != nil {
-		p.c.replay.pause()
-	} else if p.c.writing() {
+	p.halt()
+	if p.c.replay == nil && p.c.writing() {
 		p.c.control(wire.Control{Op: wire.OpPause})
 	}
 	p.c.changed(change{frames: session.ChangeState})
 }
 
-// end ends the answer here.
-func (p *play) end() {
-	p.pacing = false
+// halt ends what the page itself keeps running: its own pace, or a recording.
+func (p *play) halt() {
+	p.pacing, p.due = false, false
 	cancelTimer(p.timer)
 	if p.c.replay != nil {
 		p.c.replay.pause()
-	} else {
+	}
+}
+
+// end ends the answer here.
+func (p *play) end() {
+	p.halt()
+	if p.c.replay == nil {
 		p.c.control(wire.Control{Op: wire.OpAbort})
 	}
 	p.c.changed(change{frames: session.ChangeState})
@@ -131,7 +132,7 @@ func (p *play) tick() {
 // finished reports whether nothing is left to step through.
 func (p *play) finished() bool {
 	if p.c.replay != nil {
-		return p.c.replay.done()
+		return p.c.replay.Done()
 	}
 	switch p.c.live.State().State {
 	case wire.StateStopped, wire.StateLengthCapped, wire.StateAborted, wire.StateIdle:

@@ -5,100 +5,160 @@ package main
 import (
 	"syscall/js"
 
+	"vitrine/visualizer/recording"
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
 )
 
-// replay plays a recording into a session of its own, at the speed at which it
-// was made or token by token.
+// replay plays a recording into a session of its own.
 type replay struct {
+	*recording.Player
 	c       *client
-	name    string // of the file; empty for the recording that the server brings
-	records []record
-	next    int     // the record that is due
-	clock   float64 // milliseconds of the recording that have been played
+	label   recording.Label
+	file    string // its name; empty for the recording that the server brings
 	running bool
+	played  float64 // when it was last advanced, as [now] has it
 	timer   js.Value
 }
 
-// start runs on.
+// start runs on at the speed at which the recording was made; from the end it
+// begins again.
 func (r *replay) start() {
-	if r.running {
-		return
-	}
-	if r.done() {
+	if r.Done() {
 		r.c.show(r)
 	}
 	r.running = true
+	r.played = now()
 	r.schedule()
 }
 
-// pause stops where it is.
 func (r *replay) pause() {
 	r.running = false
 	cancelTimer(r.timer)
 }
 
-// done reports whether everything was played.
-func (r *replay) done() bool { return r.next >= len(r.records) }
-
 // schedule waits for the next record.
 func (r *replay) schedule() {
-	if r.done() {
+	wait, more := r.Wait()
+	if !more {
 		r.running = false
 		r.c.changed(change{frames: session.ChangeState})
 		return
 	}
-	due := r.records[r.next].at
-	r.timer = after(int(due-r.clock), func() {
-		r.clock = due
-		for !r.done() && r.records[r.next].at <= due {
-			r.apply()
-		}
+	r.timer = after(int(wait)+1, func() {
+		at := now()
+		r.apply(r.Advance(at - r.played))
+		r.played = at
 		if r.running {
 			r.schedule()
 		}
 	})
 }
 
-// step plays on to the end of the next tokens and what came with them.
+// step plays one token on.
 func (r *replay) step() {
 	r.pause()
-	for met := false; !r.done(); {
-		kind, _ := wire.KindOf(r.records[r.next].frame)
-		if kind == wire.KindTokens {
-			if met {
-				break
-			}
-			met = true
-		}
-		r.clock = r.records[r.next].at
-		r.apply()
-	}
+	r.apply(r.Step())
 	r.c.changed(change{frames: session.ChangeState})
 }
 
-// apply gives the next record to the session. A record that is no frame of
-// this version is passed over: the rest of the recording is still worth seeing.
-func (r *replay) apply() {
-	raw := r.records[r.next].frame
-	r.next++
-	if frame, err := wire.DecodeFrame(raw); err == nil {
-		r.c.changed(change{frames: r.c.shown.Apply(frame)})
+// apply gives records to the session. A record that is no frame of this version
+// is passed over: the rest of the recording is still worth seeing.
+func (r *replay) apply(records []recording.Record) {
+	for _, record := range records {
+		if frame, err := wire.DecodeFrame(record.Frame); err == nil {
+			r.c.changed(change{frames: r.c.shown.Apply(frame)})
+		}
 	}
+}
+
+// recordings are the ways in which a recording comes to the page.
+type recordings struct {
+	c       *client
+	fetched bool // the server's own was asked for
+}
+
+func newRecordings(c *client) *recordings {
+	r := &recordings{c: c}
+	input := byID("load-file")
+	byID("load").onClick(func() { input.Call("click") })
+	input.on("change", func(jsEvent) {
+		file := input.Get("files").Index(0)
+		if file.IsUndefined() {
+			return
+		}
+		name := file.Get("name").String()
+		read(file.Call("arrayBuffer"), func(b []byte) { r.open(b, name) }, func(detail string) { r.complain(detail) })
+		input.setValue("") // the same file may be chosen again
+	})
+	byID("replay-again").onClick(func() {
+		c.show(c.replay)
+		c.play.start()
+	})
+	byID("replay-leave").onClick(c.leaveReplay)
+	return r
+}
+
+// fetch plays the recording that the server brings, if it has one.
+func (r *recordings) fetch() {
+	if r.fetched {
+		return
+	}
+	r.fetched = true
+	nothing := func(string) {} // there is none; the page says anyway that there is no model yet
+	then(window.Call("fetch", "/recording.vitrine"), func(response js.Value) {
+		if !response.Get("ok").Bool() {
+			return
+		}
+		read(response.Call("arrayBuffer"), func(b []byte) {
+			if len(r.c.live.Tokens()) == 0 && !r.c.canAsk() {
+				r.open(b, "")
+			}
+		}, nothing)
+	}, nothing)
+}
+
+// open plays a recording from its bytes.
+func (r *recordings) open(file []byte, name string) {
+	label, records, err := recording.Read(file)
+	if err != nil {
+		r.complain(err.Error())
+		if len(records) == 0 {
+			return
+		}
+	}
+	r.c.show(&replay{Player: recording.NewPlayer(records), c: r.c, label: label, file: name})
+	r.c.play.start()
+}
+
+func (r *recordings) complain(detail string) {
+	r.c.status.complain(func() string { return r.c.words.say("recording.unreadable", "Detail", detail) })
+}
+
+// update writes the label that says that this is a recording.
+func (r *recordings) update(what change) {
+	if !what.saw(changedSession|changedLanguage|changedSocket) && !what.has(session.ChangeStatus) {
+		return
+	}
+	byID("replay").setHidden(r.c.replay == nil)
+	if r.c.replay == nil {
+		return
+	}
+	text := r.c.words.say("recording.playing", "Model", r.c.replay.label.Model)
+	if r.c.replay.file != "" {
+		text = r.c.words.say("recording.file", "Name", r.c.replay.file)
+	}
+	byID("replay-text").setText(text + " " + r.c.words.say("recording.limits"))
+	byID("replay-leave").setHidden(!r.c.canAsk())
 }
 
 // show puts a recording in the live session's place, from its beginning.
 func (c *client) show(r *replay) {
-	if c.replay != nil && c.replay != r {
-		c.replay.pause()
-	}
-	c.play.pause()
+	c.play.halt()
 	c.replay = r
-	r.next, r.clock = 0, 0
+	r.Restart()
 	c.shown = session.NewRecorded()
-	c.at.token, c.following = -1, true
-	c.changed(everything)
+	c.forgetPlace()
 }
 
 // leaveReplay goes back to the live session.
@@ -106,24 +166,40 @@ func (c *client) leaveReplay() {
 	if c.replay == nil {
 		return
 	}
-	c.replay.pause()
-	c.play.pause()
+	c.play.halt()
 	c.replay = nil
 	c.shown = c.live
-	c.at.token, c.following = -1, true
+	c.forgetPlace()
+}
+
+// forgetPlace begins with another session.
+func (c *client) forgetPlace() {
+	c.at.token, c.at.key, c.following = -1, -1, true
+	c.inspector.release()
 	c.changed(everything)
 }
 
-// showReplay writes the label that says that this is a recording.
-func (c *client) showReplay() {
-	byID("replay").setHidden(c.replay == nil)
-	if c.replay == nil {
-		return
+// then calls done with what a promise gives, or failed with what went wrong.
+func then(promise js.Value, done func(js.Value), failed func(detail string)) {
+	var onDone, onFailed js.Func
+	release := func() {
+		onDone.Release()
+		onFailed.Release()
 	}
-	text := c.words.say("recording.playing", "Model", c.shown.Model().Title)
-	if c.replay.name != "" {
-		text = c.words.say("recording.file", "Name", c.replay.name)
-	}
-	byID("replay-text").setText(text + " " + c.words.say("recording.limits"))
-	byID("replay-leave").setHidden(!c.canAsk())
+	onDone = js.FuncOf(func(_ js.Value, args []js.Value) any {
+		release()
+		done(args[0])
+		return nil
+	})
+	onFailed = js.FuncOf(func(_ js.Value, args []js.Value) any {
+		release()
+		failed(args[0].Call("toString").String())
+		return nil
+	})
+	promise.Call("then", onDone, onFailed)
+}
+
+// read is then for a promise of an ArrayBuffer.
+func read(promise js.Value, done func([]byte), failed func(detail string)) {
+	then(promise, func(buffer js.Value) { done(bytesOf(buffer)) }, failed)
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"vitrine/visualizer/recording"
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
 )
@@ -15,19 +16,18 @@ const savedLimit = 64 << 20
 // saved is what the server sent in this session, to be saved to a file.
 type saved struct {
 	c       *client
-	records []record
+	records []recording.Record
 	bytes   int
+	oldest  int     // records before it are not dense
 	dropped int     // dense frames that went
 	started float64 // when the first came, as [now] has it
 }
 
-// record is one frame with its time.
-type record struct {
-	at    float64 // milliseconds since the recording began
-	frame []byte
+func newSaved(c *client) *saved {
+	s := &saved{c: c}
+	byID("save").onClick(s.save)
+	return s
 }
-
-func newSaved(c *client) *saved { return &saved{c: c} }
 
 // take keeps a frame if the session used it.
 func (s *saved) take(raw []byte, changed session.Change) {
@@ -38,12 +38,12 @@ func (s *saved) take(raw []byte, changed session.Change) {
 	if len(s.records) == 0 {
 		s.started = now()
 	}
-	s.records = append(s.records, record{now() - s.started, raw})
+	s.records = append(s.records, recording.Record{At: uint32(now() - s.started), Frame: raw})
 	s.bytes += len(raw)
-	for i := 0; s.bytes > savedLimit && i < len(s.records); i++ {
-		if old := s.records[i].frame; old != nil && isDense(old) {
-			s.bytes -= len(old)
-			s.records[i].frame = nil
+	for ; s.bytes > savedLimit && s.oldest < len(s.records); s.oldest++ {
+		if old := &s.records[s.oldest]; isDense(old.Frame) {
+			s.bytes -= len(old.Frame)
+			old.Frame = nil
 			s.dropped++
 		}
 	}
@@ -53,4 +53,49 @@ func (s *saved) take(raw []byte, changed session.Change) {
 func isDense(raw []byte) bool {
 	kind, _ := wire.KindOf(raw)
 	return kind == wire.KindAttentionRows || kind == wire.KindLogits || kind == wire.KindHeadMatrix
+}
+
+// save offers the session as a file to download.
+func (s *saved) save() {
+	if len(s.c.live.Tokens()) == 0 {
+		s.c.status.complain(func() string { return s.c.words.say("recording.nothing") })
+		return
+	}
+	var w recording.Writer
+	for _, r := range s.records {
+		if r.Frame == nil {
+			continue
+		}
+		if err := w.Add(r.At, r.Frame); err != nil {
+			detail := err.Error()
+			s.c.status.complain(func() string { return s.c.words.say("problem.other", "Detail", detail) })
+			return
+		}
+	}
+	model := s.c.live.Model()
+	date := window.Get("Date").New().Call("toISOString").String()[:len("2006-01-02")]
+	label := recording.Label{Title: s.title(), Model: model.Title, Date: date}
+	if s.dropped > 0 {
+		label.Note = decimal(s.dropped) + " frames of attention and logits were left out to keep the file small"
+	}
+	blob := window.Get("Blob").New([]any{jsBytes(w.File(label))}, map[string]any{"type": "application/octet-stream"})
+	address := window.Get("URL").Call("createObjectURL", blob)
+	anchor := create("a", "")
+	anchor.Set("href", address)
+	anchor.Set("download", "vitrine-"+date+recordingSuffix)
+	anchor.Call("click")
+	after(10_000, func() { window.Get("URL").Call("revokeObjectURL", address) })
+}
+
+// recordingSuffix ends the names of recordings.
+const recordingSuffix = ".vitrine"
+
+// title is the first thing that was asked.
+func (s *saved) title() string {
+	for _, m := range s.c.live.Messages() {
+		if m.Role == wire.RoleUser {
+			return m.Text
+		}
+	}
+	return ""
 }

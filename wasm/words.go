@@ -17,7 +17,7 @@ type words struct {
 }
 
 func newWords() *words {
-	text := byID("messages").Get("textContent")
+	text := byID("catalogue").Get("textContent")
 	w := &words{
 		lang:      root.Get("lang").String(),
 		catalogue: window.Get("JSON").Call("parse", text),

@@ -9,7 +9,7 @@
   } catch { /* storage may be forbidden; the system's theme is a fine one */ }
 
   function say(key) {
-    const all = JSON.parse(document.getElementById('messages').textContent);
+    const all = JSON.parse(document.getElementById('catalogue').textContent);
     const lang = document.documentElement.lang;
     const place = document.getElementById('boot');
     place.textContent = (all[lang] || all.en)[key].other;
