@@ -1,0 +1,352 @@
+package session
+
+import (
+	"fmt"
+	"slices"
+
+	"vitrine/engine/sampler"
+	"vitrine/engine/tokenizer"
+	"vitrine/visualizer/wire"
+)
+
+// defaultParams are the parameters before the page has said any.
+func defaultParams() wire.Params {
+	return wire.Params{Temperature: 1, TopP: 1, RepetitionPenalty: 1, MaxTokens: 256}
+}
+
+// do carries out a command and tells the page if that failed.
+func (s *session) do(c wire.Command) {
+	var err error
+	switch c := c.(type) {
+	case *wire.Chat:
+		err = s.chat(c)
+	case *wire.Complete:
+		err = s.complete(c)
+	case *wire.Restore:
+		err = s.restore(c)
+	case *wire.SetParams:
+		err = s.setParams(c.Params)
+	case *wire.Control:
+		err = s.control(c)
+	case *wire.Subscribe:
+		s.subscribe(c.Views)
+	case *wire.Query:
+		s.ask(c)
+	default:
+		err = &refusal{codeBadFrame, fmt.Sprintf("%v is not expected here", c.Kind())}
+	}
+	if err != nil {
+		s.fail(0, err)
+	}
+}
+
+// ready is the error of a command that needs a model before there is one.
+func (s *session) ready() error {
+	if s.rt != nil {
+		return nil
+	}
+	return noModel(s.server.currentStatus())
+}
+
+// noModel says how far the model is.
+func noModel(status wire.Status) error {
+	switch status.Phase {
+	case wire.PhaseDownloading:
+		return &refusal{codeNoModel, fmt.Sprintf("the model is being downloaded: %d of %d bytes are here", status.Received, status.Total)}
+	case wire.PhaseLoading:
+		return &refusal{codeNoModel, "the model is being loaded"}
+	case wire.PhaseFailed:
+		return &refusal{codeNoModel, "there is no model: " + status.Detail}
+	}
+	return &refusal{codeNoModel, "there is no model yet"}
+}
+
+// limit is the longest sequence that the engine takes.
+func (s *session) limit() int {
+	pool := s.rt.engine.Pool()
+	return min(s.rt.engine.Model().Config().Context, pool.Blocks*pool.BlockSize)
+}
+
+// fits refuses a prompt that leaves no room for an answer.
+func (s *session) fits(tokens, have int) error {
+	if tokens >= s.limit() {
+		return &tooLong{tokens, have, s.limit()}
+	}
+	return nil
+}
+
+// settings are the parameters of a conversation as the page said them and as
+// the engine takes them, checked.
+type settings struct {
+	page   wire.Params
+	engine sampler.Params
+}
+
+// check checks parameters and gives a conversation without a seed one.
+func (s *session) check(p wire.Params) (settings, error) {
+	if !s.seeded {
+		s.seed, s.seeded = newSeed(), true
+	}
+	e, err := samplerParams(p, s.seed, s.rt.engine.Model().Config().Vocab)
+	return settings{p, e}, err
+}
+
+// chat adds a message and asks for the answer. Everything is checked before
+// anything changes. An answer that is still being written ends where it is.
+func (s *session) chat(c *wire.Chat) error {
+	if err := s.ready(); err != nil {
+		return err
+	}
+	p := s.rt.prompter()
+	switch {
+	case p.template == nil:
+		return &badField{"text", "the model brings no chat template; ask it to complete a text instead"}
+	case c.Text == "":
+		return &badField{"text", "is empty"}
+	}
+	if err := checkText("text", c.Text); err != nil {
+		return err
+	}
+	if err := checkText("system", c.System); err != nil {
+		return err
+	}
+	set, err := s.check(c.Params)
+	if err != nil {
+		return err
+	}
+	// A text that cannot fit whatever is around it is refused while the answer
+	// before it still runs.
+	alone, err := p.encode(c.Text)
+	if err != nil {
+		return err
+	}
+	if err := s.fits(len(alone), 0); err != nil {
+		return err
+	}
+
+	running, err := s.settle()
+	if err != nil {
+		return err
+	}
+	next, err := s.turn(p, c)
+	if err != nil {
+		s.carryOn(running)
+		return err
+	}
+	if s.tree.active.plain {
+		s.release()
+		s.tree.restart()
+	}
+	return s.begin(next, set, c.Paused)
+}
+
+// turn is the active branch with the user's message and the beginning of the
+// answer behind it.
+func (s *session) turn(p *prompter, c *wire.Chat) (*branch, error) {
+	next := *s.tree.active
+	if next.plain {
+		next = branch{}
+	}
+	have, located := next.tokens, len(next.messages)
+	next.messages = slices.Clone(next.messages)
+	if m := next.open(); m != nil {
+		m.end = len(have)
+	}
+	if len(next.messages) == 0 && c.System != "" {
+		next.messages = append(next.messages, message{role: wire.RoleSystem, text: c.System})
+	}
+	if len(next.messages)+2 > maxMessages {
+		return nil, &refusal{codeTooLong, fmt.Sprintf("the conversation has %d messages, want at most %d; begin a new one", len(next.messages), maxMessages)}
+	}
+	next.messages = append(next.messages, message{role: wire.RoleUser, text: c.Text})
+	rendered, err := p.render(next.messages, true)
+	if err != nil {
+		return nil, err
+	}
+	keep, add, err := p.join(have, rendered)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.fits(keep+len(add), keep); err != nil {
+		return nil, err
+	}
+	next.tokens = withGiven(p.tokenizer, have[:keep:keep], add)
+	if keep < len(have) {
+		located = 0 // the text became other tokens, so every message may have moved
+	}
+	if err := p.locate(next.messages, located, next.tokens); err != nil {
+		return nil, err
+	}
+	next.start = len(next.tokens)
+	next.messages = append(next.messages, message{role: wire.RoleAssistant, first: next.start, end: stillOpen})
+	return &next, nil
+}
+
+// maxMessages bounds a conversation: each new one renders those before it.
+const maxMessages = 512
+
+// withGiven adds tokens that were not drawn.
+func withGiven(t *tokenizer.Tokenizer, tokens []wire.Token, ids []int32) []wire.Token {
+	for _, id := range ids {
+		tokens = append(tokens, given(t, id))
+	}
+	return tokens
+}
+
+// complete continues a text as it is, on a new sequence.
+func (s *session) complete(c *wire.Complete) error {
+	if err := s.ready(); err != nil {
+		return err
+	}
+	if err := checkText("text", c.Text); err != nil {
+		return err
+	}
+	set, err := s.check(c.Params)
+	if err != nil {
+		return err
+	}
+	t := s.rt.engine.Tokenizer()
+	tokens, err := t.Encode(c.Text, tokenizer.EncodeOptions{AddSpecial: true, ParseSpecial: true})
+	if err != nil {
+		return &badField{"text", err.Error()}
+	}
+	if len(tokens) == 0 {
+		return &badField{"text", "is empty"}
+	}
+	if err := s.fits(len(tokens), 0); err != nil {
+		return err
+	}
+	s.release()
+	s.tree.restart()
+	return s.begin(&branch{
+		plain: true, start: len(tokens), tokens: withGiven(t, nil, tokens),
+		messages: []message{
+			{role: wire.RoleUser, text: c.Text, end: len(tokens)},
+			{role: wire.RoleAssistant, first: len(tokens), end: stillOpen},
+		},
+	}, set, c.Paused)
+}
+
+// begin puts a new prompt in the place of the active branch and lets it run.
+func (s *session) begin(next *branch, set settings, paused bool) error {
+	b := s.tree.active
+	keep := common(b.tokens, next.tokens)
+	next.id, next.parent, next.fork = b.id, b.parent, b.fork
+	if err := s.load(next.tokens, set); err != nil {
+		return err
+	}
+	*b = *next
+	b.state = wire.StatePaused
+	s.recite(b)
+	s.sayTokens(keep)
+	s.sayMessages(0)
+	s.sayBranches()
+	s.sayState()
+	if paused {
+		return nil
+	}
+	return s.handle.Resume()
+}
+
+// restore takes in a conversation that another server has lost.
+func (s *session) restore(c *wire.Restore) error {
+	if err := s.ready(); err != nil {
+		return err
+	}
+	set, err := s.check(c.Params)
+	if err != nil {
+		return err
+	}
+	if err := s.fits(len(c.Tokens), 0); err != nil {
+		return err
+	}
+	next, err := restored(s.rt.engine.Tokenizer(), c)
+	if err != nil {
+		return err
+	}
+	s.release()
+	s.tree.restart()
+	next.id, next.parent = s.tree.active.id, s.tree.active.id
+	if err := s.load(next.tokens, set); err != nil {
+		return err
+	}
+	*s.tree.active = *next
+	s.recite(s.tree.active)
+	s.sayAll()
+	return nil
+}
+
+// restored is the branch that a page remembers.
+func restored(t *tokenizer.Tokenizer, c *wire.Restore) (*branch, error) {
+	b := &branch{state: wire.StatePaused}
+	if len(c.Tokens) == 0 {
+		return nil, &badField{"Tokens", "is empty, want at least one token"}
+	}
+	for i, r := range c.Tokens {
+		if r.ID < 0 || int(r.ID) >= t.VocabSize() {
+			return nil, &badField{fmt.Sprintf("Tokens[%d].ID", i), fmt.Sprintf("is %d, want 0 to %d", r.ID, t.VocabSize()-1)}
+		}
+		token := given(t, r.ID)
+		token.Flags |= r.Flags & (wire.FlagDrawn | wire.FlagForced)
+		b.tokens = append(b.tokens, token)
+		if !ofAnswer(token) {
+			b.start = i + 1
+		}
+	}
+	if len(c.Messages) > maxMessages {
+		return nil, &badField{"Messages", fmt.Sprintf("has %d, want at most %d", len(c.Messages), maxMessages)}
+	}
+	for i, r := range c.Messages {
+		field := fmt.Sprintf("Messages[%d]", i)
+		if err := checkText(field+".Text", r.Text); err != nil {
+			return nil, err
+		}
+		if int(r.First) > len(b.tokens) || i > 0 && r.First < c.Messages[i-1].First {
+			return nil, &badField{field + ".First", fmt.Sprintf("is %d, want positions in order, at most %d", r.First, len(b.tokens))}
+		}
+		m := message{role: r.Role, text: r.Text, first: int(r.First), end: stillOpen}
+		if i < len(c.Messages)-1 {
+			m.end = spokenEnd(b.tokens, m)
+		}
+		b.messages = append(b.messages, m)
+	}
+	return b, nil
+}
+
+// spokenEnd is the position behind the tokens that spell a message's text.
+func spokenEnd(tokens []wire.Token, m message) int {
+	end := m.first
+	for left := len(m.text); left > 0 && end < len(tokens); end++ {
+		left -= len(tokens[end].Bytes)
+	}
+	return end
+}
+
+// setParams changes what the next draws go by.
+func (s *session) setParams(p wire.Params) error {
+	if err := s.ready(); err != nil {
+		return err
+	}
+	set, err := s.check(p)
+	if err != nil {
+		return err
+	}
+	restated := !slices.Equal(p.Stop, s.settings.page.Stop)
+	if s.handle != nil {
+		running, err := s.settle()
+		if err != nil {
+			return err
+		}
+		err = s.handle.SetParams(set.engine)
+		s.carryOn(running)
+		if err != nil {
+			return err
+		}
+	}
+	s.settings = set
+	if restated && s.speech != nil {
+		s.recite(s.tree.active)
+	}
+	s.sayState()
+	return nil
+}

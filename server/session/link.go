@@ -1,0 +1,28 @@
+package session
+
+import "vitrine/visualizer/wire"
+
+// CloseTakenOver is the close code of a connection whose session was opened
+// in another page. A page that is told so must not connect again by itself.
+const CloseTakenOver = 4001
+
+// A link ties a session to the page that watches it: a WebSocket connection
+// or a recorder.
+type link struct {
+	out *outbox
+	// hangUp ends the connection after what is queued; it may be called by any
+	// goroutine, and more than once.
+	hangUp func(code int, reason string)
+
+	// Owned by the session.
+	resumed bool // the page named this session
+	views   wire.Views
+	pool    *poolWatch
+}
+
+// send queues a frame; a page that lets too many wait is hung up on.
+func (l *link) send(f wire.Frame) {
+	if !l.out.push(f) {
+		l.hangUp(closeTryAgainLater, "this page does not read what it asked for")
+	}
+}

@@ -1,0 +1,308 @@
+package session
+
+import (
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"vitrine/engine"
+	"vitrine/visualizer/wire"
+)
+
+const (
+	// maxCommands bounds the commands of a session that wait for their turn.
+	maxCommands = 64
+	// maxQueries bounds the questions that wait for their answer.
+	maxQueries = 256
+)
+
+// session is one conversation. Its run method owns everything below the
+// channels.
+type session struct {
+	id     string
+	server *Server
+	log    *slog.Logger
+
+	attach   chan *link
+	detach   chan *link
+	commands chan command
+	answers  chan *job
+	changed  chan struct{} // the server has a new status or engine
+	quit     chan struct{} // closed to end the session
+	done     chan struct{} // closed when it has ended
+	// since is when the last page left, in Unix nanoseconds; 0 while there is one.
+	since atomic.Int64
+
+	rt       *runtime // nil before there is an engine
+	link     *link    // nil while no page is there
+	tree     tree
+	handle   *engine.Handle // nil before something was asked
+	pump     *pump          // of handle
+	speech   *speech        // of the message that is being written
+	settings settings
+	seed     uint64 // of a conversation that named none
+	seeded   bool   // seed is set
+	rate     rate
+	queries  []*wire.Query
+	job      *job // the question that is being answered
+}
+
+// command is what a page sent.
+type command struct {
+	from    *link
+	command wire.Command
+}
+
+func newSession(server *Server, id string) *session {
+	s := &session{
+		id: id, server: server, log: server.options.Log.With("session", id[:min(len(id), 6)]),
+		attach: make(chan *link), detach: make(chan *link), commands: make(chan command, maxCommands),
+		answers: make(chan *job), changed: make(chan struct{}, 1),
+		quit: make(chan struct{}), done: make(chan struct{}),
+		settings: settings{page: defaultParams()},
+	}
+	s.since.Store(time.Now().UnixNano())
+	s.tree.restart()
+	return s
+}
+
+// run owns the session until it is told to quit or nobody has come back for
+// the time that the server keeps it.
+func (s *session) run() {
+	defer close(s.done)
+	defer s.end()
+	keep := time.NewTimer(s.server.options.KeepAlive)
+	defer keep.Stop()
+	for {
+		var events chan event
+		if s.pump != nil {
+			events = s.pump.events
+		}
+		var drained chan struct{}
+		if s.link != nil {
+			drained = s.link.out.drained
+		}
+		select {
+		case l := <-s.attach:
+			keep.Stop()
+			s.join(l)
+		case l := <-s.detach:
+			if l == s.link {
+				s.leave()
+				keep.Reset(s.server.options.KeepAlive)
+			}
+		case c := <-s.commands:
+			if c.from == s.link {
+				s.do(c.command)
+			}
+		case e, ok := <-events:
+			if ok {
+				s.event(e)
+			} else {
+				s.lose()
+			}
+		case j := <-s.answers:
+			s.answered(j)
+		case <-drained:
+		case <-s.changed:
+			s.refresh()
+		case <-keep.C:
+			s.server.forget(s)
+			return
+		case <-s.quit:
+			s.sayGoodbye()
+			return
+		}
+		s.nextQuery()
+	}
+}
+
+// end frees what the session holds.
+func (s *session) end() {
+	if s.link != nil {
+		s.leave()
+	}
+	s.release()
+	if s.job != nil {
+		s.job.cancel()
+		<-s.answers
+	}
+}
+
+// join makes l the page that watches, and tells it everything. The page
+// before it is told that it was replaced.
+func (s *session) join(l *link) {
+	if old := s.link; old != nil {
+		s.leave()
+		old.send(&wire.Problem{Code: codeGone, Field: "session", Detail: "this conversation was opened in another page"})
+		old.hangUp(CloseTakenOver, "opened in another page")
+	}
+	s.link = l
+	s.since.Store(0)
+	s.adopt()
+	l.pool = s.server.pool.watch(l.out, s.request())
+	s.sayHello()
+	s.sayAll()
+}
+
+// leave parts from the page. The request runs on; nobody watches it.
+func (s *session) leave() {
+	l := s.link
+	s.link = nil
+	s.since.Store(time.Now().UnixNano())
+	l.pool.stop()
+	s.queries = nil
+	if s.job != nil {
+		s.job.cancel()
+	}
+	s.watch()
+}
+
+// refresh looks at what is new with the server.
+func (s *session) refresh() {
+	if s.link != nil {
+		s.link.out.offerStatus(s.server.currentStatus())
+	}
+	if s.adopt() {
+		s.sayHello()
+		s.sayAll()
+	}
+}
+
+// adopt moves to the server's present engine, if it is another one. What was
+// said to the model before is lost, for another model reads other tokens.
+func (s *session) adopt() bool {
+	rt := s.server.runtime()
+	if rt == s.rt {
+		return false
+	}
+	s.release()
+	s.rt = rt
+	s.tree.restart()
+	return true
+}
+
+// sayGoodbye tells the page that the server stops.
+func (s *session) sayGoodbye() {
+	if s.link != nil {
+		const why = "the server is stopping"
+		s.link.send(&wire.Problem{Code: codeGone, Field: "server", Detail: why})
+		s.link.hangUp(closeGoingAway, why)
+	}
+}
+
+// say sends a frame to the page, if there is one.
+func (s *session) say(f wire.Frame) {
+	if s.link != nil {
+		s.link.send(f)
+	}
+}
+
+// fail tells the page that what it asked did not happen.
+func (s *session) fail(query uint32, err error) {
+	p, known := problemOf(err)
+	if !known {
+		s.log.Error("session: a command failed", "err", err)
+	}
+	p.Query = query
+	s.say(p)
+}
+
+// sayHello tells what the server is and how far it has come.
+func (s *session) sayHello() {
+	if s.link == nil {
+		return
+	}
+	status := s.server.currentStatus()
+	hello := &wire.Hello{Session: s.id, Resumed: s.link.resumed, Version: s.server.options.Version, Phase: status.Phase}
+	if s.rt != nil {
+		hello.Phase, hello.Model = wire.PhaseReady, s.rt.model
+	}
+	s.say(hello)
+	s.link.out.offerStatus(status)
+}
+
+// sayAll tells the whole conversation.
+func (s *session) sayAll() {
+	if s.link == nil {
+		return
+	}
+	s.link.out.discardVisuals()
+	s.sayBranches()
+	s.sayTokens(0)
+	s.sayMessages(0)
+	s.sayState()
+}
+
+// sayTokens tells the active branch's tokens from position from on.
+func (s *session) sayTokens(from int) {
+	b := s.tree.active
+	s.say(&wire.Tokens{Branch: b.id, From: uint32(from), Tokens: b.tokens[from:]})
+}
+
+// sayMessages tells the messages from number from on. The first that is told
+// makes the page drop those behind it.
+func (s *session) sayMessages(from int) {
+	for i := from; i < len(s.tree.active.messages); i++ {
+		m := s.tree.active.messages[i]
+		s.say(&wire.Message{Index: uint16(i), Role: m.role, Text: m.text, First: uint32(m.first)})
+	}
+}
+
+// sayState tells the request's state and the parameters in use.
+func (s *session) sayState() {
+	b := s.tree.active
+	s.say(&wire.State{State: b.state, Branch: b.id, Params: s.settings.page, Seed: s.seedInUse(), Prompt: uint32(b.start)})
+}
+
+func (s *session) sayBranches() { s.say(s.tree.frame(s.branchLabel)) }
+
+// branchLabelBytes is about as much as a label of the tree has room for.
+const branchLabelBytes = 48
+
+// branchLabel is the beginning of what follows a branch's fork.
+func (s *session) branchLabel(b *branch) string {
+	if s.rt == nil {
+		return ""
+	}
+	_, text := recite(s.rt.engine.Tokenizer(), nil, b.tokens[b.fork:min(b.fork+16, len(b.tokens))])
+	for i := range text {
+		if i > branchLabelBytes {
+			return text[:i] + "…"
+		}
+	}
+	return text
+}
+
+// request is the number of the session's request in the engine, 0 if it has none.
+func (s *session) request() uint32 {
+	if s.handle == nil {
+		return 0
+	}
+	return s.handle.ID()
+}
+
+// seedInUse is the seed of the next draw.
+func (s *session) seedInUse() uint64 {
+	if s.settings.page.HasSeed {
+		return s.settings.page.Seed
+	}
+	return s.seed
+}
+
+// release gives the request back to the engine.
+func (s *session) release() {
+	if s.handle == nil {
+		return
+	}
+	if err := s.handle.Release(); err != nil {
+		s.log.Debug("session: release", "err", err)
+	}
+	if s.pump != nil {
+		s.pump.drain(func(event) {})
+	}
+	s.handle, s.pump, s.speech = nil, nil, nil
+	if s.link != nil {
+		s.link.pool.setOwn(0)
+	}
+}
