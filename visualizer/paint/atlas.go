@@ -25,8 +25,9 @@ type Atlas struct {
 	canvas   *Canvas // what was painted last, and how
 	theme    *Theme
 	source   Rows
-	values   []uint8 // a row of pixels' values
-	scan     []byte  // and their colours
+	edges    []int   // scratch: where each cell starts, in pixels or, if pooled, in blocks
+	values   []uint8 // scratch: a row of pixels' values
+	scan     []byte  // scratch: and their colours
 }
 
 // minTile is the smallest side of a tile, in pixels: less shows nothing.
@@ -124,7 +125,8 @@ func (a *Atlas) Invalidate(q int) {
 // Paint brings the picture on c up to date with the first tokens positions of
 // rows and reports whether any pixel changed. The canvas is resized to the
 // atlas. Only positions that are new since the last call, or were invalidated, are
-// read. The atlas keeps rows for At.
+// read: when rows gives other weights than before, as on another branch of the
+// conversation, call Invalidate first. The atlas keeps rows for At.
 func (a *Atlas) Paint(c *Canvas, t *Theme, rows Rows, tokens int) bool {
 	w, h := a.Size()
 	tokens = min(max(tokens, 0), maxTokens)
@@ -161,6 +163,13 @@ func (a *Atlas) paintFrom(first int) {
 	grid := a.grid()
 	a.values = resized(a.values, a.pool.stride)
 	a.scan = resized(a.scan, 4*a.tile)
+	a.edges = a.edges[:0]
+	for cell := range grid.cells() + 1 {
+		// One of the two is the cell's own number: the other says where it starts.
+		block, _ := grid.positions(cell)
+		pixel, _ := grid.pixelsOf(cell)
+		a.edges = append(a.edges, max(block, pixel))
+	}
 	blocks := ceilDiv(a.pool.tokens, a.pool.block) // that hold positions
 	for layer := range a.layers {
 		for head := range a.heads {
@@ -169,7 +178,7 @@ func (a *Atlas) paintFrom(first int) {
 				y0, y1 := grid.pixelsOf(cell)
 				b0, b1 := grid.positions(cell)
 				diagonal := y1 // the tile is square: a cell's row and column agree
-				known := a.pool.row(a.values, layer*a.heads+head, b0, min(b1, blocks))
+				known := a.pool.row(a.values[:b1], layer*a.heads+head, b0, min(b1, blocks))
 				if known {
 					a.scanCells(grid, cell+1)
 				} else {
@@ -190,18 +199,18 @@ func (a *Atlas) paintFrom(first int) {
 // scanCells sets the colours of the first n cells on the scan line.
 func (a *Atlas) scanCells(grid axis, n int) {
 	colors := &a.theme.attention
+	from := 0
 	if grid.count <= grid.pixels {
-		for cell, v := range a.values[:n] {
-			x0, x1 := grid.pixelsOf(cell)
-			for x := x0; x < x1; x++ {
-				*(*Color)(a.scan[4*x:]) = colors[v]
+		for cell, to := range a.edges[1 : n+1] {
+			color := colors[a.values[cell]]
+			for x := from; x < to; x++ {
+				*(*Color)(a.scan[4*x:]) = color
 			}
+			from = to
 		}
 		return
 	}
-	from := 0
-	for x := range n {
-		_, to := grid.positions(x)
+	for x, to := range a.edges[1 : n+1] {
 		v := a.values[from]
 		for _, w := range a.values[from+1 : to] {
 			v = max(v, w)

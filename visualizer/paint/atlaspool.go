@@ -8,15 +8,15 @@ import "slices"
 type pool struct {
 	heads  int     // in all: layers · heads a layer
 	block  int     // positions a side of a square
-	stride int     // squares a side
+	stride int     // squares a side, an even number
 	tokens int     // positions read
 	values []uint8 // head, block of the query, block of the key
 	known  []bool  // some row is known: head, block of the query
 	joined []uint8 // scratch: rows of one block
 }
 
-// fit makes room for capacity positions in at most side squares a side. What
-// was read is kept if the squares stay as large or grow.
+// fit makes room for capacity positions in at most side squares a side, an even
+// number. What was read is kept if the squares stay as large or grow.
 func (p *pool) fit(heads, capacity, side int) {
 	block := 1
 	for ceilDiv(capacity, block) > side {
@@ -45,15 +45,12 @@ func (p *pool) merge() {
 			if i%2 == 1 {
 				above := values[(i-1)*n:][:n]
 				maxInto(above, row)
-				known[i-1] = known[i-1] || known[i]
-			}
-			if i%2 == 1 || i+1 == n {
-				copy(values[i/2*n:][:n], values[i&^1*n:][:n])
-				known[i/2] = known[i&^1]
+				copy(values[i/2*n:], above)
+				known[i/2] = known[i-1] || known[i]
 			}
 		}
-		clear(values[(n+1)/2*n:])
-		clear(known[(n+1)/2:])
+		clear(values[n/2*n:])
+		clear(known[n/2:])
 	}
 	p.block *= 2
 }
@@ -106,16 +103,21 @@ func (p *pool) join(rows Rows, layer, head, from, to int) (joined []uint8, ok bo
 	return p.joined, ok
 }
 
-// row sets dst, of stride bytes, to the largest weights of the blocks of
-// queries from … to-1, key block by key block; it is false if none is known.
+// row sets dst to the largest weights of the blocks of queries from … to-1, for
+// the first len(dst) key blocks; it is false, and dst as it was, if none is known.
 func (p *pool) row(dst []uint8, head, from, to int) (known bool) {
-	clear(dst)
 	for block := from; block < to; block++ {
 		i := head*p.stride + block
-		if p.known[i] {
-			maxInto(dst, p.values[i*p.stride:][:p.stride])
-			known = true
+		if !p.known[i] {
+			continue
 		}
+		values := p.values[i*p.stride:][:len(dst)]
+		if known {
+			maxInto(dst, values)
+		} else {
+			copy(dst, values)
+		}
+		known = true
 	}
 	return known
 }

@@ -122,8 +122,8 @@ func TestPaletteForEveryVision(t *testing.T) {
 	for name, p := range map[string]Palette{"light": LightPalette(), "dark": DarkPalette()} {
 		pairs := map[string][2]Color{
 			"Q and K": {p.Q, p.K}, "Q and V": {p.Q, p.V}, "K and V": {p.K, p.V},
-			"negative and positive":               {p.NegativeMid, p.PositiveSideMid},
-			"strong negative and strong positive": {p.Negative, p.PositiveSide},
+			"negative and positive":               {p.NegativeMid, p.PositiveMid},
+			"strong negative and strong positive": {p.Negative, p.Positive},
 			"Accent and Hot":                      {p.Accent, p.Hot},
 		}
 		for vision, m := range visions {
@@ -153,7 +153,7 @@ func TestScalesMonotone(t *testing.T) {
 		}
 		for i := range 255 {
 			rising("attention", th.attention[i], th.attention[i+1])
-			rising("positive", th.positive[i], th.positive[i+1])
+			rising("probability", th.probability[i], th.probability[i+1])
 		}
 		for i := 128; i < 255; i++ {
 			rising("signed", th.signed[i], th.signed[i+1])
@@ -162,7 +162,7 @@ func TestScalesMonotone(t *testing.T) {
 				t.Errorf("%s: signed values at %d have lightnesses %.3f apart", name, i, d)
 			}
 		}
-		for scale, tb := range map[string]*table{"attention": &th.attention, "positive": &th.positive} {
+		for scale, tb := range map[string]*table{"attention": &th.attention, "probability": &th.probability} {
 			if d := difference(tb[0], tb[255]); d < 0.5 {
 				t.Errorf("%s: the %s scale spans only %.2f", name, scale, d)
 			}

@@ -29,7 +29,7 @@ type Scale struct {
 func (t *Theme) Attention() Scale { return Scale{0, 1, SquareRoot, &t.attention} }
 
 // Probability returns the scale of probabilities, 0 … 1 by square root, plum.
-func (t *Theme) Probability() Scale { return Scale{0, 1, SquareRoot, &t.positive} }
+func (t *Theme) Probability() Scale { return Scale{0, 1, SquareRoot, &t.probability} }
 
 // Signed returns the scale of signed values, -limit … limit, orange below
 // zero, grey at zero, blue above. A limit that is not positive and finite

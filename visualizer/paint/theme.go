@@ -22,12 +22,13 @@ type Palette struct {
 	// beside them.
 	Q, K, V Color
 
-	// Ends and middles of the colour scales. Low is what zero looks like.
-	AttentionLow, AttentionMid, AttentionHigh Color // indigo
-	PositiveLow, PositiveMid, PositiveHigh    Color // plum
-	Negative, NegativeMid                     Color // orange: below zero
-	Zero                                      Color // grey
-	PositiveSideMid, PositiveSide             Color // blue: above zero
+	// Middles and ends of the colour scales. Those of weights and of
+	// probabilities start at the paper: nothing looks like nothing.
+	AttentionMid, AttentionHigh     Color // indigo
+	ProbabilityMid, ProbabilityHigh Color // plum
+	Negative, NegativeMid           Color // orange: below zero, the end first
+	Zero                            Color // grey
+	PositiveMid, Positive           Color // blue: above zero, the end last
 }
 
 // LightPalette returns the colours of the light page.
@@ -47,11 +48,11 @@ func LightPalette() Palette {
 		K: RGB(0xbb4e00),
 		V: RGB(0x00845f),
 
-		AttentionLow: RGB(0xffffff), AttentionMid: RGB(0x8b80db), AttentionHigh: RGB(0x261c7d),
-		PositiveLow: RGB(0xffffff), PositiveMid: RGB(0xcf7bb4), PositiveHigh: RGB(0x6d1450),
+		AttentionMid: RGB(0x8b80db), AttentionHigh: RGB(0x261c7d),
+		ProbabilityMid: RGB(0xcf7bb4), ProbabilityHigh: RGB(0x6d1450),
 		Negative: RGB(0x803300), NegativeMid: RGB(0xee9b56),
-		Zero:            RGB(0xecebe8),
-		PositiveSideMid: RGB(0x6aaae6), PositiveSide: RGB(0x0b4c92),
+		Zero:        RGB(0xecebe8),
+		PositiveMid: RGB(0x6aaae6), Positive: RGB(0x0b4c92),
 	}
 }
 
@@ -73,11 +74,11 @@ func DarkPalette() Palette {
 		K: RGB(0xff8b4d),
 		V: RGB(0x4ddcb0),
 
-		AttentionLow: RGB(0x1a1d26), AttentionMid: RGB(0x6c5fd6), AttentionHigh: RGB(0xe6e2ff),
-		PositiveLow: RGB(0x1a1d26), PositiveMid: RGB(0xa8478a), PositiveHigh: RGB(0xffdcf2),
+		AttentionMid: RGB(0x6c5fd6), AttentionHigh: RGB(0xe6e2ff),
+		ProbabilityMid: RGB(0xa8478a), ProbabilityHigh: RGB(0xffdcf2),
 		Negative: RGB(0xffcf9e), NegativeMid: RGB(0xcf7128),
-		Zero:            RGB(0x343843),
-		PositiveSideMid: RGB(0x3b80c9), PositiveSide: RGB(0xb9dcff),
+		Zero:        RGB(0x343843),
+		PositiveMid: RGB(0x3b80c9), Positive: RGB(0xb9dcff),
 	}
 }
 
@@ -85,9 +86,9 @@ func DarkPalette() Palette {
 // once made: widgets compare its address to see whether to repaint.
 type Theme struct {
 	Palette
-	attention table
-	positive  table
-	signed    table
+	attention   table
+	probability table
+	signed      table
 }
 
 // table holds the colours of a scale by value, lowest first.
@@ -96,9 +97,9 @@ type table [256]Color
 // NewTheme computes the scales of a palette.
 func NewTheme(p Palette) *Theme {
 	t := &Theme{Palette: p}
-	t.attention.ramp(p.AttentionLow, p.AttentionMid, p.AttentionHigh)
-	t.positive.ramp(p.PositiveLow, p.PositiveMid, p.PositiveHigh)
-	t.signed.ramp(p.Negative, p.NegativeMid, p.Zero, p.PositiveSideMid, p.PositiveSide)
+	t.attention.ramp(p.Paper, p.AttentionMid, p.AttentionHigh)
+	t.probability.ramp(p.Paper, p.ProbabilityMid, p.ProbabilityHigh)
+	t.signed.ramp(p.Negative, p.NegativeMid, p.Zero, p.PositiveMid, p.Positive)
 	return t
 }
 
