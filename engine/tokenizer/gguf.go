@@ -31,7 +31,7 @@ func fromGGUF(f *gguf.File) (*Tokenizer, error) {
 		return nil, err
 	}
 	r := &ggufReader{file: f, t: newTokenizer()}
-	if err := r.vocabulary(); err != nil {
+	if err := r.vocabulary(kind == "llama"); err != nil {
 		return nil, err
 	}
 	switch kind {
@@ -60,7 +60,7 @@ type ggufReader struct {
 
 // vocabulary reads the pieces and what they are for. All but normal pieces are
 // added tokens: cut out of the text whole.
-func (r *ggufReader) vocabulary() error {
+func (r *ggufReader) vocabulary(sentencePiece bool) error {
 	pieces, err := r.file.Strings("tokenizer.ggml.tokens")
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func (r *ggufReader) vocabulary() error {
 	case len(types) != len(pieces):
 		return fmt.Errorf("tokenizer.ggml.token_type: %d types for %d pieces", len(types), len(pieces))
 	}
-	var added []*addedToken
+	var raw, normal []*addedToken
 	v := &r.t.vocab
 	v.pieces, v.kinds, v.ids = make([]string, 0, len(pieces)), make([]kind, 0, len(pieces)), make(map[string]int32, len(pieces))
 	for id, piece := range pieces {
@@ -85,18 +85,24 @@ func (r *ggufReader) vocabulary() error {
 		if types[id] < int64(kindNormal) || types[id] > int64(kindByte) {
 			return fmt.Errorf("tokenizer.ggml.token_type[%d]: %d is unknown: want %d to %d", id, types[id], kindNormal, kindByte)
 		}
+		spaces := sentencePiece && piece != "" && strings.Trim(piece, " ") == ""
+		if spaces { // llama.cpp's converter spells Gemma's runs of ▁ so
+			piece = strings.Repeat("▁", len(piece))
+		}
 		if err := v.set(int64(id), piece, k, len(pieces)); err != nil {
 			return fmt.Errorf("tokenizer.ggml.tokens: %w", err)
 		}
-		if k == kindControl || k == kindUserDefined || k == kindUnknown {
-			a := &addedToken{id: int32(id), content: piece, special: k != kindUserDefined}
-			r.t.added[a.id] = a
-			if piece != "" {
-				added = append(added, a)
-			}
+		if piece == "" || k != kindControl && k != kindUserDefined && k != kindUnknown {
+			continue
+		}
+		a := &addedToken{id: int32(id), content: piece, special: k != kindUserDefined}
+		r.t.added[a.id] = a
+		raw = append(raw, a)
+		if spaces {
+			normal = append(normal, a)
 		}
 	}
-	return r.t.setAdded(added, nil)
+	return r.t.setAdded(raw, normal)
 }
 
 // byteLevel reads the merges and the pre-tokenizer of byte-level BPE.

@@ -5,6 +5,7 @@ import (
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
+	"golang.org/x/text/unicode/rangetable"
 )
 
 // normalizer rewrites text before it is cut into words.
@@ -68,7 +69,7 @@ func lowercase(s string) string {
 // stripAccents removes non-spacing marks.
 func stripAccents(s string) string {
 	return strings.Map(func(c rune) rune {
-		if unicode.Is(unicode.Mn, c) {
+		if unicode8(c, unicode.Mn) {
 			return -1
 		}
 		return c
@@ -124,12 +125,24 @@ func (n bertNormalizer) normalize(s string) (string, error) {
 // clean drops control characters and makes every white space a space.
 func clean(c rune) rune {
 	switch {
-	case c == '\t' || c == '\n' || c == '\r' || unicode.IsSpace(c):
+	case c == '\t' || c == '\n' || c == '\r':
 		return ' '
-	case c == 0 || c == unicode.ReplacementChar || unicode.In(c, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs):
+	case c == 0 || c == unicode.ReplacementChar || unicode8(c, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs):
 		return -1
+	case unicode.IsSpace(c):
+		return ' '
 	}
 	return c
+}
+
+// assigned8 holds the characters of Unicode 8.
+var assigned8 = rangetable.Assigned("8.0.0")
+
+// unicode8 reports whether Unicode 8 has c in one of the categories. The reference
+// takes BERT's categories from that version (its crate unicode_categories), so a
+// later character is neither control nor punctuation nor a mark there.
+func unicode8(c rune, categories ...*unicode.RangeTable) bool {
+	return unicode.In(c, categories...) && unicode.Is(assigned8, c)
 }
 
 // spaceIdeographs puts a space on both sides of each CJK ideograph: Chinese is

@@ -159,7 +159,7 @@ func isBertPunctuation(c rune) bool {
 	if c < utf8.RuneSelf {
 		return '!' <= c && c <= '/' || ':' <= c && c <= '@' || '[' <= c && c <= '`' || '{' <= c && c <= '~'
 	}
-	return unicode.IsPunct(c)
+	return unicode8(c, unicode.P)
 }
 
 // wordRuns matches runs of word characters, and runs of what is neither word nor
