@@ -67,7 +67,7 @@ func DarkPalette() Palette {
 		Accent: RGB(0xa79cff),
 		Soft:   RGB(0x252342),
 		Hot:    RGB(0xffd166),
-		Masked: RGB(0x2a2e39),
+		Masked: RGB(0x252934),
 		Fog:    RGB(0x626777),
 
 		Q: RGB(0x58a6ee),
