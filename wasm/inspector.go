@@ -2,7 +2,11 @@
 
 package main
 
-import "slices"
+import (
+	"slices"
+
+	"vitrine/visualizer/view"
+)
 
 // A reading is what the inspector says about one thing of a view: the number,
 // how it came about, and which function computed it.
@@ -18,28 +22,27 @@ type reading struct {
 // A row is one line of a reading. A row with a name is a fact in two columns.
 type row struct {
 	name  string
-	spans []span
+	parts []view.Part
 }
 
-// A span is a piece of a line in one colour.
-type span struct{ text, class string }
-
-func plain(text string) span { return span{text: text} }
-
-// The operands of attention have their own colours; their letters are in the text too.
-func spanQ(text string) span { return span{text, "q"} }
-func spanK(text string) span { return span{text, "k"} }
-func spanV(text string) span { return span{text, "v"} }
-
-// line is a row of spans without a name.
-func line(spans ...span) row { return row{spans: spans} }
-
 // fact is a row with a name and a value.
-func fact(name, value string) row { return row{name, []span{plain(value)}} }
+func fact(name, value string) row { return row{name, []view.Part{{Text: value}}} }
+
+// line is a row over the whole width.
+func line(text string) row { return fact("", text) }
+
+// formula is the rows of a formula with its operands.
+func formula(lines []view.Line) []row {
+	rows := make([]row, len(lines))
+	for i, l := range lines {
+		rows[i] = row{parts: l.Parts}
+	}
+	return rows
+}
 
 func (r reading) equal(o reading) bool {
 	return r.title == o.title && r.value == o.value && r.shape == o.shape && r.note == o.note && r.fn == o.fn &&
-		slices.EqualFunc(r.rows, o.rows, func(a, b row) bool { return a.name == b.name && slices.Equal(a.spans, b.spans) })
+		slices.EqualFunc(r.rows, o.rows, func(a, b row) bool { return a.name == b.name && slices.Equal(a.parts, b.parts) })
 }
 
 // inspector is the column at the right. Views give it functions instead of
@@ -98,7 +101,7 @@ func (i *inspector) keep(at func() reading) {
 	i.c.wake()
 }
 
-// release lets go of what is kept and reports nothing if nothing was.
+// release lets go of what is kept or pointed at.
 func (i *inspector) release() {
 	i.kept, i.pointed = nil, nil
 	i.c.wake()
@@ -140,18 +143,27 @@ func (i *inspector) frame() {
 }
 
 func rowElement(r row) element {
-	if r.name == "" {
-		line := create("div", "")
-		for _, s := range r.spans {
-			line.append(create("span", s.class).with(s.text))
-		}
-		return line
-	}
 	value := create("span", "")
-	for _, s := range r.spans {
-		value.append(create("span", s.class).with(s.text))
+	for _, part := range r.parts {
+		value.append(create("span", roleClass(part.Role)).with(part.Text))
+	}
+	if r.name == "" {
+		return create("div", "").append(value)
 	}
 	return create("div", "row").append(create("span", "").with(r.name), value)
+}
+
+// roleClass is the style sheet's name of an operand of attention.
+func roleClass(role view.Role) string {
+	switch role {
+	case view.RoleQuery:
+		return "q"
+	case view.RoleKey:
+		return "k"
+	case view.RoleValue:
+		return "v"
+	}
+	return ""
 }
 
 func boolText(v bool) string {

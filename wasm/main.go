@@ -15,7 +15,7 @@
 // # To add a view
 //
 //  1. Give it markup and words in package web (see there).
-//  2. Write wasm/view_NAME.go: a type that implements [view], with a
+//  2. Write wasm/view_NAME.go: a type that implements [stageView], with a
 //     constructor newNameView(c *client) that finds its elements with [byID].
 //  3. Add the constructor to [newViews].
 //

@@ -25,19 +25,6 @@ func grouped(n int) string {
 // exact writes v with the fewest digits that give the same float32 back.
 func exact(v float32) string { return strconv.FormatFloat(float64(v), 'g', -1, 32) }
 
-// hexBytes writes bytes as pairs of hexadecimal digits: "E4 BD A0".
-func hexBytes(b []byte) string {
-	const digits = "0123456789ABCDEF"
-	out := make([]byte, 0, 3*len(b))
-	for i, c := range b {
-		if i > 0 {
-			out = append(out, ' ')
-		}
-		out = append(out, digits[c>>4], digits[c&15])
-	}
-	return string(out)
-}
-
 // milliseconds writes a time given in microseconds.
 func milliseconds(micros uint32) string {
 	return strconv.FormatFloat(float64(micros)/1000, 'f', 2, 64) + " ms"

@@ -80,8 +80,13 @@ func (s *spine) drawCell(i int, token wire.Token, ceiling, floor float64) {
 		if token.Flags&wire.FlagForced != 0 {
 			s.drawForced(x+2, floor-height, w-4, height)
 		} else {
-			p.fill(t.accent)
+			p.fill(t.bar)
+			if chosen {
+				p.fill(t.accent)
+			}
 			p.rect(x+2, floor-height, w-4, height)
+			p.fill(t.accent)
+			p.rect(x+2, floor-height, w-4, 2)
 		}
 	} else {
 		p.fill(t.edge)
@@ -160,7 +165,7 @@ func (s *spine) drawNext(i int, ceiling, floor float64) {
 }
 
 // drawOverview draws the whole sequence in a strip of its own: a column of
-// pixels shows the likeliest of the tokens that share it, and a bracket shows what is in sight.
+// pixels shows the likeliest of the tokens that share it, and what is in sight is washed.
 func (s *spine) drawOverview(tokens []wire.Token) {
 	p, t := s.pen, s.c.theme
 	top, height := s.height-overviewHeight, overviewHeight-4
@@ -169,28 +174,29 @@ func (s *spine) drawOverview(tokens []wire.Token) {
 	p.rect(0, top-1, s.width, 1)
 	p.fill(t.wash)
 	p.rect(stripPad+s.offset*scale, top, s.width*scale, overviewHeight)
-	column, highest := -1.0, 0.0
-	flush := func() {
-		if column >= 0 && highest > 0 {
-			p.rect(column, top+2+height*(1-highest), 1, height*highest)
-		}
-	}
 	p.fill(t.accent)
-	for i, token := range tokens {
-		at := float64(int(stripPad + s.lefts[i]*scale))
-		if at != column {
-			flush()
-			column, highest = at, 0
+	for i := 0; i < len(tokens); {
+		// Tokens that share a column of pixels are one line, the likeliest's.
+		left, level := float64(int(stripPad+s.lefts[i]*scale)), 0.0
+		right := left + 1
+		for ; i < len(tokens) && stripPad+s.lefts[i]*scale < right; i++ {
+			level = max(level, overviewLevel(tokens[i]))
+			right = max(left+1, float64(int(stripPad+s.lefts[i+1]*scale))-1)
 		}
-		level := 0.12 // a given token: a foot
-		if token.Prob == token.Prob && token.Flags&(wire.FlagDrawn|wire.FlagForced) != 0 {
-			level = max(float64(token.Prob), 0.12)
-		}
-		highest = max(highest, level)
+		p.rect(left, top+2+height*(1-level), right-left, height*level)
 	}
-	flush()
 	if i := s.c.at.token; i >= 0 && i < s.cells() {
 		p.fill(t.mark)
 		p.rect(stripPad+s.lefts[i]*scale-1, top, 2, overviewHeight)
 	}
+}
+
+// overviewLevel is the height of a token in the overview: its probability, or
+// a foot where it was not drawn.
+func overviewLevel(token wire.Token) float64 {
+	const foot = 0.12
+	if token.Flags&(wire.FlagDrawn|wire.FlagForced) == 0 || token.Prob != token.Prob {
+		return foot
+	}
+	return max(float64(token.Prob), foot)
 }

@@ -19,7 +19,7 @@ type theme struct {
 	chosen                                                      string // "light", "dark", or "" for the system's
 	dark                                                        bool
 	paper, margin, raised, ink, quiet, line, edge, accent, wash string
-	mark, warn, q, k, v                                         string
+	mark, warn, bar, q, k, v                                    string
 	sans, serif, mono                                           string  // font families
 	rem                                                         float64 // CSS pixels
 	paint                                                       *paint.Theme
@@ -111,6 +111,7 @@ func (t *theme) read() {
 	t.paper, t.margin, t.raised = colour("paper"), colour("margin"), colour("raised")
 	t.ink, t.quiet, t.line, t.edge = colour("ink"), colour("quiet"), colour("line"), colour("edge")
 	t.accent, t.wash, t.mark, t.warn = colour("accent"), colour("wash"), colour("mark"), colour("warn")
+	t.bar = colour("bar")
 	t.q, t.k, t.v = colour("q"), colour("k"), colour("v")
 	family := func(name string) string {
 		return strings.TrimSpace(style.Call("getPropertyValue", "--"+name).String())

@@ -26,7 +26,7 @@ func (c *client) tokenReading(position int) reading {
 		value: session.Label(t.Bytes),
 		rows: []row{
 			fact(say("token.id"), decimal(int(t.ID))),
-			fact(say("token.bytes"), hexBytes(t.Bytes)),
+			fact(say("token.bytes"), session.Hex(t.Bytes)),
 			fact(say("token.kind"), originOf(c, t)),
 		},
 		note: say("token.note_given"),

@@ -8,7 +8,7 @@ import (
 	"vitrine/visualizer/wire"
 )
 
-// A view is one tab of the stage. Its markup is in web/view_NAME.templ, its
+// A stageView is one tab of the stage. Its markup is in web/view_NAME.templ, its
 // words in web/messages/NAME.en.json and NAME.zh.json; it stands in the list
 // of [newViews].
 //
@@ -17,7 +17,7 @@ import (
 // page in frame only, so that everything that happens within one frame of the
 // screen costs one drawing. While it is closed it is asked nothing; when it opens it is
 // told that everything changed.
-type view interface {
+type stageView interface {
 	// name is the view's name in the markup: its panel is #panel-NAME.
 	name() string
 	// needs says which frames the engine shall send while the view is open.
@@ -34,8 +34,8 @@ type view interface {
 }
 
 // newViews lists the views in the order of their tabs in web.Views.
-func newViews(c *client) []view {
-	return []view{
+func newViews(c *client) []stageView {
+	return []stageView{
 		newTokensView(c),
 	}
 }
@@ -46,14 +46,14 @@ type tabs struct {
 	names  []string // from the markup
 	tabs   []element
 	panels []element
-	views  []view // nil where the markup has a tab and the client no view
+	views  []stageView // nil where the markup has a tab and the client no view
 	bodies []element
 	empty  []element
 	filled []bool // whose body is in sight instead of the word why there is none
 	open   int
 }
 
-func newTabs(c *client, views []view) *tabs {
+func newTabs(c *client, views []stageView) *tabs {
 	t := &tabs{c: c}
 	for i, tab := range byID("tabs").findAll("[role=tab]") {
 		panel := byID(tab.attr("aria-controls"))
