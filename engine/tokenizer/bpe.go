@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -91,7 +92,7 @@ func (m *bpe) whole(e *encoder, word string) (id int32, ok bool) {
 // split fills e.symbols with the first symbols of word. What has no id, no
 // fallback and no unknown token is left out, and its neighbours then touch.
 func (m *bpe) split(e *encoder, word string) error {
-	e.symbols = e.symbols[:0]
+	e.symbols = slices.Grow(e.symbols[:0], len(word))
 	unknown := -1 // index of the unknown symbol that the next one may join
 	for i, size := 0, 0; i < len(word); i += size {
 		var id int32
@@ -147,7 +148,7 @@ func (m *bpe) covers(text string) bool {
 // merge joins symbols until no listed pair is left. Each merge costs a few heap
 // operations, so a word of n symbols takes O(n log n) time and O(n) memory.
 func (m *bpe) merge(e *encoder, word string) {
-	e.heap = e.heap[:0]
+	e.heap = slices.Grow(e.heap[:0], len(e.symbols))
 	for i := range e.symbols {
 		e.symbols[i].prev, e.symbols[i].next = int32(i-1), int32(i+1)
 	}

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,78 +9,79 @@ import (
 	"unicode/utf8"
 )
 
+// modelJSON is the model of any type: one pass over the largest part of the file.
+type modelJSON struct {
+	Type          string           `json:"type"`
+	Vocab         map[string]int64 `json:"vocab"`
+	Merges        mergeList        `json:"merges"`
+	Dropout       *float64         `json:"dropout"`
+	Unknown       *string          `json:"unk_token"`
+	SubwordPrefix *string          `json:"continuing_subword_prefix"`
+	WordSuffix    *string          `json:"end_of_word_suffix"`
+	FuseUnknown   bool             `json:"fuse_unk"`
+	ByteFallback  bool             `json:"byte_fallback"`
+	IgnoreMerges  bool             `json:"ignore_merges"`
+	MaxChars      *int             `json:"max_input_chars_per_word"`
+}
+
 func (b *builder) model(raw json.RawMessage) error {
-	kind, err := typeOf(raw)
-	if err != nil {
-		return err
-	}
-	if kind == "" && !absent(raw) {
-		kind = modelOf(raw)
-	}
-	switch kind {
-	case "":
+	if absent(raw) {
 		return errors.New(": missing")
-	case "BPE":
-		return b.readBPE(raw)
-	case "WordPiece":
-		return b.readWordPiece(raw)
 	}
-	return unsupported("type", kind, "BPE", "WordPiece")
-}
-
-// modelOf tells the model of an older file, which has no type, by its fields.
-func modelOf(raw json.RawMessage) string {
-	var c struct {
-		Merges   json.RawMessage `json:"merges"`
-		MaxChars json.RawMessage `json:"max_input_chars_per_word"`
+	var c struct { // the vocabularies of other types have other shapes, so the type comes first
+		Type string `json:"type"`
 	}
-	switch err := json.Unmarshal(raw, &c); {
-	case err != nil:
-		return ""
-	case !absent(c.Merges):
-		return "BPE"
-	case !absent(c.MaxChars):
-		return "WordPiece"
-	}
-	return ""
-}
-
-type bpeJSON struct {
-	Vocab        map[string]int64 `json:"vocab"`
-	Merges       []mergeJSON      `json:"merges"`
-	Dropout      *float64         `json:"dropout"`
-	Unknown      *string          `json:"unk_token"`
-	Prefix       string           `json:"continuing_subword_prefix"`
-	Suffix       string           `json:"end_of_word_suffix"`
-	FuseUnknown  bool             `json:"fuse_unk"`
-	ByteFallback bool             `json:"byte_fallback"`
-	IgnoreMerges bool             `json:"ignore_merges"`
-}
-
-// mergeJSON is a pair of pieces: ["a", "b"], or "a b" in older files.
-type mergeJSON [2]string
-
-// UnmarshalJSON reads either form.
-func (m *mergeJSON) UnmarshalJSON(data []byte) error {
-	if len(data) == 0 || data[0] != '"' {
-		var list []string
-		if err := json.Unmarshal(data, &list); err != nil {
-			return err
-		}
-		if len(list) != 2 {
-			return fmt.Errorf("merges: a merge of %d pieces: want 2", len(list))
-		}
-		m[0], m[1] = list[0], list[1]
-		return nil
-	}
-	var s string
-	if err := json.Unmarshal(data, &s); err != nil {
+	if err := read(raw, &c); err != nil {
 		return err
 	}
-	var ok bool
-	m[0], m[1], ok = cutMerge(s)
-	if !ok {
-		return fmt.Errorf("merges: %q: want two pieces with one space between them", s)
+	if c.Type != "" && c.Type != "BPE" && c.Type != "WordPiece" {
+		return unsupported("type", c.Type, "BPE", "WordPiece")
+	}
+	var m modelJSON
+	if err := read(raw, &m); err != nil {
+		return err
+	}
+	// Older files have no type.
+	if m.Type == "WordPiece" || m.Type == "" && m.Merges == nil && m.MaxChars != nil {
+		return b.wordPiece(&m)
+	}
+	return b.bpe(&m)
+}
+
+// mergeList is a list of pairs of pieces: each ["a", "b"], or in older files "a b".
+type mergeList [][2]string
+
+// UnmarshalJSON reads a list of either form.
+func (l *mergeList) UnmarshalJSON(data []byte) error {
+	if bytes.HasPrefix(data, []byte("[")) && bytes.HasPrefix(bytes.TrimLeft(data[1:], " \t\r\n"), []byte{'"'}) {
+		return l.readTexts(data)
+	}
+	var lists [][]string
+	if err := json.Unmarshal(data, &lists); err != nil {
+		return err
+	}
+	*l = make(mergeList, len(lists))
+	for i, m := range lists {
+		if len(m) != 2 {
+			return fmt.Errorf("merges[%d]: %d pieces: want 2", i, len(m))
+		}
+		(*l)[i] = [2]string(m)
+	}
+	return nil
+}
+
+func (l *mergeList) readTexts(data []byte) error {
+	var texts []string
+	if err := json.Unmarshal(data, &texts); err != nil {
+		return err
+	}
+	*l = make(mergeList, len(texts))
+	for i, s := range texts {
+		left, right, ok := cutMerge(s)
+		if !ok {
+			return fmt.Errorf("merges[%d]: %q: want two pieces with one space between them", i, s)
+		}
+		(*l)[i] = [2]string{left, right}
 	}
 	return nil
 }
@@ -90,18 +92,14 @@ func cutMerge(s string) (left, right string, ok bool) {
 	return left, right, ok && left != "" && right != "" && !strings.Contains(right, " ")
 }
 
-func (b *builder) readBPE(raw json.RawMessage) error {
-	var c bpeJSON
-	if err := read(raw, &c); err != nil {
-		return err
-	}
+func (b *builder) bpe(c *modelJSON) error {
 	switch {
 	case c.Dropout != nil && *c.Dropout != 0:
 		return fmt.Errorf(".dropout: %v is not supported: want null, for the same text shall give the same ids", *c.Dropout)
-	case c.Prefix != "":
-		return fmt.Errorf(".continuing_subword_prefix: %q is not supported: want none", c.Prefix)
-	case c.Suffix != "":
-		return fmt.Errorf(".end_of_word_suffix: %q is not supported: want none", c.Suffix)
+	case c.SubwordPrefix != nil && *c.SubwordPrefix != "":
+		return fmt.Errorf(".continuing_subword_prefix: %q is not supported: want none", *c.SubwordPrefix)
+	case c.WordSuffix != nil && *c.WordSuffix != "":
+		return fmt.Errorf(".end_of_word_suffix: %q is not supported: want none", *c.WordSuffix)
 	}
 	v := &b.t.vocab
 	if err := b.readVocab(c.Vocab); err != nil {
@@ -158,34 +156,35 @@ func (b *builder) readVocab(vocab map[string]int64) error {
 	return nil
 }
 
-func (b *builder) readWordPiece(raw json.RawMessage) error {
-	c := struct {
-		Vocab    map[string]int64 `json:"vocab"`
-		Unknown  string           `json:"unk_token"`
-		Prefix   string           `json:"continuing_subword_prefix"`
-		MaxChars int              `json:"max_input_chars_per_word"`
-	}{Unknown: "[UNK]", Prefix: "##", MaxChars: 100}
-	if err := read(raw, &c); err != nil {
-		return err
+func (b *builder) wordPiece(c *modelJSON) error {
+	maxChars, unknownPiece, prefix := 100, "[UNK]", "##"
+	if c.MaxChars != nil {
+		maxChars = *c.MaxChars
+	}
+	if c.Unknown != nil {
+		unknownPiece = *c.Unknown
+	}
+	if c.SubwordPrefix != nil {
+		prefix = *c.SubwordPrefix
 	}
 	if b.byteLevel {
 		return errors.New(".type: WordPiece with a ByteLevel pre-tokenizer is not supported: want BPE")
 	}
-	if c.MaxChars < 1 || c.MaxChars > 1000 {
-		return fmt.Errorf(".max_input_chars_per_word: %d is out of range: want 1 to 1000", c.MaxChars)
+	if maxChars < 1 || maxChars > 1000 {
+		return fmt.Errorf(".max_input_chars_per_word: %d is out of range: want 1 to 1000", maxChars)
 	}
 	if err := b.readVocab(c.Vocab); err != nil {
 		return err
 	}
-	unknown, ok := b.t.vocab.ids[c.Unknown]
+	unknown, ok := b.t.vocab.ids[unknownPiece]
 	if !ok {
-		return fmt.Errorf(".unk_token: %q is not in the vocabulary", c.Unknown)
+		return fmt.Errorf(".unk_token: %q is not in the vocabulary", unknownPiece)
 	}
-	m := &wordPiece{vocab: &b.t.vocab, prefix: c.Prefix, maxChars: c.MaxChars, unknown: unknown}
+	m := &wordPiece{vocab: &b.t.vocab, prefix: prefix, maxChars: maxChars, unknown: unknown}
 	for piece := range c.Vocab {
 		m.longest = max(m.longest, len(piece))
 	}
-	m.longest = min(m.longest, utf8.UTFMax*c.MaxChars)
+	m.longest = min(m.longest, utf8.UTFMax*maxChars)
 	b.t.model = m
 	return nil
 }
