@@ -41,7 +41,7 @@ const (
 // view is what an answer is made of: a conversation at one moment. It is used
 // by the goroutine that answers, and shares nothing with the session's owner.
 type view struct {
-	rt         *runtime
+	inf        *inference
 	handle     *engine.Handle
 	branch     uint32
 	tokens     int
@@ -60,13 +60,13 @@ func (v *view) check(q *wire.Query) (needs int, err error) {
 	case wire.QueryMerges, wire.QueryNeighbours, wire.QueryPieces:
 		return 0, nil
 	}
-	if v.rt == nil {
+	if v.inf == nil {
 		return 0, nil // the caller says so
 	}
 	if v.handle == nil || v.tokens == 0 {
 		return 0, &badField{"Position", "there are no tokens yet; send a message first"}
 	}
-	c := v.rt.engine.Model().Config()
+	c := v.inf.engine.Model().Config()
 	pos := int(q.Position)
 	last := v.tokens - 1
 	layers, heads := c.Layers-1, c.Heads-1
@@ -119,7 +119,7 @@ func (v *view) answer(ctx context.Context, q *wire.Query) ([]wire.Frame, error) 
 	var err error
 	switch q.What {
 	case wire.QueryMerges:
-		f, err = merges(v.rt.engine.Tokenizer(), q)
+		f, err = merges(v.inf.engine.Tokenizer(), q)
 	case wire.QueryVector:
 		f, err = v.vector(ctx, q)
 	case wire.QueryNeighbours:
@@ -166,7 +166,7 @@ func residual(layer, layers int) engine.At {
 }
 
 func (v *view) vector(ctx context.Context, q *wire.Query) (wire.Frame, error) {
-	at := residual(int(q.Layer), v.rt.engine.Model().Config().Layers)
+	at := residual(int(q.Layer), v.inf.engine.Model().Config().Layers)
 	p, err := v.handle.Probe(ctx, engine.Probe{From: int(q.Position), Count: 1, Points: []engine.At{at}})
 	if err != nil {
 		return nil, err
@@ -175,13 +175,13 @@ func (v *view) vector(ctx context.Context, q *wire.Query) (wire.Frame, error) {
 }
 
 func (v *view) neighbours(ctx context.Context, q *wire.Query) (wire.Frame, error) {
-	near, err := v.rt.engine.Neighbours(ctx, q.Token, min(neighbours, v.rt.engine.Model().Config().Vocab-1))
+	near, err := v.inf.engine.Neighbours(ctx, q.Token, min(neighbours, v.inf.engine.Model().Config().Vocab-1))
 	if err != nil {
 		return nil, err
 	}
 	f := &wire.Neighbours{Query: q.ID, Token: q.Token}
 	for _, n := range near {
-		f.Tokens = append(f.Tokens, wire.Neighbour{ID: n.ID, Bytes: v.rt.engine.Tokenizer().Bytes(n.ID), Cosine: n.Cosine})
+		f.Tokens = append(f.Tokens, wire.Neighbour{ID: n.ID, Bytes: v.inf.engine.Tokenizer().Bytes(n.ID), Cosine: n.Cosine})
 	}
 	return f, nil
 }
@@ -189,7 +189,7 @@ func (v *view) neighbours(ctx context.Context, q *wire.Query) (wire.Frame, error
 // projection collects the residual stream of all positions and layers, some
 // positions at a time, and projects it.
 func (v *view) projection(ctx context.Context, q *wire.Query) (wire.Frame, error) {
-	c := v.rt.engine.Model().Config()
+	c := v.inf.engine.Model().Config()
 	if need := v.tokens * (c.Layers + 1) * c.Width * 4; need > maxProjectionBytes {
 		return nil, &refusal{codeTooLong, fmt.Sprintf("the vectors of %d tokens take %d MiB, want at most %d", v.tokens, need>>20, maxProjectionBytes>>20)}
 	}
@@ -247,7 +247,7 @@ func (v *view) head(ctx context.Context, q *wire.Query) (wire.Frame, error) {
 
 // attention answers with as many frames as the rows take.
 func (v *view) attention(ctx context.Context, q *wire.Query) ([]wire.Frame, error) {
-	c := v.rt.engine.Model().Config()
+	c := v.inf.engine.Model().Config()
 	points := make([]engine.At, c.Layers)
 	for layer := range points {
 		points[layer] = engine.At{Point: model.Probs, Layer: layer}
@@ -278,7 +278,7 @@ func (v *view) attention(ctx context.Context, q *wire.Query) ([]wire.Frame, erro
 }
 
 func (v *view) lens(ctx context.Context, q *wire.Query) (wire.Frame, error) {
-	layers, err := v.handle.Lens(ctx, int(q.Position), min(lensTop, v.rt.engine.Model().Config().Vocab))
+	layers, err := v.handle.Lens(ctx, int(q.Position), min(lensTop, v.inf.engine.Model().Config().Vocab))
 	if err != nil {
 		return nil, err
 	}
@@ -286,7 +286,7 @@ func (v *view) lens(ctx context.Context, q *wire.Query) (wire.Frame, error) {
 	for _, layer := range layers {
 		var told []wire.Candidate
 		for _, c := range layer {
-			told = append(told, wire.Candidate{ID: c.ID, Bytes: v.rt.engine.Tokenizer().Bytes(c.ID), Prob: c.Prob, Logit: c.Logit})
+			told = append(told, wire.Candidate{ID: c.ID, Bytes: v.inf.engine.Tokenizer().Bytes(c.ID), Prob: c.Prob, Logit: c.Logit})
 		}
 		f.Layers = append(f.Layers, told)
 	}
@@ -314,10 +314,10 @@ func (v *view) block(ctx context.Context, q *wire.Query) (wire.Frame, error) {
 	if index < 0 {
 		return nil, &badField{"Block", fmt.Sprintf("%d is not held by this conversation", q.Block)}
 	}
-	size := v.rt.engine.Pool().BlockSize
+	size := v.inf.engine.Pool().BlockSize
 	f := &wire.BlockHeat{
 		Query: q.ID, Block: q.Block, Layer: q.Layer, KVHead: q.Head,
-		Dim: uint16(v.rt.engine.Model().Config().HeadDim), Filled: uint16(max(0, min(now.Computed-index*size, size))),
+		Dim: uint16(v.inf.engine.Model().Config().HeadDim), Filled: uint16(max(0, min(now.Computed-index*size, size))),
 	}
 	if f.Filled > 0 {
 		f.K, f.V, err = v.handle.KV(ctx, int(q.Layer), int(q.Head), index*size, int(f.Filled))
@@ -329,7 +329,7 @@ func (v *view) pieces(q *wire.Query) (wire.Frame, error) {
 	if len(q.Tokens) > maxPieces {
 		return nil, &badField{"Tokens", fmt.Sprintf("has %d ids, want at most %d", len(q.Tokens), maxPieces)}
 	}
-	t, vocab := v.rt.engine.Tokenizer(), v.rt.engine.Model().Config().Vocab
+	t, vocab := v.inf.engine.Tokenizer(), v.inf.engine.Model().Config().Vocab
 	f := &wire.Pieces{Query: q.ID, IDs: q.Tokens}
 	for i, id := range q.Tokens {
 		if id < 0 || int(id) >= vocab {

@@ -113,7 +113,7 @@ func (s *session) branchOff(c *wire.Control) error {
 	if err := s.checkPosition(c.Position); err != nil {
 		return err
 	}
-	if vocab := s.rt.engine.Model().Config().Vocab; c.Token < 0 || int(c.Token) >= vocab {
+	if vocab := s.inf.engine.Model().Config().Vocab; c.Token < 0 || int(c.Token) >= vocab {
 		return &badField{"Token", fmt.Sprintf("is %d, want 0 to %d", c.Token, vocab-1)}
 	}
 	if len(s.tree.branches) >= maxBranches {
@@ -128,7 +128,7 @@ func (s *session) branchOff(c *wire.Control) error {
 	}
 	old, pos := s.tree.active, int(c.Position)
 	running = running || finished(old.state)
-	forced := given(s.rt.engine.Tokenizer(), c.Token)
+	forced := given(s.inf.engine.Tokenizer(), c.Token)
 	forced.Flags |= wire.FlagForced
 	forced.LogProb = s.logProb(pos, c.Token)
 	if err := s.load(append(old.tokens[:pos:pos], forced), s.settings); err != nil {

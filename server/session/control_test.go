@@ -216,8 +216,8 @@ func TestSetParams(t *testing.T) {
 	greedy.Temperature = 0
 	p.send(&wire.SetParams{Params: greedy})
 	p.wait("the parameters", func() bool { return p.know.State().Params.Temperature == 0 })
-	p.send(&wire.Control{Op: wire.OpStep, Count: 5})
 	n := len(p.ids())
+	p.send(&wire.Control{Op: wire.OpStep, Count: 5})
 	p.wait("five tokens", func() bool { return len(p.know.Tokens()) == n+5 })
 	for _, token := range p.tokens()[n:] {
 		if token.Prob != 1 || token.Kept != 1 {

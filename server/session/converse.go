@@ -42,7 +42,7 @@ func (s *session) do(c wire.Command) {
 
 // ready is the error of a command that needs a model before there is one.
 func (s *session) ready() error {
-	if s.rt != nil {
+	if s.inf != nil {
 		return nil
 	}
 	return noModel(s.server.currentStatus())
@@ -63,8 +63,8 @@ func noModel(status wire.Status) error {
 
 // limit is the longest sequence that the engine takes.
 func (s *session) limit() int {
-	pool := s.rt.engine.Pool()
-	return min(s.rt.engine.Model().Config().Context, pool.Blocks*pool.BlockSize)
+	pool := s.inf.engine.Pool()
+	return min(s.inf.engine.Model().Config().Context, pool.Blocks*pool.BlockSize)
 }
 
 // fits refuses a prompt that leaves no room for an answer.
@@ -87,7 +87,7 @@ func (s *session) check(p wire.Params) (settings, error) {
 	if !s.seeded {
 		s.seed, s.seeded = newSeed(), true
 	}
-	e, err := samplerParams(p, s.seed, s.rt.engine.Model().Config().Vocab)
+	e, err := samplerParams(p, s.seed, s.inf.engine.Model().Config().Vocab)
 	return settings{p, e}, err
 }
 
@@ -97,7 +97,7 @@ func (s *session) chat(c *wire.Chat) error {
 	if err := s.ready(); err != nil {
 		return err
 	}
-	p := s.rt.prompter()
+	p := s.inf.prompter()
 	switch {
 	case p.template == nil:
 		return &badField{"text", "the model brings no chat template; ask it to complete a text instead"}
@@ -205,7 +205,7 @@ func (s *session) complete(c *wire.Complete) error {
 	if err != nil {
 		return err
 	}
-	t := s.rt.engine.Tokenizer()
+	t := s.inf.engine.Tokenizer()
 	tokens, err := t.Encode(c.Text, tokenizer.EncodeOptions{AddSpecial: true, ParseSpecial: true})
 	if err != nil {
 		return &badField{"text", err.Error()}
@@ -260,7 +260,7 @@ func (s *session) restore(c *wire.Restore) error {
 	if err := s.fits(len(c.Tokens), 0); err != nil {
 		return err
 	}
-	next, err := restored(s.rt.engine.Tokenizer(), c)
+	next, err := restored(s.inf.engine.Tokenizer(), s.inf.engine.Model().Config().Vocab, c)
 	if err != nil {
 		return err
 	}
@@ -277,14 +277,14 @@ func (s *session) restore(c *wire.Restore) error {
 }
 
 // restored is the branch that a page remembers.
-func restored(t *tokenizer.Tokenizer, c *wire.Restore) (*branch, error) {
+func restored(t *tokenizer.Tokenizer, vocab int, c *wire.Restore) (*branch, error) {
 	b := &branch{state: wire.StatePaused}
 	if len(c.Tokens) == 0 {
 		return nil, &badField{"Tokens", "is empty, want at least one token"}
 	}
 	for i, r := range c.Tokens {
-		if r.ID < 0 || int(r.ID) >= t.VocabSize() {
-			return nil, &badField{fmt.Sprintf("Tokens[%d].ID", i), fmt.Sprintf("is %d, want 0 to %d", r.ID, t.VocabSize()-1)}
+		if r.ID < 0 || int(r.ID) >= vocab {
+			return nil, &badField{fmt.Sprintf("Tokens[%d].ID", i), fmt.Sprintf("is %d, want 0 to %d", r.ID, vocab-1)}
 		}
 		token := given(t, r.ID)
 		token.Flags |= r.Flags & (wire.FlagDrawn | wire.FlagForced)

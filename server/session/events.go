@@ -30,7 +30,7 @@ func (s *session) event(e event) {
 			s.log.Error("session: a token out of order", "position", e.Pos, "want", len(b.tokens))
 			return
 		}
-		t := drawn(s.rt.engine.Tokenizer(), e.Event)
+		t := drawn(s.inf.engine.Tokenizer(), e.Event)
 		b.tokens = append(b.tokens, t)
 		s.say(&wire.Tokens{Branch: b.id, From: uint32(e.Pos), Tokens: []wire.Token{t}})
 		s.speak(e.Pos, t.ID)
@@ -40,7 +40,7 @@ func (s *session) event(e event) {
 		s.step(e)
 	case engine.EventAttention:
 		if s.link != nil && s.link.views&wire.ViewAttention != 0 {
-			c := s.rt.engine.Model().Config()
+			c := s.inf.engine.Model().Config()
 			s.link.out.offerAttention(wire.AttentionRows{
 				Branch: b.id, From: uint32(e.From), Rows: uint16(e.Rows),
 				Layers: uint16(c.Layers), Heads: uint16(c.Heads), Values: e.Weights,
@@ -126,7 +126,7 @@ func (s *session) recite(b *branch) {
 		s.speech = nil
 		return
 	}
-	speech, text := recite(s.rt.engine.Tokenizer(), s.settings.page.Stop, b.tokens[m.first:])
+	speech, text := recite(s.inf.engine.Tokenizer(), s.settings.page.Stop, b.tokens[m.first:])
 	s.speech = speech
 	if text != m.text {
 		m.text = text

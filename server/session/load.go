@@ -57,7 +57,7 @@ func (s *session) load(next []wire.Token, set settings) (err error) {
 	keep, fresh := 0, s.handle == nil
 	if fresh {
 		keep, _ = run(next, 0)
-		h, err := s.rt.engine.Add(context.Background(), engine.Request{
+		h, err := s.inf.engine.Add(context.Background(), engine.Request{
 			Prompt: ids(next[:keep]), Params: set.engine, Paused: true, Hold: true, Watch: s.wanted(),
 		})
 		if err != nil {

@@ -73,8 +73,8 @@ func attentionScale(c *model.Config) float32 { return float32(1 / math.Sqrt(floa
 // cell computes one attention weight again from the query and the keys, and
 // holds it against the model's own.
 func (v *view) cell(ctx context.Context, q *wire.Query) (wire.Frame, error) {
-	c := v.rt.engine.Model().Config()
-	backend := v.rt.engine.Model().Backend().Name()
+	c := v.inf.engine.Model().Config()
+	backend := v.inf.engine.Model().Backend().Name()
 	layer, head, pos := int(q.Layer), int(q.Head), int(q.Position)
 	kvHead := head / (c.Heads / c.KVHeads)
 	query := engine.At{Point: model.QRope, Layer: layer}
@@ -115,8 +115,8 @@ func flowPoints(c *model.Config) []model.Point {
 
 // flow tells what happened to one position in one layer.
 func (v *view) flow(ctx context.Context, q *wire.Query) (wire.Frame, error) {
-	c := v.rt.engine.Model().Config()
-	backend := v.rt.engine.Model().Backend().Name()
+	c := v.inf.engine.Model().Config()
+	backend := v.inf.engine.Model().Backend().Name()
 	layer, pos := int(q.Layer), int(q.Position)
 	input := engine.At{Point: model.Embed}
 	if layer > 0 {
@@ -157,14 +157,14 @@ func (v *view) flow(ctx context.Context, q *wire.Query) (wire.Frame, error) {
 
 // headScores adds the scores of the query heads that share a KV head.
 func (v *view) headScores(ctx context.Context, to, queries []float32, layer, kvHead, pos int) ([]float32, error) {
-	c := v.rt.engine.Model().Config()
+	c := v.inf.engine.Model().Config()
 	keys, _, err := v.handle.KV(ctx, layer, kvHead, 0, pos+1)
 	if err != nil {
 		return nil, err
 	}
 	group := c.Heads / c.KVHeads
 	for head := kvHead * group; head < (kvHead+1)*group; head++ {
-		r := attend(&c, v.rt.engine.Model().Backend().Name(), layer, queries[head*c.HeadDim:][:c.HeadDim], keys)
+		r := attend(&c, v.inf.engine.Model().Backend().Name(), layer, queries[head*c.HeadDim:][:c.HeadDim], keys)
 		to = append(to, r.scores...)
 	}
 	return to, nil

@@ -116,6 +116,9 @@ func (p *prompter) locate(messages []message, from int, tokens []wire.Token) err
 		begin := commonPrefix(actual, changed)
 		end := max(begin, len(actual)-commonSuffix(actual, changed))
 		m.first = tokenAt(at, begin)
+		for m.first > 0 && at[m.first-1] == at[m.first] {
+			m.first-- // the tokens before it are the beginning of the same character
+		}
 		m.end = m.first
 		if end > begin {
 			m.end = tokenAt(at, end-1) + 1
@@ -151,8 +154,8 @@ func commonSuffix(a, b string) int {
 	return n
 }
 
-// tokenAt is the token that covers a byte: at holds the offsets of the tokens
-// and, last, the end.
+// tokenAt is the token that completes the character at a byte of the text: at
+// holds the offsets of the tokens and, last, the end.
 func tokenAt(at []int, offset int) int {
 	lo, hi := 0, len(at)-1
 	for lo < hi {

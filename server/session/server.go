@@ -61,22 +61,22 @@ type Server struct {
 	mu       sync.Mutex
 	sessions map[string]*session
 	conns    map[*conn]struct{}
-	current  *runtime
+	current  *inference
 	status   wire.Status
 	closed   bool
 	running  sync.WaitGroup // sessions and connections
 }
 
-// runtime is what sessions need to run: it is made once for each engine and
+// inference is what sessions need to run: it is made once for each engine and
 // never changed.
-type runtime struct {
+type inference struct {
 	engine   *engine.Engine
 	template *chat.Template
 	model    wire.Model
 }
 
-func (rt *runtime) prompter() *prompter {
-	return &prompter{tokenizer: rt.engine.Tokenizer(), template: rt.template}
+func (inf *inference) prompter() *prompter {
+	return &prompter{tokenizer: inf.engine.Tokenizer(), template: inf.template}
 }
 
 // NewServer makes a server without a model. It has to be closed.
@@ -114,7 +114,7 @@ func (s *Server) SetEngine(e *engine.Engine, t *chat.Template, m wire.Model) {
 	s.pool.setTotal(e.Pool().Blocks)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.current = &runtime{engine: e, template: t, model: m}
+	s.current = &inference{engine: e, template: t, model: m}
 	s.status = wire.Status{Phase: wire.PhaseReady, Name: m.Name}
 	s.wake()
 }
@@ -126,7 +126,7 @@ func (s *Server) wake() {
 	}
 }
 
-func (s *Server) runtime() *runtime {
+func (s *Server) inference() *inference {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.current

@@ -11,7 +11,7 @@ import (
 
 const (
 	// maxCommands bounds the commands of a session that wait for their turn.
-	maxCommands = 64
+	maxCommands = 256
 	// maxQueries bounds the questions that wait for their answer.
 	maxQueries = 256
 )
@@ -33,8 +33,8 @@ type session struct {
 	// since is when the last page left, in Unix nanoseconds; 0 while there is one.
 	since atomic.Int64
 
-	rt       *runtime // nil before there is an engine
-	link     *link    // nil while no page is there
+	inf      *inference // nil before there is an engine
+	link     *link      // nil while no page is there
 	tree     tree
 	handle   *engine.Handle // nil before something was asked
 	pump     *pump          // of handle
@@ -172,12 +172,12 @@ func (s *session) refresh() {
 // adopt moves to the server's present engine, if it is another one. What was
 // said to the model before is lost, for another model reads other tokens.
 func (s *session) adopt() bool {
-	rt := s.server.runtime()
-	if rt == s.rt {
+	inf := s.server.inference()
+	if inf == s.inf {
 		return false
 	}
 	s.release()
-	s.rt = rt
+	s.inf = inf
 	s.tree.restart()
 	return true
 }
@@ -215,8 +215,8 @@ func (s *session) sayHello() {
 	}
 	status := s.server.currentStatus()
 	hello := &wire.Hello{Session: s.id, Resumed: s.link.resumed, Version: s.server.options.Version, Phase: status.Phase}
-	if s.rt != nil {
-		hello.Phase, hello.Model = wire.PhaseReady, s.rt.model
+	if s.inf != nil {
+		hello.Phase, hello.Model = wire.PhaseReady, s.inf.model
 	}
 	s.say(hello)
 	s.link.out.offerStatus(status)
@@ -262,10 +262,10 @@ const branchLabelBytes = 48
 
 // branchLabel is the beginning of what follows a branch's fork.
 func (s *session) branchLabel(b *branch) string {
-	if s.rt == nil {
+	if s.inf == nil {
 		return ""
 	}
-	_, text := recite(s.rt.engine.Tokenizer(), nil, b.tokens[b.fork:min(b.fork+16, len(b.tokens))])
+	_, text := recite(s.inf.engine.Tokenizer(), nil, b.tokens[b.fork:min(b.fork+16, len(b.tokens))])
 	for i := range text {
 		if i > branchLabelBytes {
 			return text[:i] + "…"
