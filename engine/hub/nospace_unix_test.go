@@ -1,0 +1,7 @@
+//go:build unix
+
+package hub
+
+import "syscall"
+
+const noSpace = syscall.ENOSPC

@@ -1,0 +1,5 @@
+package hub
+
+import "golang.org/x/sys/windows"
+
+const noSpace = windows.ERROR_DISK_FULL
