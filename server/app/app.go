@@ -1,0 +1,135 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"vitrine/server/assets"
+	"vitrine/server/guard"
+	"vitrine/server/session"
+	"vitrine/web"
+)
+
+// Time and size limits of a connection. The socket sets its own deadlines.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 16 << 10
+	maxBodyBytes      = 1 << 20
+)
+
+// App is a running server.
+type App struct {
+	log      *slog.Logger
+	url      string
+	http     *http.Server
+	sessions *session.Server
+	health   *health
+
+	cancel  context.CancelFunc // ends the work that goes on beside serving
+	work    sync.WaitGroup
+	engine  *running // nil until the model is loaded; owned by the loading goroutine until work is done
+	stopped chan struct{}
+	err     error // why serving ended; read it after stopped
+}
+
+// Start begins to serve. It returns when the server listens; the error says
+// why it cannot, or which field of the configuration is wrong. The work
+// beside it ends with [App.Shutdown], or when ctx is cancelled.
+func Start(ctx context.Context, c Config) (*App, error) {
+	found, err := c.complete()
+	if err != nil {
+		return nil, err
+	}
+	pages, err := newPages(c.Version)
+	if err != nil {
+		return nil, err
+	}
+	static, err := assets.NewTree(web.Static, assets.Quick)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := listen(ctx, c.Addr)
+	if err != nil {
+		return nil, err
+	}
+	a := &App{
+		log:      c.Log,
+		url:      "http://" + reachable(listener.Addr()),
+		sessions: session.NewServer(session.Options{Version: c.Version, Log: c.Log, MaxSessions: c.MaxSessions}),
+		health:   newHealth(),
+		stopped:  make(chan struct{}),
+	}
+	ctx, a.cancel = context.WithCancel(ctx)
+	files := newClientFiles()
+	handler, err := guard.New(a.routes(pages, static, files), guard.Options{Listen: c.Addr, Hosts: c.AllowHosts})
+	if err != nil {
+		a.cancel()
+		return nil, errors.Join(&ConfigError{"allow-host", err}, listener.Close())
+	}
+	a.http = &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
+	}
+	go func() {
+		defer close(a.stopped)
+		if err := a.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			a.err = fmt.Errorf("serving ended: %w", err)
+		}
+	}()
+	a.work.Go(func() { files.load(ctx, c.Log) })
+	a.work.Go(func() { a.loadModel(ctx, c, found) })
+	return a, nil
+}
+
+// URL is where a browser on this machine finds the page, without a slash at
+// the end.
+func (a *App) URL() string { return a.url }
+
+// Ready is closed when the model answers requests.
+func (a *App) Ready() <-chan struct{} { return a.health.ready }
+
+// Stopped is closed when the server no longer serves, by [App.Shutdown] or
+// because it failed.
+func (a *App) Stopped() <-chan struct{} { return a.stopped }
+
+// Shutdown ends the server: it takes no new connections, ends the sessions,
+// waits for requests that are being answered until ctx is done, and closes
+// the engine. The error tells why serving had ended before, or what did not
+// end in time.
+func (a *App) Shutdown(ctx context.Context) error {
+	a.cancel()
+	errs := []error{a.sessions.Close(ctx)}
+	if err := a.http.Shutdown(ctx); err != nil {
+		errs = append(errs, err, a.http.Close())
+	}
+	<-a.stopped
+	a.work.Wait()
+	if a.engine != nil {
+		errs = append(errs, a.engine.close())
+	}
+	return errors.Join(append(errs, a.err)...)
+}
+
+// reachable turns the address that is listened on into one that a browser can
+// go to: "every interface" is no destination.
+func reachable(addr net.Addr) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if ok && tcp.IP.IsUnspecified() {
+		return net.JoinHostPort("localhost", fmt.Sprint(tcp.Port))
+	}
+	return addr.String()
+}

@@ -1,0 +1,80 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"vitrine/engine/hub"
+	"vitrine/server/load"
+)
+
+// Config says what to serve. The zero value of a field means its default.
+type Config struct {
+	// Addr is the address to listen on, "host:port"; port 0 takes a free one.
+	// Default 127.0.0.1:8080. Whoever can reach the address can use the model.
+	Addr string
+	// AllowHosts are host names under which pages may ask for the server,
+	// beside the loopback names and the host of Addr.
+	AllowHosts []string
+	// Model is a known model or a path, as for [load.Find]. Default [hub.Default].
+	Model string
+	// Run says on what the model runs.
+	Run load.Options
+	// Blocks is the number of KV blocks in the pool. Default: what the engine
+	// takes.
+	Blocks int
+	// MaxSessions bounds the chats that are kept at once. Default: what package
+	// session takes.
+	MaxSessions int
+	// Version is told in the page.
+	Version string
+	// Log is told what happens. Default: nothing is.
+	Log *slog.Logger
+	// Fetched is told how far the download of the model is; may be nil.
+	Fetched hub.Progress
+}
+
+// defaultAddr is where the server listens unless told otherwise.
+const defaultAddr = "127.0.0.1:8080"
+
+// ConfigError says which field of a [Config] is wrong.
+type ConfigError struct {
+	Field string // as the commands call it, "kv-blocks"
+	Err   error
+}
+
+// Error names the field and says what would be right.
+func (e *ConfigError) Error() string { return e.Field + ": " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *ConfigError) Unwrap() error { return e.Err }
+
+// complete fills in the defaults and finds the model.
+func (c *Config) complete() (*load.Found, error) {
+	if c.Addr == "" {
+		c.Addr = defaultAddr
+	}
+	if c.Model == "" {
+		c.Model = hub.Default
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Blocks < 0 {
+		return nil, &ConfigError{"kv-blocks", fmt.Errorf("got %d, want 0 (enough for the longest sequence) or more", c.Blocks)}
+	}
+	if c.MaxSessions < 0 {
+		return nil, &ConfigError{"max-sessions", fmt.Errorf("got %d, want 0 (the default) or more", c.MaxSessions)}
+	}
+	if err := c.Run.Check(); err != nil {
+		return nil, err
+	}
+	found, err := load.Find(c.Model)
+	var unknown *hub.UnknownModelError
+	var path *hub.PathError
+	if errors.As(err, &unknown) || errors.As(err, &path) {
+		return nil, &ConfigError{"model", err}
+	}
+	return found, err
+}

@@ -1,0 +1,78 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"vitrine/engine"
+	"vitrine/engine/chat"
+	"vitrine/engine/hub"
+	"vitrine/server/load"
+	"vitrine/visualizer/wire"
+)
+
+// running is the engine with the model that belongs to it.
+type running struct {
+	engine *engine.Engine
+	model  *load.Model
+}
+
+func (r *running) close() error { return errors.Join(r.engine.Close(), r.model.Close()) }
+
+// loadModel fetches and loads the model and lets the sessions have it. What
+// goes wrong is told in the page and in the log; the server goes on, for the
+// page still plays its recording.
+func (a *App) loadModel(ctx context.Context, c Config, found *load.Found) {
+	r, err := a.openModel(ctx, c, found)
+	if err != nil {
+		if ctx.Err() == nil {
+			a.log.Error("there is no model", "model", found.Name, "error", err)
+			a.report(wire.Status{Phase: wire.PhaseFailed, Name: found.Title, Detail: err.Error()})
+		}
+		return
+	}
+	a.engine = r
+	template, err := r.model.ChatTemplate()
+	if err != nil && !errors.Is(err, chat.ErrNoTemplate) {
+		a.log.Warn("the model's chat template cannot be used", "error", err)
+	}
+	a.sessions.SetEngine(r.engine, template, describe(r, template != nil))
+	a.health.set(wire.PhaseReady)
+	a.log.Info("the model is ready", "model", r.model.Name, "backend", r.model.Backend().Name(), "threads", r.model.Threads)
+}
+
+// openModel fetches and reads the model and starts its engine.
+func (a *App) openModel(ctx context.Context, c Config, found *load.Found) (*running, error) {
+	err := found.Fetch(ctx, func(e hub.Event) {
+		a.report(statusOf(found.Title, e))
+		if c.Fetched != nil {
+			c.Fetched(e)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	options := c.Run
+	options.Read = func(done, total int64) {
+		a.report(wire.Status{Phase: wire.PhaseLoading, Name: found.Title, Received: uint64(done), Total: uint64(total)})
+	}
+	options.Read(0, 0)
+	m, err := found.Open(options)
+	if err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, errors.Join(ctx.Err(), m.Close())
+	}
+	e, err := engine.New(m.Model, m.Tokenizer, engine.Options{Blocks: c.Blocks, Observer: a.sessions.Observer()})
+	if err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return &running{e, m}, nil
+}
+
+// report tells the pages and GET /health how far the server is.
+func (a *App) report(s wire.Status) {
+	a.health.set(s.Phase)
+	a.sessions.SetStatus(s)
+}

@@ -1,0 +1,32 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+
+	"vitrine/server/assets"
+	"vitrine/web"
+)
+
+// pages is the page in each language, rendered once.
+type pages map[string]*assets.Asset
+
+func newPages(version string) (pages, error) {
+	p := pages{}
+	for _, lang := range []string{"en", "zh"} {
+		var html bytes.Buffer
+		if err := web.Page(web.Props{Lang: lang, Version: version}).Render(context.Background(), &html); err != nil {
+			return nil, fmt.Errorf("page in %s: %w", lang, err)
+		}
+		p[lang] = assets.New("text/html; charset=utf-8", html.Bytes(), assets.Quick)
+	}
+	return p, nil
+}
+
+// ServeHTTP serves the page in the language that the request asks for.
+func (p pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Vary", "Accept-Language, Cookie")
+	p[web.Language(r)].ServeHTTP(w, r)
+}

@@ -1,0 +1,27 @@
+package app
+
+import (
+	"net/http"
+
+	"vitrine/server/assets"
+)
+
+// routes maps the paths to their handlers. Other paths get 404 and other
+// methods 405.
+func (a *App) routes(p pages, static assets.Tree, client *clientFiles) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /{$}", p)
+	mux.Handle("GET /static/", static)
+	mux.Handle("GET /client.wasm", client.serve(func(f *clientFiles) *assets.Asset { return f.wasm }))
+	mux.Handle("GET /wasm_exec.js", client.serve(func(f *clientFiles) *assets.Asset { return f.exec }))
+	mux.Handle("GET /health", a.health)
+	mux.Handle("GET /ws", a.sessions)
+	if recording, ok := static[recordingFile]; ok {
+		mux.Handle("GET /recording.vitrine", recording)
+	}
+	return http.MaxBytesHandler(mux, maxBodyBytes)
+}
+
+// recordingFile is the recording of a session that the page plays until there
+// is a model.
+const recordingFile = "static/recording.vitrine"

@@ -1,0 +1,139 @@
+// Package load opens what runs: it finds a model by name or path, fetches it
+// where needed, and reads its weights, tokenizer and chat template.
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"vitrine/engine/backend"
+	"vitrine/engine/backend/cpu"
+	"vitrine/engine/backend/ref"
+	"vitrine/engine/hub"
+	"vitrine/engine/model"
+	"vitrine/engine/tokenizer"
+)
+
+// Options say on what a model runs.
+type Options struct {
+	// Backend is one of [Backends]; empty means the first.
+	Backend string
+	// Threads the cpu backend uses; 0 means one for each processor.
+	Threads int
+	// Read is told how many bytes of the weights are in memory; may be nil.
+	Read func(done, total int64)
+}
+
+// Backends names what models run on, the default first.
+var Backends = []string{"cpu", "ref"}
+
+// maxThreads is more than any machine has processors.
+const maxThreads = 1024
+
+// Check says which option is out of range, without opening anything.
+func (o Options) Check() error {
+	if o.Threads < 0 || o.Threads > maxThreads {
+		return fmt.Errorf("threads: got %d, want 0 (all processors) to %d", o.Threads, maxThreads)
+	}
+	switch o.Backend {
+	case "", "cpu", "ref":
+		return nil
+	}
+	return fmt.Errorf("backend: got %q, want %s", o.Backend, strings.Join(Backends, " or "))
+}
+
+// Model is an open model with what it needs to be talked to.
+type Model struct {
+	*model.Model
+	Name      string // its name in the registry, or that of its file or folder
+	Title     string // as people write it
+	Licence   string // as the file gives it, else the registry
+	Path      string
+	Threads   int // that the backend uses
+	Tokenizer *tokenizer.Tokenizer
+}
+
+// Found is a model that has been found by its name.
+type Found struct {
+	Name, Title, Licence string // as in [Model]
+	Path                 string // where it lies or, once fetched, will lie
+	inRegistry           bool
+	hub                  *hub.Hub
+}
+
+// Find finds a model by its name in the registry or its path. Nothing is
+// fetched. Errors are those of [hub.Hub.Resolve].
+func Find(name string) (*Found, error) {
+	h := hub.New(hub.Options{})
+	where, err := h.Resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	if m := where.Model; m != nil {
+		return &Found{Name: m.Name, Title: m.Title, Licence: m.Licence, Path: where.Path, inRegistry: true, hub: h}, nil
+	}
+	// A path may be ".", and need not be clean.
+	path, err := filepath.Abs(where.Path)
+	if err != nil {
+		return nil, err
+	}
+	title := filepath.Base(path)
+	if where.Format == hub.GGUF {
+		title = strings.TrimSuffix(title, filepath.Ext(title))
+	}
+	return &Found{Name: title, Title: title, Path: path, hub: h}, nil
+}
+
+// Fetch fetches the model into the cache if it is not there. progress may be
+// nil; it is told nothing of a model that is there already. Errors are those of
+// [hub.Hub.Pull].
+func (f *Found) Fetch(ctx context.Context, progress hub.Progress) error {
+	name := f.Path
+	if f.inRegistry {
+		name = f.Name
+	}
+	_, err := f.hub.Pull(ctx, name, progress)
+	return err
+}
+
+// Open reads the model's weights and tokenizer; the model has been fetched.
+func (f *Found) Open(o Options) (*Model, error) {
+	if err := o.Check(); err != nil {
+		return nil, err
+	}
+	t, err := tokenizer.Load(f.Path)
+	if err != nil {
+		return nil, err
+	}
+	b, threads := newBackend(o)
+	weights, err := model.Load(f.Path, b, model.LoadOptions{Progress: o.Read})
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	m := &Model{Model: weights, Name: f.Name, Title: f.Title, Licence: weights.Config().Licence, Path: f.Path, Threads: threads, Tokenizer: t}
+	if m.Licence == "" {
+		m.Licence = f.Licence
+	}
+	return m, nil
+}
+
+// newBackend returns the backend and the number of threads that it uses.
+func newBackend(o Options) (backend.Backend, int) {
+	if o.Backend == "ref" {
+		return ref.New(), 1
+	}
+	threads := o.Threads
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	return cpu.New(threads), threads
+}
+
+// Close frees the model and its backend.
+func (m *Model) Close() error {
+	return errors.Join(m.Model.Close(), m.Backend().Close())
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/pflag"
+
+	"vitrine/engine/hub"
+	"vitrine/server/load"
+)
+
+// modelFlags say which model to open and on what it runs.
+type modelFlags struct {
+	name    string
+	backend *choice
+	threads int
+}
+
+// addName adds --model alone, for commands that compute nothing.
+func (m *modelFlags) addName(flags *pflag.FlagSet) {
+	flags.StringVar(&m.name, "model", hub.Default, "a known model (see vitrine models), a .gguf file, or a folder with config.json, *.safetensors and tokenizer.json")
+}
+
+func (m *modelFlags) add(flags *pflag.FlagSet) {
+	m.addName(flags)
+	m.backend = newChoice(load.Backends[0], load.Backends...)
+	flags.Var(m.backend, "backend", "what the model runs on: "+m.backend.list())
+	flags.IntVar(&m.threads, "threads", 0, "threads of the cpu backend; 0 uses all processors")
+}
+
+// options returns what the flags say of where the model runs.
+func (m *modelFlags) options() (load.Options, error) {
+	o := load.Options{Backend: m.backend.value, Threads: m.threads}
+	if err := o.Check(); err != nil {
+		return o, usagef("--%w", err)
+	}
+	return o, nil
+}
+
+// open opens the model that the flags name, after fetching it if needed.
+func (c *cli) open(ctx context.Context, m *modelFlags) (*load.Model, error) {
+	o, err := m.options()
+	if err != nil {
+		return nil, err
+	}
+	found, err := c.fetch(ctx, m.name)
+	if err != nil {
+		return nil, err
+	}
+	return found.Open(o)
+}
+
+// close closes the model at a command's end, when its work is done.
+func (c *cli) close(m *load.Model) {
+	if err := m.Close(); err != nil {
+		c.log.Warn("closing the model", "error", err)
+	}
+}
+
+// fetch finds a model, downloads it if it is not here, and shows the progress
+// of that.
+func (c *cli) fetch(ctx context.Context, name string) (*load.Found, error) {
+	found, err := load.Find(name)
+	if err != nil {
+		return nil, modelUsage(err)
+	}
+	download := newDownloadDisplay(c.err)
+	defer download.close()
+	return found, found.Fetch(ctx, download.show)
+}
+
+// modelUsage turns an error about a model's name into one about the command
+// line.
+func modelUsage(err error) error {
+	var unknown *hub.UnknownModelError
+	var path *hub.PathError
+	if errors.As(err, &unknown) || errors.As(err, &path) {
+		return usagef("model: %w", err)
+	}
+	return err
+}

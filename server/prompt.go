@@ -1,0 +1,112 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/pflag"
+
+	"vitrine/engine/chat"
+	"vitrine/engine/tokenizer"
+	"vitrine/server/load"
+)
+
+// promptFlags say what the model is given: exactly one of a text, a chat
+// message and token ids.
+type promptFlags struct {
+	prompt, chat, system string
+	ids                  []int32
+	flags                *pflag.FlagSet
+}
+
+func (p *promptFlags) add(flags *pflag.FlagSet) {
+	p.flags = flags
+	flags.StringVar(&p.prompt, "prompt", "", "a text to continue; - reads it from standard input")
+	flags.StringVar(&p.chat, "chat", "", "a message to answer, put into the model's chat template; - reads it from standard input")
+	flags.StringVar(&p.system, "system", "", "the system message that goes before --chat")
+	flags.Int32SliceVar(&p.ids, "ids", nil, "token ids to continue, e.g. 1,2,3")
+}
+
+// check says whether the flags fit together.
+func (p *promptFlags) check() error {
+	given := 0
+	for _, name := range []string{"prompt", "chat", "ids"} {
+		if p.flags.Changed(name) {
+			given++
+		}
+	}
+	switch {
+	case given != 1:
+		return usagef("want exactly one of --prompt, --chat and --ids, got %d", given)
+	case p.flags.Changed("system") && !p.flags.Changed("chat"):
+		return usagef("--system goes with --chat only")
+	}
+	return nil
+}
+
+// tokens returns the prompt's token ids.
+func (p *promptFlags) tokens(in io.Reader, m *load.Model) ([]int32, error) {
+	switch {
+	case p.flags.Changed("ids"):
+		return p.ids, nil
+	case p.flags.Changed("chat"):
+		return p.chatTokens(in, m)
+	}
+	text, err := textOrInput("prompt", p.prompt, in)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := m.Tokenizer.Encode(text, tokenizer.EncodeOptions{AddSpecial: true, ParseSpecial: true})
+	if err != nil {
+		return nil, usagef("--prompt: %v", err)
+	}
+	if len(ids) == 0 {
+		return nil, usagef("--prompt: got an empty text, want at least one token")
+	}
+	return ids, nil
+}
+
+func (p *promptFlags) chatTokens(in io.Reader, m *load.Model) ([]int32, error) {
+	text, err := textOrInput("chat", p.chat, in)
+	if err != nil {
+		return nil, err
+	}
+	var messages []chat.Message
+	if p.flags.Changed("system") {
+		messages = append(messages, chat.Message{Role: "system", Content: p.system})
+	}
+	messages = append(messages, chat.Message{Role: "user", Content: text})
+	rendered, err := m.RenderChat(messages)
+	if errors.Is(err, chat.ErrNoTemplate) {
+		return nil, usagef("--chat: %w; give the whole text with --prompt", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--chat: %w", err)
+	}
+	// The template writes the beginning of the sequence itself.
+	ids, err := m.Tokenizer.Encode(rendered, tokenizer.EncodeOptions{ParseSpecial: true})
+	if err != nil {
+		return nil, usagef("--chat: %v", err)
+	}
+	return ids, nil
+}
+
+// maxInput bounds a prompt from standard input: far more than any model's
+// context, far less than the memory.
+const maxInput = 64 << 20
+
+// textOrInput returns the flag's text, or standard input for "-".
+func textOrInput(flag, text string, in io.Reader) (string, error) {
+	if text != "-" {
+		return text, nil
+	}
+	b, err := io.ReadAll(io.LimitReader(in, maxInput+1))
+	if err != nil {
+		return "", fmt.Errorf("--%s -: %w", flag, err)
+	}
+	if len(b) > maxInput {
+		return "", errors.New("--" + flag + " -: standard input is longer than 64 MiB")
+	}
+	return string(b), nil
+}

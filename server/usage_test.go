@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+	"time"
+)
+
+// vitrine runs a command line within the test and returns what it did.
+func vitrine(ctx context.Context, in string, args ...string) (status int, out, errOut string) {
+	var stdout, stderr bytes.Buffer
+	status = run(ctx, args, strings.NewReader(in), &stdout, &stderr)
+	return status, stdout.String(), stderr.String()
+}
+
+func TestWrongCommandLines(t *testing.T) {
+	for _, c := range []struct {
+		args string
+		want string // in the error
+	}{
+		{"frobnicate", `unknown command "frobnicate"`},
+		{"generat", "generate"},
+		{"--nope", "unknown flag --nope"},
+		{"--adr 127.0.0.1:1", "did you mean --addr"},
+		{"generate --temprature 1", "did you mean --temperature"},
+		{"generate -z", "unknown flag -z"},
+		{"--log-level loud", `--log-level: got "loud", want debug, info, warn, error`},
+		{"serve extra", `takes no argument, got "extra"`},
+		{"serve --backend gpu", `--backend: got "gpu", want cpu, ref`},
+		{"serve --threads many", `--threads: got "many", want a whole number`},
+		{"serve --threads -1", "--threads: got -1, want 0"},
+		{"serve --kv-blocks -1", "--kv-blocks: got -1"},
+		{"serve --max-sessions -1", "--max-sessions: got -1"},
+		{"serve --addr", "--addr needs a value"},
+		{"serve --addr 8080", "want host:port"},
+		{"serve --addr 127.0.0.1:http", `got port "http"`},
+		{"serve --addr 127.0.0.1:0 --allow-host http://x", "http://x"},
+		{"serve --model nosuchmodel", "nosuchmodel"},
+		{"generate", "want exactly one of --prompt, --chat and --ids, got 0"},
+		{"generate --prompt a --ids 1", "got 2"},
+		{"generate --prompt a --system b", "--system goes with --chat only"},
+		{"generate --ids 1,x", "--ids: got"},
+		{"generate --temperature hot --prompt a", `--temperature: got "hot", want a number`},
+		{"generate --seed -1 --prompt a", `--seed: got "-1", want a whole number, 0 or more`},
+		{"generate --ignore-eos=maybe --prompt a", `--ignore-eos: got "maybe", want true or false`},
+		{"generate --logit-bias 42 --prompt a", `--logit-bias: got "42", want a token id, =, and a number`},
+		{"generate --logit-bias 1=nan --prompt a", "--logit-bias"},
+		{"generate --order random --prompt a", `--order: got "random", want vllm, huggingface, llamacpp`},
+		{"trace --ids 1", "--out is missing"},
+		{"bench --repeat 0", "--repeat: got 0"},
+		{"bench --batch 0", "--batch: got [0]"},
+		{"bench --prompt-tokens 4,-1", "--prompt-tokens: got [4 -1]"},
+		{"bench --output-tokens 0", "--output-tokens: got 0"},
+		{"tokenize --model a --tokenizer b", "want one of --model and --tokenizer, got both"},
+		{"pull a b", "got 2"},
+		{"client", "--out is missing"},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			// What is not refused might serve for ever.
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			status, out, errOut := vitrine(ctx, "", strings.Fields(c.args)...)
+			if status != exitUsage {
+				t.Errorf("exit status %d, want %d", status, exitUsage)
+			}
+			if !strings.Contains(errOut, c.want) {
+				t.Errorf("said %q, want it to say %q", errOut, c.want)
+			}
+			if out != "" {
+				t.Errorf("wrote %q to standard output", out)
+			}
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"--help", "serve"},
+		{"-h", "Without a command"},
+		{"serve --help", "--max-sessions"},
+		{"pull --help", "--json"},
+		{"models --help", "--json"},
+		{"tokenize --help", "--tokenizer"},
+		{"generate --help", "--repetition-penalty"},
+		{"trace --help", "attention.I"},
+		{"bench --help", "--prompt-tokens"},
+		{"--version", "vitrine version"},
+	} {
+		status, out, errOut := vitrine(t.Context(), "", strings.Fields(c.args)...)
+		if status != exitOK || !strings.Contains(out, c.want) || errOut != "" {
+			t.Errorf("%s: exit status %d, %q, %q", c.args, status, out, errOut)
+		}
+	}
+}
