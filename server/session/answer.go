@@ -216,11 +216,18 @@ func (v *view) projection(ctx context.Context, q *wire.Query) (wire.Frame, error
 			}
 		}
 	}
-	xy, explained, err := project.Layers(func(layer int) [][]float32 { return rows[layer] }, c.Layers+1)
+	f := &wire.Projection{Query: q.ID, Branch: v.branch, Count: uint32(v.tokens), Layers: uint16(c.Layers)}
+	xy, explained, err := project.Layers(func(layer int) [][]float32 {
+		for _, x := range rows[layer] {
+			f.Norms = append(f.Norms, euclid(x))
+		}
+		project.Normalize(rows[layer])
+		return rows[layer]
+	}, c.Layers+1)
 	if err != nil {
 		return nil, err
 	}
-	f := &wire.Projection{Query: q.ID, Branch: v.branch, Count: uint32(v.tokens), Layers: uint16(c.Layers), Explained: explained}
+	f.Explained = explained
 	for _, layer := range xy {
 		for _, point := range layer {
 			f.XY = append(f.XY, point[0], point[1])

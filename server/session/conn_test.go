@@ -35,9 +35,9 @@ func TestBadCommands(t *testing.T) {
 		says        string // part of the detail
 	}{
 		{&wire.Chat{Params: params(5)}, codeBadField, "text", "empty"},
-		{&wire.Chat{Text: strings.Repeat("a b ", 1<<19), Params: params(5)}, codeTooLong, "text", "2097152 tokens"},
+		{&wire.Chat{Text: strings.Repeat("a b ", 1<<19), Params: params(5)}, codeTooLong, "text", "at least 174763 tokens"},
 		{&wire.Chat{Text: strings.Repeat("ab", tinyContext/2-5), Params: params(5)}, codeTooLong, "text", "1024"},
-		{&wire.Complete{Text: strings.Repeat("a", tinyContext), Params: params(5)}, codeTooLong, "text", "1024 tokens"},
+		{&wire.Complete{Text: strings.Repeat("a", tinyContext), Params: params(5)}, codeTooLong, "text", "is 1024 tokens"},
 		{&wire.Complete{Params: params(5)}, codeBadField, "text", "empty"},
 		{with(func(p *wire.Params) { p.Temperature = nan }), codeBadField, "temperature", "NaN"},
 		{with(func(p *wire.Params) { p.Temperature = -1 }), codeBadField, "temperature", "-1"},

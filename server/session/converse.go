@@ -70,7 +70,17 @@ func (s *session) limit() int {
 // fits refuses a prompt that leaves no room for an answer.
 func (s *session) fits(tokens, have int) error {
 	if tokens >= s.limit() {
-		return &tooLong{tokens, have, s.limit()}
+		return &tooLong{tokens: tokens, have: have, limit: s.limit()}
+	}
+	return nil
+}
+
+// encodable refuses a text that has too many bytes for the context whatever
+// its tokens are: encoding 2 MB takes a while.
+func (s *session) encodable(text string) error {
+	longest := s.inf.longestToken
+	if least := (len(text) + longest - 1) / longest; least >= s.limit() {
+		return &tooLong{tokens: least, atLeast: true, limit: s.limit()}
 	}
 	return nil
 }
@@ -116,6 +126,12 @@ func (s *session) chat(c *wire.Chat) error {
 	}
 	// A text that cannot fit whatever is around it is refused while the answer
 	// before it still runs.
+	if err := s.encodable(c.Text); err != nil {
+		return err
+	}
+	if err := s.encodable(c.System); err != nil {
+		return err
+	}
 	alone, err := p.encode(c.Text)
 	if err != nil {
 		return err
@@ -203,6 +219,9 @@ func (s *session) complete(c *wire.Complete) error {
 	}
 	set, err := s.check(c.Params)
 	if err != nil {
+		return err
+	}
+	if err := s.encodable(c.Text); err != nil {
 		return err
 	}
 	t := s.inf.engine.Tokenizer()

@@ -27,10 +27,19 @@ type badField struct{ field, reason string }
 func (e *badField) Error() string { return e.field + ": " + e.reason }
 
 // tooLong says that a text does not fit into the context.
-type tooLong struct{ tokens, have, limit int }
+type tooLong struct {
+	tokens  int
+	atLeast bool // tokens is a lower bound: the text was not even encoded
+	have    int  // tokens of the conversation among them
+	limit   int
+}
 
 func (e *tooLong) Error() string {
-	s := fmt.Sprintf("the prompt is %d tokens long", e.tokens)
+	s := "the prompt is "
+	if e.atLeast {
+		s += "at least "
+	}
+	s += fmt.Sprintf("%d tokens long", e.tokens)
 	if e.have > 0 {
 		s += fmt.Sprintf(", %d of them from the conversation so far", e.have)
 	}

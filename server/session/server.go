@@ -70,9 +70,18 @@ type Server struct {
 // inference is what sessions need to run: it is made once for each engine and
 // never changed.
 type inference struct {
-	engine   *engine.Engine
-	template *chat.Template
-	model    wire.Model
+	engine       *engine.Engine
+	template     *chat.Template
+	model        wire.Model
+	longestToken int // bytes
+}
+
+func newInference(e *engine.Engine, t *chat.Template, m wire.Model) *inference {
+	inf := &inference{engine: e, template: t, model: m, longestToken: 1}
+	for id := range e.Tokenizer().VocabSize() {
+		inf.longestToken = max(inf.longestToken, len(e.Tokenizer().Bytes(int32(id))))
+	}
+	return inf
 }
 
 func (inf *inference) prompter() *prompter {
@@ -111,10 +120,11 @@ func (s *Server) SetStatus(status wire.Status) {
 // With a second call the sessions move to another engine, and conversations
 // begin anew. The engine stays the caller's, to be closed after the server.
 func (s *Server) SetEngine(e *engine.Engine, t *chat.Template, m wire.Model) {
+	inf := newInference(e, t, m)
 	s.pool.setTotal(e.Pool().Blocks)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.current = &inference{engine: e, template: t, model: m}
+	s.current = inf
 	s.status = wire.Status{Phase: wire.PhaseReady, Name: m.Name}
 	s.wake()
 }

@@ -137,12 +137,13 @@ func (s *session) join(l *link) {
 		old.send(&wire.Problem{Code: codeGone, Field: "session", Detail: "this conversation was opened in another page"})
 		old.hangUp(CloseTakenOver, "opened in another page")
 	}
+	s.adopt()
 	s.link = l
 	s.since.Store(0)
-	s.adopt()
-	l.pool = s.server.pool.watch(l.out, s.request())
 	s.sayHello()
 	s.sayAll()
+	l.pool = s.server.pool.watch(l.out, s.request()) // after Hello, which comes first
+	s.watch()
 }
 
 // leave parts from the page. The request runs on; nobody watches it.
