@@ -30,12 +30,19 @@ func (c *cli) modelsCommand() *cobra.Command {
 				return nil
 			}
 			w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "NAME\tSIZE\tHERE\tCONTEXT\tLICENCE\tLANGUAGES\tGOOD FOR")
+			fmt.Fprintln(w, "NAME\tSIZE\tHERE\tCONTEXT\tLICENCE\tLANGUAGES")
 			for _, m := range models {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", m.Name, sizeOf(m), yesNo(m.Cached), m.Context, m.Licence,
-					strings.Join(m.Languages, " "), m.GoodFor.En)
+				fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", m.Name, sizeOf(m), yesNo(m.Cached), m.Context, m.Licence, strings.Join(m.Languages, " "))
 			}
-			return w.Flush()
+			if err := w.Flush(); err != nil {
+				return err
+			}
+			for _, m := range models {
+				if _, err := fmt.Fprintf(c.out, "\n%s\n  %s\n", m.Name, m.GoodFor.En); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write one JSON object for each model")

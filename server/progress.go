@@ -20,10 +20,10 @@ const lineInterval = 5 * time.Second
 // downloadDisplay shows how a download goes on: as a bar on a terminal, as a
 // line now and then elsewhere. It shows nothing before it is told something.
 type downloadDisplay struct {
-	out   io.Writer
-	bar   *progressbar.ProgressBar // nil until drawn, and where out is no terminal
-	phase hub.Phase                // of the last event that was shown
-	at    time.Time                // when it was
+	out  io.Writer
+	bar  *progressbar.ProgressBar // nil until drawn, and where out is no terminal
+	last hub.Event                // the last one that was shown
+	at   time.Time                // when it was
 }
 
 func newDownloadDisplay(out io.Writer) *downloadDisplay { return &downloadDisplay{out: out} }
@@ -34,9 +34,9 @@ func (d *downloadDisplay) show(e hub.Event) {
 		d.draw(e)
 		return
 	}
-	if now := time.Now(); e.Phase != d.phase || now.Sub(d.at) >= lineInterval {
-		d.phase, d.at = e.Phase, now
-		fmt.Fprintln(d.out, describeDownload(e))
+	if now := time.Now(); e.Phase != d.last.Phase || e.Source != d.last.Source || now.Sub(d.at) >= lineInterval {
+		d.last, d.at = e, now
+		fmt.Fprintf(d.out, "%s: %s\n", origin(e), figures(e))
 	}
 }
 
@@ -48,10 +48,18 @@ func isTerminal(out io.Writer) bool {
 // draw moves the bar. The numbers beside it are the hub's, which knows what an
 // earlier download left.
 func (d *downloadDisplay) draw(e hub.Event) {
+	if e.Model != d.last.Model || e.Source != d.last.Source {
+		d.close()
+		fmt.Fprintln(d.out, origin(e))
+	}
+	if d.bar != nil && e.Phase != d.last.Phase {
+		d.bar.Reset() // a bar that was full once does not move again
+	}
+	d.last = e
 	if d.bar == nil {
 		d.bar = progressbar.NewOptions64(max(e.Total, 1),
 			progressbar.OptionSetWriter(d.out),
-			progressbar.OptionSetWidth(24),
+			progressbar.OptionSetWidth(16),
 			progressbar.OptionSetPredictTime(false),
 			progressbar.OptionShowDescriptionAtLineEnd(),
 			progressbar.OptionThrottle(0), // the hub paces its events
@@ -60,7 +68,7 @@ func (d *downloadDisplay) draw(e hub.Event) {
 	if e.Total > 0 && e.Total != d.bar.GetMax64() {
 		d.bar.ChangeMax64(e.Total)
 	}
-	d.bar.Describe(describeDownload(e))
+	d.bar.Describe(figures(e))
 	// A write to the terminal that fails leaves nothing to tell it to.
 	_ = d.bar.Set64(min(e.Received, d.bar.GetMax64()))
 }
@@ -73,25 +81,30 @@ func (d *downloadDisplay) close() {
 	}
 }
 
-// describeDownload says an event in words: "smollm2: downloading from hub, 12
-// MiB of 94 MiB, 3.1 MiB/s, 26s left".
-func describeDownload(e hub.Event) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s", e.Model, e.Phase)
-	if e.Source != "" && e.Phase != hub.Done {
-		fmt.Fprintf(&b, " from %s", e.Source)
+// origin says what is fetched from where: "smollm2-135m-instruct from hub".
+func origin(e hub.Event) string {
+	if e.Source == "" {
+		return e.Model
 	}
+	return fmt.Sprintf("%s from %s", e.Model, e.Source)
+}
+
+// figures says how far an event is: "downloading, 12 MiB of 94 MiB, 3.1 MiB/s,
+// 26s left".
+func figures(e hub.Event) string {
+	var b strings.Builder
+	b.WriteString(string(e.Phase))
 	switch {
 	case e.Total > 0 && e.Phase != hub.Done:
 		fmt.Fprintf(&b, ", %s of %s", humanize.IBytes(uint64(e.Received)), humanize.IBytes(uint64(e.Total)))
 	case e.Received > 0:
 		fmt.Fprintf(&b, ", %s", humanize.IBytes(uint64(e.Received)))
 	}
-	if e.Rate > 0 && e.Phase != hub.Done {
+	if e.Rate > 0 {
 		fmt.Fprintf(&b, ", %s/s", humanize.IBytes(uint64(e.Rate)))
 	}
-	if e.ETA > 0 {
-		fmt.Fprintf(&b, ", %v left", e.ETA.Round(time.Second))
+	if left := e.ETA.Round(time.Second); left > 0 {
+		fmt.Fprintf(&b, ", %v left", left)
 	}
 	return b.String()
 }
