@@ -182,11 +182,17 @@ func stageShape(c model.Config, p model.Point) []uint32 {
 }
 
 func stage(name, function string, shape []uint32, values []float32) wire.Stage {
+	return wire.Stage{Name: name, Func: function, Shape: shape, Norm: euclid(values), Values: values}
+}
+
+// euclid is the Euclidean norm √Σx², added up in float64; infinities, the
+// scores of hidden keys, are left out.
+func euclid(values []float32) float32 {
 	var sum float64
 	for _, x := range values {
-		if !math.IsInf(float64(x), 0) { // the score of a hidden key
+		if !math.IsInf(float64(x), 0) {
 			sum += float64(x) * float64(x)
 		}
 	}
-	return wire.Stage{Name: name, Func: function, Shape: shape, Norm: float32(math.Sqrt(sum)), Values: values}
+	return float32(math.Sqrt(sum))
 }

@@ -105,6 +105,18 @@ func checkQueries(t *testing.T, r *rig, places int) {
 	if int(pr.Count) != n || int(pr.Layers) != c.Layers || len(pr.XY) != 2*n*(c.Layers+1) || len(pr.Explained) != c.Layers+1 {
 		t.Errorf("projection of %d positions, %d layers, %d numbers", pr.Count, pr.Layers, len(pr.XY))
 	}
+	for _, layer := range []int{0, c.Layers} {
+		at := residual(layer, c.Layers)
+		for pos, rows := 0, probe(t, h, 0, n, false, at); pos < n; pos++ {
+			var sum float64
+			for _, x := range rows.Row(at, pos) {
+				sum += float64(x) * float64(x)
+			}
+			if norm, ok := pr.Norm(layer, pos); !ok || !(math.Abs(float64(norm)-math.Sqrt(sum)) <= 1e-6*math.Sqrt(sum)) {
+				t.Errorf("position %d has norm %g after %d layers, want %g", pos, norm, layer, math.Sqrt(sum))
+			}
+		}
+	}
 	for i, share := range pr.Explained {
 		if !(share > 0 && share <= 1.0001) {
 			t.Errorf("two axes explain %v of layer %d", share, i)

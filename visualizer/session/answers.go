@@ -328,7 +328,7 @@ func sizeOf(f wire.Frame) int {
 	case *wire.Cell:
 		n += number * (len(f.Q) + len(f.K))
 	case *wire.Projection:
-		n += number * (len(f.Explained) + len(f.XY))
+		n += number * (len(f.Explained) + len(f.XY) + len(f.Norms))
 	case *wire.HeadMatrix:
 		n += number * len(f.Values)
 	case *wire.BlockHeat:

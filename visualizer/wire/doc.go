@@ -42,7 +42,7 @@
 //	Logits, the whole vocabulary                196,634 B (192 KiB)
 //	Vector                                      2,324 B
 //	HeadMatrix, 512 tokens                      525,334 B (513 KiB)
-//	Projection, 512 tokens                      127,124 B (124 KiB)
+//	Projection, 512 tokens                      190,616 B (186 KiB)
 //
 // # Reading defensively
 //

@@ -283,7 +283,9 @@ type Neighbours struct {
 
 // Projection answers [QueryProjection]: the residual stream of positions
 // 0 … Count-1 projected to two dimensions by PCA, a basis a layer, each turned
-// to lie nearest to the one before it.
+// to lie nearest to the one before it. Before that each vector is divided by
+// its root mean square, Norm/√Width: a few vectors are hundreds of times
+// longer than the others and would decide the axes alone.
 type Projection struct {
 	Query     uint32
 	Branch    uint32
@@ -291,6 +293,7 @@ type Projection struct {
 	Layers    uint16    // layers+1 sets follow
 	Explained []float32 // one a layer: the share of the variance that the two axes show
 	XY        []float32 // by layer, position, (x, y); see Layer
+	Norms     []float32 // by layer, position: the Euclidean norm of the vector as the model has it
 }
 
 // HeadMatrix answers [QueryHead]: one head's exact weights over positions

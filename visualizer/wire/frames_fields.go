@@ -265,9 +265,11 @@ func (f *Projection) fields(c *coder) {
 	c.uint16("Layers", &f.Layers)
 	c.float32s("Explained", &f.Explained)
 	c.float32s("XY", &f.XY)
+	c.float32s("Norms", &f.Norms)
 	sets := uint64(f.Layers) + 1
 	c.length("Explained", len(f.Explained), 0, sets, "Layers + 1")
 	c.length("XY", len(f.XY), 0, sets*uint64(f.Count)*2, "(Layers + 1) · Count · 2")
+	c.length("Norms", len(f.Norms), 0, sets*uint64(f.Count), "(Layers + 1) · Count")
 }
 
 // Kind implements [Frame].

@@ -3,7 +3,7 @@ package wire
 import "strconv"
 
 // Version is the first byte of every message; see the package's versioning rules.
-const Version = 1
+const Version = 2
 
 // Kind is the second byte of every message and says what follows.
 type Kind uint8

@@ -54,7 +54,7 @@ func sampleFrames() []Frame {
 		&Vector{Query: 5, Branch: 3, Position: 9, Layer: 30, Values: []float32{0.25, -1e-20, float32(math.Inf(1))}},
 		&Neighbours{Query: 6, Token: 9354, Tokens: []Neighbour{{ID: 9354, Bytes: []byte(" gravity"), Cosine: 1},
 			{ID: 17, Bytes: []byte("gravity"), Cosine: 0.61}}},
-		&Projection{Query: 7, Branch: 3, Count: 2, Layers: 1, Explained: []float32{0.9, 0.4}, XY: []float32{1, 2, 3, 4, 5, 6, 7, -8}},
+		&Projection{Query: 7, Branch: 3, Count: 2, Layers: 1, Explained: []float32{0.9, 0.4}, XY: []float32{1, 2, 3, 4, 5, 6, 7, -8}, Norms: []float32{0.5, 9, 10, 11}},
 		&HeadMatrix{Query: 8, Branch: 3, Layer: 11, Head: 4, Count: 2, Values: []float32{1, 0.75, 0.25}},
 		&Cell{Query: 9, Branch: 3, Layer: 11, Head: 4, KVHead: 1, Position: 33, Key: 32, Q: []float32{1, 2}, K: []float32{3, -4},
 			Dot: -5, Scale: 0.125, Score: -0.625, Max: 2, Sum: 1.5, Weight: 0.048},

@@ -60,6 +60,16 @@ func (f *Projection) Layer(layer int) []float32 {
 	return f.XY[layer*n : (layer+1)*n : (layer+1)*n]
 }
 
+// Norm is the Euclidean norm of a position's vector after layer layers; ok is
+// false if there is none.
+func (f *Projection) Norm(layer, position int) (norm float32, ok bool) {
+	i := layer*int(f.Count) + position
+	if layer < 0 || layer > int(f.Layers) || position < 0 || position >= int(f.Count) || i >= len(f.Norms) {
+		return 0, false
+	}
+	return f.Norms[i], true
+}
+
 // Logit is the raw logit of token id; ok is false if a cut frame does not hold
 // it or there is no such token.
 func (f *Logits) Logit(id int32) (logit float32, ok bool) {

@@ -96,6 +96,18 @@ func TestProjectionLayer(t *testing.T) {
 	}
 }
 
+func TestProjectionNorm(t *testing.T) {
+	f := &Projection{Count: 2, Layers: 1, Norms: []float32{1, 2, 3, 4}}
+	if norm, ok := f.Norm(1, 0); !ok || norm != 3 {
+		t.Errorf("layer 1, position 0 has norm %g, %v", norm, ok)
+	}
+	for _, at := range [][2]int{{-1, 0}, {2, 0}, {0, -1}, {0, 2}} {
+		if norm, ok := f.Norm(at[0], at[1]); ok {
+			t.Errorf("layer %d, position %d, which is not there, has norm %g", at[0], at[1], norm)
+		}
+	}
+}
+
 func TestLogit(t *testing.T) {
 	whole := &Logits{Vocab: 2, Values: []float32{5, 6}}
 	cut := &Logits{Vocab: 9, IDs: []int32{7, 3}, Values: []float32{2, 1}}
