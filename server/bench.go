@@ -132,6 +132,9 @@ func (b *benchFlags) run(ctx context.Context, m *load.Model, out io.Writer) erro
 func (b *benchFlags) measure(ctx context.Context, m *load.Model, prompt, batch int) (*measurement, error) {
 	const blockSize = 16
 	perSequence := (prompt + 1 + b.output + blockSize) / blockSize
+	if err := m.CheckPool(batch*perSequence, blockSize); err != nil {
+		return nil, &usageError{err}
+	}
 	e, err := engine.New(m.Model, m.Tokenizer, engine.Options{
 		Blocks: batch * perSequence, BlockSize: blockSize, MaxSequences: batch,
 	})

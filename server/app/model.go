@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"vitrine/engine"
 	"vitrine/engine/chat"
@@ -10,6 +11,9 @@ import (
 	"vitrine/server/load"
 	"vitrine/visualizer/wire"
 )
+
+// blockSize is the number of tokens that a KV block holds.
+const blockSize = 16
 
 // running is the engine with the model that belongs to it.
 type running struct {
@@ -64,7 +68,10 @@ func (a *App) openModel(ctx context.Context, c Config, found *load.Found) (*runn
 	if ctx.Err() != nil {
 		return nil, errors.Join(ctx.Err(), m.Close())
 	}
-	e, err := engine.New(m.Model, m.Tokenizer, engine.Options{Blocks: c.Blocks, Observer: a.sessions.Observer()})
+	if err := m.CheckPool(c.Blocks, blockSize); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w; take fewer with --kv-blocks", err), m.Close())
+	}
+	e, err := engine.New(m.Model, m.Tokenizer, engine.Options{Blocks: c.Blocks, BlockSize: blockSize, Observer: a.sessions.Observer()})
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
