@@ -348,7 +348,7 @@ func parseContentRange(s string) (start, total int64, ok bool) {
 	if size != "*" {
 		total, err3 = strconv.ParseInt(size, 10, 64)
 	}
-	if err1 != nil || err2 != nil || err3 != nil || start < 0 || end < start || total >= 0 && end >= total {
+	if err1 != nil || err2 != nil || err3 != nil || start < 0 || end < start || size != "*" && end >= total {
 		return 0, 0, false
 	}
 	return start, total, true

@@ -65,6 +65,10 @@ type fakeHub struct {
 	cut        map[int]int    // GET number → bytes after which the connection breaks
 	wait       chan struct{}  // GET blocks after half of the body until it closes
 	rangeTotal string         // written as the total in Content-Range, if not empty
+	rangeShift int            // ranges begin so many bytes too early
+	noIfRange  bool           // If-Range is ignored
+	pause      time.Duration  // after every tenth of a body
+	sent       int            // bytes of content
 	gets       []http.Request // of the store
 	heads      int
 }
@@ -120,6 +124,7 @@ func (f *fakeHub) store(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	f.gets = append(f.gets, *r.Clone(context.Background()))
 	number, etag, ignores, total, wait := len(f.gets), f.etag, f.ignores, f.rangeTotal, f.wait
+	shift, noIfRange, pause := f.rangeShift, f.noIfRange, f.pause
 	data := f.data
 	if f.served != nil {
 		data = f.served
@@ -129,7 +134,7 @@ func (f *fakeHub) store(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("ETag", etag)
 	body := data
 	ranges := r.Header.Get("Range")
-	if old := r.Header.Get("If-Range"); old != "" && old != etag {
+	if old := r.Header.Get("If-Range"); old != "" && old != etag && !noIfRange {
 		ranges = ""
 	}
 	var start int
@@ -142,6 +147,7 @@ func (f *fakeHub) store(w http.ResponseWriter, r *http.Request) {
 		if total == "" {
 			total = fmt.Sprint(len(data))
 		}
+		start -= shift
 		body = data[start:]
 		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%s", start, len(data)-1, total))
 		w.Header().Set("Content-Length", fmt.Sprint(len(body)))
@@ -149,7 +155,16 @@ func (f *fakeHub) store(w http.ResponseWriter, r *http.Request) {
 	} else {
 		w.Header().Set("Content-Length", fmt.Sprint(len(body)))
 	}
+	f.mu.Lock()
+	f.sent += len(body)
+	f.mu.Unlock()
 	switch {
+	case pause > 0:
+		for tenth := range slices.Chunk(body, len(body)/10) {
+			w.Write(tenth)
+			w.(http.Flusher).Flush()
+			time.Sleep(pause)
+		}
 	case broken:
 		w.Write(body[:min(cut, len(body))])
 		w.(http.Flusher).Flush() // without headers the client would ask again by itself
@@ -397,6 +412,8 @@ func TestResume(t *testing.T) {
 		{"a server without ranges", func(f *fakeHub) { f.ignores = true }, []string{"bytes=40000-"}},
 		{"another ETag", func(f *fakeHub) { f.etag = `"v2"` }, []string{"bytes=40000-"}},
 		{"a weak ETag", func(f *fakeHub) { f.etag = `W/"v1"` }, []string{"bytes=40000-"}},
+		{"another ETag, though If-Range was sent", func(f *fakeHub) { f.etag, f.noIfRange = `"v2"`, true }, []string{"bytes=40000-", ""}},
+		{"another place", func(f *fakeHub) { f.rangeShift = 10 }, []string{"bytes=40000-", ""}},
 		{"another total", func(f *fakeHub) { f.rangeTotal = "99" + fmt.Sprint(testSize) }, []string{"bytes=40000-", ""}},
 		{"breaks again and again", func(f *fakeHub) { f.cut[2], f.cut[3], f.cut[4] = 10000, 0, 20000 }, []string{"bytes=40000-", "bytes=50000-", "bytes=50000-", "bytes=70000-"}},
 	}
@@ -473,13 +490,14 @@ func TestResumeOfAnotherFile(t *testing.T) {
 		data   []byte
 		origin any
 		ranges []string
+		sent   int
 	}{
-		{"another checksum", content(30000), origin{expected{testSize, strings.Repeat("ab", 32)}, "", ""}, []string{""}},
-		{"another size", content(30000), origin{expected{testSize + 1, sum}, "", ""}, []string{""}},
-		{"larger than the file", make([]byte, testSize+1), origin{expected{testSize, sum}, "", ""}, []string{""}},
-		{"a description that cannot be read", content(30000), "nonsense", []string{""}},
-		{"from another hub", content(30000), origin{expected{testSize, sum}, "http://elsewhere", `"other"`}, []string{"bytes=30000-"}},
-		{"whole", content(testSize), origin{expected{testSize, sum}, "", ""}, nil},
+		{"another checksum", content(30000), origin{expected{testSize, strings.Repeat("ab", 32)}, "", ""}, []string{""}, testSize},
+		{"another size", content(30000), origin{expected{testSize + 1, sum}, "", ""}, []string{""}, testSize},
+		{"larger than the file", make([]byte, testSize+1), origin{expected{testSize, sum}, "", ""}, []string{""}, testSize},
+		{"a description that cannot be read", content(30000), "nonsense", []string{""}, testSize},
+		{"from another hub", content(30000), origin{expected{testSize, sum}, "http://elsewhere", `"other"`}, []string{"bytes=30000-"}, testSize - 30000},
+		{"whole", content(testSize), origin{expected{testSize, sum}, "", ""}, nil, 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -489,6 +507,9 @@ func TestResumeOfAnotherFile(t *testing.T) {
 			checkPulled(t, h, f.data)
 			if got := f.ranges(); !slices.Equal(got, test.ranges) {
 				t.Errorf("ranges %q, want %q", got, test.ranges)
+			}
+			if f.sent != test.sent {
+				t.Errorf("%d bytes were sent, want %d", f.sent, test.sent)
 			}
 		})
 	}
@@ -570,6 +591,18 @@ func TestStall(t *testing.T) {
 	checkPulled(t, h, f.data)
 	if got := f.ranges(); got[0] != "" || got[1] != "bytes=50000-" {
 		t.Errorf("ranges %q", got)
+	}
+}
+
+// TestSlowDownload: one that takes longer than a stall may is left alone as long as bytes come.
+func TestSlowDownload(t *testing.T) {
+	f := newFakeHub(t)
+	f.pause = 50 * time.Millisecond
+	h := newTestHub(t, f, testModel(), FromHub)
+	h.stallTime = 300 * time.Millisecond
+	checkPulled(t, h, f.data)
+	if n := len(f.ranges()); n != 1 {
+		t.Errorf("%d requests, want 1", n)
 	}
 }
 
@@ -748,7 +781,7 @@ func TestOptions(t *testing.T) {
 }
 
 func FuzzContentRange(f *testing.F) {
-	for _, s := range []string{"bytes 0-9/10", "bytes 5-9/*", "bytes */10", "bytes 9-5/10", "bytes 0-10/10", "items 0-9/10", "bytes -1-9/10", ""} {
+	for _, s := range []string{"bytes 0-9/10", "bytes 5-9/*", "bytes */10", "bytes 9-5/10", "bytes 0-10/10", "items 0-9/10", "bytes -1-9/10", "bytes 0-0/-2", ""} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -766,7 +799,7 @@ func TestParseContentRange(t *testing.T) {
 		ok           bool
 	}{
 		{"bytes 5-9/10", 5, 10, true}, {"bytes 5-9/*", 5, -1, true}, {"bytes 0-0/1", 0, 1, true},
-		{"bytes */10", 0, 0, false}, {"bytes 9-5/10", 0, 0, false}, {"bytes 0-10/10", 0, 0, false}, {"bytes 0-9", 0, 0, false},
+		{"bytes */10", 0, 0, false}, {"bytes 9-5/10", 0, 0, false}, {"bytes 0-10/10", 0, 0, false}, {"bytes 0-9", 0, 0, false}, {"bytes 0-0/-2", 0, 0, false},
 	}
 	for _, test := range tests {
 		if start, total, ok := parseContentRange(test.s); start != test.start || total != test.total || ok != test.ok {

@@ -56,17 +56,23 @@ func playPip(args []string) int {
 		fmt.Fprintln(os.Stderr, "ERROR:", err)
 		return 1
 	}
-	// First to its own temporary folder, in two steps, so that the folder is seen growing.
+	pause := func() {
+		if os.Getenv("PIP_SLOW") != "" {
+			time.Sleep(2 * folderInterval)
+		}
+	}
+	// First to its own temporary folder, in two steps, so that the folder is seen growing; then to
+	// where it was told to, so that the wheel is there twice for a moment.
 	temp := filepath.Join(os.Getenv("TMPDIR"), "unpacking.whl")
 	os.WriteFile(temp, wheel[:len(wheel)/2], 0o644)
-	if os.Getenv("PIP_SLOW") != "" {
-		time.Sleep(2 * folderInterval)
-	}
+	pause()
 	os.WriteFile(temp, wheel, 0o644)
-	if err := os.Rename(temp, filepath.Join(dir, strings.ReplaceAll(name, "-", "_")+"-"+version+"-py3-none-any.whl")); err != nil {
+	final := filepath.Join(dir, strings.ReplaceAll(name, "-", "_")+"-"+version+"-py3-none-any.whl")
+	if err := os.WriteFile(final, wheel, 0o644); err != nil {
 		fmt.Fprintln(os.Stderr, "ERROR:", err)
 		return 1
 	}
+	pause()
 	return 0
 }
 
