@@ -63,13 +63,22 @@ func (h *Hub) probe(ctx context.Context, address string) (expected, error) {
 		case stated.SHA256 != "" || resp.StatusCode < 300:
 			return stated, nil
 		}
-		next, err := resp.Location() // a repository that has moved
-		if err != nil || next.Host != resp.Request.URL.Host {
+		next, moved := movedTo(resp)
+		if !moved {
 			return stated, nil
 		}
-		address = next.String()
+		address = next
 	}
 	return expected{}, fmt.Errorf("%s: more than %d redirects", address, maxRedirects)
+}
+
+// movedTo returns where in the same hub a repository has moved to.
+func movedTo(resp *http.Response) (address string, ok bool) {
+	next, err := resp.Location()
+	if err != nil || next.Host != resp.Request.URL.Host {
+		return "", false
+	}
+	return next.String(), true
 }
 
 // statedBy reads what the headers of an answer say of the file. A value that is not what it should be says nothing.

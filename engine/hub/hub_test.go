@@ -79,6 +79,7 @@ const (
 )
 
 func newFakeHub(t *testing.T) *fakeHub {
+	t.Helper()
 	f := &fakeHub{data: content(testSize), etag: `"v1"`, states: true, cut: map[int]int{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{owner}/{repo}/resolve/{revision}/{file}", f.resolve)
@@ -223,6 +224,7 @@ func testModel() Model {
 
 // newTestHub returns a hub that asks f, with its own cache and short waits.
 func newTestHub(t *testing.T, f *fakeHub, m Model, sources ...Source) *Hub {
+	t.Helper()
 	h := New(Options{Cache: t.TempDir(), Hub: f.URL, Mirror: f.URL, Sources: sources, Models: []Model{m}, StallTime: 5 * time.Second})
 	h.retryDelay = time.Millisecond
 	return h

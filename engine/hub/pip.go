@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -91,7 +92,7 @@ func findWheel(dir string) (string, error) {
 
 // runPip runs pip with a folder for what it has not finished.
 func (h *Hub) runPip(ctx context.Context, temp string, args ...string) error {
-	command := append(h.pip[:len(h.pip):len(h.pip)], args...)
+	command := slices.Concat(h.pip, args)
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp, "TEMP="+temp, "TMP="+temp)
 	complaint := &tail{limit: maxComplaint}
@@ -142,11 +143,10 @@ func watchFolder(dir string, before, size int64, meter *meter) (stop func()) {
 // folderSize adds up the files in a folder. Those that vanish meanwhile count nothing.
 func folderSize(dir string) (size int64) {
 	_ = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return nil
-		}
-		if info, err := entry.Info(); err == nil {
-			size += info.Size()
+		if err == nil && !entry.IsDir() {
+			if info, err := entry.Info(); err == nil {
+				size += info.Size()
+			}
 		}
 		return nil
 	})

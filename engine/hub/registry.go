@@ -168,7 +168,7 @@ func matches(field, value string, pattern *regexp.Regexp) error {
 // checkMember refuses paths that are absolute or lead upwards.
 func checkMember(field, path string) error {
 	if path == "" || strings.Contains(path, `\`) || !filepath.IsLocal(filepath.FromSlash(path)) {
-		return fmt.Errorf("%s: got %q, want a relative path without ..", field, path)
+		return fmt.Errorf("%s: got %q, want a relative path that does not lead upwards", field, path)
 	}
 	return nil
 }

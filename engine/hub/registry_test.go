@@ -82,7 +82,7 @@ func TestRegistryRefuses(t *testing.T) {
 	if _, err := readRegistry(data); err == nil || !strings.Contains(err.Error(), `the name "tiny-model" is taken by "tiny"`) {
 		t.Errorf("the same alias twice: error %v", err)
 	}
-	for _, text := range []string{"", "{}", `[{"nmae":"x"}]`} {
+	for _, text := range []string{"", "{}", `[{"unknown":"x"}]`} {
 		if _, err := readRegistry([]byte(text)); err == nil {
 			t.Errorf("registry %q was read", text)
 		}

@@ -43,6 +43,7 @@ func TestBits(t *testing.T) {
 
 // tellBits runs the sampler over rows and parameters that use all of its arithmetic.
 func tellBits(t *testing.T) []byte {
+	t.Helper()
 	var out bytes.Buffer
 	h := History{Prompt: []int32{1, 2, 3, 2}, Output: []int32{4, 5, 4}}
 	params := []Params{

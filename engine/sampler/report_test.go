@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"testing"
@@ -16,7 +17,7 @@ func TestExplainIsSample(t *testing.T) {
 		s := New(len(sc.logits))
 		report, errE := s.Explain(sc.logits, &sc.p, sc.h, sc.pos)
 		result, errS := s.Sample(sc.logits, &sc.p, sc.h, sc.pos)
-		if errE != errS || !sameResult(report.Result, result) {
+		if !errors.Is(errE, errS) || !sameResult(report.Result, result) {
 			t.Fatalf("Explain: %+v, %v; Sample: %+v, %v", report.Result, errE, result, errS)
 		}
 	})
