@@ -26,6 +26,7 @@ type chat struct {
 	pointer            bool // the pointer moved over the messages since the last frame
 	chosen, pointed    *lit
 	repaint            bool
+	sent               string // the message that went out and is not among the messages yet
 }
 
 // messageCell is one message in the page.
@@ -97,7 +98,18 @@ func (t *chat) submit() {
 	}
 }
 
+// giveBack puts a message that the server refused back to where it was written.
+func (t *chat) giveBack() {
+	if t.sent != "" && t.say.value() == "" {
+		t.say.setValue(t.sent)
+	}
+	t.sent = ""
+}
+
 func (t *chat) update(what change) {
+	if what.has(session.ChangeMessages) {
+		t.sent = ""
+	}
 	if what.saw(changedSession) {
 		for _, cell := range t.cells {
 			cell.remove()

@@ -168,10 +168,11 @@ func (c *client) receive(raw []byte) {
 		c.greet(f)
 	case *wire.Problem:
 		if f.Query == 0 {
+			c.chat.giveBack()
 			c.status.complain(func() string { return c.status.problemIn(f) })
 		}
 	case *wire.State:
-		if !c.params.touched {
+		if c.live.Hello().Resumed && f.State != wire.StateIdle {
 			c.params.adopt(f)
 		}
 	case *wire.Status:
@@ -303,6 +304,7 @@ func (c *client) say(text string) bool {
 	}
 	c.status.calm()
 	c.follow()
+	c.chat.sent = text
 	return c.socket.send(command)
 }
 

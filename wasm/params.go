@@ -208,13 +208,12 @@ func (p *params) keepSeed() {
 	p.touch()
 }
 
-// adopt takes the parameters of a session that the page joins.
+// adopt takes the parameters of a session that the page joins, unless the
+// person has set some here.
 func (p *params) adopt(state *wire.State) {
-	to := state.Params
-	if to.MaxTokens == 0 || paramsEqual(&to, &p.now) {
-		return
+	if !p.touched && !paramsEqual(&state.Params, &p.now) {
+		p.set(state.Params)
 	}
-	p.set(to)
 }
 
 // paramsEqual compares what the page has fields for.

@@ -241,5 +241,9 @@ func (v *tokensView) mark() {
 	}
 	v.chosen.setAttr("aria-selected", "true")
 	v.list.setAttr("aria-activedescendant", v.chosen.attr("id"))
-	chip.Call("scrollIntoView", map[string]any{"block": "nearest"})
+	if v.list.Get("scrollHeight").Int() > v.list.Get("clientHeight").Int() {
+		// Only the list scrolls: in a narrow window, where it does not, the page stays
+		// where the reader is.
+		chip.Call("scrollIntoView", map[string]any{"block": "nearest"})
+	}
 }
