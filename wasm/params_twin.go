@@ -1,0 +1,40 @@
+//go:build js && wasm
+
+package main
+
+import "strconv"
+
+// A view may have controls of its own for the parameters. They are the same
+// parameters as the chat's: what one control sets, the others show.
+
+// field is the parameter that the markup names id.
+func (p *params) field(id string) *paramField {
+	for _, f := range p.fields {
+		if f.at(&p.now) == paramPlaces[id](&p.now) {
+			return f
+		}
+	}
+	panic("the page has no parameter " + id)
+}
+
+// slide sets a parameter to where a view's slider stands.
+func (p *params) slide(f *paramField, v float64) {
+	f.put(&p.now, v)
+	f.show(v, false)
+	p.touch()
+}
+
+// typeSeed takes what was typed as the seed elsewhere; it reports whether it is one.
+func (p *params) typeSeed(text string) bool {
+	p.seed.setValue(text)
+	p.readSeed()
+	p.touch()
+	return p.seed.attr("aria-invalid") != "true"
+}
+
+// chooseOrder sets the order of the sampler's stages.
+func (p *params) chooseOrder(order uint8) {
+	p.now.Order = order
+	p.order.setValue(strconv.Itoa(int(order)))
+	p.touch()
+}

@@ -1,0 +1,254 @@
+//go:build js && wasm
+
+package main
+
+import (
+	"strconv"
+	"syscall/js"
+
+	"vitrine/engine/sampler"
+	"vitrine/visualizer/view"
+	"vitrine/wasm/resample"
+)
+
+// nextRows is how many candidates are listed; the drawn token and the one that
+// stands in the sequence come below where they are not among them.
+const nextRows = 18
+
+// nextList is the list of candidates. Its rows are made once and written to
+// when they change.
+type nextList struct {
+	v      *nextView
+	list   element
+	rows   []*candidateRow
+	cursor int // row, −1 for none
+}
+
+// candidateRow is one candidate in the page.
+type candidateRow struct {
+	element
+	rank, piece, before, after, fate *textCell
+	model, final                     element
+	class, label                     string
+	modelWidth, finalWidth           string
+}
+
+func newNextList(v *nextView) *nextList {
+	l := &nextList{v: v, list: byID("next-candidates"), cursor: -1}
+	for i := range nextRows + 2 {
+		row := &candidateRow{
+			element: create("div", ""), model: create("i", "model"), final: create("i", "final"),
+			rank: newTextCell(create("span", "rank")), piece: newTextCell(create("b", "")),
+			before: newTextCell(create("span", "before")), after: newTextCell(create("span", "after")), fate: newTextCell(create("span", "fate")),
+		}
+		row.setAttr("role", "option")
+		row.setAttr("id", "candidate-"+decimal(i))
+		row.setAttr("data-row", decimal(i))
+		row.append(row.rank.element, row.piece.element, create("span", "track").append(row.model, row.final),
+			row.before.element, row.after.element, row.fate.element)
+		row.setHidden(i >= nextRows)
+		l.list.append(row.element)
+		l.rows = append(l.rows, row)
+	}
+	l.list.on("pointerover", func(event js.Value) {
+		if i, ok := l.rowAt(event); ok {
+			v.point(l.v.rows[i].Token)
+		}
+	})
+	l.list.on("pointerleave", func(jsEvent) { v.c.inspector.leave() })
+	l.list.on("click", func(event js.Value) {
+		if i, ok := l.rowAt(event); ok {
+			l.cursor = i
+			v.choose(l.v.rows[i].Token)
+		}
+	})
+	l.list.on("keydown", func(event js.Value) { l.key(event) })
+	l.list.on("blur", func(jsEvent) { v.c.inspector.leave() })
+	return l
+}
+
+// rowAt is the row that an event is on.
+func (l *nextList) rowAt(event js.Value) (row int, ok bool) {
+	at := event.Get("target").Call("closest", "[data-row]")
+	if at.IsNull() {
+		return 0, false
+	}
+	row, err := strconv.Atoi(attrOf(at, "data-row"))
+	return row, err == nil && row < len(l.v.rows)
+}
+
+// key moves the cursor; Enter and Space lock the candidate under it.
+func (l *nextList) key(event js.Value) {
+	to := l.cursor
+	switch event.Get("key").String() {
+	case "ArrowDown":
+		to++
+	case "ArrowUp":
+		to = max(to-1, 0)
+	case "Home":
+		to = 0
+	case "End":
+		to = len(l.v.rows) - 1
+	case "Enter", " ":
+		if to >= 0 && to < len(l.v.rows) {
+			event.Call("preventDefault")
+			l.v.choose(l.v.rows[to].Token)
+		}
+		return
+	default:
+		return
+	}
+	event.Call("preventDefault")
+	if len(l.v.rows) == 0 {
+		return
+	}
+	l.cursor = min(to, len(l.v.rows)-1)
+	l.v.point(l.v.rows[l.cursor].Token)
+	l.v.redraw = true
+	l.v.c.wake()
+}
+
+func (l *nextList) show() {
+	l.list.setAttr("aria-busy", boolText(l.v.outcome == nil))
+	if l.v.outcome == nil {
+		for _, row := range l.rows {
+			row.setClass("waiting", true)
+		}
+		return
+	}
+	l.cursor = min(l.cursor, len(l.v.rows)-1)
+	most := 0.0
+	for i := range l.v.rows {
+		most = max(most, l.v.rows[i].Before, l.v.rows[i].After)
+	}
+	for i, row := range l.rows {
+		there := i < len(l.v.rows)
+		row.setHidden(!there)
+		if there {
+			l.showRow(row, i, &l.v.rows[i], most)
+		}
+	}
+	if l.cursor >= 0 {
+		l.list.setAttr("aria-activedescendant", "candidate-"+decimal(l.cursor))
+	} else {
+		l.list.Call("removeAttribute", "aria-activedescendant")
+	}
+}
+
+// showRow writes one candidate.
+func (l *nextList) showRow(row *candidateRow, i int, r *resample.Row, most float64) {
+	say := l.v.c.words.say
+	piece, before, after := l.v.piece(r.Token), view.Percent(r.Before), view.Percent(r.After)
+	rank := grouped(r.Rank)
+	class, fate := "", ""
+	label := say("next.row", "Rank", rank, "Piece", piece, "Before", before, "After", after)
+	switch {
+	case r.Removed >= 0:
+		fate = l.v.stageName(l.v.outcome.Stages[r.Removed].Kind)
+		class, after = "cut", "–"
+		label = say("next.row_cut", "Rank", rank, "Piece", piece, "Before", before, "Stage", fate)
+	case r.Drawn:
+		class, fate = "drawn", say("next.row_drawn")
+		label += ", " + fate
+	}
+	if t, ok := l.v.token(); ok && t.ID == r.Token {
+		class += " stands"
+	}
+	if i == nextRows && len(l.v.rows) > nextRows {
+		class += " further"
+	}
+	if r.Token == l.v.asked {
+		class += " asked"
+	}
+	if i == l.cursor {
+		class += " cursor"
+	}
+	row.rank.show(rank)
+	row.piece.show(piece)
+	row.before.show(before)
+	row.after.show(after)
+	row.fate.show(fate)
+	if class != row.class || row.label == "" {
+		row.class = class
+		row.Set("className", class)
+		row.setAttr("aria-selected", boolText(r.Token == l.v.asked))
+	} else {
+		row.setClass("waiting", false)
+	}
+	if label != row.label {
+		row.label = label
+		row.setAttr("aria-label", label)
+	}
+	width := func(e element, have *string, p float64) {
+		if to := strconv.FormatFloat(100*p/most, 'f', 2, 64) + "%"; to != *have {
+			*have = to
+			e.setStyle("width", to)
+		}
+	}
+	width(row.model, &row.modelWidth, r.Before)
+	width(row.final, &row.finalWidth, r.After)
+}
+
+// tokenReading is what the inspector says about a candidate or any other token.
+func (v *nextView) tokenReading(id int32) reading {
+	o, say := v.outcome, v.c.words.say
+	if o == nil {
+		return reading{}
+	}
+	verdict := o.Why(id)
+	last := len(o.Stages) - 1
+	r := reading{title: v.piece(id), value: view.Percent(o.ProbAt(last, id)), note: v.verdict(&verdict)}
+	stage := last
+	if verdict.Fate == sampler.Removed {
+		r.value = view.Percent(verdict.Prob)
+		stage = max(verdict.Stage-1, 0)
+	}
+	r.fn = resample.Func(verdict.Kind)
+	r.rows = append(r.rows, formula(resample.Softmax(&o.Report, stage, id))...)
+	if d := resample.Decision(&verdict); d != "" {
+		r.rows = append(r.rows, line(d))
+	}
+	r.rows = append(r.rows,
+		fact(say("next.read_decided"), v.stageName(verdict.Kind)),
+		fact(say("next.read_id"), decimal(int(id))),
+		fact(say("next.read_logit"), exact(verdict.Raw)),
+		fact(say("next.read_logprob"), exact(verdict.RawLogProb)),
+		fact(say("next.read_rank"), grouped(verdict.RawRank)),
+		fact(say("next.read_before"), exact(float32(o.ProbAt(0, id)))),
+		fact(say("next.read_after"), exact(float32(o.ProbAt(last, id)))))
+	for _, l := range resample.Changes(&verdict) {
+		r.rows = append(r.rows, fact(l.Name, l.String()))
+	}
+	if verdict.Fate == sampler.Chosen || verdict.Fate == sampler.LostDraw {
+		r.rows = append(r.rows, fact(say("next.read_interval"), "["+view.Number(verdict.Lo)+", "+view.Number(verdict.Hi)+")"))
+	}
+	return r
+}
+
+// verdict says in words what became of a token.
+func (v *nextView) verdict(w *sampler.Verdict) string {
+	say, piece := v.c.words.say, v.piece(w.Token)
+	pairs := []string{"Piece", piece, "Rank", grouped(w.Rank)}
+	switch {
+	case w.Fate == sampler.NeverThere:
+		return say("next.why_never", pairs...)
+	case w.Fate == sampler.Chosen && w.Kind == sampler.Greedy:
+		return say("next.why_greedy_chosen", pairs...)
+	case w.Fate == sampler.Chosen:
+		return say("next.why_chosen", pairs...)
+	case w.Fate == sampler.LostDraw:
+		return say("next.why_lost", append(pairs, "P", view.Percent(w.Prob))...)
+	}
+	share := []string{"Have", view.Percent(w.Have), "Need", view.Percent(w.Need)}
+	switch w.Kind {
+	case sampler.TopK:
+		return say("next.why_top_k", append(pairs, "K", grouped(v.outcome.Stages[w.Stage].Out))...)
+	case sampler.TopP:
+		return say("next.why_top_p", append(pairs, share...)...)
+	case sampler.MinP:
+		return say("next.why_min_p", append(pairs, share...)...)
+	case sampler.Greedy:
+		return say("next.why_greedy", pairs...)
+	}
+	return say("next.why_banned", append(pairs, "Stage", v.stageName(w.Kind))...)
+}
