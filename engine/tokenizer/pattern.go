@@ -18,6 +18,8 @@ const maxPatternTime = 20 * time.Second
 // maxPattern is the longest pattern in bytes; real ones have a few hundred.
 const maxPattern = 16 << 10
 
+var errPatternTime = errors.New("the pattern takes too long on this text")
+
 // pattern finds places in a text.
 type pattern interface {
 	// each calls found with the byte range of every match, left to right.
@@ -52,7 +54,10 @@ func (p runePattern) each(text string, found func(start, end int)) error {
 }
 
 // regex is a regular expression with look-ahead, which Go's own lacks.
-type regex struct{ re *regexp2.Regexp }
+type regex struct {
+	re    *regexp2.Regexp
+	limit time.Duration // for one text
+}
 
 // compile reads an expression in Oniguruma's Ruby syntax, which tokenizer.json
 // uses.
@@ -69,8 +74,12 @@ func compile(expr string) (pattern, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pattern %q: %w", expr, err)
 	}
-	re.MatchTimeout = maxPatternTime
-	return regex{re}, nil
+	return newRegex(re, maxPatternTime), nil
+}
+
+func newRegex(re *regexp2.Regexp, limit time.Duration) regex {
+	re.MatchTimeout = limit // for one match
+	return regex{re, limit}
 }
 
 func (r regex) each(text string, found func(start, end int)) error {
@@ -82,12 +91,15 @@ func (r regex) each(text string, found func(start, end int)) error {
 		end := start + bytesOf(text[start:], m.Length)
 		at, char = end, m.Index+m.Length
 		found(start, end)
-		if time.Since(begun) > maxPatternTime {
-			return errors.New("pattern takes too long on this text")
+		if time.Since(begun) > r.limit {
+			return errPatternTime
 		}
 		m, err = r.re.FindNextMatch(m)
 	}
-	return err
+	if err != nil { // the one way in which matching fails
+		return errPatternTime
+	}
+	return nil
 }
 
 // bytesOf returns the number of bytes that the first n characters of text take;
