@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// The recorder is the sampler's rec field. Each note… method is called where something
-// happened and does nothing when nobody asked: what is told is
-// measured on the state that the stages work on, not computed a second time.
+// The recorder is the sampler's rec field. Each note… method is called where
+// something happened and does nothing when nobody asked. What it tells is measured on
+// the state that the stages work on, not computed a second time.
 
 // noteStart begins the report of a run.
 func (s *Sampler) noteStart(logits []float32, o Order) {
@@ -75,7 +75,7 @@ func (st *Stage) measureRow(c scale, logits []float32) {
 	}
 	var e entropy
 	for _, z := range logits {
-		e.add(c, z)
+		e.add(c.weight(z), c.exponent(z))
 	}
 	st.total, st.Entropy = e.total, e.bits(c)
 }
@@ -84,8 +84,8 @@ func (st *Stage) measureRow(c scale, logits []float32) {
 func (st *Stage) measureKept(s *Sampler) {
 	st.scale = s.scale
 	var e entropy
-	for _, k := range s.keys {
-		e.add(s.scale, k.logit())
+	for i, k := range s.keys {
+		e.add(s.weights[i], s.scale.exponent(k.logit()))
 	}
 	st.total, st.Entropy = e.total, e.bits(s.scale)
 }
@@ -107,17 +107,16 @@ func (st *Stage) compare(before *Stage) {
 	st.Mass = max(0, 1-kept/float64(before.total))
 }
 
-// entropy accumulates −Σ p·ln p = ln Σ e^x − Σ e^x·x / Σ e^x over exponents x ≤ 0.
+// entropy accumulates −Σ p·ln p = ln Σ e^x − Σ e^x·x / Σ e^x over exponents x ≤ 0, with
+// weights for e^x.
 type entropy struct {
 	total uint64
 	wx    float64
 }
 
-func (e *entropy) add(c scale, z float32) {
-	x := c.exponent(z)
-	w := c.weight(z)
+func (e *entropy) add(w uint64, x float64) {
 	e.total += w
-	if w > 0 {
+	if w > 0 { // x may be −Inf
 		e.wx += float64(float64(w) * x)
 	}
 }

@@ -120,7 +120,8 @@ func (s *Sampler) Sample(logits []float32, p *Params, h History, pos int) (Resul
 }
 
 // Explain computes what Sample computes, by the same code, and tells it stage
-// by stage. The report owns its memory (8 bytes a token of the vocabulary and what the stages changed).
+// by stage. The report owns its memory: 8 bytes a token of the vocabulary, and
+// what the stages changed.
 func (s *Sampler) Explain(logits []float32, p *Params, h History, pos int) (Report, error) {
 	var r Report
 	res, err := s.run(logits, p, h, pos, &r)
@@ -180,7 +181,7 @@ func (s *Sampler) run(logits []float32, params *Params, h History, pos int, rec 
 	return res, nil
 }
 
-// load copies the row, checks it and weighs it as the model gave it.
+// load checks the row and copies it to where the edits may change it.
 func (s *Sampler) load(logits []float32) (rawDistribution, error) {
 	raw, err := newRawDistribution(logits, s.vocab)
 	if err != nil {
