@@ -1,0 +1,112 @@
+package e2e_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// A person asks, sees the answer stream, pauses, steps, goes back, rewinds,
+// and lets the same dice fall again.
+func TestChatPauseStepRewind(t *testing.T) {
+	url, _ := serve(t, "127.0.0.1:0")
+	p := open(t, url+"/?lang=en")
+	p.started()
+	eval[bool](p, "document.querySelector('#more-params').open = true")
+	p.set("#param-seed", "7")
+	p.ask("What is gravity?")
+	p.wait("the answer streams", answer+".length > 10")
+	first := eval[string](p, answer)
+	p.wait("the answer grows", fmt.Sprintf("%s.length > %d", answer, len(first)))
+
+	p.click("#play-run")
+	p.state("Paused")
+	n := eval[int](p, tokens)
+	p.click("#play-on")
+	p.wait("one token more", fmt.Sprintf("%s === %d", tokens, n+1))
+	p.state("Paused")
+	p.click("#play-back")
+	p.wait("the place is one token back", fmt.Sprintf("Number(document.querySelector('#timeline').getAttribute('aria-valuenow')) < %d", eval[int](p, tokens)))
+	if got := eval[int](p, tokens); got != n+1 {
+		t.Errorf("looking back changed the sequence: %d tokens, want %d", got, n+1)
+	}
+	before := eval[string](p, answer)
+	for range 3 {
+		p.click("#play-back")
+	}
+	p.click("#play-rewind")
+	p.wait("the sequence is shorter", fmt.Sprintf("%s < %d", tokens, n+1))
+	p.click("#play-run")
+	p.wait("the sequence is as long again", fmt.Sprintf("%s >= %d", tokens, n+1))
+	p.click("#play-run")
+	p.state("Paused")
+	if after := eval[string](p, answer); !strings.HasPrefix(after, before[:len(before)-1]) {
+		t.Errorf("with the same seed the answer is %q, before the rewind it was %q", after, before)
+	}
+}
+
+// Every word of the page exists in both languages, and switching loses nothing.
+func TestLanguages(t *testing.T) {
+	url, _ := serve(t, "127.0.0.1:0")
+	p := open(t, url+"/?lang=en")
+	p.started()
+	eval[bool](p, "document.querySelector('#more-params').open = true")
+	p.set("#param-max-tokens", "4")
+	p.ask("你好 😀")
+	p.state("Finished")
+	said, n := eval[string](p, answer), eval[int](p, tokens)
+	p.click("#language")
+	p.wait("the page is Chinese", "document.documentElement.lang.startsWith('zh')")
+	if got := p.text("#tab-tokens"); !strings.Contains(got, "分词") && !strings.Contains(got, "词元") {
+		t.Errorf("the first tab is called %q", got)
+	}
+	if missing := eval[[]string](p, `[...document.querySelectorAll('[data-t]')].filter(e => !e.textContent.trim()).map(e => e.dataset.t)`); len(missing) > 0 {
+		t.Errorf("messages without a text: %v", missing)
+	}
+	if eval[string](p, answer) != said || eval[int](p, tokens) != n {
+		t.Error("switching the language changed the conversation")
+	}
+	p.click("#language")
+	p.wait("the page is English", "document.documentElement.lang === 'en'")
+}
+
+// The server is restarted: the page says so, connects again, gives the
+// conversation back, and goes on.
+func TestReconnect(t *testing.T) {
+	addr := freeAddr(t)
+	url, stop := serve(t, addr)
+	p := open(t, url+"/?lang=en")
+	p.allowed = []string{"WebSocket", "ERR_CONNECTION"} // the browser's own words for a server that is gone
+	p.started()
+	eval[bool](p, "document.querySelector('#more-params').open = true")
+	p.set("#param-max-tokens", "8")
+	p.ask("What is gravity?")
+	p.state("Finished")
+	n, said := eval[int](p, tokens), eval[string](p, answer)
+	stop()
+	p.wait("the page says that the server is gone", "document.querySelector('#status-text').textContent.includes('Server gone') || document.querySelector('#status-text').textContent.includes('Connecting')")
+	serve(t, addr)
+	p.wait("the page is connected again", "!/Server gone|Connecting|Loading|model/.test(document.querySelector('#status-text').textContent)")
+	p.started()
+	if eval[int](p, tokens) != n || eval[string](p, answer) != said {
+		t.Errorf("after the restart %d tokens and %q, before %d and %q", eval[int](p, tokens), eval[string](p, answer), n, said)
+	}
+	p.ask("And mass?")
+	p.wait("the conversation goes on", fmt.Sprintf("%s > %d", tokens, n+8))
+}
+
+// Too long a prompt is refused in words, and the chat goes on.
+func TestTooLongAPromptIsSaid(t *testing.T) {
+	url, _ := serve(t, "127.0.0.1:0")
+	p := open(t, url+"/?lang=en")
+	p.started()
+	p.set("#say", strings.Repeat("word ", 20000))
+	p.click("#send")
+	p.wait("a problem is said", "!document.querySelector('#problem').hidden && document.querySelector('#problem-text').textContent.length > 10")
+	p.click("#problem-close")
+	eval[bool](p, "document.querySelector('#more-params').open = true")
+	p.set("#param-max-tokens", "3")
+	p.set("#say", "")
+	p.ask("Hi")
+	p.state("Finished")
+}
