@@ -37,6 +37,7 @@ type stageView interface {
 func newViews(c *client) []stageView {
 	return []stageView{
 		newTokensView(c),
+		newVectorsView(c),
 		newNextView(c),
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"vitrine/engine/chat"
 	"vitrine/engine/model"
 	"vitrine/engine/sampler"
+	pageview "vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
 )
 
@@ -56,6 +57,21 @@ func TestQueries(t *testing.T) {
 
 func TestQueriesOfTheRealModel(t *testing.T) {
 	checkQueries(t, smollm2(t, Options{}), 1)
+}
+
+// TestVectorFunc holds the functions that the page names beside a vector
+// against those that the engine says compute it.
+func TestVectorFunc(t *testing.T) {
+	const layers = 3
+	for layer := range layers + 1 {
+		name := pageview.VectorFunc(layer, layers, "cpu")
+		if want := engine.FuncName(residual(layer, layers).Point, "cpu"); name != want {
+			t.Errorf("after %d layers the page names %s, want %s", layer, name, want)
+		}
+		if _, _, text, err := engine.Source(name); err != nil || text == "" {
+			t.Errorf("the source of %s: %v", name, err)
+		}
+	}
 }
 
 // checkQueries asks every kind of question and holds the answers against a

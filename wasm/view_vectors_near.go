@@ -1,0 +1,180 @@
+//go:build js && wasm
+
+package main
+
+import (
+	"strconv"
+
+	"vitrine/visualizer/session"
+	"vitrine/visualizer/view"
+	"vitrine/visualizer/wire"
+)
+
+// nearTokens lists the tokens of the vocabulary whose embeddings are nearest
+// to the chosen token's, and lets the reader walk on from one to the next.
+type nearTokens struct {
+	v     *vectorsView
+	c     *client
+	says  *textCell
+	trail element
+	list  element
+
+	way     []step           // from the chosen token on; never empty once there is one
+	drawn   *wire.Neighbours // that the list shows
+	stale   bool
+	rebuild bool // the trail and the list are made anew
+}
+
+// step is a token on the way through the vocabulary.
+type step struct {
+	id    int32
+	bytes []byte
+}
+
+func newNearTokens(v *vectorsView) *nearTokens {
+	return &nearTokens{v: v, c: v.c, says: newTextCell(byID("near-says")), trail: byID("near-trail"), list: byID("near-list")}
+}
+
+// of is the token whose neighbours are shown.
+func (n *nearTokens) of() int32 {
+	if len(n.way) == 0 {
+		return 0
+	}
+	return n.way[len(n.way)-1].id
+}
+
+func (n *nearTokens) update(what change) {
+	tokens, at := n.c.shown.Tokens(), n.c.position()
+	if at < 0 {
+		return
+	}
+	if len(n.way) == 0 || n.way[0].id != tokens[at].ID {
+		n.way = append(n.way[:0], step{tokens[at].ID, tokens[at].Bytes})
+		n.rebuild = true
+	}
+	if what.saw(changedLanguage | changedSession) {
+		n.rebuild = true
+	}
+	n.stale = true
+}
+
+// walk goes on to a neighbour; one that was passed already is gone back to.
+func (n *nearTokens) walk(to step) {
+	for i, passed := range n.way {
+		if passed.id == to.id {
+			n.back(i)
+			return
+		}
+	}
+	n.way = append(n.way, to)
+	n.rebuild = true
+	n.c.inspector.leave()
+	n.c.changed(change{page: changedPlace})
+}
+
+// back goes back to the i-th token of the way.
+func (n *nearTokens) back(i int) {
+	n.way = n.way[:i+1]
+	n.rebuild = true
+	n.c.inspector.leave()
+	n.c.changed(change{page: changedPlace})
+}
+
+func (n *nearTokens) frame() {
+	if !n.stale || len(n.way) == 0 {
+		return
+	}
+	n.stale = false
+	answer, known := n.c.shown.Neighbours(n.of())
+	if known {
+		n.says.show(n.c.words.say("vectors.near_says"))
+	} else {
+		query := wire.Query{What: wire.QueryNeighbours, Token: n.of()}
+		words, refused := n.c.trouble(query)
+		switch {
+		case refused:
+		case n.v.busy():
+			words = n.c.words.say("vectors.wait_rest")
+		default:
+			words = n.c.words.say("vectors.asking")
+		}
+		n.says.show(words)
+		answer = nil
+	}
+	if n.rebuild {
+		n.makeTrail()
+	}
+	if n.rebuild || answer != n.drawn {
+		n.makeList(answer)
+	}
+	n.rebuild = false
+}
+
+// makeTrail writes the way so far; the last token of it is where it stands.
+func (n *nearTokens) makeTrail() {
+	n.trail.clear()
+	last := len(n.way) - 1
+	for i, s := range n.way {
+		if i > 0 {
+			n.trail.append(create("span", "quiet").with("›"))
+		}
+		label := session.Label(s.bytes)
+		if i == last {
+			here := create("b", "mono").with(label)
+			here.setAttr("aria-current", "true")
+			n.trail.append(here)
+			continue
+		}
+		crumb := create("button", "plain mono").with(label)
+		crumb.setAttr("type", "button")
+		crumb.onClick(func() { n.back(i) })
+		n.trail.append(crumb)
+	}
+}
+
+// makeList writes the neighbours: piece, bar and cosine of each.
+func (n *nearTokens) makeList(answer *wire.Neighbours) {
+	n.drawn = answer
+	n.list.clear()
+	if answer == nil {
+		return
+	}
+	for _, near := range answer.Tokens {
+		label := session.Label(near.Bytes)
+		value := strconv.FormatFloat(float64(near.Cosine), 'f', 3, 32)
+		bar := create("i", "")
+		bar.setStyle("--share", strconv.FormatFloat(min(max(float64(near.Cosine), 0), 1), 'f', 4, 64))
+		button := create("button", "near").append(create("b", "mono").with(label), bar, create("span", "mono").with(value))
+		button.setAttr("type", "button")
+		button.setAttr("aria-label", n.c.words.say("vectors.near_row", "Piece", label, "Value", value))
+		at := func() reading { return n.reading(answer.Token, near) }
+		button.onClick(func() { n.walk(step{near.ID, near.Bytes}) })
+		for _, event := range []string{"pointerenter", "focus"} {
+			button.on(event, func(jsEvent) { n.c.inspector.point(at) })
+		}
+		for _, event := range []string{"pointerleave", "blur"} {
+			button.on(event, func(jsEvent) { n.c.inspector.leave() })
+		}
+		n.list.append(create("li", "").append(button))
+	}
+	n.list.Set("scrollTop", 0)
+}
+
+// reading is what the inspector says about a neighbour of token of.
+func (n *nearTokens) reading(of int32, near wire.Neighbour) reading {
+	say, m, from := n.c.words.say, n.c.shown.Model(), ""
+	for _, s := range n.way {
+		if s.id == of {
+			from = session.Label(s.bytes)
+		}
+	}
+	return reading{
+		title: say("vectors.near_title", "A", from, "B", session.Label(near.Bytes)),
+		value: exact(near.Cosine),
+		shape: say("vectors.near_shape", "Width", grouped(int(m.Width))),
+		rows: append(formula(view.CosineLines(of, near.ID, near.Cosine)),
+			fact(say("token.id"), decimal(int(near.ID))), fact(say("token.bytes"), session.Hex(near.Bytes))),
+		note: say("vectors.near_note", "Vocab", grouped(int(m.Vocab))),
+		fn:   "engine.(*Engine).Neighbours",
+	}
+}
