@@ -36,7 +36,7 @@ func Split(source string) []Span {
 	var spans []Span
 	plain := 0 // where the plain text that is not given out yet begins
 	for i := 0; i < len(source); {
-		class, n := token(source[i:])
+		class, n := element(source[i:])
 		if class == Plain {
 			i += n
 			continue
@@ -54,8 +54,8 @@ func Split(source string) []Span {
 	return spans
 }
 
-// token is the class and length of the lexical element at the start of s.
-func token(s string) (Class, int) {
+// element is the class and length of the lexical element at the start of s.
+func element(s string) (Class, int) {
 	switch b := s[0]; {
 	case strings.HasPrefix(s, "//"):
 		return Comment, until(s, 2, "\n", 0)

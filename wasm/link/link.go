@@ -60,7 +60,7 @@ func (s State) Fragment() string {
 	if p := s.Params; p != nil {
 		for _, f := range numbers {
 			if v := f.get(p); v != f.usual {
-				w.add(f.name, strconv.FormatFloat(v, 'g', -1, 32))
+				w.add(f.name, strconv.FormatFloat(v, 'g', -1, f.bits))
 			}
 		}
 		if p.HasSeed {
@@ -152,7 +152,7 @@ func (s *State) set(name, text string) error {
 	}
 	for _, f := range numbers {
 		if f.name == name {
-			v, err := strconv.ParseFloat(text, 32)
+			v, err := strconv.ParseFloat(text, f.bits)
 			if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
 				return &Error{name, "a number"}
 			}
@@ -188,19 +188,20 @@ func (s *State) places() []place {
 type number struct {
 	name  string
 	usual float64
+	bits  int // 32 for a float32; 64 for a whole number, which needs more digits
 	get   func(*wire.Params) float64
 	set   func(*wire.Params, float64)
 }
 
 var numbers = []number{
-	{"temperature", 1, func(p *wire.Params) float64 { return float64(p.Temperature) }, func(p *wire.Params, v float64) { p.Temperature = float32(v) }},
-	{"top-k", 0, func(p *wire.Params) float64 { return float64(p.TopK) }, func(p *wire.Params, v float64) { p.TopK = int32(limit(v)) }},
-	{"top-p", 1, func(p *wire.Params) float64 { return float64(p.TopP) }, func(p *wire.Params, v float64) { p.TopP = float32(v) }},
-	{"min-p", 0, func(p *wire.Params) float64 { return float64(p.MinP) }, func(p *wire.Params, v float64) { p.MinP = float32(v) }},
-	{"repetition-penalty", 1, func(p *wire.Params) float64 { return float64(p.RepetitionPenalty) }, func(p *wire.Params, v float64) { p.RepetitionPenalty = float32(v) }},
-	{"presence-penalty", 0, func(p *wire.Params) float64 { return float64(p.PresencePenalty) }, func(p *wire.Params, v float64) { p.PresencePenalty = float32(v) }},
-	{"frequency-penalty", 0, func(p *wire.Params) float64 { return float64(p.FrequencyPenalty) }, func(p *wire.Params, v float64) { p.FrequencyPenalty = float32(v) }},
-	{"order", 0, func(p *wire.Params) float64 { return float64(p.Order) }, func(p *wire.Params, v float64) { p.Order = uint8(min(max(v, 0), 255)) }},
+	{"temperature", 1, 32, func(p *wire.Params) float64 { return float64(p.Temperature) }, func(p *wire.Params, v float64) { p.Temperature = float32(v) }},
+	{"top-k", 0, 64, func(p *wire.Params) float64 { return float64(p.TopK) }, func(p *wire.Params, v float64) { p.TopK = int32(limit(v)) }},
+	{"top-p", 1, 32, func(p *wire.Params) float64 { return float64(p.TopP) }, func(p *wire.Params, v float64) { p.TopP = float32(v) }},
+	{"min-p", 0, 32, func(p *wire.Params) float64 { return float64(p.MinP) }, func(p *wire.Params, v float64) { p.MinP = float32(v) }},
+	{"repetition-penalty", 1, 32, func(p *wire.Params) float64 { return float64(p.RepetitionPenalty) }, func(p *wire.Params, v float64) { p.RepetitionPenalty = float32(v) }},
+	{"presence-penalty", 0, 32, func(p *wire.Params) float64 { return float64(p.PresencePenalty) }, func(p *wire.Params, v float64) { p.PresencePenalty = float32(v) }},
+	{"frequency-penalty", 0, 32, func(p *wire.Params) float64 { return float64(p.FrequencyPenalty) }, func(p *wire.Params, v float64) { p.FrequencyPenalty = float32(v) }},
+	{"order", 0, 64, func(p *wire.Params) float64 { return float64(p.Order) }, func(p *wire.Params, v float64) { p.Order = uint8(min(max(v, 0), 255)) }},
 }
 
 // limit brings a number into int32, where the sampler then judges it.

@@ -1,0 +1,119 @@
+package link
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"vitrine/visualizer/wire"
+)
+
+func TestFragment(t *testing.T) {
+	params := wire.Params{Temperature: 0.8, TopK: 40, TopP: 0.95, RepetitionPenalty: 1, MaxTokens: 64, Seed: 7, HasSeed: true}
+	tests := []struct {
+		name string
+		s    State
+		want string
+	}{
+		{"nothing", Empty(), ""},
+		{"a view", State{View: "next", Token: -1, Layer: -1, Head: -1, Key: -1}, "view=next"},
+		{"a chat", State{Prompts: []string{"What is gravity?", "And mass & weight?"}, Params: &params, View: "attention", Token: 36, Layer: 11, Head: 4, Key: 0},
+			"q=What+is+gravity?&q=And+mass+%26+weight?&temperature=0.8&top-k=40&top-p=0.95&seed=7&n=64&view=attention&token=36&layer=11&head=4&key=0"},
+		{"Chinese stays readable", State{Prompts: []string{"重力+1 #50%"}, Token: -1, Layer: -1, Head: -1, Key: -1}, "q=重力%2B1+%2350%25"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := tt.s.Fragment()
+			if got != tt.want {
+				t.Fatalf("fragment is\n%s\nwant\n%s", got, tt.want)
+			}
+			back, err := Parse("#" + got)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(back, tt.s) {
+				t.Errorf("read back: %+v, want %+v", back, tt.s)
+			}
+		})
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	tests := []struct{ fragment, name string }{
+		{"token=-1", "token"},
+		{"token=x", "token"},
+		{"layer=99999999999", "layer"},
+		{"temperature=NaN", "temperature"},
+		{"top-p=Inf", "top-p"},
+		{"seed=-3", "seed"},
+		{"seed=18446744073709551616", "seed"},
+		{"n=0", "n"},
+		{"q=%4", "q"},
+		{"q=%zz", "q"},
+		{"q=%ff", "q"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.fragment, func(t *testing.T) {
+			s, err := Parse(tt.fragment + "&view=blocks")
+			var e *Error
+			if !errors.As(err, &e) || e.Name != tt.name {
+				t.Errorf("error is %v, want one about %s", err, tt.name)
+			}
+			if s.View != "blocks" {
+				t.Error("the part that was right was not read")
+			}
+		})
+	}
+	if _, err := Parse(strings.Repeat("q", MaxLength+1)); err != ErrLength {
+		t.Errorf("error for a long fragment is %v", err)
+	}
+	if s, err := Parse("#colour=red&q=a"); err != nil || len(s.Prompts) != 1 {
+		t.Errorf("an unknown name: %+v, %v", s, err)
+	}
+}
+
+// TestRoundTrip: what a fragment says is read back, whatever the prompt holds.
+func TestRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := Empty()
+		s.Prompts = rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, "prompts")
+		s.System = rapid.String().Draw(t, "system")
+		s.Token = rapid.IntRange(-1, 4000).Draw(t, "token")
+		p := wire.Params{
+			Temperature: rapid.Float32Range(0, 3).Draw(t, "temperature"), TopP: 1, TopK: rapid.Int32().Draw(t, "k"),
+			RepetitionPenalty: 1, Seed: rapid.Uint64().Draw(t, "seed"), HasSeed: true, MaxTokens: rapid.Uint32Min(1).Draw(t, "n"),
+			Order: uint8(rapid.IntRange(0, 2).Draw(t, "order")), IgnoreEOS: rapid.Bool().Draw(t, "eos"),
+		}
+		s.Params = &p
+		back, err := Parse(s.Fragment())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(back, s) {
+			t.Fatalf("%+v\nread back %+v\nof %s", s, back, s.Fragment())
+		}
+	})
+}
+
+// FuzzParse: no fragment is a fault, and what was read is written so that it is read again.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{"", "#q=a+b&seed=1&view=next&token=3", "q=%E9%87%8D&n=1", "q=%", "&&==&q", "top-k=-1e9", "order=300"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, fragment string) {
+		s, _ := Parse(fragment)
+		if s.Params != nil && s.Params.MaxTokens == 0 {
+			s.Params.MaxTokens = 1 // a link that names some parameter but not n
+		}
+		again, err := Parse(s.Fragment())
+		if err != nil && err != ErrLength {
+			t.Fatalf("%q gave %q, which is refused: %v", fragment, s.Fragment(), err)
+		}
+		if err == nil && !reflect.DeepEqual(again, s) {
+			t.Fatalf("%+v\nread back %+v", s, again)
+		}
+	})
+}
