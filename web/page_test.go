@@ -1,0 +1,209 @@
+package web
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+)
+
+// rendered is the page in one language, parsed.
+func rendered(t *testing.T, lang string) *html.Node {
+	t.Helper()
+	var b strings.Builder
+	if err := Page(Props{Lang: lang, Version: "1.2.3 <&>"}).Render(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+	doc, err := html.Parse(strings.NewReader(b.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+// elements lists the page's elements in order.
+func elements(doc *html.Node) []*html.Node {
+	var all []*html.Node
+	for n := range doc.Descendants() {
+		if n.Type == html.ElementNode {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+func attribute(n *html.Node, name string) (string, bool) {
+	for _, a := range n.Attr {
+		if a.Key == name {
+			return a.Val, true
+		}
+	}
+	return "", false
+}
+
+// TestPolicy: nothing in the page needs a content security policy to allow
+// inline scripts or styles, nor anything from elsewhere.
+func TestPolicy(t *testing.T) {
+	for _, n := range elements(rendered(t, "en")) {
+		for _, a := range n.Attr {
+			if a.Key == "style" || strings.HasPrefix(a.Key, "on") {
+				t.Errorf("<%s> has the attribute %s", n.Data, a.Key)
+			}
+			if (a.Key == "src" || a.Key == "href") && !strings.HasPrefix(a.Val, "/") && !strings.HasPrefix(a.Val, "#") {
+				t.Errorf("<%s> leads to %s", n.Data, a.Val)
+			}
+		}
+		if n.Data == "style" {
+			t.Error("the page has a <style>")
+		}
+		if kind, _ := attribute(n, "type"); n.Data == "script" && n.FirstChild != nil && kind != "application/json" {
+			t.Error("the page has an inline script")
+		}
+	}
+}
+
+// references are the attributes that name the ids of other elements.
+var references = []string{"for", "aria-controls", "aria-labelledby", "aria-describedby"}
+
+// TestIDs: ids are unique, and what names one names one that is there, in the
+// markup as well as in the client.
+func TestIDs(t *testing.T) {
+	ids := map[string]bool{}
+	all := elements(rendered(t, "en"))
+	for _, n := range all {
+		if id, ok := attribute(n, "id"); ok {
+			if ids[id] {
+				t.Errorf("id %s stands twice", id)
+			}
+			ids[id] = true
+		}
+	}
+	for _, n := range all {
+		for _, name := range references {
+			if id, ok := attribute(n, name); ok && !ids[id] {
+				t.Errorf("<%s %s=%q>: there is no such id", n.Data, name, id)
+			}
+		}
+	}
+	sources, err := filepath.Glob(filepath.Join("..", "wasm", "*.go"))
+	if err != nil || len(sources) < 10 {
+		t.Fatalf("%d client sources, %v", len(sources), err)
+	}
+	byID := regexp.MustCompile(`byID\("([^"]+)"\)`)
+	for _, source := range sources {
+		text, err := os.ReadFile(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range byID.FindAllStringSubmatch(string(text), -1) {
+			if !ids[match[1]] {
+				t.Errorf("%s looks for #%s, which is not in the page", filepath.Base(source), match[1])
+			}
+		}
+	}
+}
+
+// TestNames: every control has a name, and the page says its language.
+func TestNames(t *testing.T) {
+	for _, lang := range []string{"en", "zh"} {
+		t.Run(lang, func(t *testing.T) {
+			all := elements(rendered(t, lang))
+			labels := map[string]bool{}
+			for _, n := range all {
+				if id, ok := attribute(n, "for"); ok {
+					labels[id] = true
+				}
+			}
+			for _, n := range all {
+				switch n.Data {
+				case "html":
+					if got, _ := attribute(n, "lang"); got != lang {
+						t.Errorf("lang is %q", got)
+					}
+				case "button", "input", "select", "textarea":
+					id, _ := attribute(n, "id")
+					_, named := attribute(n, "aria-label")
+					_, hidden := attribute(n, "hidden")
+					if !named && !hidden && !labels[id] && strings.TrimSpace(text(n)) == "" && !insideLabel(n) {
+						t.Errorf("<%s id=%q> has no name", n.Data, id)
+					}
+				}
+			}
+		})
+	}
+}
+
+func text(n *html.Node) string {
+	var b strings.Builder
+	for d := range n.Descendants() {
+		if d.Type == html.TextNode {
+			b.WriteString(d.Data)
+		}
+	}
+	return b.String()
+}
+
+func insideLabel(n *html.Node) bool {
+	for ; n != nil; n = n.Parent {
+		if n.Data == "label" {
+			return true
+		}
+	}
+	return false
+}
+
+// TestSaidInBothLanguages: what the markup says is the message under the key
+// that it leaves for the client, in either language.
+func TestSaidInBothLanguages(t *testing.T) {
+	for _, lang := range []string{"en", "zh"} {
+		said := 0
+		for _, n := range elements(rendered(t, lang)) {
+			for _, a := range n.Attr {
+				switch name, isAttribute := strings.CutPrefix(a.Key, "data-t-"); {
+				case isAttribute:
+					said++
+					if got, _ := attribute(n, name); got != catalogues.messages[lang][a.Val].Other {
+						t.Errorf("%s: %s of <%s> is %q", lang, name, n.Data, got)
+					}
+				case a.Key == "data-t":
+					said++
+					if got := text(n); got != catalogues.messages[lang][a.Val].Other {
+						t.Errorf("%s: %s says %q", lang, a.Val, got)
+					}
+				}
+			}
+		}
+		if said < 50 {
+			t.Errorf("%s: only %d messages on the page", lang, said)
+		}
+	}
+}
+
+// TestCatalogueInThePage: the client finds every message of both languages.
+func TestCatalogueInThePage(t *testing.T) {
+	all := elements(rendered(t, "zh"))
+	i := slices.IndexFunc(all, func(n *html.Node) bool { id, _ := attribute(n, "id"); return id == "catalogue" })
+	if i < 0 {
+		t.Fatal("the page has no #catalogue")
+	}
+	var got map[string]map[string]message
+	if err := json.Unmarshal([]byte(text(all[i])), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got["en"]["tokens.tab"].Other != "Tokens" || got["zh"]["attention.tab"].Other != "注意力" {
+		t.Errorf("tabs are %q and %q", got["en"]["tokens.tab"], got["zh"]["attention.tab"])
+	}
+}
+
+func TestUnknownLanguageIsEnglish(t *testing.T) {
+	for _, n := range elements(rendered(t, "tlh")) {
+		if got, _ := attribute(n, "lang"); n.Data == "html" && got != "en" {
+			t.Errorf("lang is %q", got)
+		}
+	}
+}
