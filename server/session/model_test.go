@@ -126,9 +126,11 @@ func start(t testing.TB, path string, tok *tokenizer.Tokenizer, template *chat.T
 	})
 	c, pool := m.Config(), e.Pool()
 	r := &rig{server: server, engine: e, template: template, model: wire.Model{
-		Name: "test", Backend: b.Name(), Layers: uint16(c.Layers), Width: uint32(c.Width), Heads: uint16(c.Heads),
-		KVHeads: uint16(c.KVHeads), HeadDim: uint16(c.HeadDim), FFN: uint32(c.FFN), Vocab: uint32(c.Vocab),
-		Context: uint32(c.Context), BlockSize: uint16(pool.BlockSize), Blocks: uint32(pool.Blocks), HasTemplate: template != nil,
+		Name: "test", Architecture: c.Architecture, Quantization: c.Quantization, Licence: c.Licence,
+		Backend: b.Name(), Threads: uint16(b.Threads()), Layers: uint16(c.Layers), Width: uint32(c.Width), Heads: uint16(c.Heads),
+		KVHeads: uint16(c.KVHeads), HeadDim: uint16(c.HeadDim), FFN: uint32(c.FFN), Vocab: uint32(c.Vocab), Context: uint32(c.Context),
+		RopeTheta: c.RopeTheta, NormEps: c.NormEps, BlockSize: uint16(pool.BlockSize), Blocks: uint32(pool.Blocks),
+		BytesPerSlot: uint32(pool.SlotBytes), EOS: tok.EOSIDs(), HasTemplate: template != nil, Parameters: uint64(c.Parameters),
 	}}
 	server.SetEngine(e, template, r.model)
 	return r

@@ -141,7 +141,7 @@ func (s *session) join(l *link) {
 	s.link = l
 	s.since.Store(0)
 	s.sayHello()
-	s.sayAll()
+	s.sayStart()
 	l.pool = s.server.pool.watch(l.out, s.request()) // after Hello, which comes first
 	s.watch()
 }
@@ -166,6 +166,15 @@ func (s *session) refresh() {
 	}
 	if s.adopt() {
 		s.sayHello()
+		s.sayStart()
+	}
+}
+
+// sayStart tells the conversation after a Hello. Of a session in which
+// nothing was said yet there is nothing to tell; the page may hold a
+// conversation with a server before this one, and is about to give it back.
+func (s *session) sayStart() {
+	if b := s.tree.active; s.link != nil && (s.link.resumed || len(b.tokens)+len(b.messages) > 0) {
 		s.sayAll()
 	}
 }
