@@ -37,9 +37,9 @@ func readNormalizer(raw json.RawMessage, depth int) (normalizers, error) {
 	case "NFKD":
 		return one(form(norm.NFKD))
 	case "Lowercase":
-		return one(normalizeFunc(lowercase))
+		return one(normalizeRunes(lowercase))
 	case "StripAccents":
-		return one(normalizeFunc(stripAccents))
+		return one(normalizeRunes(stripAccents))
 	case "Prepend":
 		var c struct {
 			Prepend string `json:"prepend"`
@@ -106,5 +106,6 @@ func readBertNormalizer(raw json.RawMessage) (normalizers, error) {
 	if c.StripAccents != nil {
 		strip = *c.StripAccents
 	}
-	return normalizers{bertNormalizer{c.CleanText, c.HandleChineseChars, strip, c.Lowercase}}, nil
+	n := bertNormalizer{c.CleanText, c.HandleChineseChars, strip, c.Lowercase}
+	return normalizers{normalizeRunes(n.apply)}, nil
 }

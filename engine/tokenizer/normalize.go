@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 	"golang.org/x/text/unicode/rangetable"
@@ -26,10 +27,21 @@ func (ns normalizers) normalize(text string) (string, error) {
 	return text, nil
 }
 
-// normalizeFunc is a normalizer that cannot fail.
+// normalizeFunc is a normalizer that keeps bytes which are no UTF-8.
 type normalizeFunc func(string) string
 
 func (f normalizeFunc) normalize(text string) (string, error) { return f(text), nil }
+
+// normalizeRunes is a normalizer that goes by character. It would put U+FFFD in
+// place of bytes which are no UTF-8, so it refuses them.
+type normalizeRunes func(string) string
+
+func (f normalizeRunes) normalize(text string) (string, error) {
+	if !utf8.ValidString(text) {
+		return "", errNoByteToken
+	}
+	return f(text), nil
+}
 
 // form is a Unicode normalization form (Unicode Standard Annex 15).
 func form(f norm.Form) normalizer { return normalizeFunc(f.String) }
@@ -106,7 +118,7 @@ type bertNormalizer struct {
 	lowercase          bool
 }
 
-func (n bertNormalizer) normalize(s string) (string, error) {
+func (n bertNormalizer) apply(s string) string {
 	if n.cleanText {
 		s = strings.Map(clean, s)
 	}
@@ -119,7 +131,7 @@ func (n bertNormalizer) normalize(s string) (string, error) {
 	if n.lowercase {
 		s = lowercase(s)
 	}
-	return s, nil
+	return s
 }
 
 // clean drops control characters and makes every white space a space.

@@ -84,9 +84,21 @@ func (t *Tokenizer) Encode(text string, opts EncodeOptions) ([]int32, error) {
 	return e.ids, nil
 }
 
-// encode runs the stages over text: added tokens in the raw text, normalizer,
-// added tokens in the normalized text, pre-tokenizer, model.
+// encode runs the stages over text and appends the ids to e.
 func (t *Tokenizer) encode(e *encoder, text string, parseSpecial bool) error {
+	err := t.encodeParts(e, text, parseSpecial)
+	switch {
+	case errors.Is(err, errNoByteToken):
+		return invalidText(text)
+	case err != nil:
+		return fmt.Errorf("tokenizer: %w", err)
+	}
+	return nil
+}
+
+// encodeParts cuts added tokens out of the raw text, normalizes what is left, cuts
+// added tokens out of that too, and encodes the rest.
+func (t *Tokenizer) encodeParts(e *encoder, text string, parseSpecial bool) error {
 	for i, p := range t.raw.cut(text, parseSpecial) {
 		if p.token != nil {
 			e.told.added(p)
@@ -95,19 +107,14 @@ func (t *Tokenizer) encode(e *encoder, text string, parseSpecial bool) error {
 		}
 		normalized, err := t.norm.normalize(p.text)
 		if err != nil {
-			return fmt.Errorf("tokenizer: normalizer: %w", err)
+			return fmt.Errorf("normalizer: %w", err)
 		}
 		for j, q := range t.normal.cut(normalized, parseSpecial) {
 			if q.token != nil {
 				e.told.added(q)
 				e.emit(q.token.id)
-				continue
-			}
-			if err := t.encodeWords(e, q.text, i == 0 && j == 0); err != nil {
-				if errors.Is(err, errNoByteToken) {
-					return invalidText(text)
-				}
-				return fmt.Errorf("tokenizer: %w", err)
+			} else if err := t.encodeWords(e, q.text, i == 0 && j == 0); err != nil {
+				return err
 			}
 		}
 	}
@@ -141,6 +148,21 @@ func invalidText(text string) error {
 		}
 	}
 	return ErrInvalidUTF8
+}
+
+// Algorithm names the way from words to tokens: "byte-level BPE", "SentencePiece BPE"
+// (characters, with byte fallback), "BPE" or "WordPiece".
+func (t *Tokenizer) Algorithm() string {
+	m, ok := t.model.(*bpe)
+	switch {
+	case !ok:
+		return "WordPiece"
+	case m.byteLevel:
+		return "byte-level BPE"
+	case m.byteFallback:
+		return "SentencePiece BPE"
+	}
+	return "BPE"
 }
 
 // VocabSize returns one more than the largest id, added tokens included. The
