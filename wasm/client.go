@@ -191,6 +191,7 @@ func (c *client) receive(raw []byte) {
 // has lost is given back.
 func (c *client) greet(hello *wire.Hello) {
 	c.greeted, c.watched = true, 0
+	c.status.calm() // what the last connection complained of is over
 	store("sessionStorage", sessionKey, hello.Session)
 	if tokens := c.live.Tokens(); !hello.Resumed && len(tokens) > 0 && hello.Phase == wire.PhaseReady {
 		c.restore()
