@@ -39,6 +39,7 @@ func newViews(c *client) []stageView {
 		newTokensView(c),
 		newVectorsView(c),
 		newNextView(c),
+		newBlocksView(c),
 	}
 }
 
