@@ -442,7 +442,7 @@ func TestStopStrings(t *testing.T) {
 	e := tiny(t, ref.New(), engine.Options{})
 	p := greedy(40)
 	p.Temperature, p.Seed = 1, 3
-	for id := int32(0); id < 95; id++ { // printable letters only, so that text is text
+	for id := range int32(95) { // printable letters only, so that text is text
 		p.AllowedTokenIDs = append(p.AllowedTokenIDs, ' '+id)
 	}
 	plain := collect(t, add(t, e, engine.Request{Prompt: []int32{'h', 'i'}, Params: p}))
@@ -542,7 +542,7 @@ func TestNeighboursAndSource(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for id := int32(0); id < 320; id++ {
+	for id := range int32(320) {
 		y, err := e.Embedding(ctx, id)
 		if err != nil {
 			t.Fatal(err)

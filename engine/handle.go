@@ -24,7 +24,12 @@ func (h *Handle) Next(ctx context.Context) (Event, error) { return h.seq.box.nex
 
 // do runs f on the engine's goroutine, between two steps.
 func (h *Handle) do(f func(e *Engine, s *sequence) error) error {
-	return h.engine.do(context.Background(), func() error {
+	return h.within(context.Background(), f)
+}
+
+// within is do for as long as ctx lasts.
+func (h *Handle) within(ctx context.Context, f func(e *Engine, s *sequence) error) error {
+	return h.engine.do(ctx, func() error {
 		if h.engine.sequences[h.seq.id] != h.seq {
 			return ErrReleased
 		}
@@ -177,7 +182,7 @@ type Snapshot struct {
 // Snapshot copies the request's state.
 func (h *Handle) Snapshot(ctx context.Context) (Snapshot, error) {
 	var out Snapshot
-	err := h.do(func(_ *Engine, s *sequence) error {
+	err := h.within(ctx, func(_ *Engine, s *sequence) error {
 		out = Snapshot{
 			Tokens: slices.Clone(s.tokens), Start: s.turn().start, Computed: s.computed,
 			State: s.state, Params: s.params, Blocks: slices.Clone(s.table.Blocks),

@@ -75,12 +75,9 @@ func (p *Probed) Logits(r int) []float32 {
 // the request changes; if its blocks were evicted they are computed anew.
 func (h *Handle) Probe(ctx context.Context, p Probe) (*Probed, error) {
 	var out *Probed
-	err := h.engine.do(ctx, func() error {
-		if h.engine.sequences[h.seq.id] != h.seq {
-			return ErrReleased
-		}
+	err := h.within(ctx, func(e *Engine, s *sequence) error {
 		var err error
-		out, err = h.engine.probe(h.seq, p)
+		out, err = e.probe(s, p)
 		return err
 	})
 	return out, err
@@ -190,11 +187,7 @@ type Candidate struct {
 // likeliest first. The last entry is the model's own prediction.
 func (h *Handle) Lens(ctx context.Context, pos, top int) ([][]Candidate, error) {
 	var out [][]Candidate
-	err := h.engine.do(ctx, func() error {
-		e, s := h.engine, h.seq
-		if e.sequences[s.id] != s {
-			return ErrReleased
-		}
+	err := h.within(ctx, func(e *Engine, s *sequence) error {
 		c := e.model.Config()
 		if top < 1 || top > c.Vocab {
 			return &RequestError{"top", fmt.Sprintf("is %d, want 1 to %d", top, c.Vocab)}
@@ -260,11 +253,7 @@ func best(logits []float32, n int) []Candidate {
 // KV copies keys (after RoPE) and values of one layer and head for n positions
 // from pos on: n × HeadDim numbers each.
 func (h *Handle) KV(ctx context.Context, layer, kvHead, pos, n int) (k, v []float32, err error) {
-	err = h.engine.do(ctx, func() error {
-		e, s := h.engine, h.seq
-		if e.sequences[s.id] != s {
-			return ErrReleased
-		}
+	err = h.within(ctx, func(e *Engine, s *sequence) error {
 		c := e.model.Config()
 		switch {
 		case layer < 0 || layer >= c.Layers:

@@ -60,6 +60,3 @@ func (s *sequence) target() int {
 	}
 	return len(s.tokens)
 }
-
-// active says whether the scheduler should look at the sequence.
-func (s *sequence) active() bool { return s.state == Prefill || s.state == Running }

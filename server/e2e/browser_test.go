@@ -19,8 +19,8 @@ import (
 	"vitrine/server/app"
 )
 
-// browser is the one Chromium of all tests; nil where there is none.
-var browser context.Context
+// browser gives the context of the one Chromium of all tests; nil where there is none.
+var browser func() context.Context
 
 func TestMain(m *testing.M) {
 	os.Exit(run(m))
@@ -46,7 +46,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "e2e: the browser does not start:", err)
 		return 1
 	}
-	browser = ctx
+	browser = func() context.Context { return ctx }
 	return m.Run()
 }
 
@@ -61,7 +61,7 @@ func findChromium() (string, error) {
 
 // serve starts the server with the real model at addr and waits until it can
 // answer. The server ends with the test, or when stop is called.
-func serve(t *testing.T, addr string) (url string, stop func()) {
+func serve(t testing.TB, addr string) (url string, stop func()) {
 	t.Helper()
 	a, err := app.Start(context.Background(), app.Config{Addr: addr, Model: modeltest.SmolLM2(t)})
 	if err != nil {
@@ -91,7 +91,7 @@ func serve(t *testing.T, addr string) (url string, stop func()) {
 }
 
 // freeAddr is an address on loopback that nobody listens on now.
-func freeAddr(t *testing.T) string {
+func freeAddr(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -104,17 +104,17 @@ func freeAddr(t *testing.T) string {
 // tab is a page in the browser. It fails the test at the end if the page
 // wrote an error or a warning to its console that was not allowed.
 type tab struct {
-	t       *testing.T
+	t       testing.TB
 	ctx     context.Context
 	allowed []string // parts of console messages that the test provokes
 }
 
-func open(t *testing.T, url string) *tab {
+func open(t testing.TB, url string) *tab {
 	t.Helper()
 	if browser == nil {
 		t.Skip("no chromium here: on Debian, apt-get install chromium")
 	}
-	ctx, cancel := chromedp.NewContext(browser)
+	ctx, cancel := chromedp.NewContext(browser())
 	p := &tab{t: t, ctx: ctx}
 	if err := chromedp.Do(ctx, chromedp.EmulateViewport(1440, 900)); err != nil {
 		t.Fatal(err)

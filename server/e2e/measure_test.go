@@ -1,0 +1,153 @@
+package e2e_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/gorilla/websocket"
+
+	"vitrine/visualizer/wire"
+)
+
+// The benchmarks measure what README.md states of the page:
+//
+//	go test -run '^$' -bench . -benchtime 1x ./server/e2e
+
+// BenchmarkFrames measures the frames of the screen while a chat streams with
+// the atlas of all heads open.
+func BenchmarkFrames(b *testing.B) {
+	url, _ := serve(b, "127.0.0.1:0")
+	for b.Loop() {
+		p := open(b, url+"/?lang=en")
+		p.started()
+		p.click("#tab-attention")
+		eval[bool](p, `(window.intervals = [], (function tick(last) {
+			requestAnimationFrame(t => { if (last) intervals.push(t - last); tick(t) }) })(0), true)`)
+		p.ask("What is gravity?")
+		p.wait("the answer streams", answer+".length > 10")
+		eval[bool](p, "(intervals.length = 0, true)")
+		p.wait("100 characters more", answer+".length > 110")
+		ms := eval[[]float64](p, "intervals")
+		slices.Sort(ms)
+		b.ReportMetric(ms[len(ms)/2], "ms/frame-p50")
+		b.ReportMetric(ms[len(ms)*95/100], "ms/frame-p95")
+		b.ReportMetric(1000*float64(len(ms))/sum(ms), "frames/s")
+		b.ReportMetric(0, "ns/op")
+	}
+}
+
+// BenchmarkUsable measures the time from navigation until a message can be typed and sent.
+func BenchmarkUsable(b *testing.B) {
+	url, _ := serve(b, "127.0.0.1:0")
+	open(b, url+"/?lang=en").started() // the client is built and compressed once
+	for b.Loop() {
+		p := open(b, "about:blank")
+		begin := time.Now()
+		p.do(chromedp.Navigate(url + "/?lang=en"))
+		p.started()
+		b.ReportMetric(float64(time.Since(begin).Milliseconds()), "ms/usable")
+		b.ReportMetric(0, "ns/op")
+	}
+}
+
+// BenchmarkWatching compares the rate of the same answer without a watcher,
+// with a program that takes all events, and with the page and its atlas open.
+func BenchmarkWatching(b *testing.B) {
+	const tokens = 64
+	url, _ := serve(b, "127.0.0.1:0")
+	rates := map[string][]float64{}
+	for b.Loop() {
+		for range 3 {
+			rates["alone"] = append(rates["alone"], rate(b, url, 0, tokens))
+			rates["events"] = append(rates["events"], rate(b, url, wire.ViewAttention|wire.ViewLogits|wire.ViewBlocks, tokens))
+			p := open(b, url+"/?lang=en")
+			p.started()
+			p.click("#tab-attention")
+			rates["page"] = append(rates["page"], pageRate(p, tokens))
+		}
+		for _, list := range rates {
+			slices.Sort(list)
+		}
+		alone := rates["alone"][1]
+		b.ReportMetric(alone, "tokens/s-alone")
+		b.ReportMetric(rates["events"][1]/alone, "ratio-events")
+		b.ReportMetric(rates["page"][1]/alone, "ratio-page")
+		b.ReportMetric(0, "ns/op")
+	}
+}
+
+const watchedPrompt = "Tell me a long story about the sea."
+
+// rate asks over a socket of its own and returns the tokens a second between
+// the first and the last drawn token.
+func rate(b *testing.B, url string, views wire.Views, n int) float64 {
+	b.Helper()
+	socket, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(url, "http")+"/ws", nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer socket.Close()
+	send := func(c wire.Command) {
+		if err := socket.WriteMessage(websocket.BinaryMessage, wire.AppendCommand(nil, c)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	send(&wire.Open{Locale: "en"})
+	send(&wire.Subscribe{Views: views})
+	send(&wire.Chat{Text: watchedPrompt, Params: wire.Params{Temperature: 0.8, TopP: 0.95, TopK: 40, RepetitionPenalty: 1, HasSeed: true, Seed: 7, MaxTokens: uint32(n), IgnoreEOS: true}})
+	var first time.Time
+	for drawn := 0; ; {
+		_, raw, err := socket.ReadMessage()
+		if err != nil {
+			b.Fatal(err)
+		}
+		frame, err := wire.DecodeFrame(raw)
+		if err != nil {
+			b.Fatal(err)
+		}
+		switch f := frame.(type) {
+		case *wire.Problem:
+			b.Fatal(f.Detail)
+		case *wire.Tokens:
+			if len(f.Tokens) == 1 && f.Tokens[0].Flags&wire.FlagDrawn != 0 {
+				if drawn++; drawn == 1 {
+					first = time.Now()
+				}
+			}
+			if drawn == n {
+				return float64(n-1) / time.Since(first).Seconds()
+			}
+		}
+	}
+}
+
+// pageRate asks the same in the page.
+func pageRate(p *tab, n int) float64 {
+	p.t.Helper()
+	eval[bool](p, "document.querySelector('#more-params').open = true")
+	for field, value := range map[string]string{"#param-seed": "7", "#param-max-tokens": fmt.Sprint(n)} {
+		p.set(field, value)
+	}
+	eval[bool](p, "(document.querySelector('#param-ignore-eos').checked || document.querySelector('#param-ignore-eos').click(), true)")
+	eval[bool](p, fmt.Sprintf(`(window.times = [], new MutationObserver(() => {
+		const n = %s; if (times.length === 0 || times.at(-1)[0] !== n) times.push([n, performance.now()]) })
+		.observe(document.querySelector('#timeline'), {attributes: true}), true)`, tokens))
+	p.ask(watchedPrompt)
+	p.state("Finished")
+	times := eval[[][2]float64](p, "times")
+	// The first change is the prompt's, the second the first drawn token's.
+	first, last := times[1], times[len(times)-1]
+	return 1000 * (last[0] - first[0]) / (last[1] - first[1])
+}
+
+func sum(values []float64) float64 {
+	var s float64
+	for _, v := range values {
+		s += v
+	}
+	return s
+}
