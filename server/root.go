@@ -53,7 +53,8 @@ func (c *cli) rootCommand() *cobra.Command {
 	}
 	root.AddCommand(
 		c.serveCommand(), c.pullCommand(), c.modelsCommand(), c.tokenizeCommand(),
-		c.generateCommand(), c.traceCommand(), c.benchCommand(), c.clientCommand(),
+		c.generateCommand(), c.traceCommand(), c.benchCommand(),
+		c.clientCommand(), c.recordCommand(),
 	)
 	return root
 }

@@ -57,12 +57,8 @@ func (c *cli) serve(ctx context.Context, config app.Config, open bool) error {
 	// The server ends by Shutdown, not by the signal itself, so that it can
 	// say goodbye to the pages.
 	a, err := app.Start(context.WithoutCancel(ctx), config)
-	var wrong *app.ConfigError
-	if errors.As(err, &wrong) {
-		return usagef("--%w", err)
-	}
 	if err != nil {
-		return err
+		return configUsage(err)
 	}
 	fmt.Fprintf(c.out, "Vitrine is at %s (Ctrl+C ends it)\n", a.URL())
 	if open && hasDesktop() {
@@ -80,6 +76,15 @@ func (c *cli) serve(ctx context.Context, config app.Config, open bool) error {
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	return a.Shutdown(ending)
+}
+
+// configUsage turns an error about a configuration into one about its flag.
+func configUsage(err error) error {
+	var wrong *app.ConfigError
+	if errors.As(err, &wrong) {
+		return usagef("--%w", err)
+	}
+	return err
 }
 
 // hasDesktop tells whether there is a screen to open a browser on.

@@ -46,6 +46,8 @@ func flagError(cmd *cobra.Command, err error) error {
 var wants = map[string]string{
 	"bool":       "true or false",
 	"int":        "a whole number",
+	"int32":      "a whole number",
+	"uint32":     "a whole number, 0 or more",
 	"uint64":     "a whole number, 0 or more",
 	"float32":    "a number",
 	"intSlice":   "whole numbers separated by commas",

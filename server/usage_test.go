@@ -56,6 +56,8 @@ func TestWrongCommandLines(t *testing.T) {
 		{"tokenize --model a --tokenizer b", "want one of --model and --tokenizer, got both"},
 		{"pull a b", "got 2"},
 		{"client", "--out is missing"},
+		{"record", "--out is missing"},
+		{"record --out x --model nosuchmodel", "--model: no model"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			// What is not refused might serve for ever.

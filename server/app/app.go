@@ -106,22 +106,28 @@ func (a *App) Ready() <-chan struct{} { return a.health.ready }
 // because it failed.
 func (a *App) Stopped() <-chan struct{} { return a.stopped }
 
-// Shutdown ends the server: it takes no new connections, ends the sessions,
-// waits for requests that are being answered until ctx is done, and closes
-// the engine. The error tells why serving had ended before, or what did not
-// end in time.
+// Shutdown ends the server: what is still being built or loaded, the sessions
+// with the engine, and the listener. Requests that are being answered have
+// until ctx is done. The error tells why serving had ended before, or what did
+// not end in time.
 func (a *App) Shutdown(ctx context.Context) error {
 	a.cancel()
-	errs := []error{a.sessions.Close(ctx)}
+	a.work.Wait()
+	errs := []error{a.closeModel(ctx)}
 	if err := a.http.Shutdown(ctx); err != nil {
 		errs = append(errs, err, a.http.Close())
 	}
 	<-a.stopped
-	a.work.Wait()
-	if a.engine != nil {
-		errs = append(errs, a.engine.close())
-	}
 	return errors.Join(append(errs, a.err)...)
+}
+
+// closeModel ends the sessions and then what they run on.
+func (a *App) closeModel(ctx context.Context) error {
+	err := a.sessions.Close(ctx)
+	if a.engine != nil {
+		err = errors.Join(err, a.engine.close())
+	}
+	return err
 }
 
 // reachable turns the address that is listened on into one that a browser can

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -287,6 +288,31 @@ func TestSlowHeader(t *testing.T) {
 	began := time.Now()
 	if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the connection is still open after %v", time.Since(began))
+	}
+}
+
+// TestNothingIsLeft counts goroutines: whatever a server started ends with it.
+func TestNothingIsLeft(t *testing.T) {
+	http.DefaultClient.CloseIdleConnections()
+	before := runtime.NumGoroutine()
+	var conn *websocket.Conn
+	t.Run("serve", func(t *testing.T) {
+		a := startReady(t)
+		get(t, a.URL()+"/")
+		var err error
+		if conn, _, err = websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(a.URL(), "http")+"/ws", nil); err != nil {
+			t.Fatal(err)
+		}
+	})
+	defer conn.Close() // the server has ended with the socket open
+	http.DefaultClient.CloseIdleConnections()
+	deadline := time.Now().Add(10 * time.Second)
+	for runtime.NumGoroutine() > before {
+		if time.Now().After(deadline) {
+			stacks := make([]byte, 1<<20)
+			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 

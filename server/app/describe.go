@@ -1,8 +1,6 @@
 package app
 
-import (
-	"vitrine/visualizer/wire"
-)
+import "vitrine/visualizer/wire"
 
 // describe says the model's and the pool's numbers in the page's words.
 func describe(r *running, hasTemplate bool) wire.Model {

@@ -35,6 +35,11 @@ func (a *App) loadModel(ctx context.Context, c Config, found *load.Found) {
 		}
 		return
 	}
+	a.use(r)
+}
+
+// use lets the sessions have the engine, which ends with the App.
+func (a *App) use(r *running) {
 	a.engine = r
 	template, err := r.model.ChatTemplate()
 	if err != nil && !errors.Is(err, chat.ErrNoTemplate) {
