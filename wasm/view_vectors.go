@@ -26,7 +26,9 @@ type vectorsView struct {
 
 	playing bool
 	timer   js.Value
-	stale   bool // the controls do not show the layer
+	touched float64 // when something last changed, as [now] has it
+	asking  bool    // a look at what to ask is due
+	stale   bool    // the controls do not show the layer
 }
 
 func newVectorsView(c *client) *vectorsView {
@@ -82,6 +84,38 @@ func (v *vectorsView) piece(position int) string {
 func (v *vectorsView) update(what change) {
 	v.stale = true
 	v.near.update(what)
+	v.touched = now()
+	v.askSoon(calm)
+	v.chart.update(what)
+	v.strip.update(what)
+	v.norms.update(what)
+}
+
+// calm is how long nothing has to change before the view asks, in milliseconds:
+// a layer or token that is passed on the way to another is not asked about, and a
+// question does not slip in before an answer that is about to be written.
+const calm = 120
+
+func (v *vectorsView) askSoon(milliseconds float64) {
+	if v.asking {
+		return
+	}
+	v.asking = true
+	after(int(milliseconds)+1, func() {
+		v.asking = false
+		if left := v.touched + calm - now(); left > 0 {
+			v.askSoon(left)
+		} else {
+			v.ask()
+		}
+	})
+}
+
+// ask asks for what is not there yet.
+func (v *vectorsView) ask() {
+	if v.c.tabs.name() != v.name() || v.c.position() < 0 {
+		return
+	}
 	if !v.busy() {
 		v.c.ask(v.vectorQuery())
 		v.c.ask(wire.Query{What: wire.QueryNeighbours, Token: v.near.of()})
@@ -89,9 +123,6 @@ func (v *vectorsView) update(what change) {
 	if !v.writing() {
 		v.c.ask(wire.Query{What: wire.QueryProjection})
 	}
-	v.chart.update(what)
-	v.strip.update(what)
-	v.norms.update(what)
 }
 
 func (v *vectorsView) frame(t float64) (again bool) {

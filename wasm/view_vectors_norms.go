@@ -153,7 +153,7 @@ func (n *vectorNorms) tell() {
 
 // power writes a power of ten.
 func power(exponent int) string {
-	if exponent >= -3 && exponent <= 5 {
+	if exponent >= -3 && exponent <= 3 {
 		return strconv.FormatFloat(math.Pow10(exponent), 'f', -1, 64)
 	}
 	return "10" + view.Superscript(exponent)

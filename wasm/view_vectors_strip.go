@@ -18,6 +18,7 @@ type vectorStrip struct {
 	*surface
 	pen     *pen
 	legend  *surface
+	piece   *textCell // of the token
 	title   *textCell
 	says    *textCell
 	cell    *textCell // what the cursor is on, for a screen reader
@@ -39,7 +40,7 @@ type vectorStrip struct {
 func newVectorStrip(v *vectorsView) *vectorStrip {
 	ends := byID("strip-legend").findAll("span")
 	s := &vectorStrip{
-		v: v, c: v.c, title: newTextCell(byID("strip-title")), says: newTextCell(byID("strip-says")), cell: newTextCell(byID("strip-cell")),
+		v: v, c: v.c, piece: newTextCell(byID("strip-piece")), title: newTextCell(byID("strip-width")), says: newTextCell(byID("strip-says")), cell: newTextCell(byID("strip-cell")),
 		low: newTextCell(ends[0]), high: newTextCell(ends[1]), pointed: -1,
 	}
 	resized := func() { v.c.changed(change{page: changedSize}) }
@@ -50,7 +51,7 @@ func newVectorStrip(v *vectorsView) *vectorStrip {
 	s.canvas.on("pointerleave", func(jsEvent) { s.point(-1) })
 	s.canvas.on("click", func(event js.Value) {
 		if i := s.numberAt(event); i >= 0 {
-			s.cursor = i
+			s.moveTo(i)
 			s.keep()
 		}
 	})
@@ -159,7 +160,8 @@ func (s *vectorStrip) frame() {
 func (s *vectorStrip) tell() {
 	say, layer := s.c.words.say, s.v.layer()
 	piece, width := s.v.piece(s.c.position()), grouped(int(s.c.shown.Model().Width))
-	s.title.show(say("vectors.strip", "Piece", piece, "Width", width))
+	s.piece.show(piece)
+	s.title.show(say("vectors.strip", "Width", width))
 	if !s.current {
 		words, refused := s.c.trouble(s.v.vectorQuery())
 		switch {

@@ -148,7 +148,7 @@ func vectorsView(w words) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "></ol></section><section id=\"strip\" aria-labelledby=\"strip-title\"><div class=\"bar\"><h3 id=\"strip-title\"></h3><div id=\"strip-legend\" class=\"ramp mono\" aria-hidden=\"true\"><span></span><canvas></canvas><span></span></div></div><canvas id=\"strip-canvas\" tabindex=\"0\" role=\"img\" aria-describedby=\"strip-says\"></canvas><p id=\"strip-says\" class=\"quiet\"></p><p id=\"strip-cell\" class=\"unseen\" aria-live=\"polite\"></p></section><section id=\"norms\" aria-labelledby=\"norms-title\"><h3 id=\"norms-title\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "></ol></section><section id=\"strip\" aria-labelledby=\"strip-title\"><div class=\"bar\"><h3 id=\"strip-title\"><span id=\"strip-piece\" class=\"mono\"></span> <span id=\"strip-width\" class=\"quiet\"></span></h3><div id=\"strip-legend\" class=\"ramp mono\" aria-hidden=\"true\"><span></span><canvas></canvas><span></span></div></div><canvas id=\"strip-canvas\" tabindex=\"0\" role=\"img\" aria-describedby=\"strip-says\"></canvas><p id=\"strip-says\" class=\"quiet\"></p><p id=\"strip-cell\" class=\"unseen\" aria-live=\"polite\"></p></section><section id=\"norms\" aria-labelledby=\"norms-title\"><h3 id=\"norms-title\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
