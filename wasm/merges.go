@@ -214,7 +214,7 @@ func (p *mergesPanel) sentence() string {
 	case p.step == len(w.Merges):
 		done := p.c.words.count("tokens.merge_done", len(w.IDs))
 		if !p.asDrawn() {
-			done += " " + say("tokens.merge_differs")
+			done = p.c.words.sentences(done, say("tokens.merge_differs"))
 		}
 		return done
 	case p.step == 0:

@@ -330,9 +330,9 @@ func (m *vectorMap) tell() {
 	share, width := view.Percent(float64(m.of.Explained[layer])), grouped(int(m.c.shown.Model().Width))
 	words := say("vectors.map_says", "Share", share, "Width", width)
 	if late := len(m.c.shown.Tokens()) - int(m.of.Count); late > 0 {
-		words += " " + m.c.words.count("vectors.map_late", late)
+		words = m.c.words.sentences(words, m.c.words.count("vectors.map_late", late))
 		if problem, refused := m.c.trouble(query); refused {
-			words += " " + problem
+			words = m.c.words.sentences(words, problem)
 		}
 	}
 	m.says.show(words)

@@ -187,7 +187,7 @@ func (s *vectorStrip) tell() {
 	}
 	low, high := view.Number(float64(-limit)), view.Number(float64(limit))
 	if beyond > 0 {
-		words += " " + s.c.words.count("vectors.strip_beyond", beyond)
+		words = s.c.words.sentences(words, s.c.words.count("vectors.strip_beyond", beyond))
 		low, high = "≤ "+low, "≥ "+high
 	}
 	s.says.show(words)

@@ -63,6 +63,15 @@ func (w *words) count(key string, n int, pairs ...string) string {
 	return fill(text, append(pairs, "N", strconv.Itoa(n)))
 }
 
+// sentences puts sentences one after the other; in Chinese the full stop brings
+// its own space.
+func (w *words) sentences(all ...string) string {
+	if w.lang == "zh" {
+		return strings.Join(all, "")
+	}
+	return strings.Join(all, " ")
+}
+
 func fill(text string, pairs []string) string {
 	for i := 0; i+1 < len(pairs); i += 2 {
 		text = strings.ReplaceAll(text, "{{."+pairs[i]+"}}", pairs[i+1])
