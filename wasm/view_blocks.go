@@ -164,25 +164,29 @@ func ratio(a, b uint64) float64 {
 // memoryReading is what the inspector says about a bar.
 func (v *blocksView) memoryReading(name string) reading {
 	say, model, pool, m := v.c.words.say, v.c.shown.Model(), v.c.shown.Pool(), v.c.shown.Memory()
-	r := reading{title: say("blocks.bar_" + name), value: view.Bytes(v.bytesOf(name, m)), note: say("blocks.note_" + name)}
+	r := reading{value: view.Bytes(v.bytesOf(name, m))}
 	filled := 0
 	for _, b := range pool.Table {
 		filled += int(b.Filled)
 	}
 	switch name {
 	case "blocks":
-		r.rows, r.fn = formula(view.BlockBytes(model, len(pool.Table))), "engine/kvcache.(*Pool).Grow"
+		r.title, r.note, r.fn = say("blocks.bar_blocks"), say("blocks.note_blocks"), "engine/kvcache.(*Pool).Grow"
+		r.formula(view.BlockBytes(model, len(pool.Table)))
 	case "contiguous":
-		r.rows = formula(view.ContiguousBytes(model))
+		r.title, r.note = say("blocks.bar_contiguous"), say("blocks.note_contiguous")
+		r.formula(view.ContiguousBytes(model))
 	case "waste":
-		r.rows, r.fn = formula(view.WasteBytes(model, len(pool.Table), filled)), "engine/kvcache.(*Pool).Fill"
+		r.title, r.note, r.fn = say("blocks.bar_waste"), say("blocks.note_waste"), "engine/kvcache.(*Pool).Fill"
+		r.formula(view.WasteBytes(model, len(pool.Table), filled))
 	case "pool":
-		r.rows, r.fn = formula(view.BlockBytes(model, pool.Used)), "engine/kvcache.NewPool"
+		r.title, r.note, r.fn = say("blocks.bar_pool"), say("blocks.note_pool"), "engine/kvcache.NewPool"
+		r.formula(view.BlockBytes(model, pool.Used))
 	}
 	for _, l := range view.SlotBytes(model) {
-		r.rows = append(r.rows, fact(say("blocks.read_slot"), l.String()))
+		r.fact(v.c, "blocks.read_slot", l.String())
 	}
-	r.rows = append(r.rows, fact(say("blocks.read_bytes"), grouped(int(v.bytesOf(name, m)))))
+	r.fact(v.c, "blocks.read_bytes", grouped(int(v.bytesOf(name, m))))
 	return r
 }
 
@@ -206,20 +210,18 @@ func (v *blocksView) blockReading(block int) reading {
 		title: say("blocks.read_block", "N", decimal(block)), value: v.state(b),
 		shape: decimal(int(model.BlockSize)) + " × 2 × " + decimal(int(model.Layers)) + " × " + decimal(int(model.KVHeads)) + " × " + decimal(int(model.HeadDim)),
 		note:  say("blocks.note_block"), fn: "engine/kvcache.(*Table).Slot",
-		rows: []row{
-			fact(say("blocks.read_refs"), decimal(int(b.Refs))),
-			fact(say("blocks.read_owner"), owner),
-			fact(say("blocks.read_filled"), decimal(int(b.Filled))+" / "+decimal(int(model.BlockSize))),
-			fact(say("blocks.read_hashed"), hashed),
-			fact(say("blocks.read_bytes"), grouped(int(model.BlockSize)*int(model.BytesPerSlot))),
-		},
 	}
+	r.fact(v.c, "blocks.read_refs", decimal(int(b.Refs)))
+	r.fact(v.c, "blocks.read_owner", owner)
+	r.fact(v.c, "blocks.read_filled", decimal(int(b.Filled))+" / "+decimal(int(model.BlockSize)))
+	r.fact(v.c, "blocks.read_hashed", hashed)
+	r.fact(v.c, "blocks.read_bytes", grouped(int(model.BlockSize)*int(model.BytesPerSlot)))
 	if own {
 		first := int(b.Index) * int(model.BlockSize)
-		r.rows = append(r.rows,
-			fact(say("blocks.read_index"), decimal(int(b.Index))),
-			fact(say("blocks.read_positions"), decimal(first)+" … "+decimal(first+max(int(b.Filled), 1)-1)))
-		r.rows = append(r.rows, formula(view.Place(first+max(int(b.Filled), 1)-1, int(model.BlockSize), block))...)
+		newest := first + max(int(b.Filled), 1) - 1
+		r.fact(v.c, "blocks.read_index", decimal(int(b.Index)))
+		r.fact(v.c, "blocks.read_positions", decimal(first)+" … "+decimal(newest))
+		r.formula(view.Place(newest, int(model.BlockSize), block))
 	}
 	return r
 }

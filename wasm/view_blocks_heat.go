@@ -187,15 +187,13 @@ func (h *blocksHeat) reading(cell heatCell) reading {
 	r := reading{
 		title: say(title), value: exact(v), shape: decimal(int(h.answer.Filled)) + " × " + decimal(int(h.answer.Dim)) + ", float32",
 		note: say(note), fn: "engine/backend/" + model.Backend + ".(*Backend)." + method,
-		rows: []row{
-			fact(say("blocks.read_token"), h.piece(cell.slot)),
-			fact(say("blocks.read_position"), decimal(position)),
-			fact(say("blocks.read_layer"), decimal(int(h.answer.Layer))),
-			fact(say("blocks.read_head"), decimal(int(h.answer.KVHead))),
-			fact(say("blocks.read_dim"), decimal(cell.dim)),
-		},
 	}
-	r.rows = append(r.rows, formula(view.Place(position, int(model.BlockSize), int(h.answer.Block)))...)
+	r.fact(h.v.c, "blocks.read_token", h.piece(cell.slot))
+	r.fact(h.v.c, "blocks.read_position", decimal(position))
+	r.fact(h.v.c, "blocks.read_layer", decimal(int(h.answer.Layer)))
+	r.fact(h.v.c, "blocks.read_head", decimal(int(h.answer.KVHead)))
+	r.fact(h.v.c, "blocks.read_dim", decimal(cell.dim))
+	r.formula(view.Place(position, int(model.BlockSize), int(h.answer.Block)))
 	return r
 }
 

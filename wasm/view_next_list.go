@@ -191,7 +191,7 @@ func (l *nextList) showRow(row *candidateRow, i int, r *resample.Row, most float
 
 // tokenReading is what the inspector says about a candidate or any other token.
 func (v *nextView) tokenReading(id int32) reading {
-	o, say := v.outcome, v.c.words.say
+	o := v.outcome
 	if o == nil {
 		return reading{}
 	}
@@ -204,23 +204,22 @@ func (v *nextView) tokenReading(id int32) reading {
 		stage = max(verdict.Stage-1, 0)
 	}
 	r.fn = resample.Func(verdict.Kind)
-	r.rows = append(r.rows, formula(resample.Softmax(&o.Report, stage, id))...)
+	r.formula(resample.Softmax(&o.Report, stage, id))
 	if d := resample.Decision(&verdict); d != "" {
-		r.rows = append(r.rows, line(d))
+		r.line(d)
 	}
-	r.rows = append(r.rows,
-		fact(say("next.read_decided"), v.stageName(verdict.Kind)),
-		fact(say("next.read_id"), decimal(int(id))),
-		fact(say("next.read_logit"), exact(verdict.Raw)),
-		fact(say("next.read_logprob"), exact(verdict.RawLogProb)),
-		fact(say("next.read_rank"), grouped(verdict.RawRank)),
-		fact(say("next.read_before"), exact(float32(o.ProbAt(0, id)))),
-		fact(say("next.read_after"), exact(float32(o.ProbAt(last, id)))))
+	r.fact(v.c, "next.read_decided", v.stageName(verdict.Kind))
+	r.fact(v.c, "next.read_id", decimal(int(id)))
+	r.fact(v.c, "next.read_logit", exact(verdict.Raw))
+	r.fact(v.c, "next.read_logprob", exact(verdict.RawLogProb))
+	r.fact(v.c, "next.read_rank", grouped(verdict.RawRank))
+	r.fact(v.c, "next.read_before", exact(float32(o.ProbAt(0, id))))
+	r.fact(v.c, "next.read_after", exact(float32(o.ProbAt(last, id))))
 	for _, l := range resample.Changes(&verdict) {
 		r.rows = append(r.rows, fact(l.Name, l.String()))
 	}
 	if verdict.Fate == sampler.Chosen || verdict.Fate == sampler.LostDraw {
-		r.rows = append(r.rows, fact(say("next.read_interval"), "["+view.Number(verdict.Lo)+", "+view.Number(verdict.Hi)+")"))
+		r.fact(v.c, "next.read_interval", "["+view.Number(verdict.Lo)+", "+view.Number(verdict.Hi)+")")
 	}
 	return r
 }

@@ -76,7 +76,7 @@ func newNextStages(v *nextView) *nextStages {
 // show brings the cards to the draw. Without one they keep their places.
 func (s *nextStages) show() {
 	o, say := s.v.outcome, s.v.c.words.say
-	if document.Get("activeElement").Equal(s.seed.Value) == false {
+	if !document.Get("activeElement").Equal(s.seed.Value) {
 		seed := s.v.c.shown.State().Seed
 		if p := &s.v.c.params.now; p.HasSeed {
 			seed = p.Seed
@@ -198,29 +198,26 @@ func (s *nextStages) reading(kind sampler.Kind) reading {
 	}
 	r.shape = grouped(stage.Out) + " × float32"
 	for text := range strings.SplitSeq(resample.StageFormula(&o.Report, at), "\n") {
-		r.rows = append(r.rows, line(text))
+		r.line(text)
 	}
-	r.rows = append(r.rows,
-		fact(say("next.read_in"), grouped(stage.In)),
-		fact(say("next.read_out"), grouped(stage.Out)))
+	r.fact(s.v.c, "next.read_in", grouped(stage.In))
+	r.fact(s.v.c, "next.read_out", grouped(stage.Out))
 	if stage.Removed > 0 {
-		r.rows = append(r.rows,
-			fact(say("next.read_removed"), grouped(stage.Removed)),
-			fact(say("next.read_mass"), view.Percent(stage.Mass)))
+		r.fact(s.v.c, "next.read_removed", grouped(stage.Removed))
+		r.fact(s.v.c, "next.read_mass", view.Percent(stage.Mass))
 	}
 	if stage.Changed > 0 {
-		r.rows = append(r.rows, fact(say("next.read_changed"), grouped(stage.Changed)))
+		r.fact(s.v.c, "next.read_changed", grouped(stage.Changed))
 	}
 	if stage.Threshold != 0 {
-		r.rows = append(r.rows, fact(say("next.read_threshold"), strconv.FormatFloat(stage.Threshold, 'g', 9, 64)))
+		r.fact(s.v.c, "next.read_threshold", strconv.FormatFloat(stage.Threshold, 'g', 9, 64))
 	}
 	if kind == sampler.Draw {
-		r.rows = append(r.rows, fact(say("next.read_total"),
-			strconv.FormatUint(o.Needle, 10)+" / "+strconv.FormatUint(o.Total, 10)))
+		r.fact(s.v.c, "next.read_total", strconv.FormatUint(o.Needle, 10)+" / "+strconv.FormatUint(o.Total, 10))
 	}
-	r.rows = append(r.rows,
-		fact(say("next.read_entropy"), say("next.entropy", "Bits", view.Number(stage.Entropy))),
-		fact(say("next.read_perplexity"), "2^"+view.Number(stage.Entropy)+" = "+view.Number(math.Exp2(stage.Entropy))))
+	entropy := view.Number(stage.Entropy)
+	r.fact(s.v.c, "next.read_entropy", say("next.entropy", "Bits", entropy))
+	r.fact(s.v.c, "next.read_perplexity", "2^"+entropy+" = "+view.Number(math.Exp2(stage.Entropy)))
 	r.note += " " + say("next.note_entropy")
 	return r
 }
