@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"vitrine/visualizer/session"
+	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
 )
 
@@ -30,6 +31,14 @@ func (c *client) tokenReading(position int) reading {
 			fact(say("token.kind"), originOf(c, t)),
 		},
 		note: say("token.note_given"),
+	}
+	for _, share := range view.Shares(tokens, position) {
+		key := "token.part_bytes"
+		if share.First == share.Last {
+			key = "token.part_byte"
+		}
+		r.rows = append(r.rows, fact(say("token.part"), say(key, "Character", share.Character,
+			"First", decimal(share.First), "Last", decimal(share.Last), "Size", decimal(share.Size))))
 	}
 	if t.Flags&(wire.FlagDrawn|wire.FlagForced) == 0 {
 		return r
