@@ -232,6 +232,15 @@ func TestTwoPagesOnOneSession(t *testing.T) {
 			t.Errorf("the first page was told %+v", p)
 		}
 	})
+	if second.session() == first.session() {
+		t.Error("the session kept its name, so that the first page could take it back")
+	}
+	back := visit(t, url, first.session())
+	back.see(func(s *vis.Session) {
+		if s.Hello().Resumed {
+			t.Error("the first page took the session back")
+		}
+	})
 	second.wait("the conversation", func() bool { return len(second.know.Tokens()) > 5 && len(second.know.Messages()) == 2 })
 	second.send(&wire.Control{Op: wire.OpStep, Count: 1})
 	second.wait("a token more", func() bool { return len(second.know.Tokens()) == len(first.know.Tokens())+1 })

@@ -267,7 +267,7 @@ func (s *session) begin(next *branch, set settings, paused bool) error {
 	return s.handle.Resume()
 }
 
-// restore takes in a conversation that another server has lost.
+// restore takes in a conversation that the server has lost and the page kept.
 func (s *session) restore(c *wire.Restore) error {
 	if err := s.ready(); err != nil {
 		return err
@@ -289,9 +289,14 @@ func (s *session) restore(c *wire.Restore) error {
 	if err := s.load(next.tokens, set); err != nil {
 		return err
 	}
-	*s.tree.active = *next
-	s.recite(s.tree.active)
-	s.sayAll()
+	b := s.tree.active
+	*b = *next
+	s.recite(b)
+	// The page has the tokens, and knows with which probabilities they were
+	// drawn: it keeps them all, as those of this branch.
+	s.sayTokens(len(b.tokens))
+	s.sayBranches()
+	s.sayState()
 	return nil
 }
 

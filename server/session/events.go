@@ -177,9 +177,7 @@ func (s *session) step(e event) {
 func (s *session) lose() {
 	s.handle, s.pump, s.speech = nil, nil, nil
 	s.tree.active.state = wire.StateAborted
-	if s.link != nil {
-		s.link.pool.setOwn(0)
-	}
+	s.own(0)
 	s.say(&wire.Problem{Code: codeGone, Field: "engine", Detail: "the engine has stopped; the conversation is kept and can be continued once it runs again"})
 	s.sayState()
 }

@@ -64,9 +64,7 @@ func (s *session) load(next []wire.Token, set settings) (err error) {
 			return err
 		}
 		s.handle = h
-		if s.link != nil {
-			s.link.pool.setOwn(h.ID())
-		}
+		s.own(h.ID())
 		s.forgetFrom(0)
 	} else {
 		keep = common(s.tree.active.tokens, next)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -87,10 +86,20 @@ func (p *page) listen() {
 // visit connects, opens a session (a new one for "") and waits for its Hello.
 func visit(t testing.TB, url, id string) *page {
 	t.Helper()
+	return visitWith(t, url, id, vis.New())
+}
+
+// visitWith is visit by a page that knows something already.
+func visitWith(t testing.TB, url, id string, know *vis.Session) *page {
+	t.Helper()
 	p := dial(t, url)
+	p.know = know
 	go p.listen()
 	p.send(&wire.Open{Session: id, Locale: "en"})
-	p.wait("Hello", func() bool { return p.know.Hello().Session != "" })
+	p.wait("Hello", func() bool { return len(p.frames) > 0 && p.know.Hello().Session != "" })
+	if first, ok := p.frames[0].(*wire.Hello); !ok {
+		t.Fatalf("the first frame is %v, want Hello", first.Kind())
+	}
 	return p
 }
 
@@ -216,36 +225,12 @@ func (p *page) ask(q wire.Query) wire.Frame {
 // answers says whether a frame answers a question.
 func answers(f wire.Frame, q wire.Query) bool {
 	switch f := f.(type) {
-	case *wire.Merges:
-		return f.Query == q.ID
-	case *wire.Vector:
-		return f.Query == q.ID
-	case *wire.Neighbours:
-		return f.Query == q.ID
-	case *wire.Projection:
-		return f.Query == q.ID
-	case *wire.HeadMatrix:
-		return f.Query == q.ID
-	case *wire.Cell:
-		return f.Query == q.ID
-	case *wire.Flow:
-		return f.Query == q.ID
-	case *wire.Lens:
-		return f.Query == q.ID
-	case *wire.BlockHeat:
-		return f.Query == q.ID
-	case *wire.Pieces:
-		return f.Query == q.ID
-	case *wire.Source:
-		return f.Query == q.ID
-	case *wire.Problem:
-		return f.Query == q.ID
 	case *wire.Logits:
 		return q.What == wire.QueryLogits && f.Position == q.Position
 	case *wire.AttentionRows:
 		return q.What == wire.QueryAttention && f.From == q.Position
 	}
-	return false
+	return queryOf(f) == q.ID
 }
 
 // waitClosed waits for the end of the connection and returns its close code.
@@ -257,12 +242,11 @@ func (p *page) waitClosed() int {
 		err := p.err
 		p.mu.Unlock()
 		var closed *websocket.CloseError
-		var network net.Error
 		switch {
 		case errors.As(err, &closed):
 			return closed.Code
-		case err != nil && !errors.As(err, &network):
-			return -1
+		case err != nil:
+			return -1 // cut off without a close
 		}
 		if time.Now().After(deadline) {
 			p.t.Fatal("the connection did not end")

@@ -116,13 +116,16 @@ func (w *poolWatch) setLive(live bool) {
 	}
 }
 
-// setOwn tells which request is the session's; what belongs to it changes
-// everywhere, so a snapshot follows.
+// setOwn tells which request is the session's. What belongs to it changes
+// everywhere, so a snapshot follows if the page watches.
 func (w *poolWatch) setOwn(own uint32) {
 	w.mirror.mu.Lock()
 	defer w.mirror.mu.Unlock()
-	if w.own != own {
-		w.own = own
+	if w.own == own {
+		return
+	}
+	w.own = own
+	if w.live {
 		w.startOver()
 	}
 }

@@ -325,6 +325,7 @@ func checkBlocks(t *testing.T, r *rig, p *page, h *engine.Handle, n int) {
 	c, size := r.engine.Model().Config(), r.engine.Pool().BlockSize
 	p.send(&wire.Subscribe{Views: wire.ViewBlocks})
 	p.wait("the block table", func() bool { return len(p.know.Pool().Table) == (n-1+size-1)/size })
+	p.wait("the snapshot that subscribing brings", func() bool { return p.know.Pool().Table[0].Filled > 0 })
 	p.mu.Lock()
 	table := p.know.Pool().Table
 	p.mu.Unlock()

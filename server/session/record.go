@@ -181,13 +181,30 @@ func (r *recorder) run(ctx context.Context) error {
 	return nil
 }
 
-// askRun asks for what belongs to the run and did not come by itself.
+// askRun asks for logits or attention rows of the run that did not come by
+// themselves. Those frames name no question; rows may come in several.
 func (r *recorder) askRun(ctx context.Context, q wire.Query) error {
-	f, err := r.ask(ctx, q)
-	if err == nil {
-		r.take(f)
+	if err := r.send(ctx, &q); err != nil {
+		return err
 	}
-	return err
+	for {
+		f, err := r.next(ctx)
+		if err != nil {
+			return err
+		}
+		switch f := f.(type) {
+		case *wire.Problem:
+			return fmt.Errorf("session: recording: question %+v: %s", q, f.Detail)
+		case *wire.Logits:
+			r.take(f)
+			return nil
+		case *wire.AttentionRows:
+			r.take(f)
+			if int(f.From)+int(f.Rows) >= len(r.tokens) || r.size > r.options.MaxBytes {
+				return nil // the rest is not needed, or was not sent
+			}
+		}
+	}
 }
 
 // take makes a frame part of the run.
@@ -343,12 +360,41 @@ func (r *recorder) ask(ctx context.Context, q wire.Query) (wire.Frame, error) {
 		if p, refused := f.(*wire.Problem); refused {
 			return nil, fmt.Errorf("session: recording: question %+v: %s", q, p.Detail)
 		}
-		switch f.Kind() {
-		case wire.KindMerges, wire.KindVector, wire.KindNeighbours, wire.KindProjection, wire.KindHeadMatrix, wire.KindCell,
-			wire.KindFlow, wire.KindLens, wire.KindBlockHeat, wire.KindPieces, wire.KindSource, wire.KindLogits, wire.KindAttentionRows:
+		if queryOf(f) == q.ID {
 			return f, nil
 		}
 	}
+}
+
+// queryOf is the question that a frame answers, 0 if it names none.
+func queryOf(f wire.Frame) uint32 {
+	switch f := f.(type) {
+	case *wire.Merges:
+		return f.Query
+	case *wire.Vector:
+		return f.Query
+	case *wire.Neighbours:
+		return f.Query
+	case *wire.Projection:
+		return f.Query
+	case *wire.HeadMatrix:
+		return f.Query
+	case *wire.Cell:
+		return f.Query
+	case *wire.Flow:
+		return f.Query
+	case *wire.Lens:
+		return f.Query
+	case *wire.BlockHeat:
+		return f.Query
+	case *wire.Pieces:
+		return f.Query
+	case *wire.Source:
+		return f.Query
+	case *wire.Problem:
+		return f.Query
+	}
+	return 0
 }
 
 // moment is the one from which on an answer holds: when the last position

@@ -189,6 +189,18 @@ func (s *Server) evict() bool {
 	return true
 }
 
+// rename gives a session another name; it is called by its owner.
+func (s *Server) rename(one *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sessions[one.id] != one {
+		return // it is about to end
+	}
+	delete(s.sessions, one.id)
+	one.id = rand.Text()
+	s.sessions[one.id] = one
+}
+
 // forget takes a session that ends by itself off the list.
 func (s *Server) forget(one *session) {
 	s.mu.Lock()

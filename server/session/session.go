@@ -129,19 +129,25 @@ func (s *session) end() {
 	}
 }
 
-// join makes l the page that watches, and tells it everything. The page
-// before it is told that it was replaced.
+// join makes l the page that watches, and tells it everything, if the session
+// is not new: a page that comes with a conversation of its own is about to give
+// it back. The page before it is told that it was replaced, and the session
+// gets another name, so that two pages that came by the same name cannot take
+// it from each other for ever.
 func (s *session) join(l *link) {
 	if old := s.link; old != nil {
 		s.leave()
 		old.send(&wire.Problem{Code: codeGone, Field: "session", Detail: "this conversation was opened in another page"})
 		old.hangUp(CloseTakenOver, "opened in another page")
+		s.server.rename(s)
 	}
-	s.adopt()
 	s.link = l
 	s.since.Store(0)
+	s.adopt()
 	s.sayHello()
-	s.sayStart()
+	if l.resumed {
+		s.sayAll()
+	}
 	l.pool = s.server.pool.watch(l.out, s.request()) // after Hello, which comes first
 	s.watch()
 }
@@ -166,21 +172,12 @@ func (s *session) refresh() {
 	}
 	if s.adopt() {
 		s.sayHello()
-		s.sayStart()
-	}
-}
-
-// sayStart tells the conversation after a Hello. Of a session in which
-// nothing was said yet there is nothing to tell; the page may hold a
-// conversation with a server before this one, and is about to give it back.
-func (s *session) sayStart() {
-	if b := s.tree.active; s.link != nil && (s.link.resumed || len(b.tokens)+len(b.messages) > 0) {
-		s.sayAll()
 	}
 }
 
 // adopt moves to the server's present engine, if it is another one. What was
-// said to the model before is lost, for another model reads other tokens.
+// said to the one before is lost; the page hears of a session that was not
+// resumed, and gives the conversation back if the model is the same.
 func (s *session) adopt() bool {
 	inf := s.server.inference()
 	if inf == s.inf {
@@ -188,7 +185,12 @@ func (s *session) adopt() bool {
 	}
 	s.release()
 	s.inf = inf
-	s.tree.restart()
+	if len(s.tree.branches) > 1 || len(s.tree.active.tokens) > 0 {
+		s.tree.restart()
+		if s.link != nil {
+			s.link.resumed = false
+		}
+	}
 	return true
 }
 
@@ -312,7 +314,12 @@ func (s *session) release() {
 		s.pump.drain(func(event) {})
 	}
 	s.handle, s.pump, s.speech = nil, nil, nil
-	if s.link != nil {
-		s.link.pool.setOwn(0)
+	s.own(0)
+}
+
+// own tells the page's view of the pool which request is the session's.
+func (s *session) own(request uint32) {
+	if s.link != nil && s.link.pool != nil {
+		s.link.pool.setOwn(request)
 	}
 }
