@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"vitrine/engine/hub"
 	"vitrine/engine/modeltest"
 	"vitrine/engine/safetensors"
 	"vitrine/server/tinymodel"
@@ -331,19 +335,73 @@ func TestBench(t *testing.T) {
 	}
 }
 
+// TestInterrupted cancels commands as a signal does, with a cause.
 func TestInterrupted(t *testing.T) {
-	model := tinymodel.Folder(t)
-	ctx, cancel := context.WithTimeoutCause(t.Context(), 300*time.Millisecond, context.Canceled)
-	defer cancel()
-	canceled, stop := context.WithCancel(context.Background())
-	context.AfterFunc(ctx, stop)
-	start := time.Now()
-	status, _, errOut := vitrine(canceled, "", "bench", "--model", model, "--batch", "16", "--prompt-tokens", "200", "--output-tokens", "50", "--repeat", "1000")
-	if status != exitInterrupted || !strings.Contains(errOut, "interrupted") {
-		t.Errorf("exit status %d, said %q", status, errOut)
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	defer silent.Close()
+	t.Setenv("VITRINE_CACHE", t.TempDir())
+	t.Setenv("VITRINE_SOURCES", "hub")
+	t.Setenv("VITRINE_HUB", silent.URL)
+	for _, args := range [][]string{
+		{"bench", "--model", tinymodel.Folder(t), "--batch", "16", "--prompt-tokens", "200", "--output-tokens", "50", "--repeat", "1000"},
+		{"pull"},
+	} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(300*time.Millisecond, func() { cancel(errors.New("a signal came")) })
+		start := time.Now()
+		status, out, errOut := vitrine(ctx, "", args...)
+		if status != exitInterrupted || !strings.Contains(errOut, "interrupted") {
+			t.Errorf("%s: exit status %d, said %q", args[0], status, errOut)
+		}
+		if args[0] == "pull" && out != "" {
+			t.Errorf("pull wrote %q", out)
+		}
+		if took := time.Since(start); took > 20*time.Second {
+			t.Errorf("%s ended after %v", args[0], took)
+		}
 	}
-	if took := time.Since(start); took > 20*time.Second {
-		t.Errorf("ended after %v", took)
+}
+
+// TestPullTellsWhatWasTried asks a hub that has nothing.
+func TestPullTellsWhatWasTried(t *testing.T) {
+	empty := httptest.NewServer(http.NotFoundHandler())
+	defer empty.Close()
+	t.Setenv("VITRINE_CACHE", t.TempDir())
+	t.Setenv("VITRINE_SOURCES", "hub")
+	t.Setenv("VITRINE_HUB", empty.URL)
+	status, out, errOut := vitrine(t.Context(), "", "pull")
+	if status != exitFailed || out != "" || !strings.Contains(errOut, empty.URL) || !strings.Contains(errOut, "no such file") {
+		t.Errorf("exit status %d, wrote %q, said %q", status, out, errOut)
+	}
+}
+
+func TestPullOfWhatIsThere(t *testing.T) {
+	model := tinymodel.Folder(t)
+	if got := ok(t, "", "pull", model); got != model+"\n" {
+		t.Errorf("got %q, want the path", got)
+	}
+	file := filepath.Join(t.TempDir(), "a.gguf")
+	if err := os.WriteFile(file, []byte("12345"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := decodeLines[pulled](t, ok(t, "", "pull", file, "--json"))
+	if want := (pulled{"a", file, 5}); len(got) != 1 || got[0] != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestModels(t *testing.T) {
+	t.Setenv("VITRINE_CACHE", t.TempDir())
+	models := decodeLines[hub.Model](t, ok(t, "", "models", "--json"))
+	known := slices.IndexFunc(models, func(m hub.Model) bool { return m.Name == hub.Default })
+	if known < 0 || models[known].Cached || models[known].SHA256 == "" {
+		t.Fatalf("the default model is not told: %+v", models)
+	}
+	table := ok(t, "", "models")
+	for _, m := range models {
+		if !strings.Contains(table, m.Name) || !strings.Contains(table, m.GoodFor.En) {
+			t.Errorf("%s is not in the table", m.Name)
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ func (c *cli) execute(ctx context.Context, args []string) error {
 	root.SetIn(c.in)
 	root.SetOut(c.out)
 	root.SetErr(c.err)
-	root.SetArgs(withDefault(root, args))
+	root.SetArgs(c.withDefault(root, args))
 	err := root.ExecuteContext(ctx)
 	if err != nil && strings.HasPrefix(err.Error(), "unknown command") {
 		return &usageError{err}
@@ -61,16 +61,22 @@ func (c *cli) rootCommand() *cobra.Command {
 
 // withDefault puts "serve" in front of a command line that names no command
 // and asks for neither help nor the version.
-func withDefault(root *cobra.Command, args []string) []string {
-	for _, asks := range []string{"-h", "--help", "-v", "--version"} {
-		if slices.Contains(args, asks) {
+func (c *cli) withDefault(root *cobra.Command, args []string) []string {
+	if len(args) > 0 && (!strings.HasPrefix(args[0], "-") || slices.Contains([]string{"-h", "--help", "-v", "--version"}, args[0])) {
+		return args
+	}
+	// Flags come first. Those of serve say which of them take the word behind
+	// them; what is left may name a command after flags of the root.
+	flags := c.serveCommand().Flags()
+	flags.AddFlagSet(root.PersistentFlags())
+	flags.ParseErrorsAllowlist.UnknownFlags = true
+	flags.BoolP("help", "h", false, "") // or the parser stops there
+	if err := flags.Parse(args); err == nil && flags.NArg() > 0 {
+		if found, _, err := root.Find(flags.Args()); err == nil && found != root {
 			return args
 		}
 	}
-	if found, _, err := root.Find(args); err == nil && found == root {
-		return append([]string{"serve"}, args...)
-	}
-	return args
+	return append([]string{"serve"}, args...)
 }
 
 // version is the version of the binary's module, or the revision it was built

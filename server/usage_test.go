@@ -27,6 +27,8 @@ func TestWrongCommandLines(t *testing.T) {
 		{"generate --temprature 1", "did you mean --temperature"},
 		{"generate -z", "unknown flag -z"},
 		{"--log-level loud", `--log-level: got "loud", want debug, info, warn, error`},
+		{"--no-open --log-level warn --threads -1", "--threads: got -1"},
+		{"--no-open extra", `takes no argument, got "extra"`},
 		{"serve extra", `takes no argument, got "extra"`},
 		{"serve --backend gpu", `--backend: got "gpu", want cpu, ref`},
 		{"serve --threads many", `--threads: got "many", want a whole number`},
@@ -89,6 +91,8 @@ func TestHelp(t *testing.T) {
 		{"trace --help", "attention.I"},
 		{"bench --help", "--prompt-tokens"},
 		{"--version", "vitrine version"},
+		{"--log-level warn models --help", "Lists the models"},
+		{"--addr 127.0.0.1:0 --help", "--max-sessions"},
 	} {
 		status, out, errOut := vitrine(t.Context(), "", strings.Fields(c.args)...)
 		if status != exitOK || !strings.Contains(out, c.want) || errOut != "" {
