@@ -144,6 +144,16 @@ func (p *pen) letter(font, align string) {
 func (p *pen) rect(x, y, w, h float64)        { p.fillRectF.Invoke(x, y, w, h) }
 func (p *pen) frame(x, y, w, h float64)       { p.strokeRectF.Invoke(x, y, w, h) }
 func (p *pen) text(text string, x, y float64) { p.fillTextF.Invoke(text, x, y) }
+
+// textUp writes text that reads upwards; x is its baseline.
+func (p *pen) textUp(text string, x, y float64) {
+	p.ctx.Call("save")
+	p.ctx.Call("translate", x, y)
+	p.ctx.Call("rotate", -math.Pi/2)
+	p.text(text, 0, 0)
+	p.ctx.Call("restore")
+}
+
 func (p *pen) width(text string) float64      { return p.measureF.Invoke(text).Get("width").Float() }
 func (p *pen) line(x0, y0, x1, y1 float64) {
 	p.beginF.Invoke()

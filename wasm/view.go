@@ -38,6 +38,7 @@ func newViews(c *client) []stageView {
 	return []stageView{
 		newTokensView(c),
 		newVectorsView(c),
+		newAttentionView(c),
 		newNextView(c),
 		newBlocksView(c),
 	}

@@ -1,0 +1,217 @@
+//go:build js && wasm
+
+package main
+
+import (
+	"vitrine/visualizer/session"
+	"vitrine/visualizer/wire"
+)
+
+// attentionView shows all heads at once and, below them, one of three parts
+// about what is chosen: the head, the layer, or the lens over all layers.
+type attentionView struct {
+	c     *client
+	atlas *atlas
+	dials *attentionDials
+	parts []attentionPart
+	shows []element // the buttons of the parts
+	open  int
+	live  *textCell // tells assistive technology what was chosen
+}
+
+// An attentionPart is what stands below the atlas. While it is closed it is
+// told nothing, and it is told that everything changed when it opens.
+type attentionPart interface {
+	section() element
+	update(what change)
+	// frame draws what is due; see [view].
+	frame(t float64) (again bool)
+}
+
+func newAttentionView(c *client) *attentionView {
+	v := &attentionView{c: c, live: newTextCell(byID("attention-live"))}
+	v.atlas = newAtlas(c, v.say)
+	v.dials = newAttentionDials(c)
+	v.parts = []attentionPart{newHeadPart(c, v.atlas.room, v.say), newFlowPart(c, v.say), newLensPart(c)}
+	for i, id := range []string{"show-head", "show-flow", "show-lens"} {
+		button := byID(id)
+		v.shows = append(v.shows, button)
+		button.onClick(func() { v.show(i) })
+	}
+	return v
+}
+
+func (v *attentionView) name() string      { return "attention" }
+func (v *attentionView) needs() wire.Views { return wire.ViewAttention }
+func (v *attentionView) ready() bool {
+	m := v.c.shown.Model()
+	return len(v.c.shown.Tokens()) > 0 && m.Layers > 0 && m.Heads > 0
+}
+
+// show opens a part in the place of another.
+func (v *attentionView) show(part int) {
+	if part == v.open {
+		return
+	}
+	v.parts[v.open].section().setHidden(true)
+	v.shows[v.open].setAttr("aria-pressed", "false")
+	v.open = part
+	v.parts[part].section().setHidden(false)
+	v.shows[part].setAttr("aria-pressed", "true")
+	v.parts[part].update(everything)
+	v.c.wake()
+}
+
+// say tells assistive technology what was chosen with the keyboard.
+func (v *attentionView) say(text string) { v.live.show(text) }
+
+func (v *attentionView) update(what change) {
+	v.atlas.update(what)
+	v.dials.update(what)
+	v.parts[v.open].update(what)
+}
+
+func (v *attentionView) frame(t float64) (again bool) {
+	again = v.atlas.frame(t)
+	return v.parts[v.open].frame(t) || again
+}
+
+// layer is the chosen layer for views that show what happens in one: the last
+// one where what comes after the final norm is chosen.
+func (c *client) layer() int { return max(min(c.at.layer, int(c.shown.Model().Layers)-1), 0) }
+
+// head is the chosen query head.
+func (c *client) head() int { return max(min(c.at.head, int(c.shown.Model().Heads)-1), 0) }
+
+// attentionDials are the sliders for layer and head.
+type attentionDials struct {
+	c           *client
+	layer, head dial
+}
+
+// dial is a slider with its number.
+type dial struct {
+	slider element
+	output *textCell
+	limit  int
+	at     int
+}
+
+func newDial(id string, moved func(to int)) dial {
+	d := dial{slider: byID(id), limit: -1, at: -1}
+	d.output = newTextCell(element{d.slider.Get("parentElement")}.find("output"))
+	d.slider.on("input", func(jsEvent) {
+		to := 0
+		for _, digit := range d.slider.value() {
+			to = 10*to + int(digit-'0')
+		}
+		moved(to)
+	})
+	return d
+}
+
+func (d *dial) show(at, limit int) {
+	if limit != d.limit {
+		d.limit = limit
+		d.slider.setAttr("max", decimal(limit))
+	}
+	if at != d.at {
+		d.at = at
+		d.slider.setValue(decimal(at))
+		d.output.show(decimal(at))
+	}
+}
+
+func newAttentionDials(c *client) *attentionDials {
+	return &attentionDials{
+		c:     c,
+		layer: newDial("attention-layer", func(to int) { c.choosePlace(to, -1, c.at.key) }),
+		head:  newDial("attention-head", func(to int) { c.choosePlace(-1, to, c.at.key) }),
+	}
+}
+
+func (d *attentionDials) update(what change) {
+	if what.has(session.ChangeModel) || what.saw(changedPlace|changedSession) {
+		m := d.c.shown.Model()
+		d.layer.show(d.c.layer(), int(m.Layers)-1)
+		d.head.show(d.c.head(), int(m.Heads)-1)
+	}
+}
+
+// A patience asks a question that costs the engine a run through the model: when
+// the choice has rested for a moment, and while an answer is being written, which
+// moves the choice with every token, at most once in a while.
+type patience struct {
+	c     *client
+	due   question
+	since float64 // when due became what it is
+	asked float64 // when a question was last asked
+	last  question
+	timed bool
+}
+
+// question is what makes one query differ from another.
+type question struct {
+	what          wire.QueryKind // never zero: no part asks for merges
+	position, key int
+	layer, head   int
+}
+
+const (
+	restBeforeAsking = 110.0  // milliseconds
+	pauseInWriting   = 1000.0 // milliseconds between two questions
+)
+
+// want asks q, in the frame at time t, as soon as it is time. It has to be
+// called in every frame in which q is still wanted, and wakes the page for it.
+func (p *patience) want(t float64, q wire.Query) {
+	now := question{what: q.What, position: int(q.Position), key: int(q.Key), layer: int(q.Layer), head: int(q.Head)}
+	if now != p.due {
+		p.due, p.since = now, t
+	}
+	wait := p.since + restBeforeAsking - t
+	if p.c.writing() {
+		wait = p.asked + pauseInWriting - t
+	}
+	if wait > 0 {
+		p.wakeAfter(wait)
+		return
+	}
+	p.asked, p.last = t, now
+	p.c.ask(q)
+}
+
+func (p *patience) wakeAfter(wait float64) {
+	if p.timed {
+		return
+	}
+	p.timed = true
+	after(int(wait)+1, func() {
+		p.timed = false
+		p.c.wake()
+	})
+}
+
+// arrows reads an arrow key as a step right and a step down.
+func arrows(key string) (right, down int, ok bool) {
+	switch key {
+	case "ArrowLeft":
+		return -1, 0, true
+	case "ArrowRight":
+		return 1, 0, true
+	case "ArrowUp":
+		return 0, -1, true
+	case "ArrowDown":
+		return 0, 1, true
+	}
+	return 0, 0, false
+}
+
+// tokenName names the token at a position by its text.
+func (c *client) tokenName(position int) string {
+	tokens := c.shown.Tokens()
+	if position < 0 || position >= len(tokens) {
+		return ""
+	}
+	return c.words.say("attention.token", "N", decimal(position), "Piece", session.Label(tokens[position].Bytes))
+}

@@ -1,0 +1,68 @@
+//go:build js && wasm
+
+package main
+
+import (
+	"vitrine/visualizer/session"
+	"vitrine/visualizer/wire"
+)
+
+// headPart is one head: its matrix and, beside it, the chosen token's row.
+type headPart struct {
+	c      *client
+	whole  element
+	matrix *matrix
+	reads  *reads
+
+	head patience // asks for the exact weights
+	cell patience // asks for the operands of the weight that is pointed at
+}
+
+func newHeadPart(c *client, room func() int, say func(string)) *headPart {
+	return &headPart{
+		c: c, whole: byID("part-head"), matrix: newMatrix(c, room, say), reads: newReads(c),
+		head: patience{c: c}, cell: patience{c: c},
+	}
+}
+
+func (p *headPart) section() element { return p.whole }
+
+func (p *headPart) update(what change) {
+	p.matrix.update(what)
+	p.reads.update(what)
+}
+
+func (p *headPart) frame(t float64) (again bool) {
+	layer, head, q := p.c.layer(), p.c.head(), p.c.queryPosition()
+	if at, on := p.wantedCell(); on && at.k <= at.q {
+		if _, held := p.c.shown.Cell(at.layer, at.head, at.q, at.k); !held {
+			p.cell.want(t, cellQuery(at.layer, at.head, at.q, at.k))
+		}
+	}
+	// The exact matrix takes the whole sequence through the model once more, so it
+	// is asked for only while nothing else is computed.
+	if exact, held := p.c.shown.Head(layer, head); (!held || int(exact.Count) <= q) && !p.c.writing() {
+		p.head.want(t, wire.Query{What: wire.QueryHead, Layer: uint16(layer), Head: uint16(head)})
+	}
+	p.matrix.frame()
+	p.reads.frame()
+	return false
+}
+
+// wantedCell is the weight whose operands should be there: the one under the pointer,
+// else the chosen one.
+func (p *headPart) wantedCell() (at headPlace, on bool) {
+	if at, on = p.matrix.pointedCell(); on {
+		return at, true
+	}
+	if at, on = p.reads.pointedCell(); on {
+		return at, true
+	}
+	return headPlace{p.c.layer(), p.c.head(), p.c.queryPosition(), p.c.at.key}, p.c.at.key >= 0 && p.c.inspector.isKept()
+}
+
+// headChanged reports whether what a head's picture shows may differ.
+func headChanged(what change) bool {
+	return what.has(session.ChangeModel|session.ChangeTokens|session.ChangeAttention|session.ChangeAnswer|session.ChangeProblem|session.ChangeState) ||
+		what.saw(changedToken|changedPlace|changedLanguage|changedTheme|changedSize|changedSession)
+}

@@ -1,0 +1,200 @@
+//go:build js && wasm
+
+package main
+
+import (
+	"strconv"
+	"syscall/js"
+
+	"vitrine/visualizer/session"
+	"vitrine/visualizer/view"
+	"vitrine/visualizer/wire"
+)
+
+// reads is the chosen token's row of a head as a list: the keys that weigh
+// most, with bars and numbers.
+type reads struct {
+	c                 *client
+	list              element
+	title, note, rest *textCell
+	rows              []*readRow
+	weights           []float32 // scratch
+	top               []view.KeyWeight
+	room              int // rows that there is room for
+	pointed           int // row that is pointed at, −1 for none
+	stale             bool
+}
+
+// readRow is one line of the list.
+type readRow struct {
+	element
+	at, piece, weight *textCell
+	bar               element
+	length            string
+	key               int
+	pressed, shown    bool
+}
+
+const (
+	mostReads  = 40   // rows at most
+	readHeight = 1.35 // rem, as the style sheet has it
+)
+
+func newReads(c *client) *reads {
+	r := &reads{
+		c: c, list: byID("reads"), title: newTextCell(byID("reads-title")),
+		note: newTextCell(byID("reads-note")), rest: newTextCell(byID("reads-rest")), pointed: -1,
+	}
+	r.list.on("pointerover", func(event js.Value) { r.point(r.rowOf(event)) })
+	r.list.on("pointerleave", func(jsEvent) { r.point(-1) })
+	r.list.on("focusin", func(event js.Value) { r.point(r.rowOf(event)) })
+	r.list.on("focusout", func(jsEvent) { r.point(-1) })
+	r.list.on("click", func(event js.Value) {
+		if i := r.rowOf(event); i >= 0 {
+			at := r.cellOf(i)
+			c.choosePlace(-1, -1, at.k)
+			c.inspector.keep(func() reading { return c.weightReading(at.layer, at.head, at.q, at.k) })
+		}
+	})
+	observer := window.Get("ResizeObserver").New(js.FuncOf(func(js.Value, []js.Value) any {
+		if room := r.measure(); room != r.room {
+			r.room, r.stale = room, true
+			c.wake()
+		}
+		return nil
+	}))
+	observer.Call("observe", r.list.Value)
+	return r
+}
+
+// measure is the number of rows that there is room for; where the page scrolls that
+// is a fixed one.
+func (r *reads) measure() int {
+	if pageScrolls() {
+		return 12
+	}
+	return min(int(r.list.Get("clientHeight").Float()/(readHeight*r.c.theme.rem)), mostReads)
+}
+
+// rowOf is the row that an event is on, −1 for none.
+func (r *reads) rowOf(event js.Value) int {
+	button := event.Get("target").Call("closest", "button")
+	for i, row := range r.rows {
+		if row.Equal(button) {
+			return i
+		}
+	}
+	return -1
+}
+
+func (r *reads) cellOf(row int) headPlace {
+	return headPlace{r.c.layer(), r.c.head(), r.c.queryPosition(), r.rows[row].key}
+}
+
+func (r *reads) point(row int) {
+	if row == r.pointed {
+		return
+	}
+	r.pointed = row
+	if row < 0 {
+		r.c.inspector.leave()
+		return
+	}
+	at := r.cellOf(row)
+	r.c.inspector.point(func() reading { return r.c.weightReading(at.layer, at.head, at.q, at.k) })
+}
+
+// pointedCell is the weight whose row is pointed at.
+func (r *reads) pointedCell() (at headPlace, on bool) {
+	if r.pointed < 0 || r.pointed >= len(r.top) {
+		return at, false
+	}
+	return r.cellOf(r.pointed), true
+}
+
+func (r *reads) update(what change) { r.stale = r.stale || headChanged(what) }
+
+func (r *reads) frame() {
+	if !r.stale || r.room == 0 {
+		return
+	}
+	r.stale = false
+	c, say := r.c, r.c.words.say
+	layer, head, q := c.layer(), c.head(), c.queryPosition()
+	var source weightSource
+	r.weights, source = c.attentionRow(r.weights[:0], layer, head, q)
+	var others float32
+	r.top, others = view.TopKeys(r.top[:0], r.weights, r.room)
+	r.title.show(say("attention.reads", "Token", c.tokenName(q)))
+	r.note.show(r.noteFor(source, layer, head))
+	for i, key := range r.top {
+		if i == len(r.rows) {
+			r.rows = append(r.rows, newReadRow(r.list))
+		}
+		r.rows[i].show(c, key, source, key.Key == c.at.key)
+	}
+	for _, row := range r.rows[len(r.top):] {
+		row.hide()
+	}
+	rest := ""
+	if n := len(r.weights) - len(r.top); n > 0 {
+		rest = c.words.count("attention.rest", n, "Sum", weightText(others, source))
+	}
+	r.rest.show(rest)
+}
+
+// noteFor says how well the row is known.
+func (r *reads) noteFor(source weightSource, layer, head int) string {
+	c := r.c
+	place := []string{"Layer", decimal(layer), "Head", decimal(head)}
+	query := wire.Query{What: wire.QueryHead, Layer: uint16(layer), Head: uint16(head)}
+	why, refused := c.trouble(query)
+	switch {
+	case source == weightExact:
+		return c.words.say("attention.reads_exact", append(place, "Dim", decimal(int(c.shown.Model().HeadDim)), "Keys", decimal(len(r.weights)))...)
+	case source == weightUnknown && refused:
+		return why
+	case source == weightUnknown && c.writing():
+		return c.words.say("attention.reads_none")
+	case source == weightUnknown:
+		return c.words.say("attention.reads_waiting")
+	case c.writing() || refused:
+		return c.words.say("attention.reads_about", place...)
+	}
+	return c.words.say("attention.reads_asking", place...)
+}
+
+func newReadRow(list element) *readRow {
+	button := create("button", "")
+	button.setAttr("type", "button")
+	at, piece, track, bar, weight := create("span", "at"), create("span", "piece"), create("span", "track"), create("i", ""), create("span", "weight")
+	button.append(at, piece, track.append(bar), weight)
+	list.append(create("li", "").append(button))
+	return &readRow{element: button, at: newTextCell(at), piece: newTextCell(piece), weight: newTextCell(weight), bar: bar, shown: true}
+}
+
+func (r *readRow) show(c *client, key view.KeyWeight, source weightSource, pressed bool) {
+	if !r.shown {
+		r.shown = true
+		r.setHidden(false)
+	}
+	r.key = key.Key
+	r.at.show(decimal(key.Key))
+	r.piece.show(session.Label(c.shown.Tokens()[key.Key].Bytes))
+	r.weight.show(weightText(key.Weight, source))
+	if length := strconv.FormatFloat(float64(100*key.Weight), 'f', 1, 32) + "%"; length != r.length {
+		r.length = length
+		r.bar.setStyle("width", length)
+	}
+	if pressed != r.pressed {
+		r.pressed = pressed
+		r.setAttr("aria-pressed", boolText(pressed))
+	}
+}
+
+func (r *readRow) hide() {
+	if r.shown {
+		r.shown = false
+		r.setHidden(true)
+	}
+}

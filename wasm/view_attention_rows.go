@@ -1,0 +1,122 @@
+//go:build js && wasm
+
+package main
+
+import (
+	"slices"
+	"strconv"
+
+	"vitrine/visualizer/paint"
+	"vitrine/visualizer/session"
+	"vitrine/visualizer/view"
+	"vitrine/visualizer/wire"
+)
+
+// sessionRows gives the attention rows of a session to the atlas.
+type sessionRows struct{ s *session.Session }
+
+func (r sessionRows) Row(q, layer, head int) []uint8 {
+	row, _ := r.s.Attention(q, layer, head)
+	return row
+}
+
+// known is the number of positions up to the last whose row is held.
+func (r sessionRows) known() int {
+	n := len(r.s.Tokens())
+	for n > 0 && len(r.Row(n-1, 0, 0)) == 0 {
+		n--
+	}
+	return n
+}
+
+// queryPosition is the position whose row the attention view shows: the chosen
+// token's or, while an answer is being written, whose last token has not been
+// through the model yet, that of the last one before it that has.
+func (c *client) queryPosition() int {
+	q := c.position()
+	if !c.writing() {
+		return q
+	}
+	for p := q; p >= 0; p-- {
+		if _, held := c.shown.Attention(p, 0, 0); held {
+			return p
+		}
+	}
+	return q
+}
+
+// headRows gives the rows of one head: those that came for all heads, and where
+// there is none those of the exact matrix.
+type headRows struct {
+	s       *session.Session
+	exact   *wire.HeadMatrix // nil if there is none
+	scratch []uint8
+}
+
+func (r *headRows) Row(q, layer, head int) []uint8 {
+	if row, ok := r.s.Attention(q, layer, head); ok {
+		return row
+	}
+	if r.exact == nil || int(r.exact.Layer) != layer || int(r.exact.Head) != head {
+		return nil
+	}
+	r.scratch = r.scratch[:0]
+	for _, a := range r.exact.Row(q) {
+		r.scratch = append(r.scratch, paint.Weight8(a))
+	}
+	return r.scratch
+}
+
+// weightSource says how well a weight is known.
+type weightSource uint8
+
+const (
+	weightUnknown weightSource = iota
+	weightAbout                // from 8 bits
+	weightExact                // as the engine computed it, float32
+	weightCell                 // that, with its operands
+)
+
+// attentionWeight is an attention weight as well as it is known.
+func (c *client) attentionWeight(layer, head, q, k int) (a float32, source weightSource) {
+	if cell, ok := c.shown.Cell(layer, head, q, k); ok {
+		return cell.Weight, weightCell
+	}
+	if exact, ok := c.shown.Head(layer, head); ok {
+		if row := exact.Row(q); k < len(row) {
+			return row[k], weightExact
+		}
+	}
+	if row, ok := c.shown.Attention(q, layer, head); ok && k < len(row) {
+		return wire.Weight(row[k]), weightAbout
+	}
+	return 0, weightUnknown
+}
+
+// attentionRow appends to dst the weights of a query's row as well as they are known.
+func (c *client) attentionRow(dst []float32, layer, head, q int) (row []float32, source weightSource) {
+	if exact, ok := c.shown.Head(layer, head); ok {
+		if row := exact.Row(q); len(row) > 0 {
+			return append(slices.Grow(dst, len(row)), row...), weightExact
+		}
+	}
+	about, ok := c.shown.Attention(q, layer, head)
+	if !ok {
+		return dst, weightUnknown
+	}
+	for _, u := range about {
+		dst = append(dst, wire.Weight(u))
+	}
+	return dst, weightAbout
+}
+
+// weightText writes a weight, with ≈ where it came in 8 bits.
+func weightText(a float32, source weightSource) string {
+	switch source {
+	case weightUnknown:
+		return "…"
+	case weightAbout:
+		return "≈ " + strconv.FormatFloat(float64(a), 'f', 3, 32)
+	}
+	return view.Number(float64(a))
+}

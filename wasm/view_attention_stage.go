@@ -1,0 +1,374 @@
+//go:build js && wasm
+
+package main
+
+import (
+	"math"
+	"strconv"
+	"syscall/js"
+
+	"vitrine/visualizer/paint"
+	"vitrine/visualizer/view"
+	"vitrine/visualizer/wire"
+)
+
+// flowStage is the box of one operation.
+type flowStage struct {
+	p                  *flowPart
+	name               string
+	about              string // message key
+	slot, box, button  element
+	shape, norm, limit *textCell
+	plot               element
+	cell               *textCell // what the grid says to assistive technology
+
+	surface *surface
+	pen     *pen
+	picture paint.Canvas
+	strip   paint.Strip
+	values  *wire.Stage // nil while there is none
+	scale   paint.Scale
+
+	isOpen  bool
+	closing js.Value // timer of the way back
+	pointed int      // number under the pointer, −1 for none
+	cursor  int      // number that the arrow keys are at
+	stale   bool
+}
+
+// Measures of an open box.
+const (
+	stageEdge   = 1.6  // rem, for the numbers of the heads
+	stageFoot   = 1.7  // rem, for the scale
+	stageWide   = 0.64 // of the diagram
+	stageHigh   = 0.82
+	stageLeastW = 26.0 // rem
+	stageLeastH = 14.0
+	closeAfter  = 270  // milliseconds, the style sheet's --pace
+	stripShare  = 0.98 // of a strip's numbers lie within its range
+	wholeShape  = 2    // dimensions of a shape whose rows are heads
+	cursorPad   = 1.5  // CSS pixels around the number under the cursor
+)
+
+func newFlowStage(p *flowPart, box element) *flowStage {
+	s := &flowStage{
+		p: p, name: box.attr("data-stage"), box: box, slot: element{box.Get("parentElement")}, button: box.find("button"),
+		shape: newTextCell(box.find(".shape")), norm: newTextCell(box.find(".norm")), limit: newTextCell(box.find(".range")),
+		plot: box.find(".plot"), cell: newTextCell(box.find("[role=gridcell]")),
+		about: box.find(".about [data-t]").attr("data-t"), pointed: -1, closing: js.Undefined(),
+	}
+	s.surface = newSurface(s.plot.find("canvas"), func() {
+		s.stale = true
+		p.c.wake()
+	})
+	s.pen = newPen(s.surface)
+	s.slot.setHidden(s.name == "attn_post_norm" || s.name == "ffn_post_norm") // until a model has them
+	s.button.onClick(func() { p.open(s) })
+	s.plot.on("pointermove", func(event js.Value) { s.pointAt(s.surface.point(event)) })
+	s.plot.on("pointerleave", func(jsEvent) { s.point(-1) })
+	s.plot.on("click", func(event js.Value) {
+		if !s.isOpen {
+			p.open(s)
+			return
+		}
+		s.pointAt(s.surface.point(event))
+		s.keep(s.pointed)
+	})
+	s.plot.on("keydown", s.key)
+	box.on("keydown", func(event js.Value) {
+		if s.isOpen && event.Get("key").String() == "Escape" && !p.c.inspector.isKept() {
+			event.Call("preventDefault")
+			p.open(s)
+			s.button.focus()
+		}
+	})
+	return s
+}
+
+// label is the box's name as it stands on it.
+func (s *flowStage) label() string { return s.button.find(".name").Get("innerText").String() }
+
+// take shows a flow's values of this operation; a model that lacks it has no box.
+func (s *flowStage) take(flow *wire.Flow) {
+	s.values = view.StageOf(flow, s.name)
+	s.slot.setHidden(s.values == nil)
+	if s.values == nil {
+		return
+	}
+	s.shape.show(view.ShapeText(s.values.Shape))
+	s.norm.show("‖" + view.Number(float64(s.values.Norm)) + "‖")
+	s.cursor = min(s.cursor, max(len(s.values.Values)-1, 0))
+	s.plot.setAttr("aria-label", s.p.c.words.say("attention.flow_strip", "Stage", s.label()))
+	s.stale = true
+}
+
+// index writes the place of number i: "17", or "3, 17" where rows are heads.
+func (s *flowStage) index(i int) string {
+	text := ""
+	for axis, n := range view.Coordinates(s.values.Shape, i) {
+		if axis > 0 {
+			text += ", "
+		}
+		text += decimal(n)
+	}
+	return text
+}
+
+// weightAt is the place of number i in the attention of the flow's layer, where the
+// operation has a number a key.
+func (s *flowStage) weightAt(i int) (layer, head, q, k int, ok bool) {
+	if s.values == nil || s.name != "scores" && s.name != "probs" {
+		return 0, 0, 0, 0, false
+	}
+	at := view.Coordinates(s.values.Shape, i)
+	if len(at) != 2 {
+		return 0, 0, 0, 0, false
+	}
+	return int(s.p.shown.Layer), at[0], int(s.p.shown.Position), at[1], true
+}
+
+// pointedWeight is [flowStage.weightAt] of the number under the pointer.
+func (s *flowStage) pointedWeight() (layer, head, q, k int, ok bool) {
+	if s.pointed < 0 || s.p.shown == nil {
+		return 0, 0, 0, 0, false
+	}
+	return s.weightAt(s.pointed)
+}
+
+func (s *flowStage) pointAt(x, y float64) {
+	i, ok := s.strip.At(int(x*s.surface.ratio), int(y*s.surface.ratio))
+	if !ok || s.values == nil || i >= len(s.values.Values) {
+		i = -1
+	}
+	s.point(i)
+}
+
+// point shows number i in the inspector while it is pointed at, −1 for none.
+func (s *flowStage) point(i int) {
+	if i == s.pointed {
+		return
+	}
+	s.pointed = i
+	if i < 0 {
+		s.p.c.inspector.leave()
+	} else {
+		s.p.c.inspector.point(func() reading { return s.p.reading(s, i) })
+	}
+	s.stale = s.stale || s.isOpen
+	s.p.c.wake()
+}
+
+func (s *flowStage) keep(i int) {
+	if i >= 0 {
+		s.cursor = i
+		s.stale = true
+		s.p.c.inspector.keep(func() reading { return s.p.reading(s, i) })
+	}
+}
+
+// key moves over the numbers of an open box.
+func (s *flowStage) key(event js.Value) {
+	if !s.isOpen || s.values == nil || event.Get("ctrlKey").Bool() || event.Get("metaKey").Bool() || event.Get("altKey").Bool() {
+		return
+	}
+	to, last := s.cursor, len(s.values.Values)-1
+	name := event.Get("key").String()
+	switch right, down, ok := arrows(name); {
+	case ok:
+		to += right + down*s.strip.Columns()
+	case name == "Home":
+		to = 0
+	case name == "End":
+		to = last
+	case name == "Enter":
+		s.keep(s.cursor)
+	default:
+		return
+	}
+	event.Call("preventDefault")
+	if to < 0 || to > last {
+		return
+	}
+	s.cursor, s.stale = to, true
+	text := s.p.c.words.say("attention.flow_number", "Stage", s.label(), "Index", s.index(to), "Value", exact(s.values.Values[to]))
+	s.cell.show(text)
+	s.p.say(text)
+	s.p.c.inspector.point(func() reading { return s.p.reading(s, to) })
+	s.p.c.wake()
+}
+
+// open lets the box grow over its neighbours from where it stands; in a narrow
+// window, where boxes follow one another, it grows in the line.
+func (s *flowStage) open() {
+	cancelTimer(s.closing)
+	s.isOpen = true
+	if !pageScrolls() {
+		s.place(s.slotBox())
+	}
+	s.box.setClass("open", true)
+	s.button.setAttr("aria-expanded", "true")
+	s.plot.setAttr("tabindex", "0")
+	s.stale = true
+	if pageScrolls() {
+		return
+	}
+	s.box.Call("getBoundingClientRect") // the way begins where it stands now
+	s.box.setClass("moving", !s.p.c.still)
+	s.place(s.openBox())
+}
+
+// close lets the box shrink back into its slot.
+func (s *flowStage) close() {
+	s.isOpen, s.stale = false, true
+	s.button.setAttr("aria-expanded", "false")
+	s.plot.Call("removeAttribute", "tabindex")
+	finish := func() {
+		s.box.setClass("open", false)
+		s.box.setClass("moving", false)
+		for _, property := range []string{"left", "top", "width", "height"} {
+			s.box.Get("style").Call("removeProperty", property)
+		}
+		s.stale = true
+		s.p.c.wake()
+	}
+	if s.p.c.still || pageScrolls() {
+		finish()
+		return
+	}
+	s.place(s.slotBox())
+	s.closing = after(closeAfter, finish)
+}
+
+func (s *flowStage) place(at box) {
+	s.box.setStyle("left", px(at.x))
+	s.box.setStyle("top", px(at.y))
+	s.box.setStyle("width", px(at.w))
+	s.box.setStyle("height", px(at.h))
+}
+
+// slotBox is where the box stands in the diagram when it is closed.
+func (s *flowStage) slotBox() box { return relative(s.slot, s.p.place) }
+
+// openBox is where it stands when it is open: around its slot, within the diagram.
+func (s *flowStage) openBox() box {
+	slot := s.slotBox()
+	all := s.p.place.Call("getBoundingClientRect")
+	width, height := all.Get("width").Float(), all.Get("height").Float()
+	rem := s.p.c.theme.rem
+	w := min(max(stageWide*width, stageLeastW*rem), width)
+	h := min(max(stageHigh*height, stageLeastH*rem), height)
+	return box{
+		min(max(slot.x+slot.w/2-w/2, 0), width-w), min(max(slot.y+slot.h/2-h/2, 0), height-h), w, h,
+	}
+}
+
+// relative is the place of an element within another, in CSS pixels.
+func relative(e, within element) box {
+	a, b := e.Call("getBoundingClientRect"), within.Call("getBoundingClientRect")
+	return box{
+		a.Get("left").Float() - b.Get("left").Float(), a.Get("top").Float() - b.Get("top").Float(),
+		a.Get("width").Float(), a.Get("height").Float(),
+	}
+}
+
+func (s *flowStage) frame() {
+	if !s.stale || s.surface.width == 0 {
+		return
+	}
+	s.stale = false
+	s.pen.begin(s.surface)
+	if s.values == nil || s.p.shown == nil {
+		s.limit.show("")
+		return
+	}
+	t := s.p.c.theme
+	if s.name == "probs" {
+		s.scale = t.paint.Attention()
+		s.limit.show(s.p.c.words.say("attention.range_weights"))
+	} else {
+		s.scale = t.paint.Signed(paint.AbsQuantile(s.values.Values, stripShare))
+		s.limit.show(s.p.c.words.say("attention.range_signed", "Limit", strconv.FormatFloat(float64(s.scale.Hi), 'g', 3, 32)))
+	}
+	s.paint()
+	if s.isOpen {
+		s.drawEdges()
+	}
+}
+
+// paint paints the strip: a row a head where there are heads.
+func (s *flowStage) paint() {
+	room := paint.Rect{W: s.surface.deviceWidth(), H: s.surface.deviceHeight()}
+	columns, gap := 0, 0
+	if len(s.values.Shape) == wholeShape {
+		columns = int(s.values.Shape[1])
+	}
+	if s.isOpen {
+		unit := s.p.c.theme.rem * s.surface.ratio
+		room.X, gap = int(stageEdge*unit), int(math.Round(s.surface.ratio))
+		room.W -= room.X
+		room.H -= int(stageFoot * unit)
+	}
+	if s.picture.Resize(s.surface.deviceWidth(), s.surface.deviceHeight()); s.picture.W == 0 {
+		return
+	}
+	s.picture.Clear(paint.Color{})
+	s.strip.Layout(room, len(s.values.Values), columns, gap)
+	s.strip.Paint(&s.picture, s.p.c.theme.paint, s.values.Values, s.scale)
+	s.surface.show(&s.picture, 0, 0)
+}
+
+// drawEdges draws what an open box has besides: the heads' numbers, the scale
+// with its range, and the number under the cursor.
+func (s *flowStage) drawEdges() {
+	p, t := s.pen, s.p.c.theme
+	css := func(r paint.Rect) box {
+		k := s.surface.ratio
+		return box{float64(r.X) / k, float64(r.Y) / k, float64(r.W) / k, float64(r.H) / k}
+	}
+	p.fill(t.quiet)
+	p.letter(t.font(t.mono, 0.7), "right")
+	columns := s.strip.Columns()
+	rows := (len(s.values.Values) + columns - 1) / columns
+	first := css(s.strip.Cell(0))
+	pitch := first.h
+	if rows > 1 {
+		pitch = css(s.strip.Cell(columns)).y - first.y
+	}
+	for _, row := range view.Ticks(nil, 0, rows, pitch, 0.85*t.rem) {
+		at := css(s.strip.Cell(row * columns))
+		label := row * columns // the row's first number
+		if len(s.values.Shape) == wholeShape {
+			label = row // the head
+		}
+		p.text(decimal(label), at.x-0.3*t.rem, at.y+at.h/2+0.25*t.rem)
+	}
+	s.drawScale(first.x)
+	for _, i := range []int{s.cursor, s.pointed} {
+		if at := css(s.strip.Cell(i)); at.w > 0 {
+			p.outline(t.ink, 1)
+			if i == s.cursor {
+				p.outline(t.mark, 2)
+			}
+			p.frame(at.x-cursorPad, at.y-cursorPad, at.w+2*cursorPad, at.h+2*cursorPad)
+		}
+	}
+}
+
+// drawScale draws the colours' scale with its range under the strip.
+func (s *flowStage) drawScale(x float64) {
+	p, t := s.pen, s.p.c.theme
+	width, height := 0.36*s.surface.width, 0.45*t.rem
+	y := s.surface.height - 1.35*t.rem
+	bar := paint.Rect{
+		X: int(x * s.surface.ratio), Y: int(y * s.surface.ratio),
+		W: int(width * s.surface.ratio), H: int(height * s.surface.ratio),
+	}
+	s.scale.Paint(&s.picture, bar)
+	s.surface.show(&s.picture, 0, 0)
+	p.fill(t.quiet)
+	p.letter(t.font(t.mono, 0.66), "center")
+	for _, tick := range s.scale.Ticks() {
+		at := x + float64(tick.At)*width
+		p.text(tick.Text, max(at, x+0.3*t.rem), s.surface.height-0.12*t.rem)
+	}
+}
