@@ -29,6 +29,7 @@ const (
 	closeUnsupported    = websocket.CloseUnsupportedData
 	closePolicy         = websocket.ClosePolicyViolation
 	closeTryAgainLater  = websocket.CloseTryAgainLater
+	closeInternal       = websocket.CloseInternalServerErr
 	closeReasonMaxBytes = 123 // RFC 6455, section 5.5: 125 with the code
 )
 

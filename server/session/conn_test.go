@@ -545,6 +545,39 @@ func TestManyCommandsAtOnce(t *testing.T) {
 	}
 }
 
+// A panic, which is a mistake of the program, ends one session and says so.
+func TestMistakeEndsOneSession(t *testing.T) {
+	r := tiny(t, Options{})
+	url := r.serve(t)
+	bad, good := visit(t, url, ""), visit(t, url, "")
+	bad.send(&wire.Chat{Text: "Hello", Params: params(5)})
+	bad.waitState(wire.StateLengthCapped)
+	r.server.mu.Lock()
+	one := r.server.sessions[bad.session()]
+	r.server.mu.Unlock()
+	one.commands <- command{one.link, nil} // no page can send this
+	if code := bad.waitClosed(); code != closeInternal {
+		t.Errorf("closed with %d, want %d", code, closeInternal)
+	}
+	bad.see(func(s *vis.Session) {
+		if p := s.LastProblem(); p.Code != codeInternal || !strings.Contains(p.Detail, "mistake") {
+			t.Errorf("the page was told %+v", p)
+		}
+	})
+	good.send(&wire.Chat{Text: "Hello", Params: params(5)})
+	good.waitState(wire.StateLengthCapped)
+	if names := r.server.names(); !slices.Equal(names, []string{good.session()}) {
+		t.Errorf("sessions %v, want %s alone", names, good.session())
+	}
+	good.send(&wire.Subscribe{Views: wire.ViewBlocks})
+	good.wait("the pool", func() bool { return good.know.Pool().Used > 0 && good.know.Pool().Used == len(good.know.Pool().Table) })
+
+	v := view{inf: nil, tokens: 1, handle: nil}
+	if _, err := v.answerSafely(context.Background(), &wire.Query{What: wire.QueryLens}); err == nil {
+		t.Error("an answer that panicked gave no error")
+	}
+}
+
 // Nothing is left behind when the server has closed.
 func TestNoGoroutineStays(t *testing.T) {
 	before := runtime.NumGoroutine()

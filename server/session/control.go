@@ -62,9 +62,22 @@ func (s *session) goOn(run func() error) error {
 			return err
 		}
 		s.carryOn(false)
-		s.recite(b)
+		s.reciteAloud(b)
 	}
-	return run()
+	return s.start(run)
+}
+
+// start sets the request going and says so at once; the engine's own word,
+// which follows, may take until its next step.
+func (s *session) start(run func() error) error {
+	if err := run(); err != nil {
+		return err
+	}
+	if b := s.tree.active; b.state == wire.StatePaused || finished(b.state) {
+		b.state = wire.StateWaiting
+		s.sayState()
+	}
+	return nil
 }
 
 // checkPosition refuses a position that a rewind cannot go to.
@@ -101,10 +114,10 @@ func (s *session) rewind(c *wire.Control) error {
 // were replaced.
 func (s *session) sayChange(pos int) {
 	s.sayTokens(pos)
+	s.sayState()
 	s.recite(s.tree.active)
 	s.sayMessages(0)
 	s.sayBranches()
-	s.sayState()
 }
 
 // branchOff puts another token in the place of one, on a branch of its own,
@@ -142,7 +155,7 @@ func (s *session) branchOff(c *wire.Control) error {
 	}
 	s.sayChange(pos)
 	if running {
-		return s.handle.Resume()
+		return s.start(s.handle.Resume)
 	}
 	return nil
 }

@@ -250,7 +250,7 @@ func (s *session) complete(c *wire.Complete) error {
 func (s *session) begin(next *branch, set settings, paused bool) error {
 	b := s.tree.active
 	keep := common(b.tokens, next.tokens)
-	next.id, next.parent, next.fork = b.id, b.parent, b.fork
+	next.id, next.parent, next.fork = b.id, b.parent, min(b.fork, keep)
 	if err := s.load(next.tokens, set); err != nil {
 		return err
 	}
@@ -258,13 +258,17 @@ func (s *session) begin(next *branch, set settings, paused bool) error {
 	b.state = wire.StatePaused
 	s.recite(b)
 	s.sayTokens(keep)
+	// The state goes before the messages: a page that sees the new message must
+	// not take the old answer's end for the new one's.
+	var err error
+	if paused {
+		s.sayState()
+	} else {
+		err = s.start(s.handle.Resume)
+	}
 	s.sayMessages(0)
 	s.sayBranches()
-	s.sayState()
-	if paused {
-		return nil
-	}
-	return s.handle.Resume()
+	return err
 }
 
 // restore takes in a conversation that the server has lost and the page kept.
@@ -291,7 +295,7 @@ func (s *session) restore(c *wire.Restore) error {
 	}
 	b := s.tree.active
 	*b = *next
-	s.recite(b)
+	s.reciteAloud(b)
 	// The page has the tokens, and knows with which probabilities they were
 	// drawn: it keeps them all, as those of this branch.
 	s.sayTokens(len(b.tokens))
@@ -369,7 +373,7 @@ func (s *session) setParams(p wire.Params) error {
 	}
 	s.settings = set
 	if restated && s.speech != nil {
-		s.recite(s.tree.active)
+		s.reciteAloud(s.tree.active)
 	}
 	s.sayState()
 	return nil

@@ -102,7 +102,7 @@ func (s *session) speak(pos int, id int32) {
 		s.sayMessages(len(b.messages) - 1)
 	}
 	if s.speech == nil {
-		s.recite(b)
+		s.reciteAloud(b)
 		return
 	}
 	s.addText(m, s.speech.push(id))
@@ -117,19 +117,25 @@ func (s *session) addText(m *message, text string) {
 	s.say(&wire.Message{Index: uint16(len(s.tree.active.messages) - 1), Role: m.role, Append: true, Text: text, First: uint32(m.first)})
 }
 
-// recite writes the open message's text anew from its tokens. The engine does
-// the same whenever tokens, stop strings or the end of an answer changed
-// behind its back.
-func (s *session) recite(b *branch) {
+// recite writes the open message's text anew from its tokens, and says whether
+// it is another one now. The engine does the same whenever tokens, stop strings
+// or the end of an answer changed behind its back.
+func (s *session) recite(b *branch) (changed bool) {
 	m := b.open()
 	if m == nil {
 		s.speech = nil
-		return
+		return false
 	}
 	speech, text := recite(s.inf.engine.Tokenizer(), s.settings.page.Stop, b.tokens[m.first:])
 	s.speech = speech
-	if text != m.text {
-		m.text = text
+	changed = text != m.text
+	m.text = text
+	return changed
+}
+
+// reciteAloud tells the page the open message's text if it is another one now.
+func (s *session) reciteAloud(b *branch) {
+	if s.recite(b) {
 		s.sayMessages(len(b.messages) - 1)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -159,10 +160,12 @@ func (p *page) tokens() []wire.Token {
 	return append([]wire.Token(nil), p.know.Tokens()...)
 }
 
+// messages are those whose tokens are still there.
 func (p *page) messages() []wire.Message {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]wire.Message(nil), p.know.Messages()...)
+	messages, n := slices.Clone(p.know.Messages()), uint32(len(p.know.Tokens()))
+	return slices.DeleteFunc(messages, func(m wire.Message) bool { return m.First > n || n == 0 })
 }
 
 // waitState waits until the request is in one of the states.

@@ -51,10 +51,15 @@ type refusal struct{ code, reason string }
 
 func (e *refusal) Error() string { return e.reason }
 
-var (
-	errBusy = &refusal{codeBusy, "too many commands at once; wait for some of them to be done"}
-	errGone = &refusal{codeGone, "the tokens that this was asked about are no longer part of the conversation"}
-)
+// mistake is a panic of this program.
+type mistake struct {
+	value any
+	stack []byte
+}
+
+func (e *mistake) Error() string { return fmt.Sprintf("the server has made a mistake: %v", e.value) }
+
+var errBusy = &refusal{codeBusy, "too many commands at once; wait for some of them to be done"}
 
 // problemOf puts an error into the page's terms. known is false for an error
 // that is this program's fault and belongs into the log.

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"runtime/debug"
 
 	"vitrine/engine"
 	"vitrine/visualizer/wire"
@@ -49,10 +50,21 @@ func (s *session) nextQuery() {
 		s.job = j
 		go func() {
 			defer cancel()
-			j.frames, j.err = v.answer(ctx, q)
+			j.frames, j.err = v.answerSafely(ctx, q)
 			s.answers <- j
 		}()
 	}
+}
+
+// answerSafely makes an error of a panic, which is a mistake of this program:
+// one question must not end the conversations of others.
+func (v *view) answerSafely(ctx context.Context, q *wire.Query) (frames []wire.Frame, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &mistake{p, debug.Stack()}
+		}
+	}()
+	return v.answer(ctx, q)
 }
 
 // answered sends a finished answer to the page that asked. An answer about

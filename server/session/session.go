@@ -1,7 +1,9 @@
 package session
 
 import (
+	"errors"
 	"log/slog"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -68,9 +70,19 @@ func newSession(server *Server, id string) *session {
 
 // run owns the session until it is told to quit or nobody has come back for
 // the time that the server keeps it.
+//
+// A panic is a mistake of this program. It ends this session, as net/http does
+// with a request, and no other.
 func (s *session) run() {
 	defer close(s.done)
 	defer s.end()
+	defer func() {
+		if v := recover(); v != nil {
+			s.server.forget(s)
+			s.fail(0, &mistake{v, debug.Stack()})
+			s.hangUp(closeInternal, "the server has made a mistake")
+		}
+	}()
 	keep := time.NewTimer(s.server.options.KeepAlive)
 	defer keep.Stop()
 	for {
@@ -199,7 +211,14 @@ func (s *session) sayGoodbye() {
 	if s.link != nil {
 		const why = "the server is stopping"
 		s.link.send(&wire.Problem{Code: codeGone, Field: "server", Detail: why})
-		s.link.hangUp(closeGoingAway, why)
+		s.hangUp(closeGoingAway, why)
+	}
+}
+
+// hangUp ends the page's connection after what is queued.
+func (s *session) hangUp(code int, reason string) {
+	if s.link != nil {
+		s.link.hangUp(code, reason)
 	}
 }
 
@@ -214,7 +233,12 @@ func (s *session) say(f wire.Frame) {
 func (s *session) fail(query uint32, err error) {
 	p, known := problemOf(err)
 	if !known {
-		s.log.Error("session: a command failed", "err", err)
+		var m *mistake
+		if errors.As(err, &m) {
+			s.log.Error("session: a mistake of this program", "err", err, "stack", string(m.stack))
+		} else {
+			s.log.Error("session: a command failed", "err", err)
+		}
 	}
 	p.Query = query
 	s.say(p)

@@ -39,7 +39,7 @@ type branch struct {
 // behind it, and opens the one that it cuts.
 func (b *branch) truncate(pos int) {
 	b.tokens = slices.Clip(b.tokens[:pos])
-	b.start = min(b.start, pos)
+	b.start, b.fork = min(b.start, pos), min(b.fork, pos)
 	keep := len(b.messages)
 	for keep > 0 && b.messages[keep-1].first > pos {
 		keep--

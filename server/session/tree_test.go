@@ -10,7 +10,7 @@ func TestTruncate(t *testing.T) {
 	// Tokens: 0 1 | user 2 3 4 | 5 6 | assistant 7 8 9 | 10 | user 11 | 12 | assistant 13 …
 	whole := func() *branch {
 		return &branch{
-			tokens: make([]wire.Token, 16), start: 13,
+			tokens: make([]wire.Token, 16), start: 13, fork: 8,
 			messages: []message{
 				{role: wire.RoleUser, first: 2, end: 5},
 				{role: wire.RoleAssistant, first: 7, end: 10},
@@ -40,8 +40,8 @@ func TestTruncate(t *testing.T) {
 	} {
 		b := whole()
 		b.truncate(c.pos)
-		if len(b.tokens) != c.pos || len(b.messages) != c.messages || (b.open() != nil) != c.open || b.start != c.start {
-			t.Errorf("at %d: %d tokens, %d messages, open %v, start %d; want %+v", c.pos, len(b.tokens), len(b.messages), b.open() != nil, b.start, c)
+		if len(b.tokens) != c.pos || len(b.messages) != c.messages || (b.open() != nil) != c.open || b.start != c.start || b.fork != min(c.pos, 8) {
+			t.Errorf("at %d: %d tokens, %d messages, open %v, start %d, fork %d; want %+v", c.pos, len(b.tokens), len(b.messages), b.open() != nil, b.start, b.fork, c)
 		}
 	}
 }
