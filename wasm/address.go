@@ -94,7 +94,7 @@ func (a *address) wantsToken(tokens int) bool {
 func (a *address) takeToken() int {
 	token := a.token
 	a.token = -1
-	a.c.following = token == len(a.c.shown.Tokens())-1
+	a.c.following = false // the answer may still be on its way
 	return token
 }
 

@@ -200,7 +200,8 @@ func (c *client) greet(hello *wire.Hello) {
 	c.changed(change{page: changedSocket})
 }
 
-// restore gives the conversation back to a server that was restarted.
+// restore gives the conversation back to a server that was restarted, and lets
+// an answer that was being written go on.
 func (c *client) restore() {
 	command := &wire.Restore{Params: c.params.now}
 	state := c.live.State()
@@ -211,7 +212,11 @@ func (c *client) restore() {
 	for _, m := range c.live.Messages() {
 		command.Messages = append(command.Messages, wire.RestoredMessage{Role: m.Role, Text: m.Text, First: m.First})
 	}
+	writing := c.writing()
 	c.socket.send(command)
+	if writing {
+		c.control(wire.Control{Op: wire.OpResume})
+	}
 }
 
 // arrive acts on how far the server is: with a model a link asks what it has to

@@ -92,6 +92,9 @@ func (p *mergesPanel) update(what change) {
 	if !what.has(session.ChangeTokens|session.ChangeAnswer|session.ChangeProblem|session.ChangeState) && !what.saw(changedToken|changedSession) {
 		return
 	}
+	if what.saw(changedSession) {
+		p.word, p.askedOf = nil, nil
+	}
 	// While an answer is written the word is still changing under the eye.
 	if p.c.play.running() && p.c.following {
 		return

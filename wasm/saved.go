@@ -20,8 +20,13 @@ type saved struct {
 	bytes   int
 	oldest  int     // records before it are not dense
 	dropped int     // dense frames that went
-	started float64 // when the first came, as [now] has it
+	clock   float64 // milliseconds of the recording so far
+	last    float64 // when the last frame came, as [now] has it
 }
+
+// savedPause is the longest pause that a recording keeps, in milliseconds:
+// nobody wants to wait again for what someone else was typing.
+const savedPause = 1500
 
 func newSaved(c *client) *saved {
 	s := &saved{c: c}
@@ -35,10 +40,12 @@ func (s *saved) take(raw []byte, changed session.Change) {
 	if err != nil || changed == 0 || kind == wire.KindStatus || kind == wire.KindProblem {
 		return
 	}
-	if len(s.records) == 0 {
-		s.started = now()
+	at := now()
+	if len(s.records) > 0 {
+		s.clock += min(at-s.last, savedPause)
 	}
-	s.records = append(s.records, recording.Record{At: uint32(now() - s.started), Frame: raw})
+	s.last = at
+	s.records = append(s.records, recording.Record{At: uint32(s.clock), Frame: raw})
 	s.bytes += len(raw)
 	for ; s.bytes > savedLimit && s.oldest < len(s.records); s.oldest++ {
 		if old := &s.records[s.oldest]; isDense(old.Frame) {

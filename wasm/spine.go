@@ -180,7 +180,11 @@ func (s *spine) bringInSight(jump bool) {
 		s.scrollTo(s.aim)
 		return
 	}
-	if i != s.shown || jump {
+	switch {
+	case s.c.following:
+		s.shown = i
+		s.scrollTo(s.length())
+	case i != s.shown || jump:
 		s.shown = i
 		margin := min(120, s.width/4)
 		left, right := s.lefts[i], s.lefts[i+1]
