@@ -27,14 +27,14 @@ type nextView struct {
 	took    float64      // milliseconds that it took
 	asked   int32        // token that "why not that one?" is about, −1 for none
 
-	says, figures *textCell
-	order         element
-	apply, back   element
-	stages        *nextStages
-	list          *nextList
-	needle        *nextNeedle
-	why           *nextWhy
-	tree          *nextTree
+	says        *textCell
+	order       element
+	apply, back element
+	stages      *nextStages
+	list        *nextList
+	needle      *nextNeedle
+	why         *nextWhy
+	tree        *nextTree
 
 	stale   bool // another draw has to be made
 	redraw  bool // what is shown is not what is known
@@ -44,7 +44,7 @@ type nextView struct {
 func newNextView(c *client) *nextView {
 	v := &nextView{
 		c: c, asked: -1,
-		says: newTextCell(byID("next-says")), figures: newTextCell(byID("next-figures")),
+		says:  newTextCell(byID("next-says")),
 		order: byID("next-order"), apply: byID("next-apply"), back: byID("next-back"),
 	}
 	v.order.on("change", func(jsEvent) {
@@ -84,6 +84,9 @@ func (v *nextView) update(what change) {
 	if what.saw(changedLanguage | changedTheme | changedSize) {
 		v.redraw = true
 	}
+	if what.saw(changedSocket|changedSession) || what.has(session.ChangeModel) {
+		v.why.again()
+	}
 	v.tree.update(what)
 }
 
@@ -91,9 +94,6 @@ func (v *nextView) frame(float64) (again bool) {
 	if v.stale {
 		v.stale = false
 		v.draw()
-		v.redraw = true
-	}
-	if v.renames && v.why.loading() {
 		v.redraw = true
 	}
 	if v.redraw || v.renames {
@@ -107,7 +107,7 @@ func (v *nextView) frame(float64) (again bool) {
 		v.redraw = false
 	}
 	v.tree.frame()
-	return false
+	return v.why.fetch()
 }
 
 // position is where the draw is: the chosen token, or while an answer is
@@ -173,7 +173,16 @@ func (v *nextView) draw() {
 		also = append(also, t.ID)
 	}
 	v.rows = resample.Rows(&outcome.Report, nextRows, also...)
-	v.askNames(v.rowIDs())
+	ids := make([]int32, len(v.rows))
+	for i := range v.rows {
+		ids[i] = v.rows[i].Token
+	}
+	v.askNames(ids)
+}
+
+// askNames asks what tokens stand for.
+func (v *nextView) askNames(ids []int32) {
+	v.c.ask(wire.Query{What: wire.QueryPieces, Tokens: ids})
 }
 
 // forget drops the draw; trouble says why.
@@ -188,19 +197,6 @@ func (v *nextView) token() (wire.Token, bool) {
 		return wire.Token{}, false
 	}
 	return tokens[v.outcome.Position], true
-}
-
-func (v *nextView) rowIDs() []int32 {
-	ids := make([]int32, len(v.rows))
-	for i := range v.rows {
-		ids[i] = v.rows[i].Token
-	}
-	return ids
-}
-
-// askNames asks what tokens stand for.
-func (v *nextView) askNames(ids []int32) {
-	v.c.ask(wire.Query{What: wire.QueryPieces, Tokens: ids})
 }
 
 // piece is a token's name: what it stands for, or its number until that is known.
@@ -221,11 +217,6 @@ func (v *nextView) showSettings() {
 	same := paramsEqual(p, &state.Params)
 	v.apply.setDisabled(same || v.c.replay != nil || !v.c.canAsk())
 	v.back.setDisabled(same)
-	text := ""
-	if v.outcome != nil {
-		text = v.c.words.say("next.figures", "N", grouped(v.outcome.Known), "Ms", strconv.FormatFloat(v.took, 'f', 1, 64))
-	}
-	v.figures.show(text)
 }
 
 // sentence says what would be drawn, and what was.
@@ -266,7 +257,6 @@ func (v *nextView) sentence() string {
 func (v *nextView) choose(id int32) {
 	v.asked, v.redraw = id, true
 	v.c.inspector.keep(func() reading { return v.tokenReading(id) })
-	v.askNames([]int32{id})
 	v.c.wake()
 }
 

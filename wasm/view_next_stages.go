@@ -154,7 +154,7 @@ func (s *nextStages) flow(stage *sampler.Stage) string {
 	w := s.v.c.words
 	switch {
 	case stage.Kind == sampler.Raw:
-		return w.say("next.flow_raw", "N", grouped(stage.Out))
+		return w.say("next.flow_raw", "N", grouped(stage.Out), "Ms", strconv.FormatFloat(s.v.took, 'f', 0, 64))
 	case stage.Kind == sampler.Draw:
 		return w.count("next.flow_draw", stage.Out)
 	case stage.Kind == sampler.Temperature:

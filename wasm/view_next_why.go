@@ -19,7 +19,7 @@ type nextWhy struct {
 	found   element
 	verdict *textCell
 	instead element
-	open    bool // the person searched, so the vocabulary's names are wanted
+	asked   int // tokens whose names were asked for, from the first on
 	text    string
 	shown   string // what found lists
 }
@@ -27,18 +27,15 @@ type nextWhy struct {
 // foundMost is how many tokens a search lists.
 const foundMost = 8
 
-// piecesAtOnce is how many names are asked for in one question; the server
-// takes no more.
-const piecesAtOnce = 4096
+// piecesAtOnce is how many names are asked for in one question.
+const piecesAtOnce = 1024
 
 func newNextWhy(v *nextView) *nextWhy {
 	w := &nextWhy{
 		v: v, search: byID("next-search"), found: byID("next-found"), verdict: newTextCell(byID("next-verdict")), instead: byID("next-instead"),
 	}
-	w.search.on("focus", func(jsEvent) { w.fetch() })
 	w.search.on("input", func(jsEvent) {
 		w.text = w.search.value()
-		w.fetch()
 		v.redraw = true
 		v.c.wake()
 	})
@@ -53,24 +50,27 @@ func newNextWhy(v *nextView) *nextWhy {
 	return w
 }
 
-// fetch asks for the names of the whole vocabulary, once.
-func (w *nextWhy) fetch() {
-	if w.open {
-		return
-	}
-	w.open = true
+// fetch asks for the names of the next part of the vocabulary, and reports
+// whether more are to be asked for: a part a frame of the screen, so that none
+// of them is held up. Names that were asked for draw by draw would come too
+// late while an answer is written.
+func (w *nextWhy) fetch() (more bool) {
 	vocab := int(w.v.c.shown.Model().Vocab)
-	for from := 0; from < vocab; from += piecesAtOnce {
-		ids := make([]int32, 0, piecesAtOnce)
-		for id := from; id < min(from+piecesAtOnce, vocab); id++ {
-			ids = append(ids, int32(id))
-		}
-		w.v.askNames(ids)
+	if w.v.outcome == nil || w.v.c.replay != nil || !w.v.c.canAsk() || w.asked >= vocab {
+		return false
 	}
+	ids := make([]int32, 0, piecesAtOnce)
+	for id := w.asked; id < min(w.asked+piecesAtOnce, vocab); id++ {
+		ids = append(ids, int32(id))
+	}
+	w.v.askNames(ids)
+	w.asked += len(ids)
+	return w.asked < vocab
 }
 
-// loading reports whether a search waits for names.
-func (w *nextWhy) loading() bool { return w.open && w.text != "" }
+// again begins anew: what was asked on an earlier connection is not answered
+// any more. Names that are known are not asked for twice.
+func (w *nextWhy) again() { w.asked = 0 }
 
 func (w *nextWhy) show() {
 	w.showFound()
