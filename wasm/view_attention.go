@@ -3,6 +3,9 @@
 package main
 
 import (
+	"bytes"
+	"strings"
+
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
 )
@@ -207,11 +210,24 @@ func arrows(key string) (right, down int, ok bool) {
 	return 0, 0, false
 }
 
-// tokenName names the token at a position by its text.
+// tokenName names the token at a position by its text, as it stands in a
+// sentence: its spaces are spaces, and between quotes they are seen.
 func (c *client) tokenName(position int) string {
 	tokens := c.shown.Tokens()
 	if position < 0 || position >= len(tokens) {
 		return ""
 	}
-	return c.words.say("attention.token", "N", decimal(position), "Piece", session.Label(tokens[position].Bytes))
+	return c.words.say("attention.token", "N", decimal(position), "Piece", quotable(tokens[position].Bytes))
+}
+
+// quotable is [session.Label] with spaces as they are.
+func quotable(b []byte) string {
+	var s strings.Builder
+	for i, part := range bytes.Split(b, []byte{' '}) {
+		if i > 0 {
+			s.WriteByte(' ')
+		}
+		s.WriteString(session.Label(part))
+	}
+	return s.String()
 }

@@ -120,7 +120,7 @@ func (a *atlas) pointAt(x, y float64) {
 		return
 	}
 	at := headPlace{layer, head, -1, -1}
-	if _, _, q, k, ok := a.tiles.At(px, py); ok {
+	if _, _, q, k, ok := a.tiles.At(px, py); ok && k <= q {
 		at.q, at.k = q, k
 	}
 	if a.hovered && at == a.pointed {
@@ -443,5 +443,5 @@ func (p *peek) frame() {
 	p.surface.ctx.Call("clearRect", 0, 0, p.surface.deviceWidth(), p.surface.deviceHeight())
 	p.matrix.Layout(p.surface.deviceWidth(), p.surface.deviceHeight(), p.surface.deviceWidth(), 0, all, all)
 	p.matrix.Paint(&p.picture, p.c.theme.paint, rows, p.layer, p.head, n)
-	p.surface.show(&p.picture, 0, 0)
+	p.surface.show(&p.picture, (p.surface.deviceWidth()-p.picture.W)/2, (p.surface.deviceHeight()-p.picture.H)/2)
 }

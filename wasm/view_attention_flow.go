@@ -34,7 +34,7 @@ func newFlowPart(c *client, say func(string)) *flowPart {
 		title: newTextCell(byID("flow-title")), note: newTextCell(byID("flow-note")),
 		asks: patience{c: c}, cells: patience{c: c},
 	}
-	for _, box := range p.place.findAll(".stage") {
+	for _, box := range p.place.findAll(".op") {
 		p.stages = append(p.stages, newFlowStage(p, box))
 	}
 	p.wires = newFlowWires(p)

@@ -127,8 +127,12 @@ func (p *lensPart) noteFor(lens *wire.Lens) string {
 	if !ok {
 		return ""
 	}
-	return c.words.say("attention.lens_note", "Token", c.tokenName(int(lens.Position)),
-		"Top", "“"+session.Label(lens.Layers[len(lens.Layers)-1][0].Bytes)+"”",
+	key := "attention.lens_note"
+	if settled.First == settled.Stays {
+		key = "attention.lens_note_once"
+	}
+	return c.words.say(key, "Token", c.tokenName(int(lens.Position)),
+		"Top", c.words.say("attention.quoted", "Piece", quotable(lens.Layers[len(lens.Layers)-1][0].Bytes)),
 		"First", p.after(settled.First), "Stays", p.after(settled.Stays))
 }
 
@@ -162,7 +166,11 @@ func newRung() *rung {
 	button.append(mark, layer)
 	r := &rung{element: button, mark: newTextCell(mark), layer: newTextCell(layer)}
 	for i := range r.said {
-		cell, bar, token, prob := create("span", "said"), create("i", ""), create("b", ""), create("span", "")
+		class := "said"
+		if i == 0 {
+			class = "said first"
+		}
+		cell, bar, token, prob := create("span", class), create("i", ""), create("b", ""), create("span", "")
 		button.append(cell.append(bar, token, prob))
 		r.said[i] = said{token: newTextCell(token), prob: newTextCell(prob), bar: bar}
 	}

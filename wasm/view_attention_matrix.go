@@ -265,6 +265,11 @@ func (m *matrix) draw() {
 		m.letter(i == k, i == pointedK, t.k)
 		p.textUp(m.label(i, matrixFoot), at.x+at.w/2+0.26*t.rem, all.y+all.h+0.4*t.rem)
 	}
+	p.letter(t.font(t.sans, labelsRem), "right")
+	p.fill(t.q)
+	p.text(c.words.say("attention.axis_query"), all.x-0.45*t.rem, all.y+all.h+1.3*t.rem)
+	p.fill(t.k)
+	p.text(c.words.say("attention.axis_key"), all.x-0.45*t.rem, all.y+all.h+2.4*t.rem)
 	if row := m.cssBox(m.heat.Row(q)); row.w > 0 {
 		end := m.cssBox(m.heat.Cell(q, min(q, m.window.To-1)))
 		p.outline(t.q, 1.5)

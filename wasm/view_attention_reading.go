@@ -30,8 +30,9 @@ func (c *client) keyHead(head int) (kvHead, group int) {
 	return head / group, group
 }
 
-// headReading is what the inspector says about a head of the atlas and, where k
-// is not −1, about the weight of it that is pointed at.
+// headReading is what the inspector says about a head of the atlas and the weight
+// of it that is pointed at; where k is −1, about the largest one of the row that
+// is shown.
 func (c *client) headReading(layer, head, q, k int) reading {
 	say := c.words.say
 	kvHead, group := c.keyHead(head)
@@ -43,6 +44,7 @@ func (c *client) headReading(layer, head, q, k int) reading {
 		fn:    c.attentionFunc(),
 	}
 	if k < 0 {
+		q = c.queryPosition()
 		row, _ := c.attentionRow(nil, layer, head, q)
 		if top, _ := view.TopKeys(nil, row, 1); len(top) > 0 {
 			k = top[0].Key
@@ -51,9 +53,6 @@ func (c *client) headReading(layer, head, q, k int) reading {
 	if q >= 0 && k >= 0 {
 		w := c.weightReading(layer, head, q, k)
 		r.value, r.rows = w.value, w.rows
-		if k > q {
-			r.note = w.note
-		}
 		return r
 	}
 	r.rows = []row{fact(say("attention.fact_head"), say("attention.kv_head", "Head", decimal(head), "KVHead", decimal(kvHead)))}

@@ -146,12 +146,11 @@ func (r *reads) frame() {
 // noteFor says how well the row is known.
 func (r *reads) noteFor(source weightSource, layer, head int) string {
 	c := r.c
-	place := []string{"Layer", decimal(layer), "Head", decimal(head)}
 	query := wire.Query{What: wire.QueryHead, Layer: uint16(layer), Head: uint16(head)}
 	why, refused := c.trouble(query)
 	switch {
 	case source == weightExact:
-		return c.words.say("attention.reads_exact", append(place, "Dim", decimal(int(c.shown.Model().HeadDim)), "Keys", decimal(len(r.weights)))...)
+		return c.words.say("attention.reads_exact", "Dim", decimal(int(c.shown.Model().HeadDim)), "Keys", decimal(len(r.weights)))
 	case source == weightUnknown && refused:
 		return why
 	case source == weightUnknown && c.writing():
@@ -159,9 +158,9 @@ func (r *reads) noteFor(source weightSource, layer, head int) string {
 	case source == weightUnknown:
 		return c.words.say("attention.reads_waiting")
 	case c.writing() || refused:
-		return c.words.say("attention.reads_about", place...)
+		return c.words.say("attention.reads_about")
 	}
-	return c.words.say("attention.reads_asking", place...)
+	return c.words.say("attention.reads_asking")
 }
 
 func newReadRow(list element) *readRow {

@@ -5,6 +5,7 @@ package main
 import (
 	"math"
 	"strconv"
+	"strings"
 	"syscall/js"
 
 	"vitrine/visualizer/paint"
@@ -32,7 +33,7 @@ type flowStage struct {
 	isOpen  bool
 	closing js.Value // timer of the way back
 	pointed int      // number under the pointer, −1 for none
-	cursor  int      // number that the arrow keys are at
+	cursor  int      // number that the arrow keys are at, −1 before they were used
 	stale   bool
 }
 
@@ -55,7 +56,7 @@ func newFlowStage(p *flowPart, box element) *flowStage {
 		p: p, name: box.attr("data-stage"), box: box, slot: element{box.Get("parentElement")}, button: box.find("button"),
 		shape: newTextCell(box.find(".shape")), norm: newTextCell(box.find(".norm")), limit: newTextCell(box.find(".range")),
 		plot: box.find(".plot"), cell: newTextCell(box.find("[role=gridcell]")),
-		about: box.find(".about [data-t]").attr("data-t"), pointed: -1, closing: js.Undefined(),
+		about: box.find(".about [data-t]").attr("data-t"), pointed: -1, cursor: -1, closing: js.Undefined(),
 	}
 	s.surface = newSurface(s.plot.find("canvas"), func() {
 		s.stale = true
@@ -95,9 +96,9 @@ func (s *flowStage) take(flow *wire.Flow) {
 	if s.values == nil {
 		return
 	}
-	s.shape.show(view.ShapeText(s.values.Shape))
+	s.shape.show(strings.ReplaceAll(view.ShapeText(s.values.Shape), " ", ""))
 	s.norm.show("‖" + view.Number(float64(s.values.Norm)) + "‖")
-	s.cursor = min(s.cursor, max(len(s.values.Values)-1, 0))
+	s.cursor = min(s.cursor, len(s.values.Values)-1)
 	s.plot.setAttr("aria-label", s.p.c.words.say("attention.flow_strip", "Stage", s.label()))
 	s.stale = true
 }
@@ -174,6 +175,8 @@ func (s *flowStage) key(event js.Value) {
 	to, last := s.cursor, len(s.values.Values)-1
 	name := event.Get("key").String()
 	switch right, down, ok := arrows(name); {
+	case ok && s.cursor < 0:
+		to = 0
 	case ok:
 		to += right + down*s.strip.Columns()
 	case name == "Home":
@@ -182,6 +185,8 @@ func (s *flowStage) key(event js.Value) {
 		to = last
 	case name == "Enter":
 		s.keep(s.cursor)
+		event.Call("preventDefault")
+		return
 	default:
 		return
 	}
@@ -287,7 +292,7 @@ func (s *flowStage) frame() {
 		s.limit.show(s.p.c.words.say("attention.range_weights"))
 	} else {
 		s.scale = t.paint.Signed(paint.AbsQuantile(s.values.Values, stripShare))
-		s.limit.show(s.p.c.words.say("attention.range_signed", "Limit", strconv.FormatFloat(float64(s.scale.Hi), 'g', 3, 32)))
+		s.limit.show(s.p.c.words.say("attention.range_signed", "Limit", strconv.FormatFloat(float64(s.scale.Hi), 'g', 2, 32)))
 	}
 	s.paint()
 	if s.isOpen {
@@ -304,9 +309,9 @@ func (s *flowStage) paint() {
 	}
 	if s.isOpen {
 		unit := s.p.c.theme.rem * s.surface.ratio
-		room.X, gap = int(stageEdge*unit), int(math.Round(s.surface.ratio))
+		room.X, room.Y, gap = int(stageEdge*unit), int(math.Ceil(2*s.surface.ratio)), int(math.Round(s.surface.ratio))
 		room.W -= room.X
-		room.H -= int(stageFoot * unit)
+		room.H -= room.Y + int(stageFoot*unit)
 	}
 	if s.picture.Resize(s.surface.deviceWidth(), s.surface.deviceHeight()); s.picture.W == 0 {
 		return
@@ -314,6 +319,9 @@ func (s *flowStage) paint() {
 	s.picture.Clear(paint.Color{})
 	s.strip.Layout(room, len(s.values.Values), columns, gap)
 	s.strip.Paint(&s.picture, s.p.c.theme.paint, s.values.Values, s.scale)
+	if s.isOpen {
+		s.scale.Paint(&s.picture, s.scaleBar())
+	}
 	s.surface.show(&s.picture, 0, 0)
 }
 
@@ -342,7 +350,7 @@ func (s *flowStage) drawEdges() {
 		}
 		p.text(decimal(label), at.x-0.3*t.rem, at.y+at.h/2+0.25*t.rem)
 	}
-	s.drawScale(first.x)
+	s.drawScale(css(s.scaleBar()))
 	for _, i := range []int{s.cursor, s.pointed} {
 		if at := css(s.strip.Cell(i)); at.w > 0 {
 			p.outline(t.ink, 1)
@@ -354,21 +362,21 @@ func (s *flowStage) drawEdges() {
 	}
 }
 
-// drawScale draws the colours' scale with its range under the strip.
-func (s *flowStage) drawScale(x float64) {
-	p, t := s.pen, s.p.c.theme
-	width, height := 0.36*s.surface.width, 0.45*t.rem
-	y := s.surface.height - 1.35*t.rem
-	bar := paint.Rect{
-		X: int(x * s.surface.ratio), Y: int(y * s.surface.ratio),
-		W: int(width * s.surface.ratio), H: int(height * s.surface.ratio),
+// scaleBar is where an open box has the colours of its scale, in device pixels.
+func (s *flowStage) scaleBar() paint.Rect {
+	unit := s.p.c.theme.rem * s.surface.ratio
+	return paint.Rect{
+		X: s.strip.Cell(0).X, Y: s.surface.deviceHeight() - int(1.35*unit),
+		W: int(0.36 * float64(s.surface.deviceWidth())), H: int(0.45 * unit),
 	}
-	s.scale.Paint(&s.picture, bar)
-	s.surface.show(&s.picture, 0, 0)
+}
+
+// drawScale draws the range of the scale under its colours.
+func (s *flowStage) drawScale(bar box) {
+	p, t := s.pen, s.p.c.theme
 	p.fill(t.quiet)
 	p.letter(t.font(t.mono, 0.66), "center")
 	for _, tick := range s.scale.Ticks() {
-		at := x + float64(tick.At)*width
-		p.text(tick.Text, max(at, x+0.3*t.rem), s.surface.height-0.12*t.rem)
+		p.text(tick.Text, bar.x+float64(tick.At)*bar.w, s.surface.height-0.12*t.rem)
 	}
 }
