@@ -42,6 +42,7 @@ func newNextList(v *nextView) *nextList {
 			before: newTextCell(create("span", "before")), after: newTextCell(create("span", "after")), fate: newTextCell(create("span", "fate")),
 		}
 		row.setAttr("role", "option")
+		row.setAttr("aria-hidden", "true") // until it has something to say
 		row.setAttr("id", "candidate-"+decimal(i))
 		row.setAttr("data-row", decimal(i))
 		row.append(row.rank.element, row.piece.element, create("span", "track").append(row.model, row.final),
@@ -176,6 +177,9 @@ func (l *nextList) showRow(row *candidateRow, i int, r *resample.Row, most float
 		row.setClass("waiting", false)
 	}
 	if label != row.label {
+		if row.label == "" { // until now it was room kept free
+			row.Call("removeAttribute", "aria-hidden")
+		}
 		row.label = label
 		row.setAttr("aria-label", label)
 	}

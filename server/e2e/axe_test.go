@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 )
@@ -66,6 +67,7 @@ func TestAccessibility(t *testing.T) {
 			p.click("#language")
 		}
 		eval[bool](p, fmt.Sprintf("(document.documentElement.style.colorScheme = %q, true)", map[bool]string{true: "dark", false: "light"}[c.dark]))
+		time.Sleep(time.Second) // the colours change softly; what is on the way has no contrast of its own
 		for _, view := range []string{"tokens", "vectors", "attention", "next", "blocks"} {
 			p.click("#tab-" + view)
 			p.wait("the view "+view+" shows something", fmt.Sprintf("!document.querySelector('#panel-%s .body').hidden", view))
