@@ -154,7 +154,7 @@ func (p *pen) textUp(text string, x, y float64) {
 	p.ctx.Call("restore")
 }
 
-func (p *pen) width(text string) float64      { return p.measureF.Invoke(text).Get("width").Float() }
+func (p *pen) width(text string) float64 { return p.measureF.Invoke(text).Get("width").Float() }
 func (p *pen) line(x0, y0, x1, y1 float64) {
 	p.beginF.Invoke()
 	p.moveF.Invoke(x0, y0)
