@@ -3,20 +3,22 @@
 //
 // A template comes from a model file, and a model file may come from anyone.
 // So a template may read nothing but the conversation, and its length, its
-// time, the turns of its loops and its output are bounded.
+// time, the turns of its loops, its values and its output are bounded: see
+// secure. What cannot be bounded, and no model's template is known to use, is
+// refused by Parse: the operators * and **, the statements include, import,
+// extends, block, call, filter and raw, recursive loops, joiner and cycler, and
+// the methods insert and format.
 package chat
 
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
 	"github.com/ardanlabs/jinja"
 )
-
-// maxTemplate is the longest template in bytes; real ones have some 10,000.
-const maxTemplate = 64 << 10
 
 // ErrNoTemplate says that a model brings no chat template: a base model, that
 // continues text and was not taught to chat.
@@ -42,6 +44,7 @@ type Options struct {
 // Template is a parsed chat template. It may be used by several goroutines.
 type Template struct {
 	source   string
+	program  *program
 	compiled *jinja.Template
 }
 
@@ -51,11 +54,15 @@ func Parse(source string) (t *Template, err error) {
 		return nil, fmt.Errorf("chat: the template has %d bytes, want at most %d", len(source), maxTemplate)
 	}
 	defer recovered("parse the template", &err)
-	compiled, err := jinja.Compile(bounded(source))
+	p, err := secure(source)
 	if err != nil {
 		return nil, fmt.Errorf("chat: template: %w", shortened(err))
 	}
-	return &Template{source, compiled}, nil
+	compiled, err := jinja.Compile(p.source)
+	if err != nil {
+		return nil, fmt.Errorf("chat: template: %w", shortened(err))
+	}
+	return &Template{source, p, compiled}, nil
 }
 
 // Source is the template's text.
@@ -72,31 +79,38 @@ func (t *Template) Render(messages []Message, o Options) (text string, err error
 	}
 	list := make([]jinja.Value, len(messages))
 	for i, m := range messages {
-		list[i] = jinja.FromGoValue(map[string]any{"role": m.Role, "content": m.Content})
+		message := jinja.NewDict()
+		message.AsDict().Set("role", jinja.NewString(m.Role))
+		message.AsDict().Set("content", jinja.NewString(m.Content))
+		list[i] = message
+	}
+	b, err := newBudget(t.program, messages)
+	if err != nil {
+		return "", err
 	}
 	var refusal error
-	text, err = t.compiled.RenderValues(map[string]jinja.Value{
+	data := b.functions()
+	maps.Copy(data, map[string]jinja.Value{
 		"messages":              jinja.NewList(list),
 		"add_generation_prompt": jinja.NewBool(o.AddGenerationPrompt),
 		"bos_token":             jinja.NewString(o.BOSToken),
 		"eos_token":             jinja.NewString(o.EOSToken),
-		turnName:                jinja.NewCallable(turnName, newBudget(len(messages)).turn),
-		"range":                 jinja.NewCallable("range", rangeOf),
 		"raise_exception": jinja.NewCallable("raise_exception", func(args []jinja.Value, _ map[string]jinja.Value) (jinja.Value, error) {
 			reason := "no reason given"
-			if len(args) > 0 {
+			if len(args) > 0 && args[0].IsString() {
 				reason = args[0].AsString()
 			}
 			refusal = fmt.Errorf("chat: the template refuses the conversation: %s", reason)
 			return jinja.Undefined(), refusal
 		}),
 		"strftime_now": jinja.NewCallable("strftime_now", func(args []jinja.Value, _ map[string]jinja.Value) (jinja.Value, error) {
-			if len(args) != 1 {
-				return jinja.Undefined(), fmt.Errorf("strftime_now: %d arguments, want 1", len(args))
+			if len(args) != 1 || !args[0].IsString() {
+				return jinja.Undefined(), errors.New("strftime_now: want one argument, a format")
 			}
 			return jinja.NewString(strftime(now(), args[0].AsString())), nil
 		}),
 	})
+	text, err = t.compiled.RenderValues(data)
 	switch {
 	case refusal != nil:
 		return "", refusal

@@ -21,39 +21,57 @@ func parse(t *testing.T, source string) *chat.Template {
 	return template
 }
 
-// testdata/expected.json is what Python's Jinja 2, set up as transformers does,
-// makes of five models' templates and some conversations.
-func TestTemplatesRenderAsInTransformers(t *testing.T) {
-	data, err := os.ReadFile("testdata/expected.json")
+// testCase is a line of the files that testdata/generate.py writes: what Python's
+// Jinja 2, set up as transformers does, makes of a template and a conversation.
+type testCase struct {
+	Template   string
+	Messages   []chat.Message
+	Generation bool
+	Text       string
+	Refusal    string
+}
+
+func cases(t *testing.T, name string) (list []testCase) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var cases []struct {
-		Template   string
-		Messages   []chat.Message
-		Generation bool
-		Text       string
-		Refusal    string
-	}
-	if err := json.Unmarshal(data, &cases); err != nil {
+	if err := json.Unmarshal(data, &list); err != nil {
 		t.Fatal(err)
 	}
-	for i, c := range cases {
+	return list
+}
+
+// render checks what a template makes of a case's conversation.
+func (c testCase) render(t *testing.T, source string) {
+	t.Helper()
+	got, err := parse(t, source).Render(c.Messages, chat.Options{AddGenerationPrompt: c.Generation, BOSToken: "<bos>", EOSToken: "<eos>"})
+	switch {
+	case c.Refusal != "":
+		if err == nil || !strings.Contains(err.Error(), c.Refusal) {
+			t.Errorf("%s: got %q and %v, want the refusal %q", c.Template, got, err, c.Refusal)
+		}
+	case err != nil:
+		t.Errorf("%s: %v", c.Template, err)
+	case got != c.Text:
+		t.Errorf("%s with %v:\n got %q\nwant %q", c.Template, c.Messages, got, c.Text)
+	}
+}
+
+func TestTemplatesOfModels(t *testing.T) {
+	for _, c := range cases(t, "expected.json") {
 		source, err := os.ReadFile(filepath.Join("testdata", c.Template+".jinja"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := parse(t, string(source)).Render(c.Messages, chat.Options{AddGenerationPrompt: c.Generation, BOSToken: "<bos>", EOSToken: "<eos>"})
-		switch {
-		case c.Refusal != "":
-			if err == nil || !strings.Contains(err.Error(), c.Refusal) {
-				t.Errorf("case %d, %s: got %q and %v, want the refusal %q", i, c.Template, got, err, c.Refusal)
-			}
-		case err != nil:
-			t.Errorf("case %d, %s: %v", i, c.Template, err)
-		case got != c.Text:
-			t.Errorf("case %d, %s:\n got %q\nwant %q", i, c.Template, got, c.Text)
-		}
+		c.render(t, string(source))
+	}
+}
+
+func TestRandomTemplates(t *testing.T) {
+	for _, c := range cases(t, "random.json") {
+		c.render(t, c.Template)
 	}
 }
 
@@ -68,42 +86,18 @@ func TestFunctionsOfTransformers(t *testing.T) {
 		"{{ messages[-1].role ~ '|' ~ (messages | length) }}":                                                 "user|1",
 		"{%- for m in messages %}\n  {{- m.content }}\n{%- endfor %}\n":                                       "hello",
 		"  {% if true %}\nx\n  {% endif %}\ny":                                                                "x\ny",
+		"{% set l = [] %}{% set _ = l.append('a') %}{% set _ = l.append('b') %}{{ l | join('-') }}":           "a-b",
+		"{% set d = {} %}{% set _ = d.update({'k': 'v'}) %}{{ d.k }}":                                         "v",
+		"{% macro say(x, y='!') %}{{ x }}{{ y }}{% endmacro %}{{ say('a') }}{{ say('b', y='?') }}":            "a!b?",
+		"{{ {'a': [1, 'x']} | tojson }}{{ {'a': 1} | tojson(indent=2) }}":                                     "{\"a\": [1, \"x\"]}{\n  \"a\": 1\n}",
+		"{{ 'a\nb' | indent(2) }}{{ 'x-y' | replace('-', '+') }}":                                             "a\n  bx+y",
+		"{% generation %}{{ messages[0].content }}{% endgeneration %}":                                        "hello",
+		"{{ messages[0].content[1:-1] }}{{ 'é'[0:10] }}{{ [1, 2, 3][::2] | join(',') }}":                      "ellé1,3",
 	} {
 		got, err := parse(t, source).Render([]chat.Message{{Role: "user", Content: "hello"}}, chat.Options{Now: now})
 		if err != nil || got != want {
 			t.Errorf("%q gives %q (%v), want %q", source, got, err, want)
 		}
-	}
-}
-
-func TestHostileTemplates(t *testing.T) {
-	for name, source := range map[string]string{
-		"too long":           strings.Repeat("x", 1<<17),
-		"not closed":         "{% for m in messages %}",
-		"unknown tag":        "{% frobnicate %}",
-		"reads a file":       "{% include '/etc/passwd' %}",
-		"imports a file":     "{% import '/etc/passwd' as p %}{{ p }}",
-		"extends a file":     "{% extends '/etc/passwd' %}",
-		"a huge range":       "{% for i in range(1000000000) %}x{% endfor %}",
-		"nested loops":       "{% for a in range(60000) %}{% for b in range(60000) %}{% for c in range(60000) %}{% endfor %}{% endfor %}{% endfor %}",
-		"endless output":     "{% for a in range(60000) %}" + strings.Repeat("x", 10000) + "{% endfor %}",
-		"a range of nothing": "{% for i in range(1, 2, 0) %}{% endfor %}",
-		"refuses":            "{{ raise_exception('no, thanks') }}",
-		"deep":               strings.Repeat("{% if true %}", 4000),
-		"deep parentheses":   "{{ " + strings.Repeat("(", 30000),
-		"budget by its name": "{{ ' budget' }}{{ budget.spend() }}",
-	} {
-		t.Run(name, func(t *testing.T) {
-			template, err := chat.Parse(source)
-			if err == nil {
-				_, err = template.Render([]chat.Message{{Role: "user", Content: "hello"}}, chat.Options{})
-			}
-			if err == nil {
-				t.Error("it was rendered")
-			} else if len(err.Error()) > 1000 {
-				t.Errorf("the error has %d bytes", len(err.Error()))
-			}
-		})
 	}
 }
 
