@@ -21,8 +21,8 @@ type Options struct {
 	// BlockSize is the number of tokens a block. Default 16.
 	BlockSize int
 	// MaxBatchTokens bounds the tokens of one step; long prompts are computed
-	// in chunks. Default 512: on a CPU larger chunks are no faster, and let
-	// the others wait longer.
+	// in chunks. Default 64: on a CPU larger chunks are hardly faster, and
+	// everyone else, whoever wants to pause among them, waits for a step's end.
 	MaxBatchTokens int
 	// MaxSequences bounds the requests of one step. Default 128.
 	MaxSequences int
@@ -63,7 +63,7 @@ func New(m *model.Model, t *tokenizer.Tokenizer, o Options) (*Engine, error) {
 		o.BlockSize = 16
 	}
 	if o.MaxBatchTokens == 0 {
-		o.MaxBatchTokens = 512
+		o.MaxBatchTokens = 64
 	}
 	if o.MaxSequences == 0 {
 		o.MaxSequences = 128
