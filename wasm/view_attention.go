@@ -35,7 +35,7 @@ func newAttentionView(c *client) *attentionView {
 	v := &attentionView{c: c, live: newTextCell(byID("attention-live"))}
 	v.atlas = newAtlas(c, v.say)
 	v.dials = newAttentionDials(c)
-	v.parts = []attentionPart{newHeadPart(c, v.atlas.room, v.say), newFlowPart(c, v.say), newLensPart(c)}
+	v.parts = []attentionPart{newHeadPart(c, v.say), newFlowPart(c, v.say), newLensPart(c)}
 	for i, id := range []string{"show-head", "show-flow", "show-lens"} {
 		button := byID(id)
 		v.shows = append(v.shows, button)

@@ -46,7 +46,7 @@ const (
 	atlasEdgeLeft = 1.7  // rem, for the numbers of the heads
 	atlasEdgeTop  = 1.15 // rem, for the numbers of the layers
 	atlasGap      = 2    // CSS pixels between tiles
-	atlasShare    = 0.43 // of the view's height at most
+	atlasShare    = 0.4 // of the view's height at most
 	atlasLeast    = 5    // CSS pixels a tile's side at least
 	edgeRem       = 0.72 // size of the numbers
 )
@@ -100,8 +100,7 @@ func (a *atlas) key(event js.Value) {
 	case name == "End":
 		layer = int(m.Layers) - 1
 	case name == "Enter":
-		q := a.c.queryPosition()
-		a.c.inspector.keep(func() reading { return a.c.headReading(layer, head, q, -1) })
+		a.c.inspector.keep(func() reading { return a.c.headReading(layer, head, -1, -1) })
 	default:
 		return
 	}
@@ -155,10 +154,6 @@ func (a *atlas) toTiles(x, y float64) (px, py int) {
 	left, top := a.edges()
 	return int(math.Floor(x*a.pixels.ratio)) - left, int(math.Floor(y*a.pixels.ratio)) - top
 }
-
-// room is the number of positions that the tiles have room for: a few more than
-// there are, so that a picture does not shrink with every token.
-func (a *atlas) room() int { return max(a.tiles.Capacity(), len(a.c.shown.Tokens())) }
 
 // box is a rectangle in CSS pixels.
 type box struct{ x, y, w, h float64 }
@@ -305,11 +300,11 @@ func (a *atlas) tell() {
 	a.says.show(text)
 }
 
-// line says what the chosen token reads most in a head.
+// line says what the chosen token, or the last one before it whose row is here,
+// reads most in a head.
 func (a *atlas) line(layer, head int) string {
 	c := a.c
-	q := c.queryPosition()
-	row, source := c.attentionRow(nil, layer, head, q)
+	q, row, source := c.lastRow(layer, head)
 	top, _ := view.TopKeys(nil, row, 1)
 	if len(top) == 0 {
 		return c.words.say("attention.place", "Layer", decimal(layer), "Head", decimal(head))

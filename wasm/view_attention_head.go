@@ -18,9 +18,9 @@ type headPart struct {
 	cell patience // asks for the operands of the weight that is pointed at
 }
 
-func newHeadPart(c *client, room func() int, say func(string)) *headPart {
+func newHeadPart(c *client, say func(string)) *headPart {
 	return &headPart{
-		c: c, whole: byID("part-head"), matrix: newMatrix(c, room, say), reads: newReads(c),
+		c: c, whole: byID("part-head"), matrix: newMatrix(c, say), reads: newReads(c),
 		head: patience{c: c}, cell: patience{c: c},
 	}
 }

@@ -18,8 +18,6 @@ type matrix struct {
 	plot element
 	cell *textCell // what the grid says to assistive technology
 	say  func(string)
-	room func() int // positions that there is room for
-
 	pixels, marks *surface
 	pen           *pen
 	picture       paint.Canvas
@@ -40,11 +38,12 @@ const (
 	matrixTop    = 0.4  // rem, so that the first row's text is whole
 	labelsRem    = 0.74 // size of the texts
 	labelPitch   = 0.95 // rem from one text to the next at least
+	leastGapped  = 7.0  // CSS pixels of a cell that leaves a gap to the next
 	leastWindow  = 8    // positions in sight when zoomed in
 )
 
-func newMatrix(c *client, room func() int, say func(string)) *matrix {
-	m := &matrix{c: c, plot: byID("matrix"), room: room, say: say, cell: newTextCell(byID("matrix-cell")), whole: true}
+func newMatrix(c *client, say func(string)) *matrix {
+	m := &matrix{c: c, plot: byID("matrix"), say: say, cell: newTextCell(byID("matrix-cell")), whole: true}
 	resized := func() { c.changed(change{page: changedSize}) }
 	canvases := m.plot.findAll("canvas")
 	m.pixels, m.marks = newSurface(canvases[0], resized), newSurface(canvases[1], resized)
@@ -152,6 +151,27 @@ func (m *matrix) bringInSight(position int) {
 	}
 }
 
+// size is how many device pixels there are for the cells.
+func (m *matrix) size() (w, h int) {
+	left, top := m.origin()
+	foot := int(matrixFoot * m.c.theme.rem * m.pixels.ratio)
+	return max(m.pixels.deviceWidth()-left, 0), max(m.pixels.deviceHeight()-top-foot, 0)
+}
+
+// room is the number of positions that the whole matrix has room for: as many as fit
+// with cells of the size that the present tokens have, so that it is as
+// large as it can be and does not change with every token.
+func (m *matrix) room() int {
+	n := max(len(m.c.shown.Tokens()), leastWindow)
+	w, h := m.size()
+	if cell := min(w, h, n*m.largestCell()) / n; cell > 0 {
+		return max(min(w, h)/cell, n)
+	}
+	return n + n/leastWindow // many positions share a pixel
+}
+
+func (m *matrix) largestCell() int { return int(2.6 * m.c.theme.rem * m.pixels.ratio) }
+
 // pointAt takes note of the pointer's place on the plot, in CSS pixels.
 func (m *matrix) pointAt(x, y float64) {
 	q, k, ok := m.heat.At(m.toCells(x, y))
@@ -230,10 +250,13 @@ func (m *matrix) paint() {
 	rows := &headRows{s: m.c.shown}
 	layer, head := m.c.layer(), m.c.head()
 	rows.exact, _ = m.c.shown.Head(layer, head)
-	rem, ratio := m.c.theme.rem, m.pixels.ratio
 	left, top := m.origin()
-	most := int(2.6 * rem * ratio)
-	m.heat.Layout(m.pixels.deviceWidth()-left, m.pixels.deviceHeight()-top-int(matrixFoot*rem*ratio), most, int(math.Round(ratio)), m.window, m.window)
+	w, h := m.size()
+	gap := 0
+	if cell := min(w, h) / m.window.Len(); float64(cell) >= leastGapped*m.pixels.ratio {
+		gap = int(math.Round(m.pixels.ratio))
+	}
+	m.heat.Layout(w, h, m.largestCell(), gap, m.window, m.window)
 	m.heat.Paint(&m.picture, m.c.theme.paint, rows, layer, head, len(m.c.shown.Tokens()))
 	m.pixels.ctx.Call("clearRect", 0, 0, m.pixels.deviceWidth(), m.pixels.deviceHeight())
 	m.pixels.show(&m.picture, left, top)

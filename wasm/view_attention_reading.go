@@ -31,8 +31,8 @@ func (c *client) keyHead(head int) (kvHead, group int) {
 }
 
 // headReading is what the inspector says about a head of the atlas and the weight
-// of it that is pointed at; where k is −1, about the largest one of the row that
-// is shown.
+// of it that is pointed at; where k is −1, about the largest one of the last
+// row that is here.
 func (c *client) headReading(layer, head, q, k int) reading {
 	say := c.words.say
 	kvHead, group := c.keyHead(head)
@@ -44,8 +44,8 @@ func (c *client) headReading(layer, head, q, k int) reading {
 		fn:    c.attentionFunc(),
 	}
 	if k < 0 {
-		q = c.queryPosition()
-		row, _ := c.attentionRow(nil, layer, head, q)
+		var row []float32
+		q, row, _ = c.lastRow(layer, head)
 		if top, _ := view.TopKeys(nil, row, 1); len(top) > 0 {
 			k = top[0].Key
 		}

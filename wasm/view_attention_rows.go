@@ -110,6 +110,17 @@ func (c *client) attentionRow(dst []float32, layer, head, q int) (row []float32,
 	return dst, weightAbout
 }
 
+// lastRow is the row of the chosen token or, where it is not here, of the last one
+// before it that is; source is weightUnknown if there is none.
+func (c *client) lastRow(layer, head int) (q int, row []float32, source weightSource) {
+	for q = c.position(); q >= 0; q-- {
+		if row, source = c.attentionRow(nil, layer, head, q); source != weightUnknown {
+			return q, row, source
+		}
+	}
+	return c.position(), nil, weightUnknown
+}
+
 // weightText writes a weight, with ≈ where it came in 8 bits.
 func weightText(a float32, source weightSource) string {
 	switch source {
