@@ -121,9 +121,9 @@ func (o *outbox) offerAttention(rows wire.AttentionRows) {
 	})
 }
 
-// offerBlocks leaves word that the pool has changed; make is asked for the
+// offerBlocks leaves word that the pool has changed; the function is asked for the
 // frame when the writer gets to it and may return nil.
-func (o *outbox) offerBlocks(make func() *wire.Blocks) { o.update(func() { o.blocks = make }) }
+func (o *outbox) offerBlocks(frame func() *wire.Blocks) { o.update(func() { o.blocks = frame }) }
 
 // discardVisuals forgets visual frames of positions that the session has just
 // dropped, so that they cannot follow the frame that says so.

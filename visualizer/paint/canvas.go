@@ -62,11 +62,6 @@ func (c *Canvas) Pixel(x, y int) Color {
 	return Color(c.Pix[4*(y*c.W+x):])
 }
 
-// set replaces the pixel at (x, y), which must lie on the canvas.
-func (c *Canvas) set(x, y int, col Color) {
-	*(*Color)(c.Pix[4*(y*c.W+x):]) = col
-}
-
 // line returns the bytes of the pixels x0 … x1-1 of row y, which must lie on
 // the canvas.
 func (c *Canvas) line(x0, x1, y int) []byte {

@@ -102,7 +102,7 @@ func TestGroupsCoverEverything(t *testing.T) {
 		tokens := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) wire.Token {
 			return wire.Token{
 				Bytes: []byte(rapid.SampledFrom([]string{"", "a", " b", "引", "\xe5", "\xbc\x95", "👩", "\u200d", "<|x|>"}).Draw(t, "bytes")),
-				Flags: wire.TokenFlag(rapid.SampledFrom([]wire.TokenFlag{0, wire.FlagSpecial}).Draw(t, "flags")),
+				Flags: rapid.SampledFrom([]wire.TokenFlag{0, wire.FlagSpecial}).Draw(t, "flags"),
 			}
 		}), 0, 12).Draw(t, "tokens")
 		boundaries := rapid.SliceOf(rapid.IntRange(-1, 40)).Draw(t, "boundaries")
