@@ -14,7 +14,6 @@ var (
 	window    = js.Global()
 	document  = window.Get("document")
 	root      = element{document.Get("documentElement")}
-	console   = window.Get("console")
 	uint8Ctor = window.Get("Uint8Array")
 )
 

@@ -15,10 +15,10 @@ import (
 
 // mergesPanel tells how the tokenizer put the chosen word together, merge by merge.
 type mergesPanel struct {
-	c                  *client
-	back, run, on      element
-	count, says, title *textCell
-	ladder             element
+	c             *client
+	back, run, on element
+	count, says   *textCell
+	ladder        element
 
 	text    string  // that the tokenizer is asked about
 	offset  int     // of the chosen token in text

@@ -113,7 +113,7 @@ func (s *spine) drawCell(i int, token wire.Token, ceiling, floor float64) {
 		p.rect(x, floor+1.75*t.rem, w, 2)
 	}
 	if drawn && (chosen || i == s.pointed) && token.Prob == token.Prob {
-		s.drawValue(token.Prob, x+w/2, floor, ceiling)
+		s.drawValue(token.Prob, x+w/2, ceiling)
 	}
 }
 
@@ -131,7 +131,7 @@ func (s *spine) drawForced(x, y, w, h float64) {
 
 // drawValue prints the probability on the bar, on a piece of paper so that it
 // is read over every bar.
-func (s *spine) drawValue(prob float32, centre, floor, ceiling float64) {
+func (s *spine) drawValue(prob float32, centre, ceiling float64) {
 	p, t := s.pen, s.c.theme
 	text := strconv.FormatFloat(float64(prob), 'f', 3, 32)
 	p.letter(t.font(t.mono, 0.72), "center")

@@ -116,7 +116,7 @@ func (s *status) figure(value, unit string) {
 
 // showState writes how the connection and the request stand.
 func (s *status) showState() {
-	key, dot := "", "ready"
+	var key, dot string
 	switch {
 	case s.lostFor > 0:
 		s.text.show(s.c.words.count("status.retrying", s.lostFor))

@@ -76,7 +76,7 @@ func newTabs(c *client, views []stageView) *tabs {
 		tab.onClick(func() { t.choose(i) })
 	}
 	byID("tabs").on("keydown", func(event js.Value) {
-		to := t.open
+		var to int
 		switch event.Get("key").String() {
 		case "ArrowRight":
 			to = (t.open + 1) % len(t.tabs)

@@ -113,7 +113,7 @@ func (g *guard) walk(stop, pass string) (growth int, err error) {
 			err = g.test()
 		case t.kind == tokenName && isKeyword[t.text]:
 			g.at++
-		case t.kind != tokenSign || strings.Contains("([{", t.text):
+		case t.kind != tokenSign || strings.ContainsAny(t.text, "([{"):
 			var n int
 			n, err = g.operand()
 			growth = min(growth+n, 2*maxGrowth)
@@ -354,7 +354,7 @@ func (a arguments) replacing() (factor int, err error) {
 	}
 	what, err := a.text(0)
 	if err != nil || what == "" {
-		return 1 + len(with), nil // something goes before each character
+		return 1 + len(with), nil //nolint:nilerr // what is not written out may be empty: then something goes before each character
 	}
 	return max(1, (len(with)+len(what)-1)/len(what)), nil
 }

@@ -255,8 +255,9 @@ func (w *writer) assignment(rest string) error {
 // so that a default may have none.
 func (w *writer) macro(rest string) error {
 	name, rest := cutName(rest)
-	inner, ok := strings.CutPrefix(rest, "(")
-	if inner, ok = strings.CutSuffix(inner, ")"); !ok || name == "" {
+	inner, opened := strings.CutPrefix(rest, "(")
+	inner, closed := strings.CutSuffix(inner, ")")
+	if !opened || !closed || name == "" {
 		return errors.New("want macro name(parameters)")
 	}
 	if err := checkName(name); err != nil {
@@ -338,9 +339,9 @@ func cutCondition(s string) (iterated, condition string, found bool, err error) 
 	depth := 0
 	for _, t := range tokens {
 		switch {
-		case t.kind == tokenSign && strings.Contains("([{", t.text):
+		case t.kind == tokenSign && strings.ContainsAny(t.text, "([{"):
 			depth++
-		case t.kind == tokenSign && strings.Contains(")]}", t.text):
+		case t.kind == tokenSign && strings.ContainsAny(t.text, ")]}"):
 			depth--
 		case t.kind == tokenName && t.text == "recursive" && depth == 0:
 			return "", "", false, errors.New("recursive loops are not supported")
