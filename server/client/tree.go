@@ -106,6 +106,13 @@ func (t *tree) run(ctx context.Context, args ...string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// flags are those that the client is built with. What its own package does is
+// wait for the browser, so nothing of it is inlined: a twentieth less to
+// fetch. What computes and paints is.
+func (t *tree) flags() []string {
+	return []string{"-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-gcflags=" + t.pkg + "=-l"}
+}
+
 // build makes the client from the tree.
 func (t *tree) build(ctx context.Context, q assets.Quality) (*Client, error) {
 	dir, err := os.MkdirTemp("", "vitrine-client-")
@@ -114,9 +121,8 @@ func (t *tree) build(ctx context.Context, q assets.Quality) (*Client, error) {
 	}
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, wasmFile)
-	// What the client's own package does is wait for the browser, so nothing of
-	// it is inlined: a twentieth less to fetch. What computes and paints is.
-	if _, err := t.run(ctx, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-gcflags="+t.pkg+"=-l", "-o", out, t.pkg); err != nil {
+	args := append(append([]string{"build"}, t.flags()...), "-o", out, t.pkg)
+	if _, err := t.run(ctx, args...); err != nil {
 		return nil, fmt.Errorf("building the browser client: %w", err)
 	}
 	wasm, err := os.ReadFile(out)
@@ -142,15 +148,15 @@ type listedPackage struct {
 }
 
 // hash returns a name for the client that the tree makes now: it depends on
-// every file that is compiled in, on the versions of the modules and on the
-// Go release.
+// every file that is compiled in, on the versions of the modules, on the
+// flags of the build and on the Go release.
 func (t *tree) hash(ctx context.Context) (string, error) {
 	out, err := t.run(ctx, "list", "-deps", "-json=ImportPath,Dir,Standard,Module,GoFiles,SFiles,EmbedFiles", t.pkg)
 	if err != nil {
 		return "", fmt.Errorf("reading the browser client's sources: %w", err)
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%s\n", t.version, wasmFile)
+	fmt.Fprintf(h, "%s %q\n", t.version, t.flags())
 	for d := json.NewDecoder(bytes.NewReader(out)); ; {
 		var p listedPackage
 		if err := d.Decode(&p); errors.Is(err, io.EOF) {
