@@ -98,8 +98,10 @@ func visitWith(t testing.TB, url, id string, know *vis.Session) *page {
 	go p.listen()
 	p.send(&wire.Open{Session: id, Locale: "en"})
 	p.wait("Hello", func() bool { return len(p.frames) > 0 && p.know.Hello().Session != "" })
-	if first, ok := p.frames[0].(*wire.Hello); !ok {
-		t.Fatalf("the first frame is %v, want Hello", first.Kind())
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if first := p.frames[0].Kind(); first != wire.KindHello {
+		t.Fatalf("the first frame is %v, want Hello", first)
 	}
 	return p
 }
