@@ -3,10 +3,8 @@
 package main
 
 import (
-	"bytes"
-	"strings"
-
 	"vitrine/visualizer/session"
+	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
 )
 
@@ -141,15 +139,17 @@ func (d *attentionDials) update(what change) {
 	}
 }
 
-// A patience asks a question that costs the engine a run through the model: when
-// the choice has rested for a moment, and while an answer is being written, which
-// moves the choice with every token, at most once in a while.
+// A patience asks questions that cost the engine a run through the model, one
+// at a time: when the choice has rested for a moment and, while an answer is being
+// written, which moves the choice with every token, so seldom that the answer
+// is hardly slowed down.
 type patience struct {
 	c     *client
 	due   question
 	since float64 // when due became what it is
-	asked float64 // when a question was last asked
 	last  question
+	asked float64 // when last was asked
+	took  float64 // how long its answer was on its way; 0 while it still is
 	timed bool
 }
 
@@ -160,28 +160,67 @@ type question struct {
 	layer, head   int
 }
 
+func questionOf(q wire.Query) question {
+	return question{what: q.What, position: int(q.Position), key: int(q.Key), layer: int(q.Layer), head: int(q.Head)}
+}
+
 const (
 	restBeforeAsking = 110.0  // milliseconds
-	pauseInWriting   = 1000.0 // milliseconds between two questions
+	pauseInWriting   = 1000.0 // milliseconds between two questions at least
+	shareInWriting   = 12.0   // times as long as an answer takes is the pause before the next question
+	longestAnswer    = 8000.0 // milliseconds after which an answer is not waited for any more
+	lookAgain        = 250.0  // milliseconds until what is still wanted is looked at again at most
 )
 
 // want asks q, in the frame at time t, as soon as it is time. It has to be
 // called in every frame in which q is still wanted, and wakes the page for it.
 func (p *patience) want(t float64, q wire.Query) {
-	now := question{what: q.What, position: int(q.Position), key: int(q.Key), layer: int(q.Layer), head: int(q.Head)}
+	now := questionOf(q)
 	if now != p.due {
 		p.due, p.since = now, t
 	}
+	waiting := p.waiting()
+	if p.last.what != 0 && p.took == 0 && !waiting {
+		p.took = t - p.asked
+	}
 	wait := p.since + restBeforeAsking - t
-	if p.c.writing() {
-		wait = p.asked + pauseInWriting - t
+	if !p.c.resting() {
+		wait = p.asked + max(pauseInWriting, shareInWriting*p.took) - t
+	}
+	if p.last != now && waiting {
+		wait = max(wait, p.asked+longestAnswer-t) // the answer wakes the page before
 	}
 	if wait > 0 {
-		p.wakeAfter(wait)
+		p.wakeAfter(min(wait, lookAgain))
 		return
 	}
-	p.asked, p.last = t, now
+	if p.last != now {
+		p.asked, p.took, p.last = t, 0, now
+	}
 	p.c.ask(q)
+}
+
+// waiting reports whether the last question has no answer yet.
+func (p *patience) waiting() bool {
+	q, s := p.last, p.c.shown
+	if q.what == 0 || q.position >= len(s.Tokens()) {
+		return false
+	}
+	held := false
+	switch q.what {
+	case wire.QueryFlow:
+		_, held = s.Flow(q.position, q.layer)
+	case wire.QueryLens:
+		_, held = s.Lens(q.position)
+	case wire.QueryCell:
+		_, held = s.Cell(q.layer, q.head, q.position, q.key)
+	case wire.QueryHead:
+		_, held = s.Head(q.layer, q.head)
+	}
+	_, refused := s.Refusal(wire.Query{
+		What: q.what, Position: uint32(q.position), Key: uint32(q.key), Layer: uint16(q.layer), Head: uint16(q.head),
+	})
+	return !held && !refused
 }
 
 func (p *patience) wakeAfter(wait float64) {
@@ -193,6 +232,16 @@ func (p *patience) wakeAfter(wait float64) {
 		p.timed = false
 		p.c.wake()
 	})
+}
+
+// resting reports whether the shown session's model stands still, so that a
+// question takes time from no answer.
+func (c *client) resting() bool {
+	switch c.shown.State().State {
+	case wire.StatePaused, wire.StateStopped, wire.StateLengthCapped, wire.StateAborted:
+		return true
+	}
+	return c.replay != nil
 }
 
 // arrows reads an arrow key as a step right and a step down.
@@ -217,17 +266,5 @@ func (c *client) tokenName(position int) string {
 	if position < 0 || position >= len(tokens) {
 		return ""
 	}
-	return c.words.say("attention.token", "N", decimal(position), "Piece", quotable(tokens[position].Bytes))
-}
-
-// quotable is [session.Label] with spaces as they are.
-func quotable(b []byte) string {
-	var s strings.Builder
-	for i, part := range bytes.Split(b, []byte{' '}) {
-		if i > 0 {
-			s.WriteByte(' ')
-		}
-		s.WriteString(session.Label(part))
-	}
-	return s.String()
+	return c.words.say("attention.token", "N", decimal(position), "Piece", view.Quotable(tokens[position].Bytes))
 }

@@ -46,7 +46,7 @@ const (
 	atlasEdgeLeft = 1.7  // rem, for the numbers of the heads
 	atlasEdgeTop  = 1.15 // rem, for the numbers of the layers
 	atlasGap      = 2    // CSS pixels between tiles
-	atlasShare    = 0.4 // of the view's height at most
+	atlasShare    = 0.4  // of the view's height at most
 	atlasLeast    = 5    // CSS pixels a tile's side at least
 	edgeRem       = 0.72 // size of the numbers
 )
@@ -323,7 +323,7 @@ func (a *atlas) askForRows(t float64) {
 	if missing != a.missing {
 		a.missing, a.missingSince = missing, t
 	}
-	asking := missing >= 0 && (t-a.missingSince >= rowsPatience || !a.c.writing())
+	asking := missing >= 0 && (t-a.missingSince >= rowsPatience || a.c.resting())
 	if asking != a.asking {
 		a.asking, a.staleMarks = asking, true
 	}

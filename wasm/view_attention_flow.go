@@ -3,7 +3,6 @@
 package main
 
 import (
-	"vitrine/visualizer/session"
 	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
 )
@@ -61,7 +60,7 @@ func (p *flowPart) frame(t float64) (again bool) {
 	flow, held := p.c.shown.Flow(p.c.position(), p.c.layer())
 	if !held {
 		p.asks.want(t, p.query())
-		if last := p.asks.last; p.c.writing() && last.layer == p.c.layer() {
+		if last := p.asks.last; !p.c.resting() && last.layer == p.c.layer() {
 			flow, held = p.c.shown.Flow(last.position, last.layer) // the tokens are faster than the answers
 		}
 	}
@@ -90,7 +89,7 @@ func (p *flowPart) take(flow *wire.Flow, held bool) {
 		}
 		p.wires.stale = true
 	}
-	if !held && (!p.c.writing() || p.shown != nil && int(p.shown.Layer) != p.c.layer()) {
+	if !held && (p.c.resting() || p.shown != nil && int(p.shown.Layer) != p.c.layer()) {
 		p.shown = nil
 	}
 	p.place.setClass("waiting", p.shown == nil)
@@ -179,13 +178,4 @@ func product(shape []uint32) int {
 		n *= int(d)
 	}
 	return n
-}
-
-// tokenOf is a token's text for a strip whose columns are keys.
-func (p *flowPart) tokenOf(position int) string {
-	tokens := p.c.shown.Tokens()
-	if position < 0 || position >= len(tokens) {
-		return ""
-	}
-	return session.Label(tokens[position].Bytes)
 }

@@ -41,7 +41,7 @@ func (p *headPart) frame(t float64) (again bool) {
 	}
 	// The exact matrix takes the whole sequence through the model once more, so it
 	// is asked for only while nothing else is computed.
-	if exact, held := p.c.shown.Head(layer, head); (!held || int(exact.Count) <= q) && !p.c.writing() {
+	if exact, held := p.c.shown.Head(layer, head); (!held || int(exact.Count) <= q) && p.c.resting() {
 		p.head.want(t, wire.Query{What: wire.QueryHead, Layer: uint16(layer), Head: uint16(head)})
 	}
 	p.matrix.frame()

@@ -4,7 +4,6 @@ package main
 
 import (
 	"strconv"
-	"strings"
 	"syscall/js"
 
 	"vitrine/visualizer/session"
@@ -29,6 +28,7 @@ type lensPart struct {
 type rung struct {
 	element
 	mark, layer *textCell
+	after       *textCell // the layer in words, for assistive technology
 	said        [lensTop]said
 	pressed     bool
 }
@@ -89,7 +89,7 @@ func (p *lensPart) frame(t float64) (again bool) {
 	lens, held := p.c.shown.Lens(p.c.position())
 	if !held {
 		p.asks.want(t, p.query())
-		if p.c.writing() {
+		if !p.c.resting() {
 			lens, held = p.c.shown.Lens(p.asks.last.position) // the tokens are faster than the answers
 		}
 	}
@@ -104,7 +104,7 @@ func (p *lensPart) frame(t float64) (again bool) {
 	p.note.show(p.noteFor(lens))
 	// While an answer is being written the rungs keep what they say until the next
 	// answer comes; what they say and of which token is in the note.
-	if held || !p.c.writing() {
+	if held || p.c.resting() {
 		p.shown = lens
 	}
 	p.write()
@@ -114,7 +114,7 @@ func (p *lensPart) frame(t float64) (again bool) {
 // noteFor says which token the rungs are of, and where its last word first came up.
 func (p *lensPart) noteFor(lens *wire.Lens) string {
 	c := p.c
-	if lens == nil && c.writing() {
+	if lens == nil && !c.resting() {
 		lens = p.shown
 	}
 	if lens == nil {
@@ -132,7 +132,7 @@ func (p *lensPart) noteFor(lens *wire.Lens) string {
 		key = "attention.lens_note_once"
 	}
 	return c.words.say(key, "Token", c.tokenName(int(lens.Position)),
-		"Top", c.words.say("attention.quoted", "Piece", quotable(lens.Layers[len(lens.Layers)-1][0].Bytes)),
+		"Top", c.words.say("attention.quoted", "Piece", view.Quotable(lens.Layers[len(lens.Layers)-1][0].Bytes)),
 		"First", p.after(settled.First), "Stays", p.after(settled.Stays))
 }
 
@@ -162,9 +162,10 @@ func (p *lensPart) layOut(count int) {
 func newRung() *rung {
 	button := create("button", "")
 	button.setAttr("type", "button")
-	mark, layer := create("span", "rung-mark"), create("span", "rung-layer")
-	button.append(mark, layer)
-	r := &rung{element: button, mark: newTextCell(mark), layer: newTextCell(layer)}
+	mark, layer, after := create("span", "rung-mark"), create("span", "rung-layer"), create("span", "unseen")
+	layer.setAttr("aria-hidden", "true")
+	button.append(mark, layer, after)
+	r := &rung{element: button, mark: newTextCell(mark), layer: newTextCell(layer), after: newTextCell(after)}
 	for i := range r.said {
 		class := "said"
 		if i == 0 {
@@ -190,6 +191,7 @@ func (p *lensPart) write() {
 			label = p.c.words.say("attention.lens_short")
 		}
 		r.layer.show(label)
+		r.after.show(p.after(i))
 		mark := ""
 		if known && i == settled.First {
 			mark = "◆"
@@ -210,21 +212,7 @@ func (p *lensPart) write() {
 				r.said[n].show(wire.Candidate{}, false)
 			}
 		}
-		r.name(p, i, told)
 	}
-}
-
-// name gives a rung its name for assistive technology: the words beside it
-// would be read without their meaning.
-func (r *rung) name(p *lensPart, i int, told []wire.Candidate) {
-	var list strings.Builder
-	for n, candidate := range told[:min(len(told), lensTop)] {
-		if n > 0 {
-			list.WriteString(", ")
-		}
-		list.WriteString(session.Label(candidate.Bytes) + " " + view.Percent(float64(candidate.Prob)))
-	}
-	r.setAttr("aria-label", p.c.words.say("attention.lens_rung", "After", p.after(i), "Candidates", list.String()))
 }
 
 // show writes a candidate; one without bytes empties the place.

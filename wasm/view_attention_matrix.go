@@ -14,10 +14,10 @@ import (
 // matrix is the picture of one head: queries down, keys across, with the
 // tokens' texts at both edges.
 type matrix struct {
-	c    *client
-	plot element
-	cell *textCell // what the grid says to assistive technology
-	say  func(string)
+	c             *client
+	plot          element
+	cell          *textCell // what the grid says to assistive technology
+	say           func(string)
 	pixels, marks *surface
 	pen           *pen
 	picture       paint.Canvas
@@ -37,7 +37,7 @@ const (
 	matrixFoot   = 3.7  // rem, for the texts at the bottom
 	matrixTop    = 0.4  // rem, so that the first row's text is whole
 	labelsRem    = 0.74 // size of the texts
-	labelPitch   = 0.95 // rem from one text to the next at least
+	labelPitch   = 0.82 // rem from one text to the next at least
 	leastGapped  = 7.0  // CSS pixels of a cell that leaves a gap to the next
 	leastWindow  = 8    // positions in sight when zoomed in
 )

@@ -153,11 +153,11 @@ func (r *reads) noteFor(source weightSource, layer, head int) string {
 		return c.words.say("attention.reads_exact", "Dim", decimal(int(c.shown.Model().HeadDim)), "Keys", decimal(len(r.weights)))
 	case source == weightUnknown && refused:
 		return why
-	case source == weightUnknown && c.writing():
+	case source == weightUnknown && !c.resting():
 		return c.words.say("attention.reads_none")
 	case source == weightUnknown:
 		return c.words.say("attention.reads_waiting")
-	case c.writing() || refused:
+	case !c.resting() || refused:
 		return c.words.say("attention.reads_about")
 	}
 	return c.words.say("attention.reads_asking")

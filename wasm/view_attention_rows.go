@@ -34,7 +34,7 @@ func (r sessionRows) known() int {
 // through the model yet, that of the last one before it that has.
 func (c *client) queryPosition() int {
 	q := c.position()
-	if !c.writing() {
+	if c.resting() {
 		return q
 	}
 	for p := q; p >= 0; p-- {
