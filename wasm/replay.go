@@ -148,7 +148,7 @@ func (r *recordings) update(what change) {
 	if r.c.replay.file != "" {
 		text = r.c.words.say("recording.file", "Name", r.c.replay.file)
 	}
-	byID("replay-text").setText(text + " " + r.c.words.say("recording.limits"))
+	byID("replay-text").setText(r.c.words.sentences(text, r.c.words.say("recording.limits")))
 	byID("replay-leave").setHidden(!r.c.canAsk())
 }
 

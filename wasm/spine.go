@@ -21,7 +21,8 @@ type spine struct {
 	*surface
 	pen *pen
 
-	labels  []string  // of each token
+	ids     []int32   // the tokens that are laid out
+	labels  []string  // of each of them
 	lefts   []float64 // left edge of each cell in the strip, and the right edge of the last
 	offset  float64   // how far the strip is scrolled, in CSS pixels
 	aim     float64   // where it is scrolling to
@@ -89,7 +90,7 @@ const (
 // update measures tokens that came and drops those that went.
 func (s *spine) update(what change) {
 	if what.saw(changedSession | changedTheme | changedSize | changedLanguage) {
-		s.labels, s.lefts = nil, nil
+		s.ids, s.labels, s.lefts = nil, nil, nil
 		s.pen.font = ""
 	}
 	if what.has(session.ChangeTokens|session.ChangeState) || what.saw(changedSession|changedTheme|changedSize|changedToken|changedLanguage) {
@@ -100,35 +101,36 @@ func (s *spine) update(what change) {
 	}
 }
 
-// measureCells lays the cells out. Tokens change only from some place on, and
-// labels are cheap, so only those that differ are made anew.
+// measureCells lays the cells out, from the first token that differs on.
 func (s *spine) measureCells() {
 	tokens := s.c.shown.Tokens()
-	if s.narrow == 0 || len(s.labels) == 0 {
+	if len(s.labels) == 0 {
 		s.pen.letter(s.c.theme.font(s.c.theme.mono, labelRem), "center")
 		s.narrow, s.wide = s.pen.width("0000000000")/10, s.pen.width("汉汉汉汉")/4
 	}
-	s.labels = s.labels[:min(len(s.labels), len(tokens))]
-	for i, t := range tokens {
-		label := session.Label(t.Bytes)
-		if i < len(s.labels) {
-			if s.labels[i] == label {
-				continue
-			}
-			s.labels = s.labels[:i]
-		}
-		s.labels = append(s.labels, label)
+	same := 0
+	for same < min(len(s.labels), len(tokens)) && s.ids[same] == tokens[same].ID {
+		same++
 	}
-	s.lefts = s.lefts[:0]
+	s.ids, s.labels, s.lefts = s.ids[:same], s.labels[:same], s.lefts[:min(same, len(s.lefts))]
 	x := stripPad
-	for _, label := range s.labels {
-		s.lefts = append(s.lefts, x)
-		x += max(s.labelWidth(label)+2*cellPad, cellLeast) + cellGap
+	if same > 0 {
+		x = s.lefts[same-1] + s.cellWidth(s.labels[same-1])
+	}
+	for _, t := range tokens[same:] {
+		label := session.Label(t.Bytes)
+		s.ids, s.labels, s.lefts = append(s.ids, t.ID), append(s.labels, label), append(s.lefts, x)
+		x += s.cellWidth(label)
 	}
 	s.lefts = append(s.lefts, x)
 	if s.c.hasNext() {
-		s.lefts = append(s.lefts, x+s.labelWidth(s.c.words.say("spine.next"))+2*cellPad+cellGap)
+		s.lefts = append(s.lefts, x+s.cellWidth(s.c.words.say("spine.next")))
 	}
+}
+
+// cellWidth is the width of a cell with the gap after it.
+func (s *spine) cellWidth(label string) float64 {
+	return max(s.labelWidth(label)+2*cellPad, cellLeast) + cellGap
 }
 
 // labelWidth is the width of a label in the monospaced face: Han characters

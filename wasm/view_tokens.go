@@ -119,7 +119,7 @@ func (v *tokensView) makeChips() (more bool) {
 		v.ends = append(v.ends, group.Chips[len(group.Chips)-1].Position+1)
 	}
 	v.list.Call("insertAdjacentHTML", "beforeend", html.String())
-	v.tokens = append(v.tokens[:0], tokens[:to]...)
+	v.tokens = append(v.tokens[:from], tokens[from:to]...)
 	v.reveal = true
 	return to < len(tokens)
 }
