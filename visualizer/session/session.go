@@ -160,11 +160,16 @@ func (s *Session) applyTokens(f *wire.Tokens) Change {
 	s.sequence.set(f)
 	s.attention.follow(&s.sequence, int(f.From))
 	s.wants.cut(int(f.From))
+	change := ChangeTokens
+	if f.From == 0 && len(f.Tokens) == 0 && len(s.messages) > 0 {
+		s.messages = nil // a new conversation: nothing was said in it
+		change |= ChangeMessages
+	}
 	if s.stepped && s.step.Position >= f.From {
 		s.stepped = false // what the step computed is gone
-		return ChangeTokens | ChangeStep
+		change |= ChangeStep
 	}
-	return ChangeTokens
+	return change
 }
 
 func (s *Session) applyMessage(f *wire.Message) Change {
