@@ -19,11 +19,12 @@ type tokensView struct {
 	segmenter js.Value // graphemes; undefined in a browser that has none
 	merges    *mergesPanel
 
-	tokens []wire.Token // what the chips show
-	ends   []int        // where each group of chips in the page ends: the position after its last
-	chosen element      // the chip that is marked
-	stale  bool         // the chips do not show the session's tokens
-	reveal bool         // the chosen chip has to come in sight
+	tokens    []wire.Token // what the chips show
+	groups    []chipGroup  // the groups of chips in the page
+	paragraph element      // the last one, which the next chips go into
+	chosen    element      // the chip that is marked
+	stale     bool         // the chips do not show the session's tokens
+	reveal    bool         // the chosen chip has to come in sight
 }
 
 func newTokensView(c *client) *tokensView {
@@ -100,28 +101,90 @@ func (v *tokensView) makeChips() (more bool) {
 		return false
 	}
 	keep := 0
-	for keep < len(v.ends) && v.ends[keep] <= same {
+	for keep < len(v.groups) && v.groups[keep].end <= same {
 		keep++
 	}
-	keep = max(keep-1, 0) // the last may grow: its character may not have been whole
-	for i := len(v.ends); i > keep; i-- {
-		v.list.Get("lastElementChild").Call("remove")
-	}
-	v.ends = v.ends[:keep]
+	v.cut(max(keep-1, 0)) // the last may grow: its character may not have been whole
 	from := 0
-	if keep > 0 {
-		from = v.ends[keep-1]
+	if n := len(v.groups); n > 0 {
+		from = v.groups[n-1].end
 	}
 	to := min(len(tokens), from+chipsAFrame)
 	var html strings.Builder
-	for _, group := range v.group(tokens[from:to], from) {
-		writeGroup(&html, group)
-		v.ends = append(v.ends, group.Chips[len(group.Chips)-1].Position+1)
+	open := v.paragraph // whose chips are being written; undefined for one that is yet to be made
+	flush := func() {
+		if html.Len() > 0 {
+			open.Call("insertAdjacentHTML", "beforeend", html.String())
+			html.Reset()
+		}
 	}
-	v.list.Call("insertAdjacentHTML", "beforeend", html.String())
+	for _, group := range v.group(tokens[from:to], from) {
+		begins := v.beginsParagraph()
+		if begins {
+			flush()
+			open = create("div", "paragraph")
+			v.list.append(open)
+		}
+		writeGroup(&html, group)
+		last := group.Chips[len(group.Chips)-1]
+		v.groups = append(v.groups, chipGroup{end: last.Position + 1, begins: begins, label: last.Label})
+	}
+	flush()
+	v.paragraph = open
 	v.tokens = append(v.tokens[:from], tokens[from:to]...)
 	v.reveal = true
 	return to < len(tokens)
+}
+
+// chipGroup is a group of chips in the page.
+type chipGroup struct {
+	end    int    // the position after its last token
+	begins bool   // it begins a paragraph
+	label  string // of its last token
+}
+
+// A paragraph of chips is laid out by itself, so that one more token does not
+// lay all of them out again. It ends where the text has a new line; without
+// one, after a sentence once it is long, and at last anywhere.
+const (
+	longParagraph    = 40
+	longestParagraph = 160
+)
+
+// beginsParagraph reports whether the next group begins a paragraph.
+func (v *tokensView) beginsParagraph() bool {
+	n := len(v.groups)
+	if n == 0 {
+		return true
+	}
+	length := n - v.beginOf(n-1)
+	last := v.groups[n-1].label
+	return strings.HasSuffix(last, "⏎") || length >= longestParagraph ||
+		length >= longParagraph && (strings.HasSuffix(last, ".") || strings.HasSuffix(last, "。"))
+}
+
+// cut takes the groups from the keep-th on out of the page.
+func (v *tokensView) cut(keep int) {
+	for i := len(v.groups) - 1; i >= keep; i-- {
+		if v.groups[i].begins {
+			v.list.Get("lastElementChild").Call("remove")
+			continue
+		}
+		// Those of a paragraph that goes altogether go with it.
+		if begin := v.beginOf(i); begin < keep {
+			v.list.Get("lastElementChild").Get("lastElementChild").Call("remove")
+		}
+	}
+	v.groups = v.groups[:keep]
+	v.paragraph = element{v.list.Get("lastElementChild")}
+}
+
+// beginOf is the first group of the paragraph of the i-th.
+func (v *tokensView) beginOf(i int) int {
+	for !v.groups[i].begins {
+		i--
+	}
+	return i
 }
 
 // group makes groups of tokens, the first of which stands at position first.
@@ -163,17 +226,11 @@ func isASCII(text string) bool {
 // writeGroup writes a group as HTML: hundreds of chips cross into the page as
 // one string instead of thousands of calls.
 func writeGroup(w *strings.Builder, g view.Group) {
-	w.WriteString(`<span class="group`)
-	if strings.HasSuffix(g.Chips[len(g.Chips)-1].Label, "⏎") {
-		w.WriteString(" ends")
-	}
 	if len(g.Chips) == 1 {
-		w.WriteString(`">`)
 		writeChip(w, g.Chips[0])
-		w.WriteString(`</span>`)
 		return
 	}
-	w.WriteString(`"><span class="cluster" role="group"><span class="graphemes">`)
+	w.WriteString(`<span class="cluster" role="group"><span class="graphemes">`)
 	for _, grapheme := range g.Graphemes {
 		w.WriteString(`<b>`)
 		writeText(w, grapheme.Label)
@@ -183,7 +240,7 @@ func writeGroup(w *strings.Builder, g view.Group) {
 	for _, chip := range g.Chips {
 		writeChip(w, chip)
 	}
-	w.WriteString(`</span></span>`)
+	w.WriteString(`</span>`)
 }
 
 // writeChip writes one token: its piece, its id and its bytes.
