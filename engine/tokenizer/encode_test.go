@@ -57,7 +57,7 @@ func TestEnds(t *testing.T) {
 		ends           []string
 	}{
 		{"smollm2.gguf", "<|im_start|>", "<|im_end|>", []string{"<|endoftext|>", "<|im_end|>"}},
-		{"gemma.gguf", "<bos>", "<eos>", []string{"<eos>", "<end_of_turn>", "</s>"}},
+		{"gemma.gguf", "<bos>", "<eos>", []string{"<eos>", "<end_of_turn>"}},
 		{"llama2.json", "<s>", "</s>", []string{"</s>"}},
 		{"qwen3.json", "", "<|im_end|>", []string{"<|endoftext|>", "<|im_end|>"}},
 		{"minilm.json", "[CLS]", "[SEP]", []string{"[SEP]"}},

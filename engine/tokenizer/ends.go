@@ -19,7 +19,7 @@ var (
 func (t *Tokenizer) nameEnds() {
 	named := func(names []string) (ids []int32) {
 		for _, name := range names {
-			if id, ok := t.vocab.ids[name]; ok && t.added[id] != nil {
+			if id, ok := t.vocab.ids[name]; ok && t.IsSpecial(id) { // Gemma's </s> is text: the tag of HTML
 				ids = append(ids, id)
 			}
 		}

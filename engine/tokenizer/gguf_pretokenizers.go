@@ -26,14 +26,17 @@ var (
 
 var ggufPreTokenizers = map[string]ggufPreTokenizer{
 	// What llama.cpp does for files that name no pre-tokenizer.
-	"default":     {patterns: []string{`[\p{P}\$\+<=>\^~\|]+`, gpt2Pattern, `\p{N}+`, `[0-9][0-9][0-9]`}},
-	"gpt-2":       gpt2Split,
-	"gpt2":        gpt2Split,
+	"default": {patterns: []string{`[\p{P}\$\+<=>\^~\|]+`, gpt2Pattern, `\p{N}+`, `[0-9][0-9][0-9]`}},
+	"gpt-2":   gpt2Split,
+	"gpt2":    gpt2Split,
+	// The model's own tokenizer.json cuts off digits first, as llama.cpp does.
+	// transformers, the reference for GGUF here, takes GPT-2's expression alone;
+	// the two differ in the spaces before a number and around fractions like ½.
 	"smollm":      gpt2Split,
 	"llama-bpe":   llama3Split,
 	"llama3":      llama3Split,
 	"llama-v3":    llama3Split,
 	"qwen2":       {patterns: []string{qwen2Pattern}, nfc: true},
 	"tekken":      {patterns: []string{tekkenPattern}, wholeWords: true, beginsBy: true},
-	"deepseek-v3": {patterns: []string{`\p{N}{1,3}`, `[一-龥぀-ゟ゠-ヿ]+`, deepSeekPattern}, beginsBy: true},
+	"deepseek-v3": {patterns: []string{`\p{N}{1,3}`, `[一-龥぀-ゟ゠-ヿ]+`, deepSeekPattern}},
 }
