@@ -35,7 +35,8 @@ type atlas struct {
 	asking       bool    // it was asked for
 	timed        bool
 
-	stalePixels, staleMarks, staleLayout, staleLegend bool
+	stalePixels, staleMarks, staleWords, staleLayout, staleLegend bool
+	emptied                                                       bool // the canvas has another size and is empty
 }
 
 // headPlace is a weight in the atlas.
@@ -173,14 +174,15 @@ func (a *atlas) update(what change) {
 		a.staleLayout, a.stalePixels, a.staleMarks, a.staleLegend = true, true, true, true
 	}
 	if what.has(session.ChangeAttention | session.ChangeTokens) {
-		a.stalePixels, a.staleMarks = true, true
+		a.stalePixels = true
 	}
-	if what.saw(changedLanguage) {
-		a.staleLegend, a.staleMarks = true, true
-	}
-	if what.saw(changedPlace|changedToken) || what.has(session.ChangeAnswer|session.ChangeProblem) {
+	if what.saw(changedPlace) {
 		a.staleMarks = true
 	}
+	if what.saw(changedLanguage) {
+		a.staleLegend = true
+	}
+	a.staleWords = a.staleWords || headChanged(what)
 }
 
 func (a *atlas) frame(t float64) (again bool) {
@@ -189,7 +191,7 @@ func (a *atlas) frame(t float64) (again bool) {
 		return false
 	}
 	if a.staleLayout {
-		a.staleLayout = false
+		a.staleLayout, a.emptied = false, true
 		a.layout()
 	}
 	if a.stalePixels {
@@ -199,6 +201,10 @@ func (a *atlas) frame(t float64) (again bool) {
 	if a.staleMarks {
 		a.staleMarks = false
 		a.draw()
+		a.staleWords = true
+	}
+	if a.staleWords {
+		a.staleWords = false
 		a.tell()
 	}
 	if a.staleLegend {
@@ -232,15 +238,18 @@ func pageScrolls() bool {
 	return window.Call("matchMedia", "(max-width: 900px)").Get("matches").Bool()
 }
 
-// paint brings the tiles' pixels up to date with the rows and copies them to the page.
+// paint brings the tiles' pixels up to date with the rows and copies them to
+// the page if any differs.
 func (a *atlas) paint() {
 	rows := sessionRows{a.c.shown}
 	n := rows.known()
 	a.tiles.Invalidate(a.seen.Update(n, func(q int) []uint8 { return rows.Row(q, 0, 0) }))
-	a.tiles.Paint(&a.picture, a.c.theme.paint, rows, n)
-	left, top := a.edges()
-	a.pixels.show(&a.picture, left, top)
-	a.peek.stale = true
+	if a.tiles.Paint(&a.picture, a.c.theme.paint, rows, n) || a.emptied {
+		a.emptied = false
+		left, top := a.edges()
+		a.pixels.show(&a.picture, left, top)
+		a.peek.stale = true
+	}
 }
 
 // draw draws the numbers at the edges and the frames of the two heads.
@@ -325,7 +334,7 @@ func (a *atlas) askForRows(t float64) {
 	}
 	asking := missing >= 0 && (t-a.missingSince >= rowsPatience || a.c.resting())
 	if asking != a.asking {
-		a.asking, a.staleMarks = asking, true
+		a.asking, a.staleWords = asking, true
 	}
 	switch {
 	case asking:

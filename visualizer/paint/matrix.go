@@ -65,22 +65,41 @@ func (m *Matrix) Paint(c *Canvas, t *Theme, rows Rows, layer, head, tokens int) 
 }
 
 // paintRow paints the cells of one row from m.joined; last is the row's last
-// query.
+// query. The first line of pixels is painted, the others are copies of it: with a
+// cell a pixel, as in a long sequence, a call a cell would cost more than the pixels.
 func (m *Matrix) paintRow(c *Canvas, t *Theme, cq, last int, known bool) {
+	y0, y1 := m.down.pixelsOf(cq)
+	y1 = min(y1-m.gap, c.H)
+	if y0 >= y1 {
+		return
+	}
+	first := c.line(0, c.W, y0)
 	for ck := range m.across.cells() {
 		k0, k1 := m.across.positions(ck)
-		box := m.cell(cq, ck)
+		color := t.Masked
 		switch {
 		case k0+m.keys.From > last:
-			c.Fill(box, t.Masked)
 		case !known:
-			c.Dots(box, 4, 1, t.Fog)
+			color = t.Paper
 		default:
 			var v uint8
 			for _, w := range m.joined[k0:k1] {
 				v = max(v, w)
 			}
-			c.Fill(box, t.attention[v])
+			color = t.attention[v]
+		}
+		x0, x1 := m.across.pixelsOf(ck)
+		fillLine(first[4*x0:4*(x1-m.gap)], color)
+	}
+	for y := y0 + 1; y < y1; y++ {
+		copy(c.line(0, c.W, y), first)
+	}
+	if !known {
+		for ck := range m.across.cells() {
+			if k0, _ := m.across.positions(ck); k0+m.keys.From > last {
+				break
+			}
+			c.Dots(m.cell(cq, ck), 4, 1, t.Fog)
 		}
 	}
 }
