@@ -123,6 +123,9 @@ func (i *inspector) frame() {
 	if at != nil {
 		r = at()
 	}
+	if r.title == "" { // a heading says something even when there is nothing to read
+		r.title = i.c.words.say("inspector.name")
+	}
 	i.lock.setHidden(i.kept == nil)
 	i.lock.setAttr("aria-pressed", boolText(i.kept != nil))
 	if i.drawn && r.equal(i.last) {
