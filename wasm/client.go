@@ -309,6 +309,7 @@ func (c *client) say(text string) bool {
 		command.System = c.chat.system.value()
 	}
 	c.status.calm()
+	c.watch() // before the prompt is read: what the open view shows of it then comes by itself
 	c.follow()
 	c.chat.sent = text
 	return c.socket.send(command)

@@ -441,7 +441,6 @@ func (p *peek) frame() {
 	p.stale = false
 	p.name.show(p.c.words.say("attention.place", "Layer", decimal(p.layer), "Head", decimal(p.head)))
 	rows := &headRows{s: p.c.shown}
-	rows.exact, _ = p.c.shown.Head(p.layer, p.head)
 	n := max(len(p.c.shown.Tokens()), 1)
 	all := paint.Window{To: n}
 	p.surface.ctx.Call("clearRect", 0, 0, p.surface.deviceWidth(), p.surface.deviceHeight())

@@ -14,14 +14,20 @@ type headPart struct {
 	matrix *matrix
 	reads  *reads
 
-	head patience // asks for the exact weights
+	row  patience // asks for the exact row of the chosen token
+	head patience // asks for all of the head
 	cell patience // asks for the operands of the weight that is pointed at
 }
+
+// mostExact is the longest sequence whose heads are asked for whole: that takes
+// all of it through the model once more. In a longer one the weights that are
+// not in the chosen row are exact only where one is pointed at.
+const mostExact = 128
 
 func newHeadPart(c *client, say func(string)) *headPart {
 	return &headPart{
 		c: c, whole: byID("part-head"), matrix: newMatrix(c, say), reads: newReads(c),
-		head: patience{c: c}, cell: patience{c: c},
+		row: patience{c: c}, head: patience{c: c}, cell: patience{c: c},
 	}
 }
 
@@ -39,10 +45,15 @@ func (p *headPart) frame(t float64) (again bool) {
 			p.cell.want(t, cellQuery(at.layer, at.head, at.q, at.k))
 		}
 	}
-	// The exact matrix takes the whole sequence through the model once more, so it
-	// is asked for only while nothing else is computed.
-	if exact, held := p.c.shown.Head(layer, head); (!held || int(exact.Count) <= q) && p.c.resting() {
-		p.head.want(t, wire.Query{What: wire.QueryHead, Layer: uint16(layer), Head: uint16(head)})
+	switch {
+	case !p.c.resting():
+	case exactRow(p.c.shown, layer, head, q) == nil:
+		// The flow holds the row of every head of the layer, for one run of one token.
+		p.row.want(t, wire.Query{What: wire.QueryFlow, Position: uint32(q), Layer: uint16(layer)})
+	case len(p.c.shown.Tokens()) <= mostExact:
+		if exact, held := p.c.shown.Head(layer, head); !held || int(exact.Count) <= q {
+			p.head.want(t, wire.Query{What: wire.QueryHead, Layer: uint16(layer), Head: uint16(head)})
+		}
 	}
 	p.matrix.frame()
 	p.reads.frame()

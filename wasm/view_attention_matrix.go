@@ -151,23 +151,31 @@ func (m *matrix) bringInSight(position int) {
 	}
 }
 
-// size is how many device pixels there are for the cells.
-func (m *matrix) size() (w, h int) {
+// side is the side of the square that there is for the cells, in device pixels.
+func (m *matrix) side() int {
 	left, top := m.origin()
 	foot := int(matrixFoot * m.c.theme.rem * m.pixels.ratio)
-	return max(m.pixels.deviceWidth()-left, 0), max(m.pixels.deviceHeight()-top-foot, 0)
+	return max(min(m.pixels.deviceWidth()-left, m.pixels.deviceHeight()-top-foot), 0)
 }
 
-// room is the number of positions that the whole matrix has room for: as many as fit
-// with cells of the size that the present tokens have, so that it is as
-// large as it can be and does not change with every token.
+// room is the number of positions that the whole matrix has room for: those there
+// are and a few more, so that it does not change with every token.
 func (m *matrix) room() int {
 	n := max(len(m.c.shown.Tokens()), leastWindow)
-	w, h := m.size()
-	if cell := min(w, h, n*m.largestCell()) / n; cell > 0 {
-		return max(min(w, h)/cell, n)
+	if side := m.side(); m.isEven(n) {
+		return max(side/min(side/n, m.largestCell()), n)
 	}
-	return n + n/leastWindow // many positions share a pixel
+	step := 1
+	for step*16 < n {
+		step *= 2
+	}
+	return (n + step - 1) / step * step
+}
+
+// isEven reports whether so many positions have cells that are large enough to
+// be all equal, with a gap between them.
+func (m *matrix) isEven(positions int) bool {
+	return float64(m.side()/max(positions, 1)) >= leastGapped*m.pixels.ratio
 }
 
 func (m *matrix) largestCell() int { return int(2.6 * m.c.theme.rem * m.pixels.ratio) }
@@ -249,14 +257,12 @@ func (m *matrix) paint() {
 	}
 	rows := &headRows{s: m.c.shown}
 	layer, head := m.c.layer(), m.c.head()
-	rows.exact, _ = m.c.shown.Head(layer, head)
 	left, top := m.origin()
-	w, h := m.size()
-	gap := 0
-	if cell := min(w, h) / m.window.Len(); float64(cell) >= leastGapped*m.pixels.ratio {
-		gap = int(math.Round(m.pixels.ratio))
+	if side := m.side(); m.isEven(m.window.Len()) {
+		m.heat.Layout(side, side, m.largestCell(), int(math.Round(m.pixels.ratio)), m.window, m.window)
+	} else {
+		m.heat.LayoutFilled(side, m.window, m.window)
 	}
-	m.heat.Layout(w, h, m.largestCell(), gap, m.window, m.window)
 	m.heat.Paint(&m.picture, m.c.theme.paint, rows, layer, head, len(m.c.shown.Tokens()))
 	m.pixels.ctx.Call("clearRect", 0, 0, m.pixels.deviceWidth(), m.pixels.deviceHeight())
 	m.pixels.show(&m.picture, left, top)

@@ -126,7 +126,7 @@ func (r *reads) frame() {
 	var others float32
 	r.top, others = view.TopKeys(r.top[:0], r.weights, r.room)
 	r.title.show(say("attention.reads", "Token", c.tokenName(q)))
-	r.note.show(r.noteFor(source, layer, head))
+	r.note.show(r.noteFor(source, layer))
 	for i, key := range r.top {
 		if i == len(r.rows) {
 			r.rows = append(r.rows, newReadRow(r.list))
@@ -144,10 +144,9 @@ func (r *reads) frame() {
 }
 
 // noteFor says how well the row is known.
-func (r *reads) noteFor(source weightSource, layer, head int) string {
+func (r *reads) noteFor(source weightSource, layer int) string {
 	c := r.c
-	query := wire.Query{What: wire.QueryHead, Layer: uint16(layer), Head: uint16(head)}
-	why, refused := c.trouble(query)
+	why, refused := c.trouble(wire.Query{What: wire.QueryFlow, Position: uint32(max(c.queryPosition(), 0)), Layer: uint16(layer)})
 	switch {
 	case source == weightExact:
 		return c.words.say("attention.reads_exact", "Dim", decimal(int(c.shown.Model().HeadDim)), "Keys", decimal(len(r.weights)))

@@ -45,11 +45,24 @@ func (c *client) queryPosition() int {
 	return q
 }
 
+// exactRow is a query's row as float32, from the exact matrix of its head or from
+// its flow through the layer; nil if neither is here.
+func exactRow(s *session.Session, layer, head, q int) []float32 {
+	if matrix, ok := s.Head(layer, head); ok {
+		if row := matrix.Row(q); len(row) > 0 {
+			return row
+		}
+	}
+	if flow, ok := s.Flow(q, layer); ok {
+		return view.HeadRow(flow, head)
+	}
+	return nil
+}
+
 // headRows gives the rows of one head: those that came for all heads, and where
-// there is none those of the exact matrix.
+// there is none the exact one.
 type headRows struct {
 	s       *session.Session
-	exact   *wire.HeadMatrix // nil if there is none
 	scratch []uint8
 }
 
@@ -57,11 +70,8 @@ func (r *headRows) Row(q, layer, head int) []uint8 {
 	if row, ok := r.s.Attention(q, layer, head); ok {
 		return row
 	}
-	if r.exact == nil || int(r.exact.Layer) != layer || int(r.exact.Head) != head {
-		return nil
-	}
 	r.scratch = r.scratch[:0]
-	for _, a := range r.exact.Row(q) {
+	for _, a := range exactRow(r.s, layer, head, q) {
 		r.scratch = append(r.scratch, paint.Weight8(a))
 	}
 	return r.scratch
@@ -82,10 +92,8 @@ func (c *client) attentionWeight(layer, head, q, k int) (a float32, source weigh
 	if cell, ok := c.shown.Cell(layer, head, q, k); ok {
 		return cell.Weight, weightCell
 	}
-	if exact, ok := c.shown.Head(layer, head); ok {
-		if row := exact.Row(q); k < len(row) {
-			return row[k], weightExact
-		}
+	if row := exactRow(c.shown, layer, head, q); k < len(row) {
+		return row[k], weightExact
 	}
 	if row, ok := c.shown.Attention(q, layer, head); ok && k < len(row) {
 		return wire.Weight(row[k]), weightAbout
@@ -95,10 +103,8 @@ func (c *client) attentionWeight(layer, head, q, k int) (a float32, source weigh
 
 // attentionRow appends to dst the weights of a query's row as well as they are known.
 func (c *client) attentionRow(dst []float32, layer, head, q int) (row []float32, source weightSource) {
-	if exact, ok := c.shown.Head(layer, head); ok {
-		if row := exact.Row(q); len(row) > 0 {
-			return append(slices.Grow(dst, len(row)), row...), weightExact
-		}
+	if row := exactRow(c.shown, layer, head, q); len(row) > 0 {
+		return append(slices.Grow(dst, len(row)), row...), weightExact
 	}
 	about, ok := c.shown.Attention(q, layer, head)
 	if !ok {
@@ -127,7 +133,12 @@ func weightText(a float32, source weightSource) string {
 	case weightUnknown:
 		return "…"
 	case weightAbout:
-		return "≈ " + strconv.FormatFloat(float64(a), 'f', 3, 32)
+		// The error is a 255th of the weight's root, so small ones are known finely.
+		digits := 3
+		if a < 0.01 {
+			digits = 5
+		}
+		return "≈ " + strconv.FormatFloat(float64(a), 'f', digits, 32)
 	}
 	return view.Number(float64(a))
 }

@@ -97,7 +97,7 @@ func (s *flowStage) take(flow *wire.Flow) {
 		return
 	}
 	s.shape.show(strings.ReplaceAll(view.ShapeText(s.values.Shape), " ", ""))
-	s.norm.show("‖" + view.Number(float64(s.values.Norm)) + "‖")
+	s.norm.show("‖" + brief(s.values.Norm, 3) + "‖")
 	s.cursor = min(s.cursor, len(s.values.Values)-1)
 	s.plot.setAttr("aria-label", s.p.c.words.say("attention.flow_strip", "Stage", s.label()))
 	s.stale = true
@@ -292,7 +292,7 @@ func (s *flowStage) frame() {
 		s.limit.show(s.p.c.words.say("attention.range_weights"))
 	} else {
 		s.scale = t.paint.Signed(paint.AbsQuantile(s.values.Values, stripShare))
-		s.limit.show(s.p.c.words.say("attention.range_signed", "Limit", strconv.FormatFloat(float64(s.scale.Hi), 'g', 2, 32)))
+		s.limit.show(s.p.c.words.say("attention.range_signed", "Limit", brief(s.scale.Hi, 2)))
 	}
 	s.paint()
 	if s.isOpen {
@@ -379,4 +379,12 @@ func (s *flowStage) drawScale(bar box) {
 	for _, tick := range s.scale.Ticks() {
 		p.text(tick.Text, bar.x+float64(tick.At)*bar.w, s.surface.height-0.12*t.rem)
 	}
+}
+
+// brief writes a number in as many digits as a box has room for.
+func brief(v float32, digits int) string {
+	if v >= 1000 {
+		return strconv.FormatFloat(float64(v), 'f', 0, 32)
+	}
+	return strconv.FormatFloat(float64(v), 'g', digits, 32)
 }

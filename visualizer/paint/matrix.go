@@ -38,6 +38,19 @@ func (m *Matrix) Layout(w, h, maxCell, gap int, queries, keys Window) (width, he
 	return m.across.pixels, m.down.pixels
 }
 
+// LayoutFilled is [Matrix.Layout] for a square that the windows fill to the
+// last pixel: where the pixels cannot be shared out evenly, some cells are one
+// pixel larger than others, which is seen less than a square that stays half
+// empty.
+func (m *Matrix) LayoutFilled(side int, queries, keys Window) (width, height int) {
+	if m.Layout(side, side, 1, 0, queries, keys); m.across.count == 0 {
+		return 0, 0
+	}
+	side = min(side, MaxSide)
+	m.across.pixels, m.down.pixels = side, side
+	return side, side
+}
+
 // Paint paints one head of rows, of a sequence of tokens positions, on c, which is
 // resized to the matrix. The matrix keeps rows for At.
 func (m *Matrix) Paint(c *Canvas, t *Theme, rows Rows, layer, head, tokens int) {

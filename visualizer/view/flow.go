@@ -26,6 +26,21 @@ func StageOf(f *wire.Flow, name string) *wire.Stage {
 	return nil
 }
 
+// HeadRow is the exact attention of a flow's position in one head: a weight a
+// key up to its own. It is nil if the flow does not tell all of it. It aliases
+// the flow.
+func HeadRow(f *wire.Flow, head int) []float32 {
+	s := StageOf(f, "probs")
+	if s == nil || len(s.Shape) != 2 || head < 0 || head >= int(s.Shape[0]) {
+		return nil
+	}
+	keys := int(s.Shape[1])
+	if keys != int(f.Position)+1 || (head+1)*keys > len(s.Values) {
+		return nil
+	}
+	return s.Values[head*keys : (head+1)*keys : (head+1)*keys]
+}
+
 func euclid(values []float32) float32 {
 	var sum float64
 	for _, v := range values {

@@ -247,3 +247,24 @@ func TestCoordinates(t *testing.T) {
 		t.Errorf("shapes are %q", got)
 	}
 }
+
+func TestHeadRow(t *testing.T) {
+	f, _ := tinyFlow(interleaved, false)
+	probs := StageOf(f, "probs")
+	if got := HeadRow(f, 1); !reflect.DeepEqual(got, probs.Values[3:6]) {
+		t.Errorf("the row of head 1 is %v, want %v", got, probs.Values[3:6])
+	}
+	for _, head := range []int{-1, 2} {
+		if got := HeadRow(f, head); got != nil {
+			t.Errorf("head %d has a row: %v", head, got)
+		}
+	}
+	probs.Values = probs.Values[:5]
+	if got := HeadRow(f, 1); got != nil {
+		t.Errorf("a row that was cut is told: %v", got)
+	}
+	f.Position = 3
+	if got := HeadRow(f, 0); got != nil {
+		t.Errorf("a row of another length is told: %v", got)
+	}
+}
