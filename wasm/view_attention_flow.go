@@ -3,6 +3,8 @@
 package main
 
 import (
+	"syscall/js"
+
 	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
 )
@@ -37,6 +39,11 @@ func newFlowPart(c *client, say func(string)) *flowPart {
 		p.stages = append(p.stages, newFlowStage(p, box))
 	}
 	p.wires = newFlowWires(p)
+	p.place.on("click", func(event js.Value) {
+		if p.opened != nil && event.Get("target").Call("closest", ".op").IsNull() {
+			p.open(p.opened) // a click beside it closes it
+		}
+	})
 	return p
 }
 
