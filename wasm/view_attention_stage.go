@@ -39,7 +39,7 @@ type flowStage struct {
 
 // Measures of an open box.
 const (
-	stageEdge   = 1.6  // rem, for the numbers of the heads
+	stageEdge   = 2.3  // rem, for the numbers of the heads
 	stageFoot   = 1.7  // rem, for the scale
 	stageWide   = 0.64 // of the diagram
 	stageHigh   = 0.82
@@ -302,16 +302,16 @@ func (s *flowStage) frame() {
 
 // paint paints the strip: a row a head where there are heads.
 func (s *flowStage) paint() {
-	room := paint.Rect{W: s.surface.deviceWidth(), H: s.surface.deviceHeight()}
-	columns, gap := 0, 0
-	if len(s.values.Shape) == wholeShape {
-		columns = int(s.values.Shape[1])
-	}
+	room, gap := paint.Rect{W: s.surface.deviceWidth(), H: s.surface.deviceHeight()}, 0
 	if s.isOpen {
 		unit := s.p.c.theme.rem * s.surface.ratio
 		room.X, room.Y, gap = int(stageEdge*unit), int(math.Ceil(2*s.surface.ratio)), int(math.Round(s.surface.ratio))
 		room.W -= room.X
 		room.H -= room.Y + int(stageFoot*unit)
+	}
+	columns := view.FillColumns(len(s.values.Values), room.W, room.H)
+	if len(s.values.Shape) == wholeShape {
+		columns = int(s.values.Shape[1])
 	}
 	if s.picture.Resize(s.surface.deviceWidth(), s.surface.deviceHeight()); s.picture.W == 0 {
 		return
@@ -348,7 +348,7 @@ func (s *flowStage) drawEdges() {
 		if len(s.values.Shape) == wholeShape {
 			label = row // the head
 		}
-		p.text(decimal(label), at.x-0.3*t.rem, at.y+at.h/2+0.25*t.rem)
+		p.text(decimal(label), at.x-0.3*t.rem, max(at.y+at.h/2+0.25*t.rem, 0.6*t.rem))
 	}
 	s.drawScale(css(s.scaleBar()))
 	for _, i := range []int{s.cursor, s.pointed} {
