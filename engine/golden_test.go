@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -15,7 +14,6 @@ import (
 	"vitrine/engine/backend/ref"
 	"vitrine/engine/model"
 	"vitrine/engine/modeltest"
-	"vitrine/engine/safetensors"
 	"vitrine/engine/sampler"
 	"vitrine/engine/tokenizer"
 )
@@ -43,39 +41,7 @@ func goldens(t *testing.T) (map[string]golden, map[string][]float32) {
 	if err := json.Unmarshal(data, &prompts); err != nil {
 		t.Fatal(err)
 	}
-	return prompts, tensors(t, "testdata/smollm2/expected.safetensors")
-}
-
-func tensors(t *testing.T, path string) map[string][]float32 {
-	t.Helper()
-	set, err := safetensors.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer set.Close()
-	out := map[string][]float32{}
-	for _, tensor := range set.Tensors {
-		n := 1
-		for _, d := range tensor.Shape {
-			n *= d
-		}
-		out[tensor.Name] = make([]float32, n)
-		if err := tensor.Float32(out[tensor.Name]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return out
-}
-
-// relativeRMS is √(Σ(got−want)² / Σwant²).
-func relativeRMS(got, want []float32) float64 {
-	var num, den float64
-	for i := range want {
-		d := float64(got[i]) - float64(want[i])
-		num += d * d
-		den += float64(want[i]) * float64(want[i])
-	}
-	return math.Sqrt(num / den)
+	return prompts, modeltest.Tensors(t, "testdata/smollm2/expected.safetensors")
 }
 
 func loadSmolLM2(t *testing.T, b backend.Backend) *model.Model {
@@ -118,7 +84,7 @@ func TestGoldenLogitsAndAttention(t *testing.T) {
 				for i := 0; i < vocab; i += logitStride {
 					sub = append(sub, logits[i])
 				}
-				e := relativeRMS(sub, expected["logits."+name])
+				e := modeltest.RelativeRMS(sub, expected["logits."+name])
 				t.Logf("%s: logits differ by %.1e relative RMS", name, e)
 				if !(e <= c.logits) {
 					t.Errorf("%s: logits differ by %.1e relative RMS, want at most %.0e", name, e, c.logits)
@@ -128,10 +94,10 @@ func TestGoldenLogitsAndAttention(t *testing.T) {
 			if err := engine.WriteTrace(m, prompts["complete"].IDs, path); err != nil {
 				t.Fatal(err)
 			}
-			got, want := tensors(t, path), expected["attention.complete"]
+			got, want := modeltest.Tensors(t, path), expected["attention.complete"]
 			size := len(want) / m.Config().Layers
 			for l := range m.Config().Layers {
-				e := relativeRMS(got[fmt.Sprintf("attention.%d", l)], want[l*size:(l+1)*size])
+				e := modeltest.RelativeRMS(got[fmt.Sprintf("attention.%d", l)], want[l*size:(l+1)*size])
 				if !(e <= c.attention) {
 					t.Errorf("attention of layer %d differs by %.1e relative RMS, want at most %.0e", l, e, c.attention)
 				}

@@ -95,7 +95,7 @@ func (e *Engine) probe(s *sequence, p Probe) (*Probed, error) {
 		if at.Layer < 0 || at.Layer >= c.Layers || !at.Point.InLayer() && at.Layer != 0 {
 			return nil, &RequestError{"layer", fmt.Sprintf("is %d for %v, want 0 to %d", at.Layer, at.Point, c.Layers-1)}
 		}
-		if at.Point > model.Logits || at.Point == model.Logits {
+		if at.Point >= model.Logits {
 			return nil, &RequestError{"point", "is not a point inside the model; ask for Logits instead"}
 		}
 		out.cols[at] = c.Cols(at.Point)

@@ -60,6 +60,18 @@ func (s *spine) drawScale(ceiling, floor float64) {
 	p.dash(0)
 }
 
+// drawGround draws what lies under a cell that is chosen or pointed at, and
+// says where the cell is and whether it is chosen.
+func (s *spine) drawGround(i int, ceiling, floor float64) (x, w float64, chosen bool) {
+	x, w = s.lefts[i]-s.offset, s.lefts[i+1]-s.lefts[i]-cellGap
+	chosen = i == s.c.at.token
+	if t := s.c.theme; chosen || i == s.pointed {
+		s.pen.fill(t.wash)
+		s.pen.roundRect(x, ceiling-4, w, floor-ceiling+1.9*t.rem, 4)
+	}
+	return x, w, chosen
+}
+
 // drawCell draws a token: its bar, what kind it is, and its label.
 //
 //   - drawn: a full bar;
@@ -68,12 +80,7 @@ func (s *spine) drawScale(ceiling, floor float64) {
 //   - special: as what it is, its label in the accent's colour and underlined.
 func (s *spine) drawCell(i int, token wire.Token, ceiling, floor float64) {
 	p, t := s.pen, s.c.theme
-	x, w := s.lefts[i]-s.offset, s.lefts[i+1]-s.lefts[i]-cellGap
-	chosen := i == s.c.at.token
-	if chosen || i == s.pointed {
-		p.fill(t.wash)
-		p.roundRect(x, ceiling-4, w, floor-ceiling+1.9*t.rem, 4)
-	}
+	x, w, chosen := s.drawGround(i, ceiling, floor)
 	drawn := token.Flags&(wire.FlagDrawn|wire.FlagForced) != 0
 	if height := float64(token.Prob) * (floor - ceiling); drawn && height == height {
 		height = max(height, 1.5)
@@ -146,12 +153,7 @@ func (s *spine) drawValue(prob float32, centre, ceiling float64) {
 // drawNext draws the cell of the token to come.
 func (s *spine) drawNext(i int, ceiling, floor float64) {
 	p, t := s.pen, s.c.theme
-	x, w := s.lefts[i]-s.offset, s.lefts[i+1]-s.lefts[i]-cellGap
-	chosen := i == s.c.at.token
-	if chosen || i == s.pointed {
-		p.fill(t.wash)
-		p.roundRect(x, ceiling-4, w, floor-ceiling+1.9*t.rem, 4)
-	}
+	x, w, chosen := s.drawGround(i, ceiling, floor)
 	p.outline(t.accent, 1)
 	p.dash(3)
 	p.frame(x+2.5, ceiling+0.5, w-5, floor-ceiling-1)

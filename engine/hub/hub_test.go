@@ -29,6 +29,12 @@ func TestMain(m *testing.M) {
 	case "pull":
 		os.Exit(playPull())
 	}
+	// What a user has set is not what the tests are about.
+	for _, variable := range []string{"VITRINE_CACHE", "VITRINE_HUB", "VITRINE_MIRROR", "VITRINE_SOURCES"} {
+		if err := os.Unsetenv(variable); err != nil {
+			panic(err)
+		}
+	}
 	os.Exit(m.Run())
 }
 

@@ -2,7 +2,6 @@ package model_test
 
 import (
 	"encoding/json"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,7 +11,7 @@ import (
 	"vitrine/engine/backend/cpu"
 	"vitrine/engine/backend/ref"
 	"vitrine/engine/model"
-	"vitrine/engine/safetensors"
+	"vitrine/engine/modeltest"
 )
 
 // The folders of testdata are tiny random models, and what transformers 5.23
@@ -30,37 +29,6 @@ func readJSON(t *testing.T, path string, into any) {
 	}
 }
 
-func expected(t *testing.T, path string) map[string][]float32 {
-	t.Helper()
-	set, err := safetensors.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer set.Close()
-	out := map[string][]float32{}
-	for _, tensor := range set.Tensors {
-		n := 1
-		for _, d := range tensor.Shape {
-			n *= d
-		}
-		out[tensor.Name] = make([]float32, n)
-		if err := tensor.Float32(out[tensor.Name]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return out
-}
-
-func relativeRMS(got, want []float32) float64 {
-	var num, den float64
-	for i := range want {
-		d := float64(got[i]) - float64(want[i])
-		num += d * d
-		den += float64(want[i]) * float64(want[i])
-	}
-	return math.Sqrt(num / den)
-}
-
 func TestArchitecturesAgreeWithTransformers(t *testing.T) {
 	for _, name := range architectures {
 		for _, b := range []backend.Backend{ref.New(), cpu.New(2)} {
@@ -74,7 +42,7 @@ func TestArchitecturesAgreeWithTransformers(t *testing.T) {
 				defer m.Close()
 				var inputs struct{ IDs []int32 }
 				readJSON(t, filepath.Join(folder, "inputs.json"), &inputs)
-				want := expected(t, filepath.Join(folder, "expected.safetensors"))
+				want := modeltest.Tensors(t, filepath.Join(folder, "expected.safetensors"))
 
 				c, n := m.Config(), len(inputs.IDs)
 				kv, err := m.NewKVCache(8, 8)
@@ -106,7 +74,7 @@ func TestArchitecturesAgreeWithTransformers(t *testing.T) {
 					}
 				}
 				for what, got := range map[string][]float32{"logits": batch.Logits, "attention.1": attention, "hidden.1": hidden["hidden.1"], "hidden.3": hidden["hidden.3"]} {
-					if e := relativeRMS(got, want[what]); !(e <= 1e-5) {
+					if e := modeltest.RelativeRMS(got, want[what]); !(e <= 1e-5) {
 						t.Errorf("%s differs by %.1e relative RMS", what, e)
 					}
 				}

@@ -1,15 +1,19 @@
-// Package modeltest finds the real model for tests that need one.
+// Package modeltest gives tests the real model, and compares what is computed
+// with what it should be.
 package modeltest
 
 import (
+	"math"
 	"os"
-	"path/filepath"
 	"testing"
+
+	"vitrine/engine/hub"
+	"vitrine/engine/safetensors"
 )
 
 // SmolLM2 is the path of SmolLM2-135M-Instruct's GGUF file: what
-// VITRINE_TEST_MODEL names, or the model in the cache that `vitrine pull`
-// fills. A test without it is skipped with a word why; in CI it fails.
+// VITRINE_TEST_MODEL names, or the default model in the cache that `vitrine
+// pull` fills. A test without it is skipped with a word why; in CI it fails.
 func SmolLM2(t testing.TB) string {
 	t.Helper()
 	if path := os.Getenv("VITRINE_TEST_MODEL"); path != "" {
@@ -18,23 +22,50 @@ func SmolLM2(t testing.TB) string {
 		}
 		return path
 	}
-	cache := os.Getenv("VITRINE_CACHE")
-	if cache == "" {
-		if dir, err := os.UserCacheDir(); err == nil {
-			cache = filepath.Join(dir, "vitrine", "models")
-		}
+	found, err := hub.New(hub.Options{}).Resolve(hub.Default)
+	if err != nil {
+		t.Fatal(err)
 	}
-	found, _ := filepath.Glob(filepath.Join(cache, "*", "SmolLM2-135M-Instruct.Q4_1.gguf")) // the pattern is right
-	if more, _ := filepath.Glob(filepath.Join(cache, "SmolLM2-135M-Instruct.Q4_1.gguf")); len(found) == 0 {
-		found = more
+	if found.Model.Cached {
+		return found.Path
 	}
-	if len(found) > 0 {
-		return found[0]
-	}
-	const hint = "the model is not here: run `go run ./server pull smollm2-135m-instruct`, or set VITRINE_TEST_MODEL"
+	const hint = "the model is not here: run `go run ./server pull`, or set VITRINE_TEST_MODEL"
 	if os.Getenv("CI") == "true" {
 		t.Fatal(hint)
 	}
 	t.Skip(hint)
 	return ""
+}
+
+// Tensors reads every tensor of a safetensors file or folder as float32.
+func Tensors(t testing.TB, path string) map[string][]float32 {
+	t.Helper()
+	set, err := safetensors.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer set.Close()
+	out := map[string][]float32{}
+	for _, tensor := range set.Tensors {
+		n := 1
+		for _, d := range tensor.Shape {
+			n *= d
+		}
+		out[tensor.Name] = make([]float32, n)
+		if err := tensor.Float32(out[tensor.Name]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
+}
+
+// RelativeRMS is √(Σ(got−want)² / Σwant²).
+func RelativeRMS(got, want []float32) float64 {
+	var num, den float64
+	for i := range want {
+		d := float64(got[i]) - float64(want[i])
+		num += d * d
+		den += float64(want[i]) * float64(want[i])
+	}
+	return math.Sqrt(num / den)
 }

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/edsrzf/mmap-go"
+	"vitrine/engine/internal/mapfile"
 )
 
 const (
@@ -65,7 +65,7 @@ func safetensorsFiles(folder string) ([]string, error) {
 
 // openFile maps and parses one file.
 func openFile(path string) (*Set, error) {
-	mapping, err := mapFile(path)
+	mapping, err := mapfile.Map(path, "safetensors")
 	if err != nil {
 		return nil, err
 	}
@@ -76,28 +76,6 @@ func openFile(path string) (*Set, error) {
 	}
 	s.unmap = []func() error{mapping.Unmap}
 	return s, nil
-}
-
-func mapFile(path string) (mmap.MMap, error) {
-	stat, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("safetensors: %w", err)
-	case !stat.Mode().IsRegular():
-		return nil, fmt.Errorf("%s: safetensors: not a regular file", path) // to open a pipe could wait for ever
-	case stat.Size() == 0: // which cannot be mapped
-		return nil, fmt.Errorf("%s: safetensors: the file is empty", path)
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("safetensors: %w", err)
-	}
-	defer file.Close() // a mapping outlives its descriptor
-	mapping, err := mmap.Map(file, mmap.RDONLY, 0)
-	if err != nil {
-		return nil, fmt.Errorf("%s: safetensors: mapping into memory: %w", path, err)
-	}
-	return mapping, nil
 }
 
 // openShards maps the shards of a folder that has an index. The set has exactly the tensors that the index lists, each

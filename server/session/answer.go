@@ -361,7 +361,7 @@ func merges(t *tokenizer.Tokenizer, q *wire.Query) (wire.Frame, error) {
 	if len(q.Text) > maxMergesText {
 		return nil, &refusal{codeTooLong, fmt.Sprintf("the text is %d bytes long; merges are told of at most %d", len(q.Text), maxMergesText)}
 	}
-	f := &wire.Merges{Query: q.ID, Text: q.Text, Algorithm: algorithm(t)}
+	f := &wire.Merges{Query: q.ID, Text: q.Text, Algorithm: t.Algorithm()}
 	text := q.Text
 	if len(text) > maxTold {
 		cut := maxTold
@@ -400,19 +400,6 @@ func place(text string, from int, word string) (start, end uint32) {
 		}
 	}
 	return uint32(from), uint32(from) // rewritten beyond recognition: between its neighbours
-}
-
-// algorithm names a tokenizer's way from words to tokens, by the pieces that
-// only such a vocabulary has.
-func algorithm(t *tokenizer.Tokenizer) string {
-	for _, a := range []struct{ piece, name string }{
-		{"<0x0A>", "SentencePiece BPE"}, {"Ġ", "byte-level BPE"}, {"##s", "WordPiece"},
-	} {
-		if _, ok := t.ID(a.piece); ok {
-			return a.name
-		}
-	}
-	return "BPE"
 }
 
 // toldWord is a pre-token with the symbols after each of its merges.
