@@ -174,6 +174,10 @@ type Backend interface {
 	// StoreKV writes row i of k and v to the cache at slots[i] =
 	// block·BlockSize + place in the block.
 	StoreKV(c KVCache, layer int, k, v Tensor, slots []int32)
+	// CopyKV copies block src to block dst, keys and values of all layers, so
+	// that a sequence can write on where others read (copy-on-write; Kwon et
+	// al. 2023, section 4.4).
+	CopyKV(c KVCache, dst, src int)
 	// Attention computes dst [rows, Heads·HeadDim] from the queries q of the
 	// same shape and the cache.
 	Attention(dst, q Tensor, c KVCache, a *Attention)

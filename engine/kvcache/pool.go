@@ -9,6 +9,7 @@ package kvcache
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrNoFreeBlocks is returned when a sequence needs more blocks than are free.
@@ -18,8 +19,8 @@ var ErrNoFreeBlocks = errors.New("kvcache: no free blocks")
 type BlockInfo struct {
 	Block  int32
 	Refs   int    // sequences that hold it; 0 means free
-	Owner  uint32 // the sequence that holds it, 0 if none
-	Index  int    // its place in the owner's block table
+	Owner  uint32 // the sequence that has held it longest, 0 if none
+	Index  int    // its place in the block tables of all who hold it
 	Filled int    // slots whose keys and values are written
 }
 
@@ -27,6 +28,7 @@ type BlockInfo struct {
 // linked list through prev and next.
 type block struct {
 	info       BlockInfo
+	holders    []*Table // the one that has held it longest first
 	prev, next int32
 }
 
@@ -81,7 +83,8 @@ func (p *Pool) Info(b int32) (BlockInfo, bool) {
 }
 
 // Table is the block table of one sequence: the keys and values of its
-// position p lie in block Blocks[p/BlockSize].
+// position p lie in block Blocks[p/BlockSize]. The pool remembers where the
+// table is, so it must not be copied while it holds blocks.
 type Table struct {
 	Owner  uint32
 	Blocks []int32
@@ -93,20 +96,74 @@ func (t *Table) Slot(pos, blockSize int) int32 {
 	return t.Blocks[pos/blockSize]*int32(blockSize) + int32(pos%blockSize)
 }
 
-// Grow gives the table enough blocks for n tokens, or none at all and
-// ErrNoFreeBlocks.
-func (p *Pool) Grow(t *Table, n int) error {
-	missing := p.Need(n) - len(t.Blocks)
-	if missing > p.free {
-		return fmt.Errorf("%w: %d tokens need %d more blocks and %d are free", ErrNoFreeBlocks, n, missing, p.free)
+// Copy asks for the keys and values of block Src to be copied to block Dst,
+// before anything is written to Dst.
+type Copy struct{ Dst, Src int32 }
+
+// Fork gives child, which must hold no blocks, the keys and values that parent
+// has: child holds the same blocks, each of which counts one reference more,
+// and takes no free one. What either writes next goes into a block of its own
+// ([Pool.Grow]), so neither sees what becomes of the other.
+func (p *Pool) Fork(child, parent *Table) error {
+	if len(child.Blocks) > 0 {
+		return fmt.Errorf("kvcache: sequence %d holds %d blocks, want none to fork into", child.Owner, len(child.Blocks))
 	}
-	for range missing {
-		b := p.popFree()
-		p.blocks[b].info = BlockInfo{Block: b, Refs: 1, Owner: t.Owner, Index: len(t.Blocks)}
-		t.Blocks = append(t.Blocks, b)
+	child.filled = parent.filled
+	for _, b := range parent.Blocks[:p.Need(parent.filled)] {
+		child.Blocks = append(child.Blocks, b)
+		p.blocks[b].holders = append(p.blocks[b].holders, child)
 		p.changed(b)
 	}
 	return nil
+}
+
+// Grow gives the table enough blocks for n tokens, or none at all and
+// ErrNoFreeBlocks. If tokens are to be written into a block that others hold
+// too, which only the last, partly filled one can be, the table gets another
+// block in its place, and Grow returns the copy that is to be made and true.
+func (p *Pool) Grow(t *Table, n int) (c Copy, copies bool, err error) {
+	missing := max(p.Need(n)-len(t.Blocks), 0)
+	at := t.filled / p.blockSize // the block that is written to next
+	copies = n > t.filled && at < len(t.Blocks) && len(p.blocks[t.Blocks[at]].holders) > 1
+	need := missing
+	if copies {
+		need++
+	}
+	if need > p.free {
+		return c, false, fmt.Errorf("%w: %d tokens need %d more blocks and %d are free", ErrNoFreeBlocks, n, need, p.free)
+	}
+	if copies {
+		c = Copy{Dst: p.take(t, at), Src: t.Blocks[at]}
+		t.Blocks[at] = c.Dst
+		p.leave(t, c.Src)
+		p.changed(c.Dst)
+	}
+	for range missing {
+		b := p.take(t, len(t.Blocks))
+		t.Blocks = append(t.Blocks, b)
+		p.changed(b)
+	}
+	return c, copies, nil
+}
+
+// take makes t the holder of a free block.
+func (p *Pool) take(t *Table, index int) int32 {
+	b := p.popFree()
+	p.blocks[b].info.Index = index
+	p.blocks[b].holders = append(p.blocks[b].holders, t)
+	return b
+}
+
+// leave ends t's hold on a block; the last one frees it.
+func (p *Pool) leave(t *Table, b int32) {
+	block := &p.blocks[b]
+	i := slices.Index(block.holders, t)
+	block.holders = slices.Delete(block.holders, i, i+1)
+	if len(block.holders) == 0 {
+		block.info.Index = 0
+		p.pushFree(b)
+	}
+	p.changed(b)
 }
 
 // Fill records that the keys and values of the first n tokens are written.
@@ -114,70 +171,44 @@ func (p *Pool) Fill(t *Table, n int) {
 	from, to := min(t.filled, n)/p.blockSize, p.Need(max(t.filled, n))
 	t.filled = n
 	for i := from; i < min(to, len(t.Blocks)); i++ {
-		b := &p.blocks[t.Blocks[i]]
-		if filled := min(max(n-i*p.blockSize, 0), p.blockSize); filled != b.info.Filled {
-			b.info.Filled = filled
-			p.changed(t.Blocks[i])
+		b := t.Blocks[i]
+		if p.filled(b) != p.blocks[b].info.Filled {
+			p.changed(b)
 		}
 	}
 }
 
-// Truncate keeps the first n tokens and frees the blocks behind them, the last
-// one first, so that the tail of a sequence is reused before its head.
+// filled is the number of slots of a block that the table that has come
+// furthest has written.
+func (p *Pool) filled(b int32) int {
+	most := 0
+	for _, t := range p.blocks[b].holders {
+		most = max(most, min(t.filled-p.blocks[b].info.Index*p.blockSize, p.blockSize))
+	}
+	return most
+}
+
+// Truncate keeps the first n tokens and gives up the blocks behind them, the
+// last one first, so that the tail of a sequence is reused before its head. A
+// block that others hold stays theirs.
 func (p *Pool) Truncate(t *Table, n int) {
 	keep := p.Need(n)
 	for i := len(t.Blocks) - 1; i >= keep; i-- {
-		b := t.Blocks[i]
-		p.blocks[b].info = BlockInfo{Block: b}
-		p.pushFree(b)
-		p.changed(b)
+		p.leave(t, t.Blocks[i])
 	}
 	t.Blocks = t.Blocks[:min(keep, len(t.Blocks))]
 	p.Fill(t, min(t.filled, n))
 }
 
-// Check proves the invariants: every block is either in the list of free
-// blocks or held by exactly one of the tables, at the place that it says.
-func (p *Pool) Check(tables []*Table) error {
-	const unseen, isFree, isHeld = 0, 1, 2
-	seen := make([]uint8, len(p.blocks))
-	count, prev := 0, none
-	for b := p.head; b != none; prev, b = b, p.blocks[b].next {
-		switch {
-		case seen[b] != unseen:
-			return fmt.Errorf("kvcache: block %d is twice in the free list", b)
-		case p.blocks[b].info.Refs != 0:
-			return fmt.Errorf("kvcache: free block %d has %d references", b, p.blocks[b].info.Refs)
-		case p.blocks[b].prev != prev:
-			return fmt.Errorf("kvcache: free block %d follows %d and says %d", b, prev, p.blocks[b].prev)
-		}
-		seen[b] = isFree
-		count++
-	}
-	if count != p.free || p.tail != prev {
-		return fmt.Errorf("kvcache: %d blocks in the free list, which counts %d", count, p.free)
-	}
-	for _, t := range tables {
-		for i, b := range t.Blocks {
-			if seen[b] != unseen {
-				return fmt.Errorf("kvcache: block %d of sequence %d is free or held by another", b, t.Owner)
-			}
-			if info := p.blocks[b].info; info.Owner != t.Owner || info.Index != i || info.Refs != 1 {
-				return fmt.Errorf("kvcache: block %d of sequence %d at %d says %+v", b, t.Owner, i, info)
-			}
-			seen[b] = isHeld
-			count++
-		}
-	}
-	if count != len(p.blocks) {
-		return fmt.Errorf("kvcache: %d of %d blocks are neither free nor held", len(p.blocks)-count, len(p.blocks))
-	}
-	return nil
-}
-
+// changed brings a block's condition up to date and tells of it.
 func (p *Pool) changed(b int32) {
+	info := &p.blocks[b].info
+	info.Refs, info.Owner, info.Filled = len(p.blocks[b].holders), 0, p.filled(b)
+	if info.Refs > 0 {
+		info.Owner = p.blocks[b].holders[0].Owner
+	}
 	if p.OnChange != nil {
-		p.OnChange(p.blocks[b].info)
+		p.OnChange(*info)
 	}
 }
 

@@ -19,6 +19,14 @@ func newPool(t *testing.T, blocks, size int) *kvcache.Pool {
 	return p
 }
 
+// grow gives a table blocks of its own for n tokens.
+func grow(t *testing.T, p *kvcache.Pool, table *kvcache.Table, n int) {
+	t.Helper()
+	if c, copies, err := p.Grow(table, n); err != nil || copies {
+		t.Fatalf("growing sequence %d to %d tokens: copy %v (%v), error %v", table.Owner, n, copies, c, err)
+	}
+}
+
 func TestGrowAndTruncate(t *testing.T) {
 	p := newPool(t, 4, 16)
 	a, b := kvcache.Table{Owner: 1}, kvcache.Table{Owner: 2}
@@ -27,14 +35,12 @@ func TestGrowAndTruncate(t *testing.T) {
 		n     int
 		held  int
 	}{{&a, 0, 0}, {&a, 1, 1}, {&a, 16, 1}, {&a, 17, 2}, {&b, 32, 2}} {
-		if err := p.Grow(step.table, step.n); err != nil {
-			t.Fatal(err)
-		}
+		grow(t, p, step.table, step.n)
 		if len(step.table.Blocks) != step.held {
 			t.Errorf("%d tokens hold %d blocks, want %d", step.n, len(step.table.Blocks), step.held)
 		}
 	}
-	if err := p.Grow(&a, 33); !errors.Is(err, kvcache.ErrNoFreeBlocks) {
+	if _, _, err := p.Grow(&a, 33); !errors.Is(err, kvcache.ErrNoFreeBlocks) {
 		t.Errorf("growing into a full pool: %v, want ErrNoFreeBlocks", err)
 	}
 	p.Fill(&b, 20)
@@ -62,16 +68,12 @@ func TestGrowAndTruncate(t *testing.T) {
 func TestEvictionOrder(t *testing.T) {
 	p := newPool(t, 3, 1)
 	a := kvcache.Table{Owner: 1}
-	if err := p.Grow(&a, 3); err != nil {
-		t.Fatal(err)
-	}
+	grow(t, p, &a, 3)
 	want := slices.Clone(a.Blocks)
 	slices.Reverse(want)
 	p.Truncate(&a, 0)
 	b := kvcache.Table{Owner: 2}
-	if err := p.Grow(&b, 3); err != nil {
-		t.Fatal(err)
-	}
+	grow(t, p, &b, 3)
 	if !slices.Equal(b.Blocks, want) {
 		t.Errorf("blocks %v, want %v", b.Blocks, want)
 	}
@@ -82,9 +84,7 @@ func TestOnChangeTellsEverything(t *testing.T) {
 	seen := map[int32]kvcache.BlockInfo{}
 	p.OnChange = func(b kvcache.BlockInfo) { seen[b.Block] = b }
 	a := kvcache.Table{Owner: 9}
-	if err := p.Grow(&a, 11); err != nil {
-		t.Fatal(err)
-	}
+	grow(t, p, &a, 11)
 	p.Fill(&a, 11)
 	p.Truncate(&a, 5)
 	for b := range int32(5) {
@@ -97,7 +97,75 @@ func TestOnChangeTellsEverything(t *testing.T) {
 	}
 }
 
-// Random operations on several sequences keep the books right.
+// A fork takes no block until it writes, and then one for the last block only;
+// who is left with a block to itself writes where it is.
+func TestFork(t *testing.T) {
+	p := newPool(t, 6, 4)
+	a, b, c := kvcache.Table{Owner: 1}, kvcache.Table{Owner: 2}, kvcache.Table{Owner: 3}
+	grow(t, p, &a, 10)
+	p.Fill(&a, 10)
+	for _, fork := range []*kvcache.Table{&b, &c} {
+		if err := p.Fork(fork, &a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tables := []*kvcache.Table{&a, &b, &c}
+	check := func(free int, refs ...int) {
+		t.Helper()
+		if err := p.Check(tables); err != nil {
+			t.Error(err)
+		}
+		if p.Free() != free {
+			t.Errorf("%d blocks are free, want %d", p.Free(), free)
+		}
+		for i, want := range refs {
+			if info, _ := p.Info(int32(i)); info.Refs != want {
+				t.Errorf("block %d has %d references, want %d", i, info.Refs, want)
+			}
+		}
+	}
+	check(3, 3, 3, 3)
+	if err := p.Fork(&b, &a); err == nil {
+		t.Error("a sequence that holds blocks was forked into")
+	}
+	// Two copy the last block, the third may keep it.
+	for i, table := range []*kvcache.Table{&b, &a} {
+		want := kvcache.Copy{Dst: int32(3 + i), Src: 2}
+		if got, copies, err := p.Grow(table, 11); err != nil || !copies || got != want {
+			t.Errorf("sequence %d copies %v (%v, %v), want %v", table.Owner, got, copies, err, want)
+		}
+		p.Fill(table, 11)
+		if table.Blocks[2] != want.Dst {
+			t.Errorf("sequence %d has blocks %v, want the copy %d last", table.Owner, table.Blocks, want.Dst)
+		}
+	}
+	check(1, 3, 3, 1, 1, 1)
+	grow(t, p, &c, 11)
+	p.Fill(&c, 11)
+	check(1, 3, 3, 1)
+	// The owner goes, and the block is the next one's.
+	p.Truncate(&a, 0)
+	check(2, 2, 2, 1)
+	if info, _ := p.Info(0); info.Owner != 2 {
+		t.Errorf("block 0 belongs to sequence %d, want 2", info.Owner)
+	}
+	p.Truncate(&b, 0)
+	p.Truncate(&c, 0)
+	check(6)
+	// No copy without a block to copy to, and nothing changes.
+	grow(t, p, &a, 23)
+	p.Fill(&a, 23)
+	if err := p.Fork(&b, &a); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := p.Grow(&b, 24); !errors.Is(err, kvcache.ErrNoFreeBlocks) {
+		t.Errorf("writing to a shared block of a full pool: %v, want ErrNoFreeBlocks", err)
+	}
+	check(0, 2, 2, 2)
+}
+
+// Random operations on several sequences keep the books right, and a sequence
+// reads what it wrote, whoever forked from whom.
 func TestInvariants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		size := rapid.IntRange(1, 32).Draw(t, "block size")
@@ -105,26 +173,70 @@ func TestInvariants(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tables := make([]*kvcache.Table, 4)
+		told := map[int32]kvcache.BlockInfo{}
+		p.OnChange = func(b kvcache.BlockInfo) { told[b.Block] = b }
+		memory := make([]int, p.Blocks()*size) // the slots of the cache
+		tables, wrote := make([]*kvcache.Table, 5), make([][]int, 5)
 		for i := range tables {
 			tables[i] = &kvcache.Table{Owner: uint32(i + 1)}
 		}
+		next := 1
 		for range rapid.IntRange(1, 60).Draw(t, "operations") {
-			table := tables[rapid.IntRange(0, len(tables)-1).Draw(t, "sequence")]
-			n := rapid.IntRange(0, 20*size).Draw(t, "tokens")
-			switch rapid.IntRange(0, 2).Draw(t, "operation") {
-			case 0:
+			i := rapid.IntRange(0, len(tables)-1).Draw(t, "sequence")
+			table := tables[i]
+			switch rapid.IntRange(0, 3).Draw(t, "operation") {
+			case 0, 1: // write more
+				n := len(wrote[i]) + rapid.IntRange(0, 5*size).Draw(t, "more tokens")
 				before := slices.Clone(table.Blocks)
-				if err := p.Grow(table, n); err != nil && !slices.Equal(before, table.Blocks) {
-					t.Fatalf("a failed Grow changed the table")
+				c, copies, err := p.Grow(table, n)
+				if err != nil {
+					if !slices.Equal(before, table.Blocks) {
+						t.Fatalf("a failed Grow changed the table")
+					}
+					break
 				}
-			case 1:
+				if copies {
+					copy(memory[int(c.Dst)*size:int(c.Dst+1)*size], memory[int(c.Src)*size:int(c.Src+1)*size])
+				}
+				for pos := len(wrote[i]); pos < n; pos++ {
+					wrote[i] = append(wrote[i], next)
+					memory[table.Slot(pos, size)] = next
+					next++
+				}
+				p.Fill(table, n)
+			case 2: // go back
+				n := rapid.IntRange(0, len(wrote[i])).Draw(t, "tokens kept")
+				wrote[i] = wrote[i][:n]
 				p.Truncate(table, n)
-			case 2:
-				p.Fill(table, min(n, len(table.Blocks)*size))
+			case 3:
+				from := rapid.IntRange(0, len(tables)-1).Draw(t, "forked from")
+				if from == i {
+					break
+				}
+				free, held := p.Free(), len(table.Blocks)
+				if err := p.Fork(table, tables[from]); (err != nil) != (held > 0) {
+					t.Fatalf("forking into %d blocks: %v", held, err)
+				} else if err == nil {
+					wrote[i] = slices.Clone(wrote[from])
+				}
+				if p.Free() != free {
+					t.Fatalf("a fork took %d blocks", free-p.Free())
+				}
 			}
 			if err := p.Check(tables); err != nil {
 				t.Fatal(err)
+			}
+			for i, table := range tables {
+				for pos, want := range wrote[i] {
+					if got := memory[table.Slot(pos, size)]; got != want {
+						t.Fatalf("sequence %d reads %d at %d, where it wrote %d", table.Owner, got, pos, want)
+					}
+				}
+			}
+			for b := range int32(p.Blocks()) {
+				if info, _ := p.Info(b); told[b] != info && (told[b] != kvcache.BlockInfo{} || info.Refs > 0) {
+					t.Fatalf("block %d is %+v and was told as %+v", b, info, told[b])
+				}
 			}
 		}
 	})

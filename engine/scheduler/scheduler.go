@@ -7,20 +7,31 @@
 // it reads no clock and owns nothing, so it can be tested by tables.
 package scheduler
 
-// Sequence is what the scheduler knows of one request.
+// Sequence is what the scheduler knows of one sequence of a request.
 type Sequence struct {
 	ID       uint32
 	Tokens   int // tokens to be computed in the end, for now
 	Computed int // tokens whose keys and values are in the cache
 	Blocks   int // blocks held
+	// Shared are those of its blocks that other sequences hold as well: the
+	// first len(Shared) of its block table, in their order.
+	Shared []SharedBlock
 	// MaxChunk bounds the tokens of this request in one step; 0 means no bound.
 	MaxChunk int
+}
+
+// SharedBlock is a block that several sequences hold.
+type SharedBlock struct {
+	Block int32
+	Refs  int // the sequences that hold it
 }
 
 // State is everything that a plan depends on.
 type State struct {
 	Running []Sequence // in the order of their admission
-	Waiting []Sequence // the head of the queue first
+	// Waiting sequences, the head of the queue first. Some hold blocks: those
+	// that have been paused, and those that were forked off.
+	Waiting []Sequence
 	// Parked requests compute nothing but hold blocks (finished ones that are
 	// looked at, for instance), the one used longest ago first. Their blocks
 	// are taken back before anyone is preempted.
@@ -40,76 +51,61 @@ type Share struct {
 
 // Decision is what the next step does.
 type Decision struct {
-	Evicted   []uint32 // parked requests whose blocks are freed first
-	Preempted []uint32 // running requests that lose their blocks and go to the head of the queue, to be recomputed
-	Admitted  []uint32 // waiting requests that begin to run
-	Shares    []Share  // what is computed; running requests first
+	Evicted   []uint32 // parked and waiting sequences whose blocks are freed first
+	Preempted []uint32 // running sequences that lose their blocks and go to the head of the queue, to be recomputed
+	Admitted  []uint32 // waiting sequences that begin to run
+	Shares    []Share  // what is computed; running sequences first
 }
 
-// Plan decides the next step. Running requests come first, then waiting ones
+// Plan decides the next step. Running sequences come first, then waiting ones
 // in order, as long as the token budget and the blocks last; if something had
-// to be preempted, nobody new is admitted. Where blocks run out, parked
-// requests lose theirs first and then the request that was admitted last.
+// to be preempted, nobody new is admitted. Where blocks run out for a running
+// sequence, parked ones lose theirs first, then waiting ones from the end of
+// the queue, and then the sequence that was admitted last. Where they run out
+// for the head of the queue and nothing runs that could free some, those
+// behind it lose theirs.
 func Plan(s State) Decision {
-	var d Decision
-	free, budget := s.FreeBlocks, s.MaxTokens
-	running, parked := s.Running, s.Parked
-
-	// room says whether n blocks are free, or can be by evicting parked requests.
-	room := func(n int) bool {
-		for free < n && len(parked) > 0 {
-			if parked[0].Blocks > 0 {
-				d.Evicted = append(d.Evicted, parked[0].ID)
-				free += parked[0].Blocks
-			}
-			parked = parked[1:]
-		}
-		return free >= n
-	}
+	p := plan{State: s, queue: len(s.Waiting)}
+	budget, running := s.MaxTokens, s.Running
 	for i := 0; i < len(running) && budget > 0; i++ {
 		q := running[i]
 		count := share(q, budget)
 		if count == 0 {
 			continue
 		}
-		need := s.missing(q, count)
-		for !room(need) && len(running) > i+1 {
-			last := running[len(running)-1]
+		for !p.room(q, count, 0) && len(running) > i+1 {
+			p.preempt(running[len(running)-1])
 			running = running[:len(running)-1]
-			d.Preempted = append(d.Preempted, last.ID)
-			free += last.Blocks
 		}
-		if !room(need) {
+		if !p.room(q, count, 0) {
 			// Alone and still too large for the memory that others hold: wait
 			// with nothing, so that they can end.
-			d.Preempted = append(d.Preempted, q.ID)
-			free += q.Blocks
+			p.preempt(q)
 			break
 		}
-		free -= need
+		p.compute(q, count)
 		budget -= count
-		d.Shares = append(d.Shares, Share{q.ID, count})
 	}
-	if len(d.Preempted) > 0 {
-		return d
+	if len(p.Preempted) > 0 || p.queue < len(s.Waiting) {
+		return p.Decision // memory is short: nobody new
 	}
-	for _, q := range s.Waiting {
-		if budget == 0 || len(running)+len(d.Admitted) >= s.MaxRunning {
+	for i, q := range s.Waiting {
+		if budget == 0 || len(running)+len(p.Admitted) >= s.MaxRunning || i >= p.queue {
 			break
+		}
+		keep := len(s.Waiting)
+		if len(running)+len(p.Admitted) == 0 {
+			keep = i + 1
 		}
 		count := share(q, budget)
-		need := s.missing(q, count)
-		if !room(need) {
+		if !p.room(q, count, keep) {
 			break
 		}
-		free -= need
+		p.Admitted = append(p.Admitted, q.ID)
+		p.compute(q, count)
 		budget -= count
-		d.Admitted = append(d.Admitted, q.ID)
-		if count > 0 {
-			d.Shares = append(d.Shares, Share{q.ID, count})
-		}
 	}
-	return d
+	return p.Decision
 }
 
 // share is how many tokens of q fit in the budget.
@@ -119,10 +115,4 @@ func share(q Sequence, budget int) int {
 		n = min(n, q.MaxChunk)
 	}
 	return max(n, 0)
-}
-
-// missing is how many blocks q needs beyond those it holds, to compute count
-// more tokens.
-func (s *State) missing(q Sequence, count int) int {
-	return max((q.Computed+count+s.BlockSize-1)/s.BlockSize-q.Blocks, 0)
 }

@@ -175,6 +175,16 @@ func (Memory) StoreKV(c backend.KVCache, layer int, k, v backend.Tensor, slots [
 	}
 }
 
+// CopyKV copies a block: in every layer, BlockSize slots of keys and of values.
+func (Memory) CopyKV(c backend.KVCache, dst, src int) {
+	kv := KVOf(c)
+	n := kv.config.BlockSize * kv.config.KVHeads * kv.config.HeadDim
+	for l := range kv.k {
+		copy(kv.k[l][dst*n:(dst+1)*n], kv.k[l][src*n:(src+1)*n])
+		copy(kv.v[l][dst*n:(dst+1)*n], kv.v[l][src*n:(src+1)*n])
+	}
+}
+
 // Gather copies rows.
 func (Memory) Gather(dst, src backend.Tensor, rows []int32) {
 	d, s := Of(dst), Of(src)

@@ -1,0 +1,75 @@
+package kvcache
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Check proves the invariants, given all tables that hold blocks: a block is
+// either in the list of free blocks or held, and free and held ones are all
+// there are; every reference that a block counts is a table that lists it, at
+// the place that the block says, and every entry of a table is such a
+// reference; and what a block says of itself is so.
+func (p *Pool) Check(tables []*Table) error {
+	free, err := p.checkFree()
+	if err != nil {
+		return err
+	}
+	references := make([]int, len(p.blocks))
+	for _, t := range tables {
+		if t.filled > len(t.Blocks)*p.blockSize {
+			return fmt.Errorf("kvcache: sequence %d has written %d tokens into %d blocks of %d", t.Owner, t.filled, len(t.Blocks), p.blockSize)
+		}
+		for i, b := range t.Blocks {
+			block := &p.blocks[b]
+			if block.info.Index != i || !slices.Contains(block.holders, t) {
+				return fmt.Errorf("kvcache: block %d of sequence %d at %d says %+v", b, t.Owner, i, block.info)
+			}
+			references[b]++
+		}
+	}
+	held := 0
+	for b := range p.blocks {
+		block := &p.blocks[b]
+		if references[b] != len(block.holders) || block.info.Refs != len(block.holders) {
+			return fmt.Errorf("kvcache: block %d says %d references, has %d holders and is listed in %d tables",
+				b, block.info.Refs, len(block.holders), references[b])
+		}
+		if block.info.Filled != p.filled(int32(b)) {
+			return fmt.Errorf("kvcache: block %d says that %d slots are filled, want %d", b, block.info.Filled, p.filled(int32(b)))
+		}
+		if references[b] == 0 {
+			continue
+		}
+		held++
+		if block.info.Owner != block.holders[0].Owner {
+			return fmt.Errorf("kvcache: block %d says its owner is %d, want %d", b, block.info.Owner, block.holders[0].Owner)
+		}
+	}
+	if free+held != len(p.blocks) {
+		return fmt.Errorf("kvcache: %d blocks are free and %d held, want %d in all", free, held, len(p.blocks))
+	}
+	return nil
+}
+
+// checkFree walks the list of free blocks and counts them.
+func (p *Pool) checkFree() (int, error) {
+	seen := make([]bool, len(p.blocks))
+	count, prev := 0, none
+	for b := p.head; b != none; prev, b = b, p.blocks[b].next {
+		switch {
+		case seen[b]:
+			return 0, fmt.Errorf("kvcache: block %d is twice in the free list", b)
+		case len(p.blocks[b].holders) != 0:
+			return 0, fmt.Errorf("kvcache: free block %d has %d holders", b, len(p.blocks[b].holders))
+		case p.blocks[b].prev != prev:
+			return 0, fmt.Errorf("kvcache: free block %d follows %d and says %d", b, prev, p.blocks[b].prev)
+		}
+		seen[b] = true
+		count++
+	}
+	if count != p.free || p.tail != prev {
+		return 0, fmt.Errorf("kvcache: %d blocks in the free list, which counts %d", count, p.free)
+	}
+	return count, nil
+}
