@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 
@@ -131,7 +132,7 @@ type Request struct {
 	Paused bool
 	// Hold keeps the sequence and its blocks after the end, so that it can be
 	// looked at, rewound and continued, until Release. Without it a request
-	// that finishes is released.
+	// that finishes is released. It goes with Params.N 1 only.
 	Hold  bool
 	Watch Watch
 }
@@ -150,22 +151,41 @@ func (e *Engine) Add(ctx context.Context, r Request) (*Handle, error) {
 		if err := e.prepare(&r.Params); err != nil {
 			return err
 		}
-		e.lastID++
-		s := &sequence{
-			id: e.lastID, tokens: slices.Clone(r.Prompt), params: r.Params, watch: r.Watch, hold: r.Hold,
-			state: unannounced, steps: -1, turns: []turn{{start: len(r.Prompt), limitFrom: len(r.Prompt)}}, box: newMailbox(),
+		if r.Hold && r.Params.N > 1 {
+			return &RequestError{"n", fmt.Sprintf("is %d, want 1 for a request that is held: its outputs could not be told apart when it goes on", r.Params.N)}
 		}
-		s.table.Owner = s.id
+		if err := e.checkScores(&r); err != nil {
+			return err
+		}
+		if !r.Params.HasSeed {
+			r.Params.Seed = rand.Uint64()
+		}
+		s := e.newSequence(&sequence{
+			tokens: slices.Clone(r.Prompt), params: r.Params, watch: r.Watch, hold: r.Hold,
+			steps: -1, turns: []turn{{start: len(r.Prompt), limitFrom: len(r.Prompt)}}, group: newGroup(r.Params.N),
+		})
 		if r.Paused {
 			s.steps = 0
 		}
-		s.out = newOutput(e.tokenizer, &s.params)
-		e.sequences[s.id] = s
+		if r.Params.HasPromptLogProbs {
+			s.scores = len(r.Prompt)
+		}
 		e.enqueue(s)
 		h = &Handle{e, s}
 		return nil
 	})
 	return h, err
+}
+
+// newSequence gives a sequence its number and takes it in.
+func (e *Engine) newSequence(s *sequence) *sequence {
+	e.lastID++
+	s.id, s.table.Owner, s.state = e.lastID, e.lastID, unannounced
+	s.out = newOutput(e.tokenizer, &s.params)
+	s.index = len(s.outputs)
+	s.outputs = append(s.outputs, s)
+	e.sequences[s.id] = s
+	return s
 }
 
 // contextLimit is the longest sequence: what the model was made for, or what
@@ -192,18 +212,7 @@ func (e *Engine) checkTokens(tokens []int32, have int) error {
 // prepare validates parameters and fills in what the engine knows.
 func (e *Engine) prepare(p *sampler.Params) error {
 	p.EOSTokenIDs = e.eos
-	if err := p.Validate(e.model.Config().Vocab); err != nil {
-		return err
-	}
-	switch {
-	case p.N != 1:
-		return &RequestError{"n", fmt.Sprintf("is %d, want 1: add the request %d times with different seeds", p.N, p.N)}
-	case p.PromptLogProbs != 0:
-		return &RequestError{"prompt_logprobs", "is not a request's matter: use Handle.Probe"}
-	case slices.Contains(p.Stop, ""):
-		return &RequestError{"stop", "holds an empty string"}
-	}
-	return nil
+	return p.Validate(e.model.Config().Vocab)
 }
 
 // do runs f on the engine's goroutine, between two steps, and returns its error.
@@ -280,19 +289,27 @@ func (e *Engine) parkBecause(s *sequence, to State, reason string) {
 	e.setState(s, to, reason)
 }
 
-// finish ends a sequence's answer, and releases it if nobody holds it.
+// finish ends a sequence's answer, and releases it if nobody holds it. If its
+// prompt was not computed yet, the outputs that were to be forked off from it
+// end with it.
 func (e *Engine) finish(s *sequence, how State, reason string) {
 	e.parkBecause(s, how, reason)
+	for ; s.forks > 0; s.forks-- {
+		s.box.put(Event{Kind: EventState, Index: s.n - s.forks, State: how, Reason: reason})
+	}
 	if !s.hold {
 		e.forget(s)
 	}
 }
 
-// forget frees what a sequence holds and closes its mailbox.
+// forget frees what a sequence holds, and closes the request's mailbox after
+// the last one.
 func (e *Engine) forget(s *sequence) {
 	e.pool.Truncate(&s.table, 0)
 	delete(e.sequences, s.id)
-	s.box.close(ErrReleased)
+	if !e.holds(s.group) {
+		s.box.close(ErrReleased)
+	}
 }
 
 func (e *Engine) setState(s *sequence, to State, reason string) {
@@ -300,7 +317,7 @@ func (e *Engine) setState(s *sequence, to State, reason string) {
 		return
 	}
 	s.state = to
-	s.box.put(Event{Kind: EventState, State: to, Reason: reason})
+	s.tell(Event{Kind: EventState, State: to, Reason: reason})
 	if e.observer.State != nil {
 		e.observer.State(StateInfo{s.id, to})
 	}

@@ -142,7 +142,7 @@ func TestMetamorphic(t *testing.T) {
 	for i := range 6 {
 		j := job{prompt(r, 1+r.IntN(60)), greedy(10 + r.IntN(20))}
 		if i%2 == 1 {
-			j.params.Temperature, j.params.TopP, j.params.Seed = 0.9, 0.95, uint64(i)
+			j.params.Temperature, j.params.TopP, j.params.Seed, j.params.HasSeed = 0.9, 0.95, uint64(i), true
 		}
 		jobs = append(jobs, j)
 	}
@@ -215,7 +215,7 @@ func TestPauseStepRewindBranch(t *testing.T) {
 	e := tiny(t, cpu.New(2), engine.Options{})
 	r := rand.New(rand.NewPCG(3, 3))
 	p := greedy(20)
-	p.Temperature, p.Seed = 1, 7
+	p.Temperature, p.Seed, p.HasSeed = 1, 7, true
 	ids := prompt(r, 21)
 	want := collect(t, add(t, e, engine.Request{Prompt: ids, Params: p})).ids
 
@@ -441,7 +441,7 @@ func TestHeldRequestsGiveWay(t *testing.T) {
 func TestStopStrings(t *testing.T) {
 	e := tiny(t, ref.New(), engine.Options{})
 	p := greedy(40)
-	p.Temperature, p.Seed = 1, 3
+	p.Temperature, p.Seed, p.HasSeed = 1, 3, true
 	for id := range int32(95) { // printable letters only, so that text is text
 		p.AllowedTokenIDs = append(p.AllowedTokenIDs, ' '+id)
 	}
@@ -482,7 +482,7 @@ func TestBadRequests(t *testing.T) {
 		"NaN":                  {engine.Request{Prompt: []int32{1}, Params: with(func(p *sampler.Params) { p.Temperature = float32(math.NaN()) })}, "temperature"},
 		"a negative min_p":     {engine.Request{Prompt: []int32{1}, Params: with(func(p *sampler.Params) { p.MinP = -1 })}, "min_p"},
 		"no max_tokens":        {engine.Request{Prompt: []int32{1}, Params: with(func(p *sampler.Params) { p.MaxTokens = 0 })}, "max_tokens"},
-		"two answers at once":  {engine.Request{Prompt: []int32{1}, Params: with(func(p *sampler.Params) { p.Temperature = 1; p.N = 2 })}, "n"},
+		"no answer at all":     {engine.Request{Prompt: []int32{1}, Params: with(func(p *sampler.Params) { p.N = 0 })}, "n"},
 		"an empty stop string": {engine.Request{Prompt: []int32{1}, Params: with(func(p *sampler.Params) { p.Stop = []string{""} })}, "stop"},
 	} {
 		if _, err := e.Add(context.Background(), c.r); err == nil || !strings.Contains(err.Error(), c.field) {

@@ -53,11 +53,12 @@ func (s State) Reason() string {
 // EventKind tells the kinds of [Event] apart.
 type EventKind uint8
 
-// The kinds of events. Token and state events are never dropped; step,
+// The kinds of events. Token, state and prompt events are never dropped; step,
 // attention and logits events are for the eye, and are when their reader is slow.
 const (
 	EventToken     EventKind = iota // a token was drawn
 	EventState                      // the request's state changed
+	EventPrompt                     // tokens of the prompt were scored
 	EventStep                       // a step computed tokens of the request
 	EventAttention                  // attention weights of the rows that a step computed
 	EventLogits                     // the logits that a token was drawn from
@@ -66,6 +67,10 @@ const (
 // Event is one thing that happened to a request.
 type Event struct {
 	Kind EventKind
+	// Index says which of the request's outputs it happened to, from 0. While
+	// the prompt is computed there is one sequence for all of them, whose
+	// events are those of output 0.
+	Index int
 
 	// EventToken: the token drawn for position Pos. EventLogits: the position
 	// that the logits decide.
@@ -80,6 +85,9 @@ type Event struct {
 	State  State
 	Reason string
 
+	// EventPrompt: the scores of the prompt's tokens from position Pos on.
+	Prompt []PromptLogProb
+
 	// EventStep, and the duration of the token's step for EventToken.
 	Step StepInfo
 	// Dropped counts the events for the eye that were dropped so far.
@@ -93,6 +101,15 @@ type Event struct {
 
 	// EventLogits: the raw logits, one for each token of the vocabulary.
 	Logits []float32
+}
+
+// PromptLogProb is what the model thought of a token of the prompt, given the
+// tokens before it: the raw distribution, before every stage of the sampler.
+type PromptLogProb struct {
+	sampler.TokenLogProb
+	// Top are the Params.PromptLogProbs most probable tokens there, the most
+	// probable first; nil if none were asked for.
+	Top []sampler.TokenLogProb
 }
 
 // StepInfo describes one step of the engine, as far as it concerns a request.

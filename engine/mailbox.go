@@ -17,8 +17,8 @@ const maxVisuals = 16
 
 // mailbox carries a request's events from the engine's goroutine to its
 // reader. Putting never blocks. Tokens and states are kept until they are
-// read: a request has at most as many as its context has positions between
-// two calls of its owner. Events for the eye are bounded; the oldest goes.
+// read: an output has at most as many as its context has positions between
+// two calls of the request's owner. Events for the eye are bounded; the oldest goes.
 type mailbox struct {
 	mu      sync.Mutex
 	events  []Event

@@ -76,7 +76,10 @@ func (p *Probed) Logits(r int) []float32 {
 func (h *Handle) Probe(ctx context.Context, p Probe) (*Probed, error) {
 	var out *Probed
 	err := h.within(ctx, func(e *Engine, s *sequence) error {
-		var err error
+		err := s.alone("Probe")
+		if err != nil {
+			return err
+		}
 		out, err = e.probe(s, p)
 		return err
 	})
@@ -140,8 +143,14 @@ func (e *Engine) catchUp(s *sequence, n int) error {
 		if err := e.place(&b, s, s.computed, count); err != nil {
 			return err
 		}
+		sc, scores := e.tapScores(&b, s, 0, count)
 		if err := e.model.Forward(e.kv, &b); err != nil {
 			return err
+		}
+		if scores {
+			if err := e.score(&sc); err != nil {
+				return err
+			}
 		}
 		s.computed += count
 		e.pool.Fill(&s.table, s.computed)
@@ -188,6 +197,9 @@ type Candidate struct {
 func (h *Handle) Lens(ctx context.Context, pos, top int) ([][]Candidate, error) {
 	var out [][]Candidate
 	err := h.within(ctx, func(e *Engine, s *sequence) error {
+		if err := s.alone("Lens"); err != nil {
+			return err
+		}
 		c := e.model.Config()
 		if top < 1 || top > c.Vocab {
 			return &RequestError{"top", fmt.Sprintf("is %d, want 1 to %d", top, c.Vocab)}
@@ -254,6 +266,9 @@ func best(logits []float32, n int) []Candidate {
 // from pos on: n × HeadDim numbers each.
 func (h *Handle) KV(ctx context.Context, layer, kvHead, pos, n int) (k, v []float32, err error) {
 	err = h.within(ctx, func(e *Engine, s *sequence) error {
+		if err := s.alone("KV"); err != nil {
+			return err
+		}
 		c := e.model.Config()
 		switch {
 		case layer < 0 || layer >= c.Layers:

@@ -12,7 +12,8 @@ type Watch struct {
 	Logits    bool // EventLogits for each drawn token
 }
 
-// sequence is a request inside the engine. Only the engine's goroutine touches it.
+// sequence is one output of a request inside the engine. Only the engine's
+// goroutine touches it.
 //
 // Its tokens fall into turns: given tokens, then drawn ones. The last token is
 // never counted as computed while the sequence can run, for it is the one
@@ -29,8 +30,18 @@ type sequence struct {
 	steps    int  // tokens to draw before it pauses; negative means no bound
 	turns    []turn
 	out      output
-	box      *mailbox
 	used     uint64 // the engine's step that last touched the blocks
+
+	*group
+	index  int // which of the request's outputs
+	scored int // tokens of the prompt whose log-probabilities were told
+	scores int // tokens of the prompt that are to have theirs told; 0 without prompt_logprobs
+}
+
+// tell puts an event of this output into the request's mailbox.
+func (s *sequence) tell(e Event) {
+	e.Index = s.index
+	s.box.put(e)
 }
 
 // unannounced is the state of a sequence that nobody has been told of.

@@ -17,10 +17,15 @@ const maxAttentionBytes = 8 << 20
 
 // stepBuffers are reused from step to step.
 type stepBuffers struct {
-	batch  model.Batch
-	logits []float32
-	probs  []float32
+	batch    model.Batch
+	logits   []float32
+	probs    []float32
+	scorings []scoring // of this step
+	scores   []float32 // logits to score prompts with
 }
+
+// resize makes s a slice of n numbers, in the same memory if there is enough.
+func resize(s []float32, n int) []float32 { return slices.Grow(s[:0], n)[:n] }
 
 // part is one request's share of the step at hand.
 type part struct {
@@ -40,7 +45,11 @@ type part struct {
 func (e *Engine) stepOnce() bool {
 	decision := scheduler.Plan(e.schedulerState())
 	for _, id := range decision.Evicted {
-		e.evict(e.sequences[id])
+		s := e.sequences[id]
+		e.evict(s)
+		if s.state == Waiting {
+			e.setState(s, Preempted, "")
+		}
 	}
 	for _, id := range decision.Preempted {
 		s := e.sequences[id]
@@ -54,13 +63,15 @@ func (e *Engine) stepOnce() bool {
 		e.running = append(e.running, s)
 		e.setState(s, e.busy(s), "")
 	}
+	paused := 0
 	for _, s := range slices.Clone(e.running) {
 		if s.steps == 0 && s.computed >= s.target() {
 			e.park(s, Paused)
+			paused++
 		}
 	}
 	if len(decision.Shares) == 0 {
-		return len(decision.Preempted)+len(decision.Admitted) > 0
+		return len(decision.Evicted)+len(decision.Preempted)+len(decision.Admitted)+paused > 0
 	}
 	begin := time.Now()
 	parts := e.gather(decision.Shares)
@@ -75,8 +86,17 @@ func (e *Engine) stepOnce() bool {
 	if e.observer.Step != nil {
 		e.observer.Step(info)
 	}
+	for i := range e.step.scorings {
+		if sc := &e.step.scorings[i]; sc.seq.state.Finished() {
+			continue
+		} else if err := e.score(sc); err != nil {
+			e.finish(sc.seq, FinishedAborted, err.Error())
+		}
+	}
 	for i := range parts {
-		e.conclude(&parts[i], info)
+		if !parts[i].seq.state.Finished() {
+			e.conclude(&parts[i], info)
+		}
 	}
 	return true
 }
@@ -89,6 +109,13 @@ func (e *Engine) schedulerState() scheduler.State {
 	}
 	view := func(q *sequence) scheduler.Sequence {
 		v := scheduler.Sequence{ID: q.id, Tokens: q.target(), Computed: q.computed, Blocks: len(q.table.Blocks)}
+		for _, b := range q.table.Blocks {
+			info, _ := e.pool.Info(b)
+			if info.Refs < 2 {
+				break // and so are those behind it
+			}
+			v.Shared = append(v.Shared, scheduler.SharedBlock{Block: b, Refs: info.Refs})
+		}
 		if q.watch.Attention {
 			v.MaxChunk = 128 // keeps the memory for the weights small
 		}
@@ -131,6 +158,7 @@ func (e *Engine) gather(shares []scheduler.Share) []part {
 		Tokens: b.Tokens[:0], Positions: b.Positions[:0], Slots: b.Slots[:0],
 		Sequences: b.Sequences[:0], LogitRows: b.LogitRows[:0], Taps: b.Taps[:0],
 	}
+	e.step.scorings = e.step.scorings[:0]
 	parts := make([]part, 0, len(shares))
 	for _, share := range shares {
 		s := e.sequences[share.ID]
@@ -139,13 +167,16 @@ func (e *Engine) gather(shares []scheduler.Share) []part {
 			e.finish(s, FinishedAborted, err.Error()) // the plan counted the blocks, so this does not happen
 			continue
 		}
+		if sc, ok := e.tapScores(b, s, p.row, p.count); ok {
+			e.step.scorings = append(e.step.scorings, sc)
+		}
 		if p.draws {
 			b.LogitRows = append(b.LogitRows, int32(p.row+p.count-1))
 		}
 		parts = append(parts, p)
 	}
 	vocab := e.model.Config().Vocab
-	e.step.logits = slices.Grow(e.step.logits[:0], len(b.LogitRows)*vocab)[:len(b.LogitRows)*vocab]
+	e.step.logits = resize(e.step.logits, len(b.LogitRows)*vocab)
 	b.Logits = e.step.logits
 	drawn := 0
 	for i := range parts {
@@ -161,8 +192,12 @@ func (e *Engine) gather(shares []scheduler.Share) []part {
 // place adds count tokens of s from position first on to the batch, and gives
 // the sequence the blocks for them.
 func (e *Engine) place(b *model.Batch, s *sequence, first, count int) error {
-	if err := e.pool.Grow(&s.table, first+count); err != nil {
+	block, copies, err := e.pool.Grow(&s.table, first+count)
+	if err != nil {
 		return err
+	}
+	if copies {
+		e.model.Backend().CopyKV(e.kv, int(block.Dst), int(block.Src))
 	}
 	b.Sequences = append(b.Sequences, backend.Sequence{Start: len(b.Tokens), Count: count, First: first, Blocks: s.table.Blocks})
 	for pos := first; pos < first+count; pos++ {
@@ -195,7 +230,7 @@ func (e *Engine) tapAttention(parts []part) {
 		}
 		need += size
 	}
-	e.step.probs = slices.Grow(e.step.probs[:0], need)[:need]
+	e.step.probs = resize(e.step.probs, need)
 	free := e.step.probs
 	for i := range parts {
 		p := &parts[i]
@@ -220,24 +255,32 @@ func (e *Engine) conclude(p *part, info StepInfo) {
 	e.pool.Fill(&s.table, s.computed)
 	info.Position, info.Computed = s.computed-1, p.count
 	if p.watched > 0 {
-		s.box.put(Event{Kind: EventAttention, From: first + p.count - p.watched, Rows: p.watched, Weights: pack(p.probs), Step: info})
+		s.tell(Event{Kind: EventAttention, From: first + p.count - p.watched, Rows: p.watched, Weights: pack(p.probs), Step: info})
 	}
-	if p.draws {
-		e.draw(p, info)
-	} else {
+	switch {
+	case !p.draws:
 		e.setState(s, e.busy(s), "")
+	case s.forks == 0:
+		e.draw(s, p.logits, info)
+	default:
+		if err := e.fork(s); err != nil {
+			e.finish(s, FinishedAborted, err.Error())
+			return
+		}
+		for _, o := range s.outputs {
+			e.draw(o, p.logits, info)
+		}
 	}
-	s.box.put(Event{Kind: EventStep, Step: info})
+	s.tell(Event{Kind: EventStep, Step: info})
 }
 
 // draw lets the sampler choose the next token and decides what that ends.
-func (e *Engine) draw(p *part, info StepInfo) {
-	s := p.seq
+func (e *Engine) draw(s *sequence, logits []float32, info StepInfo) {
 	pos := len(s.tokens)
 	if s.watch.Logits {
-		s.box.put(Event{Kind: EventLogits, Pos: pos, Logits: slices.Clone(p.logits)})
+		s.tell(Event{Kind: EventLogits, Pos: pos, Logits: slices.Clone(logits)})
 	}
-	result, err := e.sampler.Sample(p.logits, &s.params, s.history(), pos)
+	result, err := e.sampler.Sample(logits, &s.params, s.history(), pos)
 	if err != nil {
 		e.finish(s, FinishedAborted, err.Error())
 		return
@@ -248,7 +291,7 @@ func (e *Engine) draw(p *part, info StepInfo) {
 	if state.Finished() && !stopString {
 		text += s.out.flush()
 	}
-	s.box.put(Event{Kind: EventToken, Pos: pos, Token: result.Token, Result: result, Text: text, Step: info})
+	s.tell(Event{Kind: EventToken, Pos: pos, Token: result.Token, Result: result, Text: text, Step: info})
 	if s.steps > 0 {
 		s.steps--
 	}
@@ -257,7 +300,7 @@ func (e *Engine) draw(p *part, info StepInfo) {
 		e.finish(s, state, reason)
 	case s.steps == 0:
 		e.park(s, Paused)
-	default:
+	case s.state != Waiting: // as a fork does
 		e.setState(s, Running, "")
 	}
 }

@@ -68,7 +68,7 @@ func (s *samplingFlags) resolve(m *load.Model) (sampler.Params, error) {
 		}
 		// A seed that is told has to survive readers of JSON that hold numbers
 		// as float64.
-		p.Seed = binary.LittleEndian.Uint64(b[:]) >> 11
+		p.Seed, p.HasSeed = binary.LittleEndian.Uint64(b[:])>>11, true
 	}
 	words, err := badWords(m.Tokenizer, s.badWords)
 	if err != nil {

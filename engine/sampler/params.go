@@ -8,8 +8,8 @@ import "slices"
 // SkipSpecialTokens, IncludeStopStrInOutput, Detokenize, PromptLogProbs) are kept and
 // validated here so that a request's parameters are one struct.
 type Params struct {
-	// N is the number of sequences generated from the prompt, 1 to [MaxN].
-	// Default 1. Draws of the sequences are told apart by their seeds.
+	// N is the number of outputs generated from the prompt, 1 to [MaxN].
+	// Default 1. Output i draws with Seed + i.
 	N int
 
 	// Temperature divides the logits: below 1 sharper, above 1 flatter.
@@ -34,8 +34,8 @@ type Params struct {
 	// TopK keeps the TopK largest logits; 0 and −1 mean off. Default 0.
 	TopK int
 
-	// Seed and the position decide every draw. The sampler always uses it: an engine
-	// gives a request without HasSeed a random one.
+	// Seed and the position decide every draw. The sampler always uses it; the
+	// engine gives a request without HasSeed a random one.
 	Seed uint64
 	// HasSeed says that the request named its seed.
 	HasSeed bool
@@ -72,8 +72,13 @@ type Params struct {
 	// SkipLogProb leaves LogProb and Rank out of the result, as vLLM does
 	// for logprobs=None; it saves an exponential a token of the vocabulary. Needs LogProbs 0. Default false.
 	SkipLogProb bool
-	// PromptLogProbs is the same for the prompt's tokens. Default 0.
+	// PromptLogProbs is the number of most probable tokens reported with each
+	// token of the prompt but the first, −1 for the whole vocabulary, 0 for
+	// the prompt's token alone. Needs HasPromptLogProbs unless 0.
 	PromptLogProbs int
+	// HasPromptLogProbs asks for them; without it nothing of the prompt is
+	// reported, as with vLLM's prompt_logprobs=None. Default false.
+	HasPromptLogProbs bool
 
 	// SkipSpecialTokens leaves special tokens out of the text. Default true.
 	SkipSpecialTokens bool

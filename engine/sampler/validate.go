@@ -102,6 +102,8 @@ func (p *Params) checkNumbers(vocab int) error {
 		return badInt("logprobs", p.LogProbs, "0 without log-probabilities")
 	case p.PromptLogProbs < -1 || p.PromptLogProbs > vocab:
 		return badInt("prompt_logprobs", p.PromptLogProbs, "-1 (all) to "+strconv.Itoa(vocab))
+	case p.PromptLogProbs != 0 && !p.HasPromptLogProbs:
+		return badInt("prompt_logprobs", p.PromptLogProbs, "0 where the prompt's log-probabilities are not asked for")
 	case int(p.Order) >= len(pipelines):
 		return badInt("order", int(p.Order), "vllm, huggingface or llamacpp")
 	case p.greedy() && p.N != 1:
