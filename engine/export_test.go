@@ -27,3 +27,12 @@ func (e *Engine) CheckPool() (free int, err error) {
 	})
 	return free, err
 }
+
+// ScoreRows is the most rows of logits that were there at a time to score prompts.
+func (e *Engine) ScoreRows() (rows int, err error) {
+	err = e.do(context.Background(), func() error {
+		rows = cap(e.step.scores) / e.model.Config().Vocab
+		return nil
+	})
+	return rows, err
+}

@@ -293,25 +293,26 @@ func TestAbortBeforeTheFork(t *testing.T) {
 	drained(t, e)
 }
 
+func wantField(t *testing.T, what string, err error, field string) {
+	t.Helper()
+	if err == nil || !strings.HasPrefix(err.Error(), field+": ") {
+		t.Errorf("%s: %v, want an error that names %s", what, err, field)
+	}
+}
+
 // What is about a single output is refused to a request with several, by name.
 func TestSeveralOutputsRefuse(t *testing.T) {
 	e := tiny(t, ref.New(), engine.Options{})
 	ctx := context.Background()
 	ids := []int32{1, 2, 3}
-	wantField := func(what string, err error, field string) {
-		t.Helper()
-		if err == nil || !strings.HasPrefix(err.Error(), field+": ") {
-			t.Errorf("%s: %v, want an error that names %s", what, err, field)
-		}
-	}
 	_, err := e.Add(ctx, engine.Request{Prompt: ids, Params: sampled(2, 4, 1), Hold: true})
-	wantField("holding two outputs", err, "n")
+	wantField(t, "holding two outputs", err, "n")
 	cold := sampled(2, 4, 1)
 	cold.Temperature = 0
 	_, err = e.Add(ctx, engine.Request{Prompt: ids, Params: cold})
-	wantField("two greedy outputs", err, "n")
+	wantField(t, "two greedy outputs", err, "n")
 	_, err = e.Add(ctx, engine.Request{Prompt: ids, Params: sampled(sampler.MaxN+1, 4, 1)})
-	wantField("too many outputs", err, "n")
+	wantField(t, "too many outputs", err, "n")
 
 	h := add(t, e, engine.Request{Prompt: ids, Params: sampled(2, 4, 1), Paused: true})
 	_, probed := h.Probe(ctx, engine.Probe{Count: 1})
@@ -321,13 +322,13 @@ func TestSeveralOutputsRefuse(t *testing.T) {
 		"Rewind": h.Rewind(1), "Append": h.Append([]int32{1}, false), "SetParams": h.SetParams(sampled(1, 4, 1)),
 		"Probe": probed, "Lens": lens, "KV": kv,
 	} {
-		wantField(what, err, "n")
+		wantField(t, what, err, "n")
 		if !strings.Contains(err.Error(), what) {
 			t.Errorf("%s is refused as %q, which does not say what", what, err)
 		}
 	}
 	one := add(t, e, engine.Request{Prompt: ids, Params: sampled(1, 4, 1), Paused: true, Hold: true})
-	wantField("changing n", one.SetParams(sampled(2, 4, 1)), "n")
+	wantField(t, "changing n", one.SetParams(sampled(2, 4, 1)), "n")
 	// And it goes on as if nobody had asked.
 	if err := h.Resume(); err != nil {
 		t.Fatal(err)
