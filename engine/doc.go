@@ -27,6 +27,11 @@
 // with other tokens, and looked into: [Handle.Probe] computes positions again
 // against the KV cache and returns any number inside the model.
 //
+// A request may have several outputs (Params.N). Its prompt is computed once;
+// then they are forked, and hold the prompt's full blocks together until they
+// end. They can be paused, stepped and aborted, all at once; what looks into a
+// single sequence or changes it is refused to them.
+//
 // # Caveats
 //
 // A model belongs to one engine at a time. Events for the eye (attention,

@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -197,6 +199,59 @@ func TestGenerateFlags(t *testing.T) {
 	}
 }
 
+// Each output of --n is what its seed says alone, and the first stays where
+// readers of a single one look for it.
+func TestGenerateSeveral(t *testing.T) {
+	model := tinymodel.Folder(t)
+	args := []string{"generate", "--model", model, "--prompt", "the of", "--max-tokens", "12"}
+	run := func(flags ...string) string { return ok(t, "", append(slices.Clone(args), flags...)...) }
+	got := decodeLines[generated](t, run("--json", "--n", "3", "--seed", "7", "--logprobs", "2"))[0]
+	if len(got.Outputs) != 3 || !reflect.DeepEqual(got.output, got.Outputs[0].output) {
+		t.Fatalf("got %+v, want three outputs and the first one's fields", got)
+	}
+	var plain strings.Builder
+	for i, o := range got.Outputs {
+		seed := strconv.Itoa(7 + i)
+		want := decodeLines[generated](t, run("--json", "--seed", seed, "--logprobs", "2"))[0]
+		if o.Index != i || !reflect.DeepEqual(o.output, want.output) || want.Outputs != nil {
+			t.Errorf("output %d is %+v, alone it is %+v", i, o, want)
+		}
+		fmt.Fprintf(&plain, "--- %d of 3, seed %s ---\n%s\n", i+1, seed, o.Text)
+	}
+	if text := run("--n", "3", "--seed", "7"); text != plain.String() {
+		t.Errorf("without --json it says\n%s\nwant\n%s", text, plain.String())
+	}
+}
+
+// --prompt-logprobs tells of each token of the prompt what trace's logits say.
+func TestGeneratePromptLogProbs(t *testing.T) {
+	model := tinymodel.Folder(t)
+	ids := []int32{5, 71, 3, 300, 12}
+	got := decodeLines[generated](t, ok(t, "", "generate", "--model", model, "--ids", join(ids), "--max-tokens", "1", "--json", "--prompt-logprobs", "2"))[0]
+	path := filepath.Join(t.TempDir(), "t.safetensors")
+	ok(t, "", "trace", "--model", model, "--ids", join(ids), "--out", path)
+	logits := modeltest.Tensors(t, path)["logits"]
+	if len(got.PromptLogProbs) != len(ids) || got.PromptLogProbs[0] != nil {
+		t.Fatalf("%d entries for %d tokens, the first is %v, want null", len(got.PromptLogProbs), len(ids), got.PromptLogProbs[0])
+	}
+	for i, p := range got.PromptLogProbs[1:] {
+		row := logits[i*320 : (i+1)*320]
+		sum := 0.0
+		for _, z := range row {
+			sum += math.Exp(float64(z))
+		}
+		want := float64(row[ids[i+1]]) - math.Log(sum)
+		best := int32(slices.Index(row, slices.Max(row)))
+		if p.ID != ids[i+1] || math.Abs(float64(p.LogProb)-want) > 1e-5 || len(p.Top) != 2 || p.Top[0].ID != best || p.Top[0].Rank != 1 {
+			t.Errorf("token %d is told as %+v, want %d with %v and %d as the likeliest", i+1, p, ids[i+1], want, best)
+		}
+	}
+	without := ok(t, "", "generate", "--model", model, "--ids", join(ids), "--max-tokens", "1", "--json")
+	if strings.Contains(without, "prompt_logprobs") || strings.Contains(without, "outputs") {
+		t.Errorf("nobody asked, and the JSON has %s", without)
+	}
+}
+
 func TestGenerateRefuses(t *testing.T) {
 	model := tinymodel.Folder(t)
 	for _, c := range []struct {
@@ -209,6 +264,13 @@ func TestGenerateRefuses(t *testing.T) {
 		{"", "--ids 1 --presence-penalty 3", "--presence-penalty: got 3, want -2 to 2"},
 		{"", "--ids 1 --max-tokens 0", "--max-tokens: got 0"},
 		{"", "--ids 1 --min-tokens 99", "--min-tokens: got 99"},
+		{"", "--ids 1 --n 0", "--n: got 0, want 1 to 128"},
+		{"", "--ids 1 --n 129", "--n: got 129, want 1 to 128"},
+		{"", "--ids 1 --n 2 --temperature 0", "--n: got 2, want 1 with temperature 0"},
+		{"", "--ids 1 --json --prompt-logprobs -2", "--prompt-logprobs: got -2, want -1 (all) to 320"},
+		{"", "--ids 1 --json --logprobs 321", "--logprobs: got 321, want -1 (all) to 320"},
+		{"", "--ids 1 --prompt-logprobs 3", "--prompt-logprobs goes with --json only"},
+		{"", "--ids 1 --logprobs 3", "--logprobs goes with --json only"},
 		{"", "--ids 1 --stop-token-ids 320", "--stop-token-ids [0]: got 320, want a token id in [0, 320)"},
 		{"", "--ids 1,320", "has token 320 at 1, want 0 to 319"},
 		{"", "--ids -1", "has token -1"},

@@ -47,10 +47,23 @@ func (s *samplingFlags) add(flags *pflag.FlagSet) {
 	flags.Var((*biases)(&p.LogitBias), "logit-bias", "add to a token's logit, e.g. 42=-5 or 42=-5,7=1.5; may be repeated")
 	flags.Int32SliceVar(&p.AllowedTokenIDs, "allowed-token-ids", nil, "draw no other tokens than these, e.g. 15,16,17")
 	flags.StringArrayVar(&s.badWords, "bad-words", nil, "never write this word; may be repeated")
-	flags.IntVar(&p.LogProbs, "logprobs", p.LogProbs, "also tell this many of the likeliest tokens at each step; -1 tells all")
+	flags.IntVar(&p.LogProbs, "logprobs", p.LogProbs, "with --json: also tell this many of the likeliest tokens at each step; -1 tells all")
+	flags.IntVar(&p.PromptLogProbs, "prompt-logprobs", p.PromptLogProbs, "with --json: also tell the log-probability of each token of the prompt, and this many of the likeliest there; -1 tells all (default: none)")
+	flags.IntVar(&p.N, "n", p.N, "continue the prompt this many times, with the seeds seed, seed+1, …; needs a temperature above 0")
 	flags.BoolVar(&s.noSkip, "no-skip-special-tokens", false, "show special tokens in the text")
 	flags.BoolVar(&p.IncludeStopStrInOutput, "include-stop-str-in-output", false, "leave the stop string in the text")
 	flags.Var(s.order, "order", "order of the sampler's stages: "+s.order.list())
+}
+
+// check says whether the flags fit the form of the output: what is told in JSON
+// alone would be asked for in vain without it.
+func (s *samplingFlags) check(asJSON bool) error {
+	for _, name := range []string{"logprobs", "prompt-logprobs"} {
+		if s.flags.Changed(name) && !asJSON {
+			return usagef("--%s goes with --json only", name)
+		}
+	}
+	return nil
 }
 
 // resolve returns the parameters that the flags ask for, with a seed. A bad
@@ -61,14 +74,15 @@ func (s *samplingFlags) resolve(m *load.Model) (sampler.Params, error) {
 		return p, err
 	}
 	p.SkipSpecialTokens = !s.noSkip
+	p.HasPromptLogProbs = s.flags.Changed("prompt-logprobs")
 	if p.HasSeed = s.flags.Changed("seed"); !p.HasSeed {
 		var b [8]byte
 		if _, err := rand.Read(b[:]); err != nil {
 			return p, fmt.Errorf("no random seed: %w", err)
 		}
 		// A seed that is told has to survive readers of JSON that hold numbers
-		// as float64.
-		p.Seed, p.HasSeed = binary.LittleEndian.Uint64(b[:])>>11, true
+		// as float64, and so have those that --n counts up from it.
+		p.Seed, p.HasSeed = binary.LittleEndian.Uint64(b[:])>>12, true
 	}
 	words, err := badWords(m.Tokenizer, s.badWords)
 	if err != nil {
