@@ -264,6 +264,8 @@ func TestGenerateRefuses(t *testing.T) {
 		{"", "--ids 1 --presence-penalty 3", "--presence-penalty: got 3, want -2 to 2"},
 		{"", "--ids 1 --max-tokens 0", "--max-tokens: got 0"},
 		{"", "--ids 1 --min-tokens 99", "--min-tokens: got 99"},
+		{"a\xff", "--chat -", "--chat: byte 1 (0xff) is not valid UTF-8"},
+		{"a", "--chat - --system \xfe", "--system: byte 0 (0xfe) is not valid UTF-8"},
 		{"", "--ids 1 --n 0", "--n: got 0, want 1 to 128"},
 		{"", "--ids 1 --n 129", "--n: got 129, want 1 to 128"},
 		{"", "--ids 1 --n 2 --temperature 0", "--n: got 2, want 1 with temperature 0"},

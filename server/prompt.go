@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf8"
 
 	"github.com/spf13/pflag"
 
@@ -72,6 +73,14 @@ func (p *promptFlags) chatTokens(in io.Reader, m *load.Model) ([]int32, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A template may cut and join what it is given, so half a character would
+	// go who knows where; and the place in the user's own text says more.
+	if err := checkUTF8("chat", text); err != nil {
+		return nil, err
+	}
+	if err := checkUTF8("system", p.system); err != nil {
+		return nil, err
+	}
 	var messages []chat.Message
 	if p.flags.Changed("system") {
 		messages = append(messages, chat.Message{Role: "system", Content: p.system})
@@ -90,6 +99,18 @@ func (p *promptFlags) chatTokens(in io.Reader, m *load.Model) ([]int32, error) {
 		return nil, usagef("--chat: %v", err)
 	}
 	return ids, nil
+}
+
+// checkUTF8 refuses text that is not UTF-8 and says where.
+func checkUTF8(flag, text string) error {
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRuneInString(text[i:])
+		if r == utf8.RuneError && size == 1 {
+			return usagef("--%s: byte %d (%#02x) is not valid UTF-8", flag, i, text[i])
+		}
+		i += size
+	}
+	return nil
 }
 
 // maxInput bounds a prompt from standard input: far more than any model's

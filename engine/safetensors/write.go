@@ -40,8 +40,12 @@ func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 
 // WriteFile writes a safetensors file at path, over one that is there. The file has this name only when it is whole
 // and on the disk: it is written under another name in the same folder, and renamed. The tensors go out one by one, and
-// no more of the file is held in memory than a buffer.
+// no more of the file is held in memory than a buffer. What is there and is no file, a device or a pipe, is written to
+// as it is.
 func WriteFile(path string, tensors []Tensor, metadata map[string]string) (err error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return writeTo(path, tensors, metadata)
+	}
 	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.part")
 	if err != nil {
 		return fmt.Errorf("safetensors: %w", err)
@@ -66,6 +70,16 @@ func WriteFile(path string, tensors []Tensor, metadata map[string]string) (err e
 		return fmt.Errorf("safetensors: %w", err)
 	}
 	return nil
+}
+
+// writeTo writes to what is at path, which a renamed file must not replace.
+func writeTo(path string, tensors []Tensor, metadata map[string]string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("safetensors: %w", err)
+	}
+	buffered := bufio.NewWriterSize(file, 1<<20)
+	return cmp.Or(Write(buffered, tensors, metadata), buffered.Flush(), file.Close())
 }
 
 // tensorInfo is what the header says of one tensor.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -156,6 +157,30 @@ func TestWriteFile(t *testing.T) {
 	}
 	if got := names(t, dir); !slices.Equal(got, []string{"x.safetensors"}) {
 		t.Errorf("the folder has %q", got)
+	}
+}
+
+// A device that cannot take the file says so, and stays a device.
+func TestWriteFileToADevice(t *testing.T) {
+	const full = "/dev/full" // takes nothing: ENOSPC
+	info, err := os.Stat(full)
+	if err != nil || info.Mode()&os.ModeDevice == 0 {
+		t.Skip("this system has no " + full)
+	}
+	// Behind a link, so that a test that fails replaces the link alone.
+	path := filepath.Join(t.TempDir(), "full")
+	if err := os.Symlink(full, path); err != nil {
+		t.Fatal(err)
+	}
+	tensor, err := NewFloat32("t", []int{2}, []float32{1, 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteFile(path, []Tensor{tensor}, nil); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("error %v, want ENOSPC", err)
+	}
+	if info, err := os.Lstat(path); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the device was replaced by %v (%v)", info, err)
 	}
 }
 

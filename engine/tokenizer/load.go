@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"vitrine/engine/gguf"
 )
@@ -30,6 +31,9 @@ func Load(path string) (*Tokenizer, error) {
 	}
 	if isGGUF {
 		return loadGGUF(file)
+	}
+	if strings.EqualFold(filepath.Ext(file), ".gguf") {
+		return nil, fmt.Errorf("tokenizer: %s: is no GGUF file: it does not begin with the letters GGUF", file)
 	}
 	data, err := readSmall(file, maxJSON)
 	if err != nil {

@@ -88,6 +88,8 @@ func TestLoadErrors(t *testing.T) {
 		{map[string]string{}, "holds no tokenizer.json and 0 .gguf files"},
 		{map[string]string{"tokenizer.json": ""}, "tokenizer.json: unexpected end"},
 		{map[string]string{"tokenizer.json": "GGUF"}, "gguf"},
+		{map[string]string{"m.gguf": ""}, "m.gguf: is no GGUF file"},
+		{map[string]string{"m.gguf": plain}, "m.gguf: is no GGUF file"},
 		{map[string]string{"tokenizer.json": plain, "tokenizer_config.json": "{"}, "tokenizer_config.json"},
 		{map[string]string{"tokenizer.json": plain, "config.json": `{"eos_token_id":"x"}`}, "config.json"},
 	} {
