@@ -399,6 +399,54 @@ func TestBench(t *testing.T) {
 	}
 }
 
+// TestHalfAModel cuts each file of a model in half: the error names the file,
+// and the folder is as it was.
+func TestHalfAModel(t *testing.T) {
+	refused := func(model, name string) {
+		t.Helper()
+		status, out, errOut := vitrine(t.Context(), "", "generate", "--model", model, "--ids", "1", "--max-tokens", "1")
+		if status != exitFailed || out != "" || !strings.Contains(errOut, name) || len(errOut) > 1000 {
+			t.Errorf("half of %s: exit status %d, wrote %q, said %q", name, status, out, errOut)
+		}
+	}
+	entries, err := os.ReadDir(tinymodel.Folder(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		folder := tinymodel.Folder(t)
+		path := filepath.Join(folder, entry.Name())
+		if err := os.Truncate(path, size(t, path)/2); err != nil {
+			t.Fatal(err)
+		}
+		refused(folder, entry.Name())
+	}
+	whole := modeltest.SmolLM2(t)
+	body, err := os.ReadFile(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := filepath.Join(t.TempDir(), "half.gguf")
+	if err := os.WriteFile(half, body, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []int{len(body) - 1, len(body) / 2, len(body) / 1000, 3, 0} {
+		if err := os.Truncate(half, int64(n)); err != nil {
+			t.Fatal(err)
+		}
+		refused(half, "half.gguf")
+	}
+}
+
+func size(t *testing.T, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
 // TestInterrupted cancels commands as a signal does, with a cause.
 func TestInterrupted(t *testing.T) {
 	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
