@@ -112,8 +112,7 @@ type PoolInfo struct {
 
 // Pool tells the size of the pool of KV blocks.
 func (e *Engine) Pool() PoolInfo {
-	const float32Bytes = 4
-	return PoolInfo{e.options.Blocks, e.options.BlockSize, e.kv.Config().SlotBytes(float32Bytes)}
+	return PoolInfo{e.options.Blocks, e.options.BlockSize, e.kv.SlotBytes()}
 }
 
 // Close aborts what runs and ends the engine. The model and its backend stay

@@ -45,6 +45,9 @@ type Weight interface {
 type KVCache interface {
 	// Config is what the cache was made with.
 	Config() KVConfig
+	// SlotBytes is the number of bytes that the keys and values of one token
+	// take over all layers.
+	SlotBytes() int
 }
 
 // KVConfig gives the size of a KV cache.
@@ -54,12 +57,6 @@ type KVConfig struct {
 	BlockSize int // slots a block; a slot holds one token's keys and values of a layer
 	KVHeads   int
 	HeadDim   int
-}
-
-// SlotBytes is the number of bytes that the keys and values of one token take
-// over all layers, when an element takes elementBytes.
-func (c KVConfig) SlotBytes(elementBytes int) int {
-	return 2 * c.Layers * c.KVHeads * c.HeadDim * elementBytes
 }
 
 // Validate says what is wrong with the configuration.
@@ -131,6 +128,14 @@ type ProbTap struct {
 	Dst []float32
 }
 
+// Product is one of the products that [Backend.MatMul] computes of a matrix of
+// activations.
+type Product struct {
+	Dst  Tensor
+	W    Weight // outputs × inputs
+	Bias Weight // one row of outputs, or nil
+}
+
 // Activation is the function of a gated linear unit.
 type Activation uint8
 
@@ -160,8 +165,10 @@ type Backend interface {
 
 	// Embed sets row i of dst to row ids[i] of the matrix w.
 	Embed(dst Tensor, w Weight, ids []int32)
-	// MatMul sets n rows: dst = x·wᵀ (+ bias, if it is not nil).
-	MatMul(dst, x Tensor, w, bias Weight, n int)
+	// MatMul sets n rows of each product: Dst = x·Wᵀ (+ Bias, if it is not
+	// nil). Products of one x are given together, so that a backend may compute
+	// them in one go.
+	MatMul(x Tensor, n int, products ...Product)
 	// RMSNorm sets n rows: dst = x / √(mean(x²)+eps) ⊙ w (Zhang and Sennrich
 	// 2019, equation 4). x and dst may be the same.
 	RMSNorm(dst, x Tensor, w Weight, eps float32, n int)

@@ -56,6 +56,16 @@ type Model struct {
 	qRope, kRope                       backend.Tensor
 	logitRoom                          int
 	picked, logits                     backend.Tensor
+
+	// The arguments of the operation at hand, kept so that a step allocates nothing.
+	attention backend.Attention
+	products  []backend.Product
+}
+
+// matMul enqueues products of x.
+func (m *Model) matMul(x backend.Tensor, n int, products ...backend.Product) {
+	m.products = append(m.products[:0], products...)
+	m.backend.MatMul(x, n, m.products...)
 }
 
 // Config returns the hyperparameters.
@@ -102,9 +112,8 @@ func (m *Model) Forward(kv backend.KVCache, batch *Batch) error {
 
 		b.RMSNorm(m.normed, m.x, l.attnNorm, c.NormEps, n)
 		taps.at(AttnNorm, i, m.normed)
-		b.MatMul(m.q, m.normed, l.q, l.qBias, n)
-		b.MatMul(m.k, m.normed, l.k, l.kBias, n)
-		b.MatMul(m.v, m.normed, l.v, l.vBias, n)
+		m.matMul(m.normed, n, backend.Product{Dst: m.q, W: l.q, Bias: l.qBias},
+			backend.Product{Dst: m.k, W: l.k, Bias: l.kBias}, backend.Product{Dst: m.v, W: l.v, Bias: l.vBias})
 		if l.qNorm != nil {
 			b.RMSNormHeads(m.q, c.HeadDim, l.qNorm, c.NormEps, n)
 			b.RMSNormHeads(m.k, c.HeadDim, l.kNorm, c.NormEps, n)
@@ -118,12 +127,13 @@ func (m *Model) Forward(kv backend.KVCache, batch *Batch) error {
 		taps.at(KRope, i, m.kRope)
 
 		b.StoreKV(kv, i, m.kRope, m.v, batch.Slots)
-		b.Attention(m.attn, m.qRope, kv, &backend.Attention{
+		m.attention = backend.Attention{
 			Layer: i, Heads: c.Heads, Scale: c.AttentionScale(), Window: c.LayerWindow(i),
-			Sequences: batch.Sequences, Probs: taps.probs(i),
-		})
+			Sequences: batch.Sequences, Probs: taps.probs(i, m.attention.Probs[:0]),
+		}
+		b.Attention(m.attn, m.qRope, kv, &m.attention)
 		taps.at(AttnOut, i, m.attn)
-		b.MatMul(m.normed, m.attn, l.o, nil, n)
+		m.matMul(m.attn, n, backend.Product{Dst: m.normed, W: l.o})
 		taps.at(OProj, i, m.normed)
 		if l.attnPostNorm != nil {
 			b.RMSNorm(m.normed, m.normed, l.attnPostNorm, c.NormEps, n)
@@ -134,13 +144,12 @@ func (m *Model) Forward(kv backend.KVCache, batch *Batch) error {
 
 		b.RMSNorm(m.normed, m.x, l.ffnNorm, c.NormEps, n)
 		taps.at(FFNNorm, i, m.normed)
-		b.MatMul(m.gate, m.normed, l.gate, nil, n)
-		b.MatMul(m.up, m.normed, l.up, nil, n)
+		m.matMul(m.normed, n, backend.Product{Dst: m.gate, W: l.gate}, backend.Product{Dst: m.up, W: l.up})
 		taps.at(Gate, i, m.gate)
 		taps.at(Up, i, m.up)
 		b.GLU(m.gate, m.gate, m.up, n, activation)
 		taps.at(SiLUMul, i, m.gate)
-		b.MatMul(m.normed, m.gate, l.down, nil, n)
+		m.matMul(m.gate, n, backend.Product{Dst: m.normed, W: l.down})
 		taps.at(Down, i, m.normed)
 		if l.ffnPostNorm != nil {
 			b.RMSNorm(m.normed, m.normed, l.ffnPostNorm, c.NormEps, n)
@@ -167,7 +176,7 @@ func (c *Config) AttentionScale() float32 { return float32(1 / math.Sqrt(float64
 // rows of m.picked, and the copy of their logits into dst.
 func (m *Model) unembed(rows int, dst []float32) {
 	m.backend.RMSNorm(m.picked, m.picked, m.norm, m.config.NormEps, rows)
-	m.backend.MatMul(m.logits, m.picked, m.output, nil, rows)
+	m.matMul(m.picked, rows, backend.Product{Dst: m.logits, W: m.output})
 	m.backend.Read(dst[:rows*m.config.Vocab], m.logits, 0)
 }
 
@@ -310,8 +319,8 @@ func (t taps) any(p Point) bool {
 	return false
 }
 
-func (t taps) probs(layer int) []backend.ProbTap {
-	var out []backend.ProbTap
+// probs appends the taps of a layer's attention weights to out.
+func (t taps) probs(layer int, out []backend.ProbTap) []backend.ProbTap {
 	for i := range t.list {
 		if tap := &t.list[i]; tap.Point == Probs && tap.Layer == layer {
 			out = append(out, backend.ProbTap{Row: tap.Row, Dst: tap.Dst})

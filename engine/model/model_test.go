@@ -9,6 +9,7 @@ import (
 
 	"vitrine/engine/backend"
 	"vitrine/engine/backend/cpu"
+	"vitrine/engine/backend/cpu/kernel"
 	"vitrine/engine/backend/ref"
 	"vitrine/engine/model"
 	"vitrine/engine/modeltest"
@@ -31,7 +32,8 @@ func readJSON(t *testing.T, path string, into any) {
 
 func TestArchitecturesAgreeWithTransformers(t *testing.T) {
 	for _, name := range architectures {
-		for _, b := range []backend.Backend{ref.New(), cpu.New(2)} {
+		exact := cpu.With(cpu.Options{Threads: 2, Level: kernel.Best(), KV: kernel.KVF32})
+		for _, b := range []backend.Backend{ref.New(), exact} {
 			t.Run(name+"/"+b.Name(), func(t *testing.T) {
 				defer b.Close()
 				folder := filepath.Join("testdata", name)

@@ -1,34 +1,78 @@
-// Package cpu computes on all cores of the host.
+// Package cpu computes on all cores of the host, with the vector instructions
+// that they have (package kernel).
 //
-// Weights are expanded to float32 when they are loaded. An operation is cut
-// into parts that a [pool] of goroutines works off; each number of the result
-// is a sum that runs from left to right in one accumulator, whatever tile it
-// falls in and whichever goroutine computes it, so a token's result is the
-// same to the bit alone, in a batch, and with any number of threads.
+// Quantized weights stay quantized, interleaved for the kernels; an operation is
+// cut into parts that a [pool] of goroutines works off. Each number of a result
+// is computed in the same order of additions whatever else is in the batch,
+// however a prompt is cut into chunks, and whichever goroutine computes it, so
+// a token's result is the same to the bit alone, in a batch, and with any number
+// of threads.
 package cpu
 
 import (
-	"math"
-
 	"vitrine/engine/backend"
+	"vitrine/engine/backend/cpu/kernel"
 	"vitrine/engine/backend/host"
 )
+
+// Options say how a backend computes.
+type Options struct {
+	// Threads is the number of goroutines that compute; 0 means one for every
+	// core that Go may use.
+	Threads int
+	// Level is the highest level of processor features to use. One that the
+	// processor has not means the best that it has.
+	Level kernel.Level
+	// KV is the format of keys and values in the cache.
+	KV kernel.KV
+}
 
 // Backend computes on a number of goroutines. It is used by one goroutine at
 // a time.
 type Backend struct {
 	host.Memory
-	pool *pool
-	// scores has room for one row of attention scores, a worker each.
-	scores [][]float32
-	angles []float32 // sine and cosine of one position, reused by RoPE
+	kernels *kernel.Set
+	kv      kernel.KV
+	pool    *pool
+	memory  memory
+	packers []kernel.Packer // one a worker
+
+	matMul  matMul
+	attend  attend
+	rows    rowTask
+	rope    ropeTable
+	scratch []scratch // one a worker
 }
 
-// New returns a backend with the given number of threads; 0 means one for
-// every core that Go may use.
+// scratch is what a worker needs for itself. It grows to what the largest
+// operation needs and is used again.
+type scratch struct {
+	panel   kernel.Panel
+	partial []float32 // outputs of a tile or panel that the result has not all rows of
+	query   []float32 // queries of a tile of rows
+	scores  []float32
+	out     []float32 // weighted sums
+	// keys and values of blocks that are no whole groups, put together
+	keys, values []byte
+	table        []int32
+}
+
+// New returns a backend with the best kernels of the processor, keys and values
+// in float16, and the given number of threads; 0 means one for every core that
+// Go may use.
 func New(threads int) *Backend {
-	p := newPool(threads)
-	return &Backend{pool: p, scores: make([][]float32, p.workers)}
+	return With(Options{Threads: threads, Level: kernel.Best(), KV: kernel.KVF16})
+}
+
+// With returns a backend with options.
+func With(o Options) *Backend {
+	p := newPool(o.Threads)
+	b := &Backend{
+		kernels: kernel.For(o.Level), kv: o.KV, pool: p,
+		packers: make([]kernel.Packer, p.workers), scratch: make([]scratch, p.workers),
+	}
+	b.matMul.b, b.attend.b, b.rows.b = b, b, b
+	return b
 }
 
 var _ backend.Backend = (*Backend)(nil)
@@ -39,144 +83,56 @@ func (*Backend) Name() string { return "cpu" }
 // Threads is the number of goroutines that compute.
 func (b *Backend) Threads() int { return b.pool.workers }
 
-// Close ends the goroutines.
-func (b *Backend) Close() error { b.pool.close(); return nil }
+// Level is the level of processor features in use.
+func (b *Backend) Level() kernel.Level { return b.kernels.Level() }
 
-// small is the number of multiplications below which waking the other workers
-// costs more than it saves (about 5 µs against 1 ns each).
-const small = 1 << 14
-
-// run calls f for parts of 0 … n-1, on all workers if the work is worth it.
-func (b *Backend) run(n, cost int, f func(worker, lo, hi int)) {
-	if cost < small || b.pool.workers == 1 {
-		f(0, 0, n)
-		return
-	}
-	b.pool.run(n, f)
+// Close ends the goroutines and frees the weights.
+func (b *Backend) Close() error {
+	b.pool.close()
+	return b.memory.free()
 }
 
-// MatMul computes dst = x·wᵀ (+ bias).
-func (b *Backend) MatMul(dst, x backend.Tensor, w, bias backend.Weight, n int) {
-	d, xm, wm := host.Of(dst), host.Of(x), host.Of(w)
-	outputs := wm.Rows()
-	b.run(outputs, n*outputs*wm.Cols(), func(_, lo, hi int) {
-		matMul(d, xm, wm, n, lo, hi)
-		if bias == nil {
-			return
-		}
-		add := host.Of(bias).Data
-		for i := range n {
-			row := d.Row(i)
-			for j := lo; j < hi; j++ {
-				row[j] += add[j]
-			}
-		}
-	})
+// Embed copies rows of the embedding matrix.
+func (*Backend) Embed(dst backend.Tensor, w backend.Weight, ids []int32) {
+	d, m := host.Of(dst), of(w)
+	for i, id := range ids {
+		m.row(d.Row(i), int(id))
+	}
 }
 
 // RMSNorm computes dst = x / √(mean(x²)+eps) ⊙ w.
 func (b *Backend) RMSNorm(dst, x backend.Tensor, w backend.Weight, eps float32, n int) {
-	d, xm, wm := host.Of(dst), host.Of(x), host.Of(w)
-	b.run(n, n*xm.Cols(), func(_, lo, hi int) {
-		for i := lo; i < hi; i++ {
-			rmsNorm(d.Row(i), xm.Row(i), wm.Data, eps)
-		}
-	})
+	b.rows.normHeads(host.Of(dst), host.Of(x), of(w).vector, eps, host.Of(x).Cols(), n)
 }
 
 // RMSNormHeads normalizes each head of headDim columns.
 func (b *Backend) RMSNormHeads(x backend.Tensor, headDim int, w backend.Weight, eps float32, n int) {
-	xm, wm := host.Of(x), host.Of(w)
-	b.run(n, n*xm.Cols(), func(_, lo, hi int) {
-		for i := lo; i < hi; i++ {
-			row := xm.Row(i)
-			for h := 0; h < len(row); h += headDim {
-				rmsNorm(row[h:h+headDim], row[h:h+headDim], wm.Data, eps)
-			}
-		}
-	})
+	b.rows.normHeads(host.Of(x), host.Of(x), of(w).vector, eps, headDim, n)
 }
 
-// RoPE turns pair i of every head by the angle position·InvFreq[i]. Sine and
-// cosine are computed once a position and shared by its heads.
+// RoPE turns pair i of every head by the angle position·InvFreq[i].
 func (b *Backend) RoPE(dst, x backend.Tensor, headDim int, positions []int32, r *backend.RoPE) {
-	d, xm := host.Of(dst), host.Of(x)
-	pairs := len(r.InvFreq)
-	if len(b.angles) < 2*pairs {
-		b.angles = make([]float32, 2*pairs)
-	}
-	sines, cosines := b.angles[:pairs], b.angles[pairs:2*pairs]
-	for i, p := range positions {
-		for pair, f := range r.InvFreq {
-			sin, cos := math.Sincos(float64(p) * f)
-			sines[pair], cosines[pair] = float32(sin*r.Scale), float32(cos*r.Scale)
-		}
-		in, out := xm.Row(i), d.Row(i)
-		for h := 0; h < len(in); h += headDim {
-			rotate(out[h:h+headDim], in[h:h+headDim], sines, cosines, r.Style)
-		}
-	}
-}
-
-// Attention computes a part for each row and group of heads that share keys,
-// so that a key is read once for the group.
-func (b *Backend) Attention(dst, q backend.Tensor, c backend.KVCache, a *backend.Attention) {
-	d, qm, kv := host.Of(dst), host.Of(q), host.KVOf(c)
-	config := kv.Config()
-	rows, keys := 0, 0
-	for _, s := range a.Sequences {
-		rows += s.Count
-		keys += s.Count * (s.First + s.Count)
-	}
-	b.run(rows*config.KVHeads, keys*a.Heads*config.HeadDim, func(worker, lo, hi int) {
-		for part := lo; part < hi; part++ {
-			i, kvHead := part/config.KVHeads, part%config.KVHeads
-			for s := range a.Sequences {
-				if seq := &a.Sequences[s]; i >= seq.Count {
-					i -= seq.Count
-				} else {
-					b.attend(worker, d, qm, kv, a, seq, i, kvHead)
-					break
-				}
-			}
-		}
-	})
+	b.rope.prepare(r, positions)
+	b.rows.rotate(host.Of(dst), host.Of(x), headDim, r.Style, len(positions))
 }
 
 // GLU computes dst = a(gate) ⊙ up.
 func (b *Backend) GLU(dst, gate, up backend.Tensor, n int, a backend.Activation) {
-	d, g, u := host.Of(dst), host.Of(gate), host.Of(up)
-	const expCost = 16 // an exponential takes about as long as this many multiplications
-	total := n * d.Cols()
-	b.run(total, total*expCost, func(_, lo, hi int) {
-		glu(d.Data[lo:hi], g.Data[lo:hi], u.Data[lo:hi], a)
-	})
+	b.rows.glu(host.Of(dst), host.Of(gate), host.Of(up), a, n)
 }
 
 // Scale computes x = x·factor.
-func (*Backend) Scale(x backend.Tensor, factor float32, n int) {
+func (b *Backend) Scale(x backend.Tensor, factor float32, n int) {
 	m := host.Of(x)
-	for i := range m.Data[:n*m.Cols()] {
-		m.Data[i] *= factor
+	for i := range n {
+		b.kernels.Scale(m.Row(i), factor)
 	}
 }
 
 // Add computes dst = dst + x.
 func (b *Backend) Add(dst, x backend.Tensor, n int) {
-	d, xm := host.Of(dst), host.Of(x)
-	total := n * d.Cols()
-	b.run(total, total, func(_, lo, hi int) {
-		out := d.Data[lo:hi]
-		for i, v := range xm.Data[lo:hi] {
-			out[i] += v
-		}
-	})
-}
-
-// scratch is the worker's room for n scores a head of the group.
-func (b *Backend) scratch(worker, n int) []float32 {
-	if cap(b.scores[worker]) < n {
-		b.scores[worker] = make([]float32, 2*n)
+	d, m := host.Of(dst), host.Of(x)
+	for i := range n {
+		b.kernels.Add(d.Row(i), m.Row(i))
 	}
-	return b.scores[worker][:n]
 }

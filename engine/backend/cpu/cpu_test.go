@@ -2,6 +2,7 @@ package cpu_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 
 	"vitrine/engine/backend"
 	"vitrine/engine/backend/cpu"
+	"vitrine/engine/backend/cpu/kernel"
 	"vitrine/engine/backend/ref"
 	"vitrine/engine/quant"
 )
@@ -66,8 +68,8 @@ type bench struct {
 	both [2]backend.Backend // ref, cpu
 }
 
-func newBench(t *testing.T, threads int) *bench {
-	b := &bench{t, [2]backend.Backend{ref.New(), cpu.New(threads)}}
+func newBench(t *testing.T, threads int, level kernel.Level) *bench {
+	b := &bench{t, [2]backend.Backend{ref.New(), cpu.With(cpu.Options{Threads: threads, Level: level})}}
 	t.Cleanup(func() {
 		if err := b.both[1].Close(); err != nil {
 			t.Error(err)
@@ -114,22 +116,23 @@ func (b *bench) compare(what string, rows, cols int, op func(i int, be backend.B
 
 func TestOperationsAgreeWithRef(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for _, threads := range []int{1, 2, 3} {
-		b := newBench(t, threads)
+	for _, level := range kernel.Levels() {
+		threads := 1 + int(level)
+		b := newBench(t, threads, level)
 		for range 40 {
 			n, in, out := 1+r.IntN(9), 1+r.IntN(200), 1+r.IntN(300)
 			x, w, bias, up := random(r, n*in), random(r, out*in), random(r, out), random(r, n*in)
 			norm := random(r, in)
-			shape := fmt.Sprintf("%d threads, %d × %d × %d", threads, n, in, out)
+			shape := fmt.Sprintf("%v, %d threads, %d × %d × %d", level, threads, n, in, out)
 
 			b.compare("MatMul "+shape, n, out, func(i int, be backend.Backend) backend.Tensor {
 				d := b.tensor(i, n, out, nil)
-				be.MatMul(d, b.tensor(i, n, in, x), b.weight(i, out, in, w), nil, n)
+				be.MatMul(b.tensor(i, n, in, x), n, backend.Product{Dst: d, W: b.weight(i, out, in, w)})
 				return d
 			})
 			b.compare("MatMul with bias "+shape, n, out, func(i int, be backend.Backend) backend.Tensor {
 				d := b.tensor(i, n, out, nil)
-				be.MatMul(d, b.tensor(i, n, in, x), b.weight(i, out, in, w), b.weight(i, 1, out, bias), n)
+				be.MatMul(b.tensor(i, n, in, x), n, backend.Product{Dst: d, W: b.weight(i, out, in, w), Bias: b.weight(i, 1, out, bias)})
 				return d
 			})
 			b.compare("RMSNorm "+shape, n, in, func(i int, be backend.Backend) backend.Tensor {
@@ -176,7 +179,12 @@ func TestOperationsAgreeWithRef(t *testing.T) {
 
 func TestRoPEAgreesWithRef(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	b := newBench(t, 2)
+	for _, level := range kernel.Levels() {
+		testRoPE(r, newBench(t, 2, level))
+	}
+}
+
+func testRoPE(r *rand.Rand, b *bench) {
 	for range 40 {
 		n, heads, pairs := 1+r.IntN(5), 1+r.IntN(4), 1+r.IntN(32)
 		x := random(r, n*heads*2*pairs)
@@ -294,27 +302,60 @@ func (c *attentionCase) run(t *testing.T, be backend.Backend, only []int) (out [
 
 func TestAttentionAgreesWithRef(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
-	b := newBench(t, 2)
+	type choice struct {
+		level kernel.Level
+		kv    kernel.KV
+		most  float64
+	}
+	var choices []choice
+	for _, level := range kernel.Levels() {
+		choices = append(choices, choice{level, kernel.KVF32, maxNMSE}, choice{level, kernel.KVF16, 1e-4}, choice{level, kernel.KVI8, 1e-1})
+	}
 	for range 60 {
 		c := randomAttention(r)
-		want, wantProbs := c.run(t, b.both[0], nil)
-		got, gotProbs := c.run(t, b.both[1], nil)
-		if e := nmse(got, want); !(e <= maxNMSE) {
-			t.Fatalf("attention of %+v: normalised mean squared error %.2g", c.attention, e)
-		}
-		for i := range wantProbs {
-			if e := nmse(gotProbs[i], wantProbs[i]); !(e <= maxNMSE) {
-				t.Fatalf("weights of row %d: normalised mean squared error %.2g", i, e)
+		ref := ref.New()
+		want, wantProbs := c.run(t, ref, nil)
+		for _, choice := range choices {
+			if choice.kv == kernel.KVF16 && c.tiny() {
+				continue // float16 has no such small numbers
 			}
-			keys := len(wantProbs[i]) / c.attention.Heads
-			for h := range c.attention.Heads {
-				var sum float64
-				for _, p := range gotProbs[i][h*keys : (h+1)*keys] {
-					sum += float64(p)
-				}
-				if math.Abs(sum-1) > 1e-5 {
-					t.Fatalf("weights of row %d, head %d add up to %v", i, h, sum)
-				}
+			b := cpu.With(cpu.Options{Threads: 2, Level: choice.level, KV: choice.kv})
+			got, gotProbs := c.run(t, b, nil)
+			if err := b.Close(); err != nil {
+				t.Fatal(err)
+			}
+			c.compare(t, got, want, gotProbs, wantProbs, choice.most)
+		}
+	}
+}
+
+// tiny says whether a sequence's keys or values are all near zero.
+func (c *attentionCase) tiny() bool {
+	for _, list := range slices.Concat(c.k, c.v) {
+		if max(slices.Max(list), -slices.Min(list)) < 1e-3 {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *attentionCase) compare(t *testing.T, got, want []float32, gotProbs, wantProbs [][]float32, most float64) {
+	t.Helper()
+	if e := nmse(got, want); !(e <= most) {
+		t.Fatalf("attention of %+v: normalised mean squared error %.2g", c.attention, e)
+	}
+	for i := range wantProbs {
+		if e := nmse(gotProbs[i], wantProbs[i]); !(e <= most) {
+			t.Fatalf("weights of row %d: normalised mean squared error %.2g", i, e)
+		}
+		keys := len(wantProbs[i]) / c.attention.Heads
+		for h := range c.attention.Heads {
+			var sum float64
+			for _, p := range gotProbs[i][h*keys : (h+1)*keys] {
+				sum += float64(p)
+			}
+			if math.Abs(sum-1) > 1e-5 {
+				t.Fatalf("weights of row %d, head %d add up to %v", i, h, sum)
 			}
 		}
 	}
@@ -323,10 +364,20 @@ func TestAttentionAgreesWithRef(t *testing.T) {
 // A row's result is the same to the bit whatever else is in the batch and
 // whatever the number of threads.
 func TestBatchInvariance(t *testing.T) {
+	for _, level := range kernel.Levels() {
+		for _, kv := range []kernel.KV{kernel.KVF32, kernel.KVF16, kernel.KVI8} {
+			one := cpu.With(cpu.Options{Threads: 1, Level: level, KV: kv})
+			three := cpu.With(cpu.Options{Threads: 3, Level: level, KV: kv})
+			testBatchInvariance(t, one, three)
+			if err := errors.Join(one.Close(), three.Close()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func testBatchInvariance(t *testing.T, one, three *cpu.Backend) {
 	r := rand.New(rand.NewPCG(7, 8))
-	one, three := cpu.New(1), cpu.New(3)
-	defer one.Close()
-	defer three.Close()
 	for range 20 {
 		c := randomAttention(r)
 		all, _ := c.run(t, three, nil)
@@ -349,7 +400,7 @@ func TestBatchInvariance(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.Write(xt, 0, x)
-		b.MatMul(dt, xt, wt, nil, n)
+		b.MatMul(xt, n, backend.Product{Dst: dt, W: wt})
 		got := make([]float32, n*out)
 		b.Read(got, dt, 0)
 		return got

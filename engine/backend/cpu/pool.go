@@ -2,83 +2,168 @@ package cpu
 
 import (
 	"runtime"
-	"sync"
 	"sync/atomic"
+
+	"vitrine/engine/backend/cpu/kernel"
 )
 
-// pool is a fixed set of goroutines that share the parts of one operation
-// after another. They sleep on a channel in between. The caller is worker 0
-// and works too.
-type pool struct {
-	workers int
-	wake    []chan struct{} // for each worker but the caller
-	pending sync.WaitGroup
-
-	// The operation at hand, written by the caller before it wakes the others.
-	f     func(worker, lo, hi int)
-	n     int
-	chunk int
-	next  atomic.Int64 // the first part that nobody has taken
+// task is an operation that is cut into parts. run works off the parts lo …
+// hi-1; worker is 0 … workers-1, and no two calls have the same at once.
+type task interface {
+	run(worker, lo, hi int)
 }
 
-// chunksPerWorker is how finely an operation is cut. Workers take the next
-// chunk when they are done with one, so that a core that is slowed down, or
-// that met the longer rows of a causal attention, does not hold up the others.
-const chunksPerWorker = 8
+// pool is a fixed set of goroutines that share the parts of one operation
+// after another. The caller is worker 0 and works too.
+//
+// A model's step is a few hundred operations with microseconds between them,
+// too few to go to sleep and be woken up in. So a worker that finds nothing to
+// do looks for the next operation for a short while before it sleeps, and the
+// caller looks for the last part to be done before it does. Nobody spins while
+// the model rests.
+//
+// The caller waits for parts, not for workers: a worker that the operating
+// system holds back holds nothing up unless it is in the middle of a part.
+type pool struct {
+	workers int
+	sleeper []sleeper // one a worker; the caller's is that of worker 0
+
+	// The operation at hand. Who has taken a part of it may read task: it
+	// changes only when all parts are done.
+	task  task
+	chunk atomic.Uint64 // parts to take at once
+	left  atomic.Int64  // parts that are not done
+	// state is the number of parts that nobody has taken, and above them the
+	// number of the operation: so that a worker that is late for one operation
+	// takes nothing of the next by mistake.
+	state  atomic.Uint64
+	closed atomic.Bool
+}
+
+// untaken and epoch are the two halves of the pool's state.
+func untaken(state uint64) uint64 { return state & (1<<32 - 1) }
+func epoch(state uint64) uint64   { return state >> 32 }
+
+// sleeper is a goroutine that may be asleep.
+type sleeper struct {
+	asleep atomic.Bool
+	wake   chan struct{}
+	_      [48]byte // a cache line of its own
+}
+
+// sleep blocks until somebody calls rouse, unless ready says that it need not.
+func (s *sleeper) sleep(ready func() bool) {
+	s.asleep.Store(true)
+	if ready() && s.asleep.CompareAndSwap(true, false) {
+		return
+	}
+	<-s.wake
+}
+
+// rouse wakes the goroutine if it sleeps.
+func (s *sleeper) rouse() {
+	if s.asleep.CompareAndSwap(true, false) {
+		s.wake <- struct{}{}
+	}
+}
+
+const (
+	// chunksPerWorker is how finely an operation is cut. Workers take the next
+	// chunk when they are done with one, so that a core that is slowed down, or
+	// that met the longer rows of a causal attention, does not hold up the others.
+	chunksPerWorker = 8
+	// spins is how often a worker looks for work before it sleeps, some 30 µs:
+	// as long as it would take to be woken.
+	spins = 1000
+)
 
 func newPool(workers int) *pool {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	p := &pool{workers: workers, wake: make([]chan struct{}, workers)}
-	for w := 1; w < workers; w++ {
-		wake := make(chan struct{})
-		p.wake[w] = wake
-		go func() {
-			for range wake {
-				p.take(w)
-				p.pending.Done()
-			}
-		}()
+	p := &pool{workers: workers, sleeper: make([]sleeper, workers)}
+	for w := range p.sleeper {
+		p.sleeper[w].wake = make(chan struct{}, 1)
+		if w > 0 {
+			go p.work(w)
+		}
 	}
 	return p
 }
 
-// run cuts 0 … n-1 into contiguous chunks, has f called for each, and returns
-// when all are done.
-func (p *pool) run(n int, f func(worker, lo, hi int)) {
-	chunks := min(n, p.workers*chunksPerWorker)
-	if chunks == 0 {
-		return
-	}
-	p.f, p.n, p.chunk = f, n, (n+chunks-1)/chunks
-	p.next.Store(0)
-	helpers := min(p.workers, chunks) - 1
-	p.pending.Add(helpers)
-	for w := 1; w <= helpers; w++ {
-		p.wake[w] <- struct{}{}
-	}
-	p.take(0)
-	p.pending.Wait()
-	p.f = nil
-}
-
-// take works off chunks until none is left.
-func (p *pool) take(worker int) {
+// work is the life of a worker.
+func (p *pool) work(w int) {
+	seen := uint64(0)
+	ready := func() bool { return epoch(p.state.Load()) != seen }
 	for {
-		hi := int(p.next.Add(int64(p.chunk)))
-		lo := hi - p.chunk
-		if lo >= p.n {
+		for i := 0; i < spins && !ready(); i++ {
+			kernel.Pause()
+		}
+		if !ready() {
+			p.sleeper[w].sleep(ready)
+		}
+		seen = epoch(p.state.Load())
+		if p.closed.Load() {
 			return
 		}
-		p.f(worker, lo, min(hi, p.n))
+		p.take(w)
+	}
+}
+
+// run has t.run called for all parts 0 … n-1, in contiguous chunks, and
+// returns when all are done.
+func (p *pool) run(n int, t task) {
+	if n <= 0 {
+		return
+	}
+	if p.workers == 1 || n == 1 {
+		t.run(0, 0, n)
+		return
+	}
+	p.task = t
+	p.chunk.Store(uint64((n + p.workers*chunksPerWorker - 1) / (p.workers * chunksPerWorker)))
+	p.left.Store(int64(n))
+	p.state.Store((epoch(p.state.Load())+1)<<32 | uint64(n))
+	for w := 1; w < p.workers; w++ {
+		p.sleeper[w].rouse()
+	}
+	p.take(0)
+	done := p.done
+	for i := 0; i < spins && !done(); i++ {
+		kernel.Pause()
+	}
+	for !done() { // a worker of an earlier operation may wake us late
+		p.sleeper[0].sleep(done)
+	}
+}
+
+func (p *pool) done() bool { return p.left.Load() == 0 }
+
+// take works off chunks until none is left, the last parts first.
+func (p *pool) take(worker int) {
+	for {
+		state := p.state.Load()
+		hi := untaken(state)
+		if hi == 0 {
+			return
+		}
+		n := min(p.chunk.Load(), hi)
+		if !p.state.CompareAndSwap(state, state-n) {
+			continue
+		}
+		p.task.run(worker, int(hi-n), int(hi))
+		if p.left.Add(-int64(n)) == 0 {
+			p.sleeper[0].rouse()
+		}
 	}
 }
 
 // close ends the goroutines. The pool is dead after it.
 func (p *pool) close() {
-	for _, c := range p.wake[1:] {
-		close(c)
+	p.closed.Store(true)
+	p.state.Store((epoch(p.state.Load()) + 1) << 32)
+	for w := 1; w < p.workers; w++ {
+		p.sleeper[w].rouse()
 	}
-	p.wake, p.workers = p.wake[:1], 1
+	p.workers = 1
 }

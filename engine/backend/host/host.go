@@ -105,6 +105,12 @@ func NewKVCache(c backend.KVConfig) (*KVCache, error) {
 // Config is what the cache was made with.
 func (kv *KVCache) Config() backend.KVConfig { return kv.config }
 
+// SlotBytes is what one token's keys and values take over all layers.
+func (kv *KVCache) SlotBytes() int {
+	c := &kv.config
+	return 2 * c.Layers * c.KVHeads * c.HeadDim * 4
+}
+
 // Key is the key of one head in one slot; it shares the cache's memory.
 func (kv *KVCache) Key(layer, head, slot int) []float32 { return kv.at(kv.k[layer], head, slot) }
 

@@ -12,7 +12,7 @@ import (
 // A copied block reads as the one that it was copied from, in every layer and
 // head, and no other block changes.
 func TestCopyKV(t *testing.T) {
-	c := backend.KVConfig{Layers: 3, Blocks: 5, BlockSize: 4, KVHeads: 2, HeadDim: 3}
+	c := backend.KVConfig{Layers: 3, Blocks: 5, BlockSize: 4, KVHeads: 2, HeadDim: 4}
 	width, slots := c.KVHeads*c.HeadDim, c.Blocks*c.BlockSize
 	for _, b := range []backend.Backend{ref.New(), cpu.New(2)} {
 		t.Run(b.Name(), func(t *testing.T) {

@@ -31,17 +31,20 @@ func (*Backend) Threads() int { return 1 }
 // Close has nothing to free.
 func (*Backend) Close() error { return nil }
 
-// MatMul computes dst[i][j] = Σₖ x[i][k]·w[j][k] (+ bias[j]).
-func (*Backend) MatMul(dst, x backend.Tensor, w, bias backend.Weight, n int) {
-	d, xm, wm := host.Of(dst), host.Of(x), host.Of(w)
-	for i := range n {
-		in, out := xm.Row(i), d.Row(i)
-		for j := range wm.Rows() {
-			sum := dot(in, wm.Row(j))
-			if bias != nil {
-				sum += float64(host.Of(bias).Data[j])
+// MatMul computes Dst[i][j] = Σₖ x[i][k]·W[j][k] (+ Bias[j]) of each product.
+func (*Backend) MatMul(x backend.Tensor, n int, products ...backend.Product) {
+	xm := host.Of(x)
+	for _, p := range products {
+		d, w := host.Of(p.Dst), host.Of(p.W)
+		for i := range n {
+			in, out := xm.Row(i), d.Row(i)
+			for j := range w.Rows() {
+				sum := dot(in, w.Row(j))
+				if p.Bias != nil {
+					sum += float64(host.Of(p.Bias).Data[j])
+				}
+				out[j] = float32(sum)
 			}
-			out[j] = float32(sum)
 		}
 	}
 }

@@ -1,0 +1,72 @@
+package kernel
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"vitrine/engine/quant"
+)
+
+// BenchmarkMatVec multiplies one row with a matrix that fits no cache but the
+// last: 1,536 × 576, 30 times, as the gates of SmolLM2 do.
+func BenchmarkMatVec(b *testing.B) {
+	const rows, cols = 49152, 576
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, format := range []quant.Type{quant.Q4_1, quant.Q4_0, quant.Q8_0, quant.Q5_0, quant.Q6_K} {
+		cols := cols
+		if format == quant.Q6_K {
+			cols = 512
+		}
+		l, _ := LayoutOf(format)
+		w := pack(b, l, rows, cols, matrix(b, r, format, rows, cols))
+		x := activations(r, cols)
+		for _, level := range Levels() {
+			b.Run(format.String()+"/"+level.String(), func(b *testing.B) {
+				s := For(level)
+				var q Rows
+				q.Reserve(1, cols)
+				s.Quantize(&q, 0, x)
+				out := make([]float32, w.Tiles()*Lanes)
+				b.SetBytes(int64(len(w.data)))
+				for b.Loop() {
+					s.MatVec(out, w, &q, 0, 0, w.Tiles())
+				}
+				b.ReportMetric(float64(rows*cols)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GMAC/s")
+			})
+		}
+	}
+}
+
+// BenchmarkMatMul multiplies 64 rows with the panels of a matrix.
+func BenchmarkMatMul(b *testing.B) {
+	const rows, cols, n = 1536, 576, 60
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, format := range []quant.Type{quant.Q4_1, quant.Q4_0, quant.Q8_0, quant.Q6_K} {
+		cols := cols
+		if format == quant.Q6_K {
+			cols = 512
+		}
+		l, _ := LayoutOf(format)
+		w := pack(b, l, rows, cols, matrix(b, r, format, rows, cols))
+		for _, level := range Levels() {
+			b.Run(format.String()+"/"+level.String(), func(b *testing.B) {
+				s := For(level)
+				var q Rows
+				q.Reserve(n, cols)
+				for i := range n {
+					s.Quantize(&q, i, activations(r, cols))
+				}
+				out := make([]float32, n*PanelRows)
+				var p Panel
+				p.Reserve(w)
+				for b.Loop() {
+					for i := range w.Panels() {
+						s.Unpack(&p, w, i)
+						s.MatMul(out, PanelRows, &p, w, &q, n)
+					}
+				}
+				b.ReportMetric(float64(rows*cols*n)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GMAC/s")
+			})
+		}
+	}
+}

@@ -1,0 +1,35 @@
+// Package kernel holds the inner loops of the cpu backend: for AVX-512 with
+// VNNI and for AVX2 in assembly, and in plain Go for every other processor.
+//
+// # Basics
+//
+// A [Set] is all kernels for one [Level]. [Best] names the level that suits
+// the machine; building with the tag noasm leaves only [Go].
+//
+// Quantized weights are kept as integers. [Pack] interleaves sixteen rows of a
+// matrix into a tile, so that a vector of sixteen lanes holds a pair of columns
+// of each, and no sum ever has to be taken across lanes. Activations become
+// 16-bit integers with a scale for each 32 of them ([Rows]): exact sums of
+// products then cost as little as sums of 8-bit numbers, and what is lost in
+// rounding is about 10⁻⁵ of a vector, less than float16 loses.
+//
+// One row of activations is multiplied with the tiles as they lie in memory
+// ([Set.MatVec]), for then reading them is what takes the time. Several rows
+// share a [Panel], two tiles expanded to 16-bit numbers ([Set.Unpack],
+// [Set.MatMul]).
+//
+// # Caveats
+//
+// A result of a row depends on that row and the weights alone, and is the same
+// to the bit at [AVX2] and [AVX512] and whichever kernel computes it. [Go]
+// computes the same integers, but rounds products that the others do not round.
+//
+// The assembly is written by the generator in folder gen, a module of its own;
+// `go generate` runs it.
+package kernel
+
+//go:generate go -C gen run . -room matmul -out ../matmul_amd64.s -stubs ../matmul_amd64.go -pkg kernel
+//go:generate go -C gen run . -room floats -out ../floats_amd64.s -stubs ../floats_amd64.go -pkg kernel
+//go:generate go -C gen run . -room features -out ../features_amd64.s -stubs ../features_amd64.go -pkg kernel
+//go:generate go -C gen run . -room vector -out ../vector_amd64.s -stubs ../vector_amd64.go -pkg kernel
+//go:generate go -C gen run . -room attention -out ../attention_amd64.s -stubs ../attention_amd64.go -pkg kernel

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// attentionRows is how many queries the attention's kernels take at once.
+func (s isa) attentionRows() int {
+	if s.wide() {
+		return 6
+	}
+	return 3
+}
+
+// byRows generates body for each number of rows up to most, chosen by the
+// parameter rows.
+func byRows(most int, body func(rows int)) {
+	rows := param("rows")
+	for n := most; n > 1; n-- {
+		CMPQ(rows, Imm(uint64(n)))
+		JE(LabelRef(fmt.Sprintf("rows%d", n)))
+	}
+	for n := 1; n <= most; n++ {
+		Label(fmt.Sprintf("rows%d", n))
+		body(n)
+	}
+}
+
+// scores generates the products of queries with groups of sixteen keys.
+func scores(s isa, n number) {
+	kernel("scores"+n.name+s.name, "func(out *float32, outStride int, q *float32, qStride int, keys *byte, groupBytes int, table *int32, groups, dim, rows int, scale float32)",
+		fmt.Sprintf("scores%s%s computes the scaled products of rows queries, 1 to %d, with groups of sixteen keys, which lie", n.name, s.name, s.attentionRows()),
+		"element after element, sixteen keys each. dim is even; strides are in bytes:",
+		"",
+		"	for g := range groups {",
+		"		k := keys[table[g]·groupBytes:]",
+		"		even, odd := Σ q[r][2d]·k[2d][key], Σ q[r][2d+1]·k[2d+1][key]",
+		"		out[r][16·g+key] = (even + odd)·scale"+map[bool]string{true: "·factor[key], the factors behind the keys", false: ""}[n == i8],
+		"	}",
+	)
+	byRows(s.attentionRows(), func(rows int) {
+		keys, groupBytes, table, groups := param("keys"), param("groupBytes"), param("table"), param("groups")
+		out := newStrided("out", "outStride", rows)
+		scale := s.splat("scale")
+		loop(fmt.Sprintf("group%d", rows), groups, func() {
+			k := GP64()
+			MOVLQSX(at(table), k)
+			IMULQ(groupBytes, k)
+			ADDQ(keys, k)
+			q := newStrided("q", "qStride", rows)
+			half := param("dim")
+			SHRQ(Imm(1), half)
+			sums := make([][2]vec, rows)
+			for r := range sums {
+				for p := range 2 {
+					sums[r][p] = s.vec()
+					s.zero(sums[r][p])
+				}
+			}
+			w, b := s.vec(), s.reg()
+			loop(fmt.Sprintf("element%d", rows), half, func() {
+				for p := range 2 {
+					s.widen(n, at(k).Offset(p*lanes*n.bytes), w)
+					for r := range rows {
+						VBROADCASTSS(q.row(r).Offset(4*p), b)
+						for i := range w {
+							VFMADD231PS(b, w[i], sums[r][p][i])
+						}
+					}
+				}
+				ADDQ(imm(2*lanes*n.bytes), k)
+				q.advance(8)
+			})
+			for r := range rows {
+				for i := range w {
+					VADDPS(sums[r][1][i], sums[r][0][i], w[i])
+					VMULPS(scale, w[i], w[i])
+					if n == i8 {
+						VMULPS(at(k).Offset(i*s.size), w[i], w[i])
+					}
+				}
+				s.store(w, out.row(r))
+			}
+			out.advance(vectorBytes)
+			ADDQ(imm(4), table)
+		})
+		done()
+	})
+}
+
+// values generates the weighted sums of values.
+func values(s isa, n number) {
+	kernel("values"+n.name+s.name, "func(out *float32, outStride int, p *float32, pStride int, values *byte, groupBytes int, table *int32, keys, dim, rows int)",
+		fmt.Sprintf("values%s%s adds the values of keys keys, weighted for rows queries, 1 to %d, to the outputs. Values lie in groups", n.name, s.name, s.attentionRows()),
+		"of sixteen keys, dim numbers each, a multiple of 16; strides are in bytes:",
+		"",
+		"	for key := range keys {",
+		"		v := values[table[key/16]·groupBytes:][key%16]",
+		"		out[r][d] = fma(p[r][key], v[d]"+map[bool]string{true: "·factor[key%16]", false: ""}[n == i8]+", out[r][d])",
+		"	}",
+	)
+	byRows(s.attentionRows(), func(rows int) {
+		// Strips of sixteen elements side by side: enough sums that none
+		// waits for another, as many as there are registers.
+		most := 2
+		if s.wide() && rows <= 3 {
+			most = 4
+		}
+		out := newStrided("out", "outStride", rows)
+		offset := GP64() // of the strip in a value
+		XORQ(offset, offset)
+		dim := param("dim")
+		for strips := most; strips >= 1; strips /= 2 {
+			top, end := fmt.Sprintf("strips%d_%d", rows, strips), fmt.Sprintf("done%d_%d", rows, strips)
+			Label(top)
+			CMPQ(dim, imm(16*strips))
+			JL(LabelRef(end))
+			valueStrips(s, n, out, offset, rows, strips)
+			out.advance(strips * vectorBytes)
+			ADDQ(imm(strips*lanes*n.bytes), offset)
+			SUBQ(imm(16*strips), dim)
+			JMP(LabelRef(top))
+			Label(end)
+		}
+		done()
+	})
+}
+
+// valueStrips generates one pass over the keys for some strips of the output.
+func valueStrips(s isa, n number, out *strided, offset reg.GPVirtual, rows, strips int) {
+	label := func(what string) string { return fmt.Sprintf("%s%d_%d", what, rows, strips) }
+	sums := make([][]vec, rows)
+	for r := range sums {
+		sums[r] = make([]vec, strips)
+		for t := range sums[r] {
+			sums[r][t] = s.vec()
+			s.load(out.row(r).Offset(t*vectorBytes), sums[r][t])
+		}
+	}
+	p := newStrided("p", "pStride", rows)
+	table, keys := param("table"), param("keys")
+	Label(label("group"))
+	v, left := GP64(), GP64()
+	MOVLQSX(at(table), v)
+	step := param("groupBytes")
+	IMULQ(step, v)
+	base := param("values")
+	ADDQ(base, v)
+	factor := GP64()
+	if n == i8 {
+		whole := param("dim")
+		SHLQ(Imm(4), whole)
+		MOVQ(v, factor)
+		ADDQ(whole, factor)
+	}
+	ADDQ(offset, v)
+	MOVQ(keys, left)
+	CMPQ(left, imm(16))
+	JLE(LabelRef(label("few")))
+	MOVQ(U32(16), left)
+	Label(label("few"))
+	SUBQ(left, keys)
+	width := param("dim")
+	if n.bytes > 1 {
+		IMUL3Q(imm(n.bytes), width, width)
+	}
+	w, b := s.vec(), s.reg()
+	loop(label("key"), left, func() {
+		for t := range strips {
+			s.widen(n, at(v).Offset(t*lanes*n.bytes), w)
+			if n == i8 {
+				VBROADCASTSS(at(factor), b)
+				for i := range w {
+					VMULPS(b, w[i], w[i])
+				}
+			}
+			for r := range rows {
+				VBROADCASTSS(p.row(r), b)
+				for i := range w {
+					VFMADD231PS(b, w[i], sums[r][t][i])
+				}
+			}
+		}
+		ADDQ(width, v)
+		if n == i8 {
+			ADDQ(imm(4), factor)
+		}
+		p.advance(4)
+	})
+	ADDQ(imm(4), table)
+	TESTQ(keys, keys)
+	JNE(LabelRef(label("group")))
+	for r := range sums {
+		for t := range sums[r] {
+			s.store(sums[r][t], out.row(r).Offset(t*vectorBytes))
+		}
+	}
+}

@@ -1,0 +1,77 @@
+// Command gen writes the kernels of package kernel in Go assembly.
+//
+//	go run . -room matmul -out ../matmul_amd64.s -stubs ../matmul_amd64.go -pkg kernel
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+
+	"github.com/mmcloughlin/avo/attr"
+	. "github.com/mmcloughlin/avo/build"
+)
+
+const (
+	attrs      = attr.NOSPLIT
+	constAttrs = attr.RODATA | attr.NOPTR
+)
+
+// rooms are the files that are generated.
+var rooms = map[string]func(){
+	"matmul": func() {
+		for _, s := range []isa{avx2, avx512} {
+			for _, l := range layouts {
+				gemv(s, l)
+				unpack(s, l)
+			}
+			for _, group := range []int{32, 16} {
+				for _, mins := range []bool{false, true} {
+					gemm(s, group, mins)
+				}
+			}
+			quantize(s)
+		}
+	},
+	"features": func() {
+		features()
+		pause()
+	},
+	"vector": func() {
+		declare(append(expConstants(), geluCubic, geluScale, signBit)...)
+		for _, s := range []isa{avx2, avx512} {
+			reductions(s)
+			maps(s)
+			conversions(s)
+		}
+	},
+	"attention": func() {
+		for _, s := range []isa{avx2, avx512} {
+			for _, n := range []number{f32, f16, i8} {
+				scores(s, n)
+				values(s, n)
+			}
+		}
+	},
+	"floats": func() {
+		for _, s := range []isa{avx2, avx512} {
+			for _, n := range []number{f32, f16, bf16} {
+				floatVector(s, n)
+				floatMatrix(s, n)
+			}
+		}
+	},
+}
+
+func main() {
+	room := flag.String("room", "", "which file to write")
+	flag.Parse()
+	write, ok := rooms[*room]
+	if !ok {
+		fmt.Fprintf(os.Stderr, "gen: -room is %q, want one of the names in rooms\n", *room)
+		os.Exit(2)
+	}
+	ConstraintExpr("!noasm")
+	write()
+	Generate()
+}

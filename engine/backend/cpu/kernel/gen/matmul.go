@@ -1,0 +1,542 @@
+package main
+
+import (
+	"fmt"
+	"math/bits"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// A block's record in a quantized row of activations: eight numbers of 32 bits
+// (kernel.Record has the words).
+const (
+	recordBytes = 32
+	recScale    = 0  // float32
+	recNegative = 4  // int32, −Σq of the block, then of its two halves
+	recSum      = 16 // float32, scale·Σq of the block, then of its two halves
+)
+
+// unpacker takes the 16-bit numbers of a block out of a layout's vectors, pair
+// of columns after pair. It keeps the vectors that it is in the middle of.
+type unpacker struct {
+	isa
+	layout
+	quants    reg.GPVirtual // the block at hand
+	low, high vec
+	mask      reg.VecVirtual
+	highMask  reg.VecVirtual
+}
+
+func newUnpacker(s isa, l layout, quants reg.GPVirtual) *unpacker {
+	u := &unpacker{isa: s, layout: l, quants: quants, low: s.vec(), mask: s.reg()}
+	u.broadcastWord(1<<l.low-1, u.mask)
+	if l.high > 0 {
+		u.high, u.highMask = s.vec(), s.reg()
+		u.broadcastWord((1<<l.high-1)<<l.low, u.highMask)
+	}
+	return u
+}
+
+// broadcastWord sets all 16-bit lanes to a constant.
+func (u *unpacker) broadcastWord(value uint16, dst reg.VecVirtual) {
+	r := GP32()
+	MOVL(U32(uint32(value)<<16|uint32(value)), r)
+	if u.wide() {
+		VPBROADCASTD(r, dst)
+		return
+	}
+	VMOVD(r, dst.AsX())
+	VPBROADCASTD(dst.AsX(), dst)
+}
+
+func (u *unpacker) wide() bool { return u.isa.wide() }
+
+// pair puts the unsigned numbers of columns 2i and 2i+1 into dst. Pairs are
+// asked for in order.
+func (u *unpacker) pair(i int, dst vec) {
+	fields := 16 / u.low0() // in a lane of 16 bits
+	v, field := i/fields, i%fields
+	if field == 0 {
+		for r := range u.low {
+			u.move(at(u.quants).Offset(v*vectorBytes+r*u.size), u.low[r])
+		}
+	}
+	for r := range dst {
+		switch {
+		case field == 0:
+			u.and(u.mask, u.low[r], dst[r])
+		case field == fields-1:
+			VPSRLW(Imm(uint64(field*u.low0())), u.low[r], dst[r])
+		default:
+			VPSRLW(Imm(uint64(field*u.low0())), u.low[r], dst[r])
+			u.and(u.mask, dst[r], dst[r])
+		}
+	}
+	if u.layout.high == 0 {
+		return
+	}
+	fields = 16 / u.layout.high
+	v, field = i/fields, i%fields
+	if field == 0 {
+		for r := range u.high {
+			u.move(at(u.quants).Offset((u.lowVectors()+v)*vectorBytes+r*u.size), u.high[r])
+		}
+	}
+	shift := u.low0() - field*u.layout.high // to the left
+	for r := range dst {
+		t, shifted := u.reg(), u.high[r]
+		switch {
+		case shift > 0:
+			VPSLLW(Imm(uint64(shift)), u.high[r], t)
+			shifted = t
+		case shift < 0:
+			VPSRLW(Imm(uint64(-shift)), u.high[r], t)
+			shifted = t
+		}
+		if u.wide() {
+			VPTERNLOGD(Imm(0xf8), shifted, u.highMask, dst[r]) // dst | shifted&mask
+			continue
+		}
+		VPAND(shifted, u.highMask, t)
+		VPOR(t, dst[r], dst[r])
+	}
+}
+
+func (u *unpacker) low0() int { return u.layout.low }
+
+func (u *unpacker) move(m Mem, r reg.VecVirtual) {
+	if u.wide() {
+		VMOVDQU32(m, r)
+	} else {
+		VMOVDQU(m, r)
+	}
+}
+
+// scales reads the scales of a group, or its minima.
+func (s isa) scales(l layout, m Mem, dst vec) {
+	if l.wide {
+		s.load(m, dst)
+	} else {
+		s.loadHalf(m, dst)
+	}
+}
+
+// gemv generates the product of one quantized row with tiles of a matrix.
+func gemv(s isa, l layout) {
+	TEXT("gemv"+l.name+s.name, attrs, "func(out *float32, tiles *byte, x *int16, records *byte, blocks, count, stride int)")
+	Pragma("noescape")
+	Doc(
+		fmt.Sprintf("gemv%s%s computes the %d outputs of each of count tiles, which lie stride bytes apart, from one row of", l.name, s.name, lanes),
+		"activations:",
+		"",
+		"	for t := range count {",
+		"		for b := range blocks {",
+		fmt.Sprintf("			for g := range %d {", l.groups()),
+		fmt.Sprintf("				sum := Σ (q[row][k]−%d)·x[k] over the %d columns of the group, in integers", l.offset, l.group),
+		"				out[16·t+row] = fma(float32(sum)·records[b].Scale, d[row][b][g], out[16·t+row])",
+	)
+	if l.mins {
+		Doc("				out[16·t+row] = fma(m[row][b][g], records[b].Sum[g], out[16·t+row])")
+	}
+	Doc("			}", "		}", "	}")
+	out, tile, x, rec := param("out"), param("tiles"), param("x"), param("records")
+	blocks, count, stride := param("blocks"), param("count"), param("stride")
+
+	quants, scale, xp, rp, n := GP64(), GP64(), GP64(), GP64(), GP64()
+	u := newUnpacker(s, l, quants)
+	total := s.vec()
+	loop("tile", count, func() {
+		MOVQ(tile, quants)
+		IMUL3Q(imm(l.quantBytes()), blocks, scale)
+		ADDQ(tile, scale)
+		MOVQ(x, xp)
+		MOVQ(rec, rp)
+		MOVQ(blocks, n)
+		s.zero(total)
+		loop("block", n, func() {
+			for g := range l.groups() {
+				even, odd := s.vec(), s.vec()
+				if l.offset != 0 {
+					negative := recNegative
+					if l.groups() > 1 {
+						negative += 4 * (1 + g)
+					}
+					shift := Imm(uint64(bits.TrailingZeros(uint(l.offset))))
+					VPBROADCASTD(at(rp).Offset(negative), even[0])
+					VPSLLD(shift, even[0], even[0])
+					for _, r := range even[1:] {
+						s.copy(even[:1], vec{r})
+					}
+				} else {
+					s.zero(even)
+				}
+				if s.wide() {
+					s.zero(odd)
+				}
+				w, tmp := s.vec(), s.reg()
+				for i := range pairs / l.groups() {
+					i += g * pairs / l.groups()
+					u.pair(i, w)
+					acc := even
+					if s.wide() && i%2 == 1 { // two sums, for the instruction takes its time
+						acc = odd
+					}
+					b := s.reg()
+					VPBROADCASTD(at(xp).Offset(4*i), b)
+					for r := range w {
+						s.dot(b, w[r], acc[r], tmp)
+					}
+				}
+				if s.wide() {
+					each2(VPADDD, odd, even, even)
+				}
+				s.finish(l, even, []vec{total}, at(rp), at(scale).Offset(g*l.groupBytes()), g)
+			}
+			ADDQ(imm(l.quantBytes()), quants)
+			ADDQ(imm(l.groups()*l.groupBytes()), scale)
+			ADDQ(imm(4*pairs), xp)
+			ADDQ(imm(recordBytes), rp)
+		})
+		s.store(total, at(out))
+		ADDQ(imm(lanes*4), out)
+		ADDQ(stride, tile)
+	})
+	done()
+}
+
+// finish adds the integer sums of a group to the totals: total += float(sum)·scale·d (+ m·Σ).
+func (s isa) finish(l layout, sum vec, total []vec, record, scales Mem, g int) {
+	b, d := s.reg(), s.vec()
+	VBROADCASTSS(record.Offset(recScale), b)
+	s.scales(l, scales, d)
+	for r := range sum {
+		VCVTDQ2PS(sum[r], sum[r])
+		VMULPS(b, sum[r], sum[r])
+		VFMADD231PS(d[r], sum[r], total[0][r])
+	}
+	if !l.mins {
+		return
+	}
+	s.scales(l, scales.Offset(l.scaleBytes()), d)
+	VBROADCASTSS(record.Offset(sumOffset(l, g)), b)
+	for r := range sum {
+		VFMADD231PS(b, d[r], total[0][r])
+	}
+}
+
+func sumOffset(l layout, g int) int {
+	if l.groups() > 1 {
+		return recSum + 4*(1+g)
+	}
+	return recSum
+}
+
+// unpack generates the expansion of a tile into half a panel.
+func unpack(s isa, l layout) {
+	TEXT("unpack"+l.name+s.name, attrs, "func(panel *int16, scales *float32, tile *byte, blocks int)")
+	Pragma("noescape")
+	Doc(
+		fmt.Sprintf("unpack%s%s expands a tile into its half of a panel: 16-bit numbers with the offset of %d taken off, and scales", l.name, s.name, l.offset),
+		"(and minima) in float32:",
+		"",
+		"	panel[((b·16+i)·2)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset",
+		"	scales[((b·groups+g)·2)·16 + row] = d[row][b][g]",
+	)
+	panel, scales, quants, blocks := param("panel"), param("scales"), param("tile"), param("blocks")
+	scale := GP64()
+	IMUL3Q(imm(l.quantBytes()), blocks, scale)
+	ADDQ(quants, scale)
+	u := newUnpacker(s, l, quants)
+	var offset reg.VecVirtual
+	if l.offset != 0 {
+		offset = s.reg()
+		u.broadcastWord(uint16(l.offset), offset)
+	}
+	kinds := l.groupBytes() / l.scaleBytes()
+	loop("block", blocks, func() {
+		w, d := s.vec(), s.vec()
+		for i := range pairs {
+			u.pair(i, w)
+			for r := range w {
+				if l.offset != 0 {
+					VPSUBW(offset, w[r], w[r])
+				}
+				m := at(panel).Offset(i*panelPair + r*s.size)
+				if s.wide() {
+					VMOVDQU32(w[r], m)
+				} else {
+					VMOVDQU(w[r], m)
+				}
+			}
+		}
+		for g := range l.groups() * kinds {
+			s.scales(l, at(scale).Offset(g*l.scaleBytes()), d)
+			s.store(d, at(scales).Offset(g*2*vectorBytes))
+		}
+		ADDQ(imm(l.quantBytes()), quants)
+		ADDQ(imm(l.groups()*l.groupBytes()), scale)
+		ADDQ(imm(pairs*panelPair), panel)
+		ADDQ(imm(l.groups()*kinds*2*vectorBytes), scales)
+	})
+	done()
+}
+
+// panelPair is the bytes of a pair of columns in a panel: 32 rows of two 16-bit numbers.
+const panelPair = 2 * vectorBytes
+
+// gemmRows is how many rows of activations a kernel takes at once: with 12
+// sums in integers, 12 in float32 and what is loaded, AVX-512's 32 registers
+// are full; AVX2 keeps the sums in float32 in memory.
+func (s isa) gemmRows() int {
+	if s.wide() {
+		return 6
+	}
+	return 4
+}
+
+// gemm generates the product of up to gemmRows quantized rows with a panel.
+func gemm(s isa, group int, mins bool) {
+	l := layout{group: group, mins: mins, wide: true}
+	name := fmt.Sprintf("gemm%d", group)
+	if mins {
+		name += "Min"
+	}
+	TEXT(name+s.name, attrs, "func(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride, rows, blocks int)")
+	Pragma("noescape")
+	Doc(
+		fmt.Sprintf("%s%s computes the 32 outputs of a panel for each of rows rows of activations, 1 to %d; strides in bytes:", name, s.name, s.gemmRows()),
+		"",
+		"	for r := range rows {",
+		"		for b := range blocks {",
+		fmt.Sprintf("			for g := range %d {", l.groups()),
+		fmt.Sprintf("				sum := Σ panel[k][o]·x[r][k] over the %d columns of the group, in integers", group),
+		"				out[r][o] = fma(float32(sum)·records[r][b].Scale, d[b][g][o], out[r][o])",
+	)
+	if mins {
+		Doc("				out[r][o] = fma(m[b][g][o], records[r][b].Sum[g], out[r][o])")
+	}
+	Doc("			}", "		}", "	}")
+	rows := param("rows")
+	for n := s.gemmRows(); n > 1; n-- {
+		CMPQ(rows, Imm(uint64(n)))
+		JE(LabelRef(fmt.Sprintf("rows%d", n)))
+	}
+	for n := 1; n <= s.gemmRows(); n++ {
+		Label(fmt.Sprintf("rows%d", n))
+		if s.wide() {
+			gemmWide(s, l, n)
+		} else {
+			gemmNarrow(s, l, n)
+		}
+	}
+}
+
+// rowPointers gives row i of a matrix with a stride in bytes, as memory.
+func rowPointers(name, stride string, n int) []reg.GPVirtual {
+	base, step := param(name), param(stride)
+	rows := []reg.GPVirtual{base}
+	for range n - 1 {
+		next := GP64()
+		MOVQ(rows[len(rows)-1], next)
+		ADDQ(step, next)
+		rows = append(rows, next)
+	}
+	return rows
+}
+
+// gemmWide is gemm for n rows with all sums in registers.
+func gemmWide(s isa, l layout, n int) {
+	label := fmt.Sprintf("block%d", n)
+	panel, scales, blocks := param("panel"), param("scales"), param("blocks")
+	xs := rowPointers("x", "xStride", n)
+	rec, recStride, rec3 := param("records"), param("recordStride"), GP64()
+	if n > 3 {
+		LEAQ(Mem{Base: rec, Index: recStride, Scale: 2}, rec3)
+		ADDQ(recStride, rec3)
+	}
+	record := func(r int) Mem {
+		base := rec
+		if r >= 3 {
+			base, r = rec3, r-3
+		}
+		if r == 0 {
+			return at(base)
+		}
+		return Mem{Base: base, Index: recStride, Scale: uint8(r)}
+	}
+	index := GP64()
+	XORQ(index, index)
+	total := make([][2]reg.VecVirtual, n)
+	for r := range total {
+		for h := range 2 {
+			total[r][h] = ZMM()
+			VPXORD(total[r][h], total[r][h], total[r][h])
+		}
+	}
+	kinds := l.groupBytes() / l.scaleBytes()
+	// Named once, not in every group, for avo has none to spare.
+	sum := make([][2]reg.VecVirtual, n)
+	for r := range sum {
+		sum[r] = [2]reg.VecVirtual{ZMM(), ZMM()}
+	}
+	w, b := [2]reg.VecVirtual{ZMM(), ZMM()}, ZMM()
+	d := w
+	loop(label, blocks, func() {
+		for g := range l.groups() {
+			for r := range sum {
+				for h := range 2 {
+					VPXORD(sum[r][h], sum[r][h], sum[r][h])
+				}
+			}
+			for i := range pairs / l.groups() {
+				i += g * pairs / l.groups()
+				for h := range w {
+					VMOVDQU32(at(panel).Offset(i*panelPair+h*vectorBytes), w[h])
+				}
+				for r := range n {
+					VPBROADCASTD(Mem{Base: xs[r], Index: index, Scale: 2, Disp: 4 * i}, b)
+					for h := range w {
+						vpdpwssd(b, w[h], sum[r][h])
+					}
+				}
+			}
+			for h := range d {
+				VMOVUPS(at(scales).Offset(g*kinds*2*vectorBytes+h*vectorBytes), d[h])
+			}
+			for r := range n {
+				VBROADCASTSS(record(r).Offset(recScale), b)
+				for h := range 2 {
+					VCVTDQ2PS(sum[r][h], sum[r][h])
+					VMULPS(b, sum[r][h], sum[r][h])
+					VFMADD231PS(d[h], sum[r][h], total[r][h])
+				}
+			}
+			if !l.mins {
+				continue
+			}
+			for h := range d {
+				VMOVUPS(at(scales).Offset((g*kinds+1)*2*vectorBytes+h*vectorBytes), d[h])
+			}
+			for r := range n {
+				VBROADCASTSS(record(r).Offset(sumOffset(l, g)), b)
+				for h := range 2 {
+					VFMADD231PS(b, d[h], total[r][h])
+				}
+			}
+		}
+		ADDQ(imm(pairs*panelPair), panel)
+		ADDQ(imm(l.groups()*kinds*2*vectorBytes), scales)
+		ADDQ(imm(recordBytes), rec)
+		if n > 3 {
+			ADDQ(imm(recordBytes), rec3)
+		}
+		ADDQ(imm(2*pairs), index) // times the scale of 2: 64 bytes
+	})
+	out, outStride := param("out"), param("outStride")
+	for r := range n {
+		for h := range 2 {
+			VMOVUPS(total[r][h], at(out).Offset(h*vectorBytes))
+		}
+		if r < n-1 {
+			ADDQ(outStride, out)
+		}
+	}
+	done()
+}
+
+// gemmNarrow is gemm for n rows with the sums in float32 in memory: the panel's
+// two halves one after the other, a half in two registers.
+func gemmNarrow(s isa, l layout, n int) {
+	kinds := l.groupBytes() / l.scaleBytes()
+	for half := range 2 {
+		label := fmt.Sprintf("block%d_%d", n, half)
+		panel, scales, blocks := param("panel"), param("scales"), param("blocks")
+		xs := rowPointers("x", "xStride", n)
+		rec, recStride := param("records"), param("recordStride")
+		outs := rowPointers("out", "outStride", min(n, 2))
+		outStride := param("outStride")
+		zero := YMM()
+		VXORPS(zero, zero, zero)
+		out := func(r, i int) Mem {
+			m := at(outs[r%2]).Offset(half*vectorBytes + i*s.size)
+			if r >= 2 {
+				m.Index, m.Scale = outStride, 2
+			}
+			return m
+		}
+		for r := range n {
+			for i := range 2 {
+				VMOVUPS(zero, out(r, i))
+			}
+		}
+		loop(label, blocks, func() {
+			for g := range l.groups() {
+				sum := make([]vec, n)
+				for r := range sum {
+					sum[r] = s.vec()
+					s.zero(sum[r])
+				}
+				for i := range pairs / l.groups() {
+					i += g * pairs / l.groups()
+					w, b, tmp := s.vec(), s.reg(), s.reg()
+					for h := range w {
+						VMOVDQU(at(panel).Offset(i*panelPair+half*vectorBytes+h*s.size), w[h])
+					}
+					for r := range n {
+						VPBROADCASTD(at(xs[r]).Offset(4*i), b)
+						for h := range w {
+							s.dot(b, w[h], sum[r][h], tmp)
+						}
+					}
+				}
+				d, m, b, t := s.vec(), s.vec(), s.reg(), s.reg()
+				s.load(at(scales).Offset(g*kinds*2*vectorBytes+half*vectorBytes), d)
+				rp := GP64()
+				MOVQ(rec, rp)
+				for r := range n {
+					VBROADCASTSS(at(rp).Offset(recScale), b)
+					for h := range 2 {
+						VCVTDQ2PS(sum[r][h], sum[r][h])
+						VMULPS(b, sum[r][h], sum[r][h])
+						VMOVUPS(out(r, h), t)
+						VFMADD231PS(d[h], sum[r][h], t)
+						if !l.mins {
+							VMOVUPS(t, out(r, h))
+						} else {
+							VMOVAPS(t, sum[r][h])
+						}
+					}
+					ADDQ(recStride, rp)
+				}
+				if l.mins {
+					s.load(at(scales).Offset((g*kinds+1)*2*vectorBytes+half*vectorBytes), m)
+					MOVQ(rec, rp)
+					for r := range n {
+						VBROADCASTSS(at(rp).Offset(sumOffset(l, g)), b)
+						for h := range 2 {
+							VFMADD231PS(b, m[h], sum[r][h])
+							VMOVUPS(sum[r][h], out(r, h))
+						}
+						ADDQ(recStride, rp)
+					}
+				}
+			}
+			ADDQ(imm(pairs*panelPair), panel)
+			ADDQ(imm(l.groups()*kinds*2*vectorBytes), scales)
+			ADDQ(imm(recordBytes), rec)
+			for r := range n {
+				ADDQ(imm(4*pairs), xs[r])
+			}
+		})
+	}
+	done()
+}
+
+// done ends a kernel; the upper halves of the registers are cleared, so that
+// what follows does not wait for them.
+func done() {
+	VZEROUPPER()
+	RET()
+}

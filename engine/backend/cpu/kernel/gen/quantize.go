@@ -1,0 +1,105 @@
+package main
+
+import (
+	"math"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+)
+
+// The bounds within which a block of activations is quantized; see kernel.quantizeGo.
+const (
+	levels   = 32767
+	infinite = 0x7f800000
+	tiny     = (127 - 100) << 23 // 2^−100
+)
+
+// quantize generates the quantization of activations to 16 bits.
+func quantize(s isa) {
+	TEXT("quantize"+s.name, attrs, "func(q *int16, records *byte, x *float32, blocks int)")
+	Pragma("noescape")
+	Doc(
+		"quantize"+s.name+" turns blocks of 32 activations into 16-bit numbers, a scale and sums:",
+		"",
+		"	scale := max|x| / 32767",
+		"	q[i] = round(x[i] / scale), ties to even",
+		"	record = {scale, −Σq, −Σq[:16], −Σq[16:], scale·Σq, scale·Σq[:16], scale·Σq[16:]}",
+		"",
+		"A block with an infinity or a NaN gets the scale NaN; one with nothing above 2^−100 is zero.",
+	)
+	q, rec, x, blocks := param("q"), param("records"), param("x"), param("blocks")
+	mask := s.vec()
+	bits := GP32()
+	MOVL(U32(math.MaxInt32), bits)
+	VMOVD(bits, mask[0].AsX())
+	VPBROADCASTD(mask[0].AsX(), mask[0])
+	mask = vec{mask[0], mask[0]}[:s.regs]
+	full, limit := XMM(), GP32()
+	MOVL(U32(math.Float32bits(levels)), bits)
+	VMOVD(bits, full)
+
+	loop("block", blocks, func() {
+		a, b, m, t := s.vec(), s.vec(), s.vec(), s.vec()
+		s.load(at(x), a)
+		s.load(at(x).Offset(vectorBytes), b)
+		for i := range a {
+			s.and(mask[i], a[i], m[i])
+			s.and(mask[i], b[i], t[i])
+			VPMAXUD(t[i], m[i], m[i])
+		}
+		top := s.reduce(VPMAXUD, m) // as integers, for so a NaN is the greatest
+		scale, inverse := XMM(), XMM()
+		VMOVD(top, bits)
+		MOVL(U32(infinite), limit)
+		CMPL(bits, limit)
+		JAE(LabelRef("notFinite"))
+		CMPL(bits, U32(tiny))
+		JB(LabelRef("zero"))
+		VDIVSS(full, top, scale)
+		VDIVSS(top, full, inverse)
+		JMP(LabelRef("scaled"))
+		Label("notFinite")
+		MOVL(U32(math.Float32bits(float32(math.NaN()))), bits)
+		VMOVD(bits, scale)
+		VPXOR(inverse, inverse, inverse)
+		JMP(LabelRef("scaled"))
+		Label("zero")
+		VPXOR(scale, scale, scale)
+		VPXOR(inverse, inverse, inverse)
+		Label("scaled")
+		VMOVSS(scale, at(rec).Offset(recScale))
+		by := s.reg()
+		VBROADCASTSS(inverse, by)
+		for i := range a {
+			VMULPS(by, a[i], a[i])
+			VMULPS(by, b[i], b[i])
+			VCVTPS2DQ(a[i], a[i])
+			VCVTPS2DQ(b[i], b[i])
+		}
+		for h, v := range []vec{a, b} {
+			if s.wide() {
+				VPMOVDW(v[0], at(q).Offset(32*h))
+				continue
+			}
+			p := YMM()
+			VPACKSSDW(v[1], v[0], p)
+			VPERMQ(Imm(0b11_01_10_00), p, p)
+			VMOVDQU(p, at(q).Offset(32*h))
+		}
+		first, second, whole, product := s.reduce(VPADDD, a), s.reduce(VPADDD, b), XMM(), XMM()
+		VPADDD(first, second, whole)
+		for i, sum := range []Op{whole, first, second} {
+			n := GP32()
+			VMOVD(sum, n)
+			NEGL(n)
+			MOVL(n, at(rec).Offset(recNegative+4*i))
+			VCVTDQ2PS(sum, product)
+			VMULSS(scale, product, product)
+			VMOVSS(product, at(rec).Offset(recSum+4*i))
+		}
+		ADDQ(imm(2*vectorBytes), x)
+		ADDQ(imm(vectorBytes), q)
+		ADDQ(imm(recordBytes), rec)
+	})
+	done()
+}

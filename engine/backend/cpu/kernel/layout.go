@@ -1,0 +1,126 @@
+package kernel
+
+import (
+	"fmt"
+
+	"vitrine/engine/quant"
+)
+
+// Lanes is the number of rows that are interleaved into a tile.
+const Lanes = 16
+
+// BlockColumns is the number of columns of a block: what one scale of the
+// activations covers, and a whole number of every format's groups.
+const BlockColumns = 32
+
+// Layout says how a quantized format is interleaved. A tile is sixteen rows;
+// it holds, for each block of 32 columns, vectors of 32 lanes of 16 bits, lane
+// 2·row+p with the column 2i+p for a pair i:
+//
+//   - the low fields: the low bits of as many pairs as fit into 16 bits, the
+//     first pair lowest;
+//   - the high fields, if q has more bits than the low field: the rest, in the
+//     same way;
+//
+// and, after those of all blocks, the scales (and minima) of each group, a
+// number a row. Scales are float16 where the file has them so, which is exact,
+// and float32 where the file has the product of two numbers.
+type Layout struct {
+	quant.Scheme
+	Format    quant.Type
+	index     int // in the tables of kernels
+	low, high int // bits of the two fields
+}
+
+// layouts are the formats in the order of the generated kernels.
+var layouts = func() []*Layout {
+	var out []*Layout
+	for i, t := range []quant.Type{quant.Q4_0, quant.Q4_1, quant.Q5_0, quant.Q5_1, quant.Q8_0, quant.Q2_K, quant.Q3_K, quant.Q4_K, quant.Q5_K, quant.Q6_K} {
+		s, _ := t.Scheme()
+		l := &Layout{Scheme: s, Format: t, index: i}
+		switch s.Bits {
+		case 2, 4, 8:
+			l.low = s.Bits
+		case 3:
+			l.low, l.high = 2, 1
+		case 5, 6:
+			l.low, l.high = 4, s.Bits-4
+		}
+		out = append(out, l)
+	}
+	return out
+}()
+
+// LayoutOf finds the layout of a quantized format; false for floats.
+func LayoutOf(t quant.Type) (*Layout, bool) {
+	for _, l := range layouts {
+		if l.Format == t {
+			return l, true
+		}
+	}
+	return nil, false
+}
+
+const vectorBytes = 64 // sixteen lanes of 32 bits
+
+func (l *Layout) quantBytes() int { return 2 * l.Bits * vectorBytes }
+
+func (l *Layout) scaleBytes() int {
+	if l.Float16 {
+		return 2 * Lanes
+	}
+	return 4 * Lanes
+}
+
+func (l *Layout) kinds() int {
+	if l.Minima {
+		return 2
+	}
+	return 1
+}
+
+func (l *Layout) groups() int { return BlockColumns / l.Group }
+
+// TileBytes is the size of a tile of the given columns, a multiple of 64.
+func (l *Layout) TileBytes(cols int) int {
+	blocks := cols / BlockColumns
+	n := blocks * (l.quantBytes() + l.groups()*l.kinds()*l.scaleBytes())
+	return (n + vectorBytes - 1) / vectorBytes * vectorBytes
+}
+
+// Packed is a quantized matrix in tiles.
+type Packed struct {
+	Layout     *Layout
+	Rows, Cols int
+	stride     int    // bytes of a tile
+	data       []byte // tiles
+}
+
+// NewPacked makes room for a matrix in memory of PackedBytes bytes. The rows
+// of the last tile that the matrix lacks are zero.
+func NewPacked(l *Layout, rows, cols int, memory []byte) (*Packed, error) {
+	if rows < 1 || cols < 1 || cols%BlockColumns != 0 {
+		return nil, fmt.Errorf("kernel: a matrix of %d × %d, want at least one row and columns in blocks of %d", rows, cols, BlockColumns)
+	}
+	p := &Packed{Layout: l, Rows: rows, Cols: cols, stride: l.TileBytes(cols)}
+	want := p.Tiles() * p.stride
+	if len(memory) != want {
+		return nil, fmt.Errorf("kernel: %d bytes for a matrix of %d × %d in %v, want %d", len(memory), rows, cols, l.Format, want)
+	}
+	p.data = memory
+	return p, nil
+}
+
+// PackedBytes is the memory that a matrix takes in tiles.
+func (l *Layout) PackedBytes(rows, cols int) int {
+	return (rows + Lanes - 1) / Lanes * l.TileBytes(cols)
+}
+
+// Tiles is the number of tiles.
+func (p *Packed) Tiles() int { return (p.Rows + Lanes - 1) / Lanes }
+
+// blocks is the number of blocks of columns.
+func (p *Packed) blocks() int { return p.Cols / BlockColumns }
+
+// tile is the memory of one tile.
+func (p *Packed) tile(i int) []byte { return p.data[i*p.stride : (i+1)*p.stride : (i+1)*p.stride] }

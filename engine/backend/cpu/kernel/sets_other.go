@@ -1,0 +1,13 @@
+//go:build !amd64 || noasm
+
+package kernel
+
+import "runtime"
+
+var sets = [...]*Set{Go: plain, AVX2: plain, AVX512: plain}
+
+// Best is Go: there is no assembly in this build.
+func Best() Level { return Go }
+
+// Pause gives other goroutines a chance between two looks of a waiting loop.
+func Pause() { runtime.Gosched() }

@@ -1,0 +1,186 @@
+package cpu
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"vitrine/engine/backend"
+	"vitrine/engine/backend/cpu/kernel"
+	"vitrine/engine/backend/host"
+	"vitrine/engine/quant"
+)
+
+// kvCache keeps keys and values in groups of sixteen slots, as the kernels of
+// package kernel take them: slot s lies in group s/16 at place s%16, whatever
+// the size of a block.
+type kvCache struct {
+	config          backend.KVConfig
+	format          kernel.KV
+	groups          int      // of a layer and head
+	keyGroup        int      // bytes of a group of keys
+	valueGroup      int      // bytes of a group of values
+	keys, values    [][]byte // a layer: heads × groups
+	halves          []uint16 // room for a row of keys or values in float16
+	width, headRoom int      // numbers of a value: HeadDim, and filled up
+}
+
+// NewKVCache makes an empty cache in the backend's format. The memory is taken
+// from the operating system when it is first written to.
+func (b *Backend) NewKVCache(c backend.KVConfig) (backend.KVCache, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if c.HeadDim%2 != 0 {
+		return nil, fmt.Errorf("cpu: KVConfig.HeadDim is %d, want an even number", c.HeadDim)
+	}
+	kv := &kvCache{
+		config: c, format: b.kv, groups: (c.Blocks*c.BlockSize + kernel.Lanes - 1) / kernel.Lanes,
+		keyGroup: b.kv.KeyGroupBytes(c.HeadDim), valueGroup: b.kv.ValueGroupBytes(c.HeadDim),
+		width: c.HeadDim, headRoom: kernel.ValueWidth(c.HeadDim),
+		halves: make([]uint16, c.KVHeads*c.HeadDim),
+	}
+	for range c.Layers {
+		kv.keys = append(kv.keys, make([]byte, c.KVHeads*kv.groups*kv.keyGroup))
+		kv.values = append(kv.values, make([]byte, c.KVHeads*kv.groups*kv.valueGroup))
+	}
+	return kv, nil
+}
+
+// Config is what the cache was made with.
+func (kv *kvCache) Config() backend.KVConfig { return kv.config }
+
+// SlotBytes is what one token's keys and values take over all layers.
+func (kv *kvCache) SlotBytes() int {
+	return kv.config.Layers * kv.config.KVHeads * (kv.keyGroup + kv.valueGroup) / kernel.Lanes
+}
+
+// kvOf returns the cache behind a handle; it panics for a stranger's.
+func kvOf(c backend.KVCache) *kvCache {
+	kv, ok := c.(*kvCache)
+	if !ok {
+		panic(fmt.Sprintf("cpu: a KV cache of type %T belongs to another backend", c))
+	}
+	return kv
+}
+
+// headKeys is the memory of all groups of keys of a layer and head.
+func (kv *kvCache) headKeys(layer, head int) []byte {
+	n := kv.groups * kv.keyGroup
+	return kv.keys[layer][head*n:][:n]
+}
+
+// headValues is the memory of all groups of values of a layer and head.
+func (kv *kvCache) headValues(layer, head int) []byte {
+	n := kv.groups * kv.valueGroup
+	return kv.values[layer][head*n:][:n]
+}
+
+// StoreKV writes keys and values to their slots, in the cache's format.
+func (b *Backend) StoreKV(c backend.KVCache, layer int, k, v backend.Tensor, slots []int32) {
+	kv, km, vm := kvOf(c), host.Of(k), host.Of(v)
+	d := kv.config.HeadDim
+	for i, slot := range slots {
+		group, place := int(slot)/kernel.Lanes, int(slot)%kernel.Lanes
+		keys, values := km.Row(i), vm.Row(i)
+		for h := range kv.config.KVHeads {
+			to := kv.headKeys(layer, h)[group*kv.keyGroup:][:kv.keyGroup]
+			kv.put(b.kernels, to, d, keys[h*d:(h+1)*d], place, kernel.Lanes, place)
+			to = kv.headValues(layer, h)[group*kv.valueGroup:][:kv.valueGroup]
+			kv.put(b.kernels, to, kv.headRoom, values[h*d:(h+1)*d], place*kv.headRoom, 1, place)
+		}
+	}
+}
+
+// put writes the numbers x to places first, first+step … of a group of sixteen
+// vectors of width numbers.
+func (kv *kvCache) put(k *kernel.Set, group []byte, width int, x []float32, first, step, place int) {
+	switch kv.format {
+	case kernel.KVF32:
+		for i, v := range x {
+			binary.LittleEndian.PutUint32(group[4*(first+i*step):], math.Float32bits(v))
+		}
+	case kernel.KVF16:
+		halves := kv.halves[:len(x)]
+		k.ToHalf(halves, x)
+		for i, v := range halves {
+			binary.LittleEndian.PutUint16(group[2*(first+i*step):], v)
+		}
+	case kernel.KVI8:
+		var top float32
+		for _, v := range x {
+			if m := float32(math.Abs(float64(v))); m > top || m != m {
+				top = m
+			}
+		}
+		factor, inverse := top/127, float32(0)
+		if top > 0 {
+			inverse = 127 / top
+		}
+		for i, v := range x {
+			group[first+i*step] = byte(int8(math.RoundToEven(float64(v * inverse))))
+		}
+		binary.LittleEndian.PutUint32(group[width*kernel.Lanes+4*place:], math.Float32bits(factor))
+	}
+}
+
+// get reads back what put wrote.
+func (kv *kvCache) get(dst []float32, group []byte, width, first, step, place int) {
+	for i := range dst {
+		at := first + i*step
+		switch kv.format {
+		case kernel.KVF32:
+			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(group[4*at:]))
+		case kernel.KVF16:
+			dst[i] = quant.Float16ToFloat32(binary.LittleEndian.Uint16(group[2*at:]))
+		case kernel.KVI8:
+			factor := math.Float32frombits(binary.LittleEndian.Uint32(group[width*kernel.Lanes+4*place:]))
+			dst[i] = float32(int8(group[at])) * factor
+		}
+	}
+}
+
+// ReadKV copies whole slots of one layer and head.
+func (*Backend) ReadKV(k, v []float32, c backend.KVCache, layer, kvHead, slot int) {
+	kv := kvOf(c)
+	d := kv.config.HeadDim
+	for i := 0; (i+1)*d <= len(k); i++ {
+		group, place := (slot+i)/kernel.Lanes, (slot+i)%kernel.Lanes
+		kv.get(k[i*d:(i+1)*d], kv.headKeys(layer, kvHead)[group*kv.keyGroup:], d, place, kernel.Lanes, place)
+		kv.get(v[i*d:(i+1)*d], kv.headValues(layer, kvHead)[group*kv.valueGroup:], kv.headRoom, place*kv.headRoom, 1, place)
+	}
+}
+
+// copySlot copies the vector of a slot to another place, within a group's
+// memory or to another's.
+func (kv *kvCache) copySlot(dst, src []byte, width, dstFirst, srcFirst, step, n, dstPlace, srcPlace int) {
+	size := kv.format.Bytes()
+	for i := range n {
+		copy(dst[(dstFirst+i*step)*size:][:size], src[(srcFirst+i*step)*size:][:size])
+	}
+	if kv.format == kernel.KVI8 {
+		copy(dst[width*kernel.Lanes+4*dstPlace:][:4], src[width*kernel.Lanes+4*srcPlace:][:4])
+	}
+}
+
+// moveSlot copies key and value of a head from one slot to another, given the
+// memory of all groups of both.
+func (kv *kvCache) moveSlot(dstKeys, srcKeys, dstValues, srcValues []byte, dst, src int) {
+	dp, sp := dst%kernel.Lanes, src%kernel.Lanes
+	kv.copySlot(dstKeys[dst/kernel.Lanes*kv.keyGroup:], srcKeys[src/kernel.Lanes*kv.keyGroup:], kv.width, dp, sp, kernel.Lanes, kv.width, dp, sp)
+	kv.copySlot(dstValues[dst/kernel.Lanes*kv.valueGroup:], srcValues[src/kernel.Lanes*kv.valueGroup:], kv.headRoom, dp*kv.headRoom, sp*kv.headRoom, 1, kv.width, dp, sp)
+}
+
+// CopyKV copies a block, keys and values of all layers.
+func (*Backend) CopyKV(c backend.KVCache, dst, src int) {
+	kv := kvOf(c)
+	n := kv.config.BlockSize
+	for l := range kv.config.Layers {
+		for h := range kv.config.KVHeads {
+			keys, values := kv.headKeys(l, h), kv.headValues(l, h)
+			for i := range n {
+				kv.moveSlot(keys, keys, values, values, dst*n+i, src*n+i)
+			}
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package cpu
+
+import (
+	"vitrine/engine/backend"
+	"vitrine/engine/backend/cpu/kernel"
+	"vitrine/engine/backend/host"
+)
+
+// matMul is the operation MatMul. Its parts are those of all its products one
+// after the other: of a quantized matrix, for one row of x the tiles, for
+// several the panels; of a matrix of floats the tiles.
+type matMul struct {
+	b        *Backend
+	x        *host.Matrix
+	n        int
+	products []backend.Product
+	quants   kernel.Rows
+	quantize quantizeTask
+}
+
+// quantizeTask quantizes row i of x as its part i.
+type quantizeTask struct{ m *matMul }
+
+func (t *quantizeTask) run(_, lo, hi int) {
+	for i := lo; i < hi; i++ {
+		t.m.b.kernels.Quantize(&t.m.quants, i, t.m.x.Row(i))
+	}
+}
+
+// parts is the number of parts of a product.
+func (m *matMul) parts(w *weight) int {
+	if w.packed != nil && m.n > 1 {
+		return w.packed.Panels()
+	}
+	return w.tiles()
+}
+
+// MatMul computes dst = x·wᵀ (+ bias) of each product.
+func (b *Backend) MatMul(x backend.Tensor, n int, products ...backend.Product) {
+	m := &b.matMul
+	m.x, m.n, m.products = host.Of(x), n, append(m.products[:0], products...)
+	m.quantize.m = m
+	parts, quantized := 0, false
+	for _, p := range products {
+		w := of(p.W)
+		parts += m.parts(w)
+		quantized = quantized || w.packed != nil
+	}
+	if quantized {
+		m.quants.Reserve(n, m.x.Cols())
+		if n*m.x.Cols() < alone {
+			m.quantize.run(0, 0, n)
+		} else {
+			b.pool.run(n, &m.quantize)
+		}
+	}
+	b.pool.run(parts, m)
+}
+
+// run implements task.
+func (m *matMul) run(worker, lo, hi int) {
+	for i := range m.products {
+		p := &m.products[i]
+		w := of(p.W)
+		n := m.parts(w)
+		if lo < n {
+			m.product(&m.b.scratch[worker], p, w, lo, min(hi, n))
+		}
+		lo, hi = max(lo-n, 0), hi-n
+		if hi <= 0 {
+			return
+		}
+	}
+}
+
+// product computes the parts lo … hi-1 of one product.
+func (m *matMul) product(s *scratch, p *backend.Product, w *weight, lo, hi int) {
+	dst := host.Of(p.Dst)
+	size := kernel.Lanes
+	switch {
+	case w.packed != nil && m.n > 1:
+		size = kernel.PanelRows
+		m.panels(s, dst, w, lo, hi)
+	default:
+		m.tiles(s, dst, w, lo, hi)
+	}
+	if p.Bias == nil {
+		return
+	}
+	from, to := lo*size, min(hi*size, w.rows)
+	for i := range m.n {
+		m.b.kernels.Add(dst.Row(i)[from:to], of(p.Bias).vector[from:to])
+	}
+}
+
+// tiles computes tiles of a quantized matrix for one row, or of floats.
+func (m *matMul) tiles(s *scratch, dst *host.Matrix, w *weight, lo, hi int) {
+	k := m.b.kernels
+	whole := min(hi, w.rows/kernel.Lanes) // the last tile may stand out
+	switch {
+	case w.packed != nil:
+		k.MatVec(dst.Data[lo*kernel.Lanes:max(whole, lo)*kernel.Lanes], w.packed, &m.quants, 0, lo, whole)
+	case m.n == 1:
+		k.FloatVec(dst.Data[lo*kernel.Lanes:max(whole, lo)*kernel.Lanes], w.floats, m.x.Data, lo, whole)
+	default:
+		for t := lo; t < whole; t++ {
+			k.FloatMul(dst.Data[t*kernel.Lanes:], dst.Cols(), w.floats, t, m.x.Data, m.x.Cols(), m.n)
+		}
+	}
+	if whole == hi {
+		return
+	}
+	s.partial = grow(s.partial, m.n*kernel.Lanes)
+	if w.packed != nil {
+		k.MatVec(s.partial, w.packed, &m.quants, 0, whole, hi)
+	} else {
+		k.FloatMul(s.partial, kernel.Lanes, w.floats, whole, m.x.Data, m.x.Cols(), m.n)
+	}
+	m.copyPartial(s.partial, kernel.Lanes, dst, whole*kernel.Lanes)
+}
+
+// panels computes panels of a quantized matrix for all rows.
+func (m *matMul) panels(s *scratch, dst *host.Matrix, w *weight, lo, hi int) {
+	k := m.b.kernels
+	s.panel.Reserve(w.packed)
+	for i := lo; i < hi; i++ {
+		k.Unpack(&s.panel, w.packed, i)
+		at := i * kernel.PanelRows
+		if at+kernel.PanelRows <= w.rows {
+			k.MatMul(dst.Data[at:], dst.Cols(), &s.panel, w.packed, &m.quants, m.n)
+			continue
+		}
+		s.partial = grow(s.partial, m.n*kernel.PanelRows)
+		k.MatMul(s.partial, kernel.PanelRows, &s.panel, w.packed, &m.quants, m.n)
+		m.copyPartial(s.partial, kernel.PanelRows, dst, at)
+	}
+}
+
+// copyPartial copies what there is room for from column at on.
+func (m *matMul) copyPartial(partial []float32, width int, dst *host.Matrix, at int) {
+	for i := range m.n {
+		copy(dst.Row(i)[at:], partial[i*width:(i+1)*width])
+	}
+}
+
+// grow returns s with n elements, whose values mean nothing.
+func grow[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n, n+n/4)
+	}
+	return s[:n]
+}

@@ -1,0 +1,126 @@
+package cpu
+
+import (
+	"math"
+	"slices"
+
+	"vitrine/engine/backend"
+	"vitrine/engine/backend/host"
+)
+
+// rowTask is an operation that works on each row by itself: the part i of it
+// is row i. It is kept in the backend, so that nothing is allocated for it.
+type rowTask struct {
+	b    *Backend
+	kind rowKind
+
+	dst, x, up *host.Matrix
+	weights    []float32
+	eps        float32
+	head       int
+	style      backend.RoPEStyle
+	activation backend.Activation
+}
+
+type rowKind uint8
+
+const (
+	normRows rowKind = iota
+	rotateRows
+	gluRows
+)
+
+// alone is the number of elements below which an operation is not worth
+// waking the other workers for.
+const alone = 1 << 13
+
+func (t *rowTask) start(n int) {
+	if n*t.x.Cols() < alone {
+		t.run(0, 0, n)
+		return
+	}
+	t.b.pool.run(n, t)
+}
+
+func (t *rowTask) normHeads(dst, x *host.Matrix, w []float32, eps float32, head, n int) {
+	t.kind, t.dst, t.x, t.weights, t.eps, t.head = normRows, dst, x, w, eps, head
+	t.start(n)
+}
+
+func (t *rowTask) rotate(dst, x *host.Matrix, head int, style backend.RoPEStyle, n int) {
+	t.kind, t.dst, t.x, t.head, t.style = rotateRows, dst, x, head, style
+	t.start(n)
+}
+
+func (t *rowTask) glu(dst, gate, up *host.Matrix, a backend.Activation, n int) {
+	t.kind, t.dst, t.x, t.up, t.activation = gluRows, dst, gate, up, a
+	t.start(n)
+}
+
+// run implements task.
+func (t *rowTask) run(_, lo, hi int) {
+	k := t.b.kernels
+	for i := lo; i < hi; i++ {
+		dst, x := t.dst.Row(i), t.x.Row(i)
+		switch t.kind {
+		case normRows:
+			for h := 0; h < len(x); h += t.head {
+				k.RMSNorm(dst[h:h+t.head], x[h:h+t.head], t.weights, t.eps)
+			}
+		case rotateRows:
+			cos, sin := t.b.rope.row(i)
+			for h := 0; h < len(x); h += t.head {
+				if t.style == backend.Halves {
+					k.RotateHalves(dst[h:h+t.head], x[h:h+t.head], cos, sin)
+				} else {
+					k.RotatePairs(dst[h:h+t.head], x[h:h+t.head], cos, sin)
+				}
+			}
+		case gluRows:
+			if t.activation == backend.GELUTanh {
+				k.GELU(dst, x, t.up.Row(i))
+			} else {
+				k.SiLU(dst, x, t.up.Row(i))
+			}
+		}
+	}
+}
+
+// ropeTable holds the cosines and sines of a batch's positions, which all
+// layers of a step share.
+type ropeTable struct {
+	rope      *backend.RoPE
+	positions []int32
+	width     int
+	cos, sin  []float32 // positions × width
+}
+
+// prepare computes the table, unless it has it.
+func (t *ropeTable) prepare(r *backend.RoPE, positions []int32) {
+	if t.rope == r && slices.Equal(t.positions, positions) {
+		return
+	}
+	t.rope = r
+	t.positions = append(t.positions[:0], positions...)
+	t.width = len(r.InvFreq)
+	if r.Style == backend.Interleaved {
+		t.width *= 2 // a number for each element
+	}
+	t.cos, t.sin = t.cos[:0], t.sin[:0]
+	for _, p := range positions {
+		for _, f := range r.InvFreq {
+			s, c := math.Sincos(float64(p) * f)
+			sin, cos := float32(s*r.Scale), float32(c*r.Scale)
+			if r.Style == backend.Interleaved {
+				t.cos, t.sin = append(t.cos, cos, cos), append(t.sin, -sin, sin)
+			} else {
+				t.cos, t.sin = append(t.cos, cos), append(t.sin, sin)
+			}
+		}
+	}
+}
+
+// row is what position i of the batch is turned by.
+func (t *ropeTable) row(i int) (cos, sin []float32) {
+	return t.cos[i*t.width : (i+1)*t.width], t.sin[i*t.width : (i+1)*t.width]
+}
