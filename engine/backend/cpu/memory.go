@@ -1,16 +1,12 @@
 package cpu
 
-import (
-	"fmt"
-
-	"github.com/edsrzf/mmap-go"
-)
+import "fmt"
 
 // memory is where the weights lie: pages of the operating system's, out of
 // sight of the garbage collector, which would otherwise let the heap grow to
 // twice the model before it looks.
 type memory struct {
-	regions []mmap.MMap
+	regions [][]byte
 	rest    []byte // the rest of the last region
 }
 
@@ -24,11 +20,10 @@ const line = 64
 func (m *memory) take(n int) ([]byte, error) {
 	if n > len(m.rest) {
 		size := max(n, region)
-		r, err := mmap.MapRegion(nil, size, mmap.RDWR, mmap.ANON, 0)
+		r, err := pages(size)
 		if err != nil {
 			return nil, fmt.Errorf("%d MiB of memory: %w", size>>20, err)
 		}
-		hugePages(r)
 		m.regions = append(m.regions, r)
 		if n >= region {
 			return r[:n:n], nil // what is free in the last region stays free
@@ -44,7 +39,7 @@ func (m *memory) take(n int) ([]byte, error) {
 func (m *memory) free() error {
 	var first error
 	for _, r := range m.regions {
-		if err := r.Unmap(); err != nil && first == nil {
+		if err := freePages(r); err != nil && first == nil {
 			first = err
 		}
 	}

@@ -1,6 +1,9 @@
-//go:build !linux
+//go:build !unix
 
 package cpu
 
-// hugePages does nothing: other systems choose by themselves.
-func hugePages([]byte) {}
+// pages takes n bytes of zeros from Go's heap.
+func pages(n int) ([]byte, error) { return make([]byte, n), nil }
+
+// freePages leaves them to the garbage collector.
+func freePages([]byte) error { return nil }

@@ -22,8 +22,7 @@ const BlockColumns = 32
 //   - the high fields, if q has more bits than the low field: the rest, in the
 //     same way;
 //
-// and, after those of all blocks, the scales (and minima) of each group, a
-// number a row. Scales are float16 where the file has them so, which is exact,
+// and then the scales (and minima) of each group, a number a row. Scales are float16 where the file has them so, which is exact,
 // and float32 where the file has the product of two numbers.
 type Layout struct {
 	quant.Scheme
@@ -63,7 +62,7 @@ func LayoutOf(t quant.Type) (*Layout, bool) {
 
 const vectorBytes = 64 // sixteen lanes of 32 bits
 
-func (l *Layout) quantBytes() int { return 2 * l.Bits * vectorBytes }
+func (l *Layout) quantBytes() int { return l.Bits * vectorBytes }
 
 func (l *Layout) scaleBytes() int {
 	if l.Float16 {
@@ -81,10 +80,12 @@ func (l *Layout) kinds() int {
 
 func (l *Layout) groups() int { return BlockColumns / l.Group }
 
+// blockBytes is what a block of 32 columns takes.
+func (l *Layout) blockBytes() int { return l.quantBytes() + l.groups()*l.kinds()*l.scaleBytes() }
+
 // TileBytes is the size of a tile of the given columns, a multiple of 64.
 func (l *Layout) TileBytes(cols int) int {
-	blocks := cols / BlockColumns
-	n := blocks * (l.quantBytes() + l.groups()*l.kinds()*l.scaleBytes())
+	n := cols / BlockColumns * l.blockBytes()
 	return (n + vectorBytes - 1) / vectorBytes * vectorBytes
 }
 

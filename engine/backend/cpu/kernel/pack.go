@@ -48,10 +48,9 @@ func grow[T any](s []T, n int) []T {
 // interleave writes the sixteen rows at hand into a tile.
 func (k *Packer) interleave(p *Packed, tile []byte) {
 	l, cols := p.Layout, p.Cols
-	quants, scales := tile[:p.blocks()*l.quantBytes()], tile[p.blocks()*l.quantBytes():]
 	for b := range p.blocks() {
-		low := quants[b*l.quantBytes():][:l.quantBytes()]
-		high := low[2*l.low*vectorBytes:]
+		low := tile[b*l.blockBytes():][:l.quantBytes()]
+		high := low[l.low*vectorBytes:]
 		for row := range Lanes {
 			q := (*[BlockColumns]uint8)(k.q[row*cols+b*BlockColumns:])
 			fields(low[4*row:], q, l.low, 0)
@@ -63,7 +62,7 @@ func (k *Packer) interleave(p *Packed, tile []byte) {
 	groups := cols / l.Group
 	for g := range groups {
 		for kind, values := range [][]float32{k.d, k.m}[:l.kinds()] {
-			at := scales[(g*l.kinds()+kind)*l.scaleBytes():]
+			at := l.scales(tile, g, kind)
 			for row := range Lanes {
 				v := values[row*groups+g]
 				if l.Float16 {
@@ -102,14 +101,20 @@ func (l *Layout) number(block []byte, row, col int) uint8 {
 	}
 	q := field(block, l.low)
 	if l.high > 0 {
-		q |= field(block[2*l.low*vectorBytes:], l.high) << l.low
+		q |= field(block[l.low*vectorBytes:], l.high) << l.low
 	}
 	return uint8(q)
 }
 
+// scales is the memory of the scales (kind 0) or minima (kind 1) of a tile's group.
+func (l *Layout) scales(tile []byte, g, kind int) []byte {
+	block, g := g/l.groups(), g%l.groups()
+	return tile[block*l.blockBytes()+l.quantBytes()+(g*l.kinds()+kind)*l.scaleBytes():]
+}
+
 // scale reads one scale (kind 0) or minimum (kind 1) of group g of a row.
-func (l *Layout) scale(scales []byte, g, kind, row int) float32 {
-	at := scales[(g*l.kinds()+kind)*l.scaleBytes():]
+func (l *Layout) scale(tile []byte, g, kind, row int) float32 {
+	at := l.scales(tile, g, kind)
 	if l.Float16 {
 		return quant.Float16ToFloat32(binary.LittleEndian.Uint16(at[2*row:]))
 	}
@@ -119,15 +124,14 @@ func (l *Layout) scale(scales []byte, g, kind, row int) float32 {
 // Row sets dst, Cols numbers, to row i of the matrix: what Dequantize gives.
 func (p *Packed) Row(dst []float32, i int) {
 	l, tile, row := p.Layout, p.tile(i/Lanes), i%Lanes
-	scales := tile[p.blocks()*l.quantBytes():]
 	for g := range p.Cols / l.Group {
-		d, m := l.scale(scales, g, 0, row), float32(0)
+		d, m := l.scale(tile, g, 0, row), float32(0)
 		if l.Minima {
-			m = l.scale(scales, g, 1, row)
+			m = l.scale(tile, g, 1, row)
 		}
 		for j := range l.Group {
 			col := g*l.Group + j
-			q := l.number(tile[col/BlockColumns*l.quantBytes():], row, col%BlockColumns)
+			q := l.number(tile[col/BlockColumns*l.blockBytes():], row, col%BlockColumns)
 			x := d * float32(int(q)-l.Offset)
 			if l.Minima {
 				x = float32(x) + m

@@ -30,7 +30,7 @@ func (l *Layout) expand(panel []int16, block []byte) {
 	}
 	spread(block, l.low, 0)
 	if l.high > 0 {
-		spread(block[2*l.low*vectorBytes:], l.high, l.low)
+		spread(block[l.low*vectorBytes:], l.high, l.low)
 	}
 	if l.Offset == 0 {
 		return
@@ -87,7 +87,6 @@ func gemvGo(l *Layout) func(out *float32, tiles *byte, x *int16, records *byte, 
 	return func(out *float32, tiles *byte, x *int16, records *byte, blocks, count, stride int) {
 		var panel [BlockColumns * PanelRows]int16
 		var scales [2 * 2 * PanelRows]float32
-		quants, scaleBytes := l.quantBytes(), l.groups()*l.kinds()*l.scaleBytes()
 		xs := unsafe.Slice(x, blocks*BlockColumns)
 		rs := unsafe.Slice((*Record)(unsafe.Pointer(records)), blocks)
 		for t := range count {
@@ -95,8 +94,9 @@ func gemvGo(l *Layout) func(out *float32, tiles *byte, x *int16, records *byte, 
 			o := unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(out), t*vectorBytes)), Lanes)
 			clear(o)
 			for b := range blocks {
-				l.expand(panel[:], tile[b*quants:])
-				l.expandScales(scales[:], tile[blocks*quants+b*scaleBytes:])
+				block := tile[b*l.blockBytes():]
+				l.expand(panel[:], block)
+				l.expandScales(scales[:], block)
 				multiply(o, panel[:], scales[:], xs[b*BlockColumns:], &rs[b], l.Group, l.Minima)
 			}
 		}
@@ -105,14 +105,14 @@ func gemvGo(l *Layout) func(out *float32, tiles *byte, x *int16, records *byte, 
 
 func unpackGo(l *Layout) func(panel *int16, scales *float32, tile *byte, blocks int) {
 	return func(panel *int16, scales *float32, tile *byte, blocks int) {
-		quants, scaleBytes := l.quantBytes(), l.groups()*l.kinds()*l.scaleBytes()
-		from := unsafe.Slice(tile, blocks*(quants+scaleBytes))
+		from := unsafe.Slice(tile, blocks*l.blockBytes())
 		// The half ends before the panel does: its last pair has no second half.
 		q := unsafe.Slice(panel, blocks*BlockColumns*PanelRows-2*Lanes)
 		s := unsafe.Slice(scales, blocks*l.groups()*l.kinds()*PanelRows-Lanes)
 		for b := range blocks {
-			l.expand(q[b*BlockColumns*PanelRows:], from[b*quants:])
-			l.expandScales(s[b*l.groups()*l.kinds()*PanelRows:], from[blocks*quants+b*scaleBytes:])
+			block := from[b*l.blockBytes():]
+			l.expand(q[b*BlockColumns*PanelRows:], block)
+			l.expandScales(s[b*l.groups()*l.kinds()*PanelRows:], block)
 		}
 	}
 }

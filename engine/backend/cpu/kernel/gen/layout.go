@@ -30,8 +30,8 @@ const (
 	vectorBytes = 64 // sixteen lanes of 32 bits
 )
 
-func (l layout) lowVectors() int  { return 2 * l.low }  // 32 columns × low bits × 16 rows
-func (l layout) highVectors() int { return 2 * l.high } // the same for the high bits
+func (l layout) lowVectors() int  { return l.low }  // 32 columns × low bits × 16 rows
+func (l layout) highVectors() int { return l.high } // the same for the high bits
 
 // quantBytes is what a block of 32 columns takes without its scales.
 func (l layout) quantBytes() int { return (l.lowVectors() + l.highVectors()) * vectorBytes }
@@ -52,3 +52,6 @@ func (l layout) groupBytes() int {
 }
 
 func (l layout) groups() int { return 32 / l.group }
+
+// blockBytes is what a block of 32 columns takes.
+func (l layout) blockBytes() int { return l.quantBytes() + l.groups()*l.groupBytes() }

@@ -123,6 +123,10 @@ func (s isa) scales(l layout, m Mem, dst vec) {
 	}
 }
 
+// prefetchBytes is how far ahead of its reading gemv asks for a matrix: the
+// processor's own guesses end at each page and at each part of an operation.
+const prefetchBytes = 2048
+
 // gemv generates the product of one quantized row with tiles of a matrix.
 func gemv(s isa, l layout) {
 	TEXT("gemv"+l.name+s.name, attrs, "func(out *float32, tiles *byte, x *int16, records *byte, blocks, count, stride int)")
@@ -144,18 +148,19 @@ func gemv(s isa, l layout) {
 	out, tile, x, rec := param("out"), param("tiles"), param("x"), param("records")
 	blocks, count, stride := param("blocks"), param("count"), param("stride")
 
-	quants, scale, xp, rp, n := GP64(), GP64(), GP64(), GP64(), GP64()
+	quants, xp, rp, n := GP64(), GP64(), GP64(), GP64()
 	u := newUnpacker(s, l, quants)
 	total := s.vec()
 	loop("tile", count, func() {
 		MOVQ(tile, quants)
-		IMUL3Q(imm(l.quantBytes()), blocks, scale)
-		ADDQ(tile, scale)
 		MOVQ(x, xp)
 		MOVQ(rec, rp)
 		MOVQ(blocks, n)
 		s.zero(total)
 		loop("block", n, func() {
+			for i := range (l.blockBytes() + vectorBytes - 1) / vectorBytes {
+				PREFETCHT0(at(quants).Offset(prefetchBytes + i*vectorBytes))
+			}
 			for g := range l.groups() {
 				even, odd := s.vec(), s.vec()
 				if l.offset != 0 {
@@ -192,10 +197,9 @@ func gemv(s isa, l layout) {
 				if s.wide() {
 					each2(VPADDD, odd, even, even)
 				}
-				s.finish(l, even, []vec{total}, at(rp), at(scale).Offset(g*l.groupBytes()), g)
+				s.finish(l, even, []vec{total}, at(rp), at(quants).Offset(l.quantBytes()+g*l.groupBytes()), g)
 			}
-			ADDQ(imm(l.quantBytes()), quants)
-			ADDQ(imm(l.groups()*l.groupBytes()), scale)
+			ADDQ(imm(l.blockBytes()), quants)
 			ADDQ(imm(4*pairs), xp)
 			ADDQ(imm(recordBytes), rp)
 		})
@@ -245,9 +249,6 @@ func unpack(s isa, l layout) {
 		"	scales[((b·groups+g)·2)·16 + row] = d[row][b][g]",
 	)
 	panel, scales, quants, blocks := param("panel"), param("scales"), param("tile"), param("blocks")
-	scale := GP64()
-	IMUL3Q(imm(l.quantBytes()), blocks, scale)
-	ADDQ(quants, scale)
 	u := newUnpacker(s, l, quants)
 	var offset reg.VecVirtual
 	if l.offset != 0 {
@@ -272,11 +273,10 @@ func unpack(s isa, l layout) {
 			}
 		}
 		for g := range l.groups() * kinds {
-			s.scales(l, at(scale).Offset(g*l.scaleBytes()), d)
+			s.scales(l, at(quants).Offset(l.quantBytes()+g*l.scaleBytes()), d)
 			s.store(d, at(scales).Offset(g*2*vectorBytes))
 		}
-		ADDQ(imm(l.quantBytes()), quants)
-		ADDQ(imm(l.groups()*l.groupBytes()), scale)
+		ADDQ(imm(l.blockBytes()), quants)
 		ADDQ(imm(pairs*panelPair), panel)
 		ADDQ(imm(l.groups()*kinds*2*vectorBytes), scales)
 	})

@@ -1,0 +1,6 @@
+//go:build unix && !linux
+
+package cpu
+
+// hugePages does nothing: other systems choose by themselves.
+func hugePages([]byte) {}
