@@ -23,8 +23,10 @@ func (b Bandwidth) GB() float64 { return b.BytesPerSecond / 1e9 }
 // only slow it down.
 const passes = 7
 
-// chunk is the number of bytes that a thread reads in one iteration.
-const chunk = 64
+const (
+	line  = 64 / 8       // words in a cache line (or half of one, on some processors)
+	chunk = 4 * line * 8 // bytes that a thread reads in one iteration
+)
 
 // ReadBandwidth measures how fast the given number of threads together read a
 // buffer of bytes from front to back, each its own part. With a buffer that is
@@ -70,8 +72,8 @@ func ReadBandwidth(threads, bytes int) (Bandwidth, error) {
 	for range passes {
 		best = min(best, each(func(part []uint64) { sums <- sum(part) }))
 		for range threads {
-			n := uint64(part / 8)
-			if got, want := <-sums, n*(n-1)/2; got != want {
+			n := uint64(part / 8 / line)
+			if got, want := <-sums, line*n*(n-1)/2; got != want {
 				return Bandwidth{}, fmt.Errorf("machine: memory reads back a sum of %d, want %d", got, want)
 			}
 		}
@@ -79,21 +81,19 @@ func ReadBandwidth(threads, bytes int) (Bandwidth, error) {
 	return Bandwidth{threads, bytes, float64(bytes) / best.Seconds()}, nil
 }
 
-// sum adds up words, a multiple of chunk bytes. Four independent sums keep more loads in
-// flight than the memory can answer, so the memory is what it waits for.
+// sum adds up one word of each cache line, of a multiple of chunk bytes. A line
+// comes from memory whole, so that reads all of it; to load every word would
+// keep fewer lines on their way at a time, and wait for the processor instead
+// of for the memory.
 func sum(words []uint64) uint64 {
 	var a, b, c, d uint64
-	for len(words) >= 8 {
-		w := words[:8:8]
+	for len(words) >= chunk/8 {
+		w := words[: chunk/8 : chunk/8]
 		a += w[0]
-		b += w[1]
-		c += w[2]
-		d += w[3]
-		a += w[4]
-		b += w[5]
-		c += w[6]
-		d += w[7]
-		words = words[8:]
+		b += w[line]
+		c += w[2*line]
+		d += w[3*line]
+		words = words[chunk/8:]
 	}
 	return a + b + c + d
 }
