@@ -12,7 +12,17 @@ import (
 // heap, stacks, and what has been touched of mapped files.
 type Resident struct {
 	Now  uint64 `json:"resident_bytes"`
-	Peak uint64 `json:"resident_peak_bytes"` // the most since the program began
+	Peak uint64 `json:"resident_peak_bytes"` // the most since the program began or ResetPeak
+}
+
+// ResetPeak begins [Resident.Peak] anew, from what is resident now. Where the
+// system cannot, the peak stays that of the whole run.
+func ResetPeak() {
+	// See proc_pid_clear_refs(5); anywhere else the file is not there.
+	if f, err := os.OpenFile("/proc/self/clear_refs", os.O_WRONLY, 0); err == nil {
+		_, _ = f.WriteString("5")
+		_ = f.Close()
+	}
 }
 
 // ResidentMemory asks the system; false where it does not say (it does on
