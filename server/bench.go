@@ -47,10 +47,14 @@ type measurement struct {
 	*machine.Resident
 	StepBytes int64 `json:"step_bytes"` // of weights that one step reads
 	// The rest is there with --machine only.
-	Memory *machine.Bandwidth `json:"memory,omitempty"`
+	Memory  *machine.Bandwidth `json:"memory,omitempty"`
+	Compute *machine.Peak      `json:"compute,omitempty"`
 	// BandwidthShare is the part of the memory's bandwidth that reading the
 	// weights takes while decoding, from 0 to 1; above it where they stay in a cache.
 	BandwidthShare float64 `json:"bandwidth_share,omitzero"`
+	// Int8Share is the part of the int8 peak that the weights' multiply–adds
+	// take during the prefill; attention is not counted.
+	Int8Share float64 `json:"int8_share,omitzero"`
 }
 
 // benchFlags say what is measured.
@@ -101,7 +105,7 @@ func (c *cli) benchCommand() *cobra.Command {
 	flags.IntVar(&b.repeat, "repeat", 3, "runs of each measurement")
 	flags.IntVar(&b.batchTokens, "max-num-batched-tokens", 0, "tokens of one step at most; 0 takes the engine's default")
 	flags.StringVar(&b.compare, "compare", "", "compare with another program: llama-bench=PATH")
-	flags.BoolVar(&b.machine, "machine", false, "measure the memory's bandwidth too, and tell the share in use")
+	flags.BoolVar(&b.machine, "machine", false, "measure the memory's bandwidth and the int8 peak too, and tell the shares in use")
 	flags.BoolVar(&b.asJSON, "json", false, "write one JSON object for each measurement, or for a comparison")
 	return cmd
 }
@@ -155,6 +159,7 @@ type loaded struct {
 	seconds float64
 	bytes   int64              // of its file
 	memory  *machine.Bandwidth // nil without --machine
+	peak    *machine.Peak      // nil without --machine, and where there is no loop for the processor
 }
 
 // open opens the model and measures that, after the memory where that is asked
@@ -176,6 +181,13 @@ func (b *benchFlags) open(ctx context.Context, c *cli) (*loaded, error) {
 			return nil, err
 		}
 		l.memory = &memory
+		peak, ok, err := machine.MeasurePeak(threads)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			l.peak = &peak
+		}
 	}
 	machine.ResetPeak() // which the buffer of that was
 	start := time.Now()
@@ -203,6 +215,22 @@ func (l *loaded) share(rate float64, batch int) float64 {
 	return math.Round(share*1000) / 1000
 }
 
+// int8Share is the part of the int8 peak that a prefill at a rate of tokens a
+// second takes: a multiply–add a token for each weight of the layers, for
+// logits are made of the last token only. It is 0 where the peak is not known.
+func (l *loaded) int8Share(rate float64) float64 {
+	if l.peak == nil {
+		return 0
+	}
+	c := l.Config()
+	vocabulary := int64(c.Vocab) * int64(c.Width)
+	if !c.TieEmbeddings {
+		vocabulary *= 2
+	}
+	share := rate * float64(c.Parameters-vocabulary) / l.peak.Int8
+	return math.Round(share*1000) / 1000
+}
+
 // describe writes what is measured on what.
 func (l *loaded) describe(out io.Writer) {
 	fmt.Fprintf(out, "%s, %s, %s, %d threads; %s loaded in %.2f s\n", l.Name, l.Config().Quantization, l.Backend().Name(), l.Threads,
@@ -213,6 +241,10 @@ func (l *loaded) describe(out io.Writer) {
 	}
 	if l.memory != nil {
 		fmt.Fprintf(out, "; %d threads read %.1f GB/s of memory", l.memory.Threads, l.memory.GB())
+	}
+	if l.peak != nil {
+		fmt.Fprintf(out, ", multiply and add %.2f·10¹² int8 a second (%s), %.2f·10¹² float32 (%s)",
+			l.peak.Int8/1e12, l.peak.Int8With, l.peak.Float32/1e12, l.peak.Float32With)
 	}
 	fmt.Fprintln(out)
 }
@@ -234,7 +266,7 @@ func (c *cli) bench(ctx context.Context, b *benchFlags) error {
 		m.describe(c.out)
 		fmt.Fprintf(c.out, "%7s%7s%8s%7s%15s%17s%14s%17s", "prompt", "depth", "output", "batch", "prefill tok/s", "min–max", "decode tok/s", "min–max")
 		if b.machine {
-			fmt.Fprintf(c.out, "%13s", "of bandwidth")
+			fmt.Fprintf(c.out, "%13s%14s", "of bandwidth", "of int8 peak")
 		}
 		fmt.Fprintln(c.out)
 	}
@@ -283,7 +315,7 @@ func (l *loaded) measurement(m bench.Measurement, repeat int) *measurement {
 		Prefill: m.Prefill.Median, PrefillMin: m.Prefill.Min, PrefillMax: m.Prefill.Max,
 		Decode: m.Decode.Median, DecodeMin: m.Decode.Min, DecodeMax: m.Decode.Max,
 		LoadSeconds: math.Round(l.seconds*1000) / 1000, ModelBytes: l.bytes, KVBytes: m.KVBytes, StepBytes: l.StepBytes(),
-		Memory: l.memory, BandwidthShare: l.share(m.Decode.Median, m.Case.Batch),
+		Memory: l.memory, Compute: l.peak, BandwidthShare: l.share(m.Decode.Median, m.Case.Batch), Int8Share: l.int8Share(m.Prefill.Median),
 	}
 	if resident, ok := machine.ResidentMemory(); ok {
 		r.Resident = &resident
@@ -301,6 +333,9 @@ func (r *measurement) writeRow(out io.Writer) error {
 		prefill, spread, r.Decode, fmt.Sprintf("%.1f–%.1f", r.DecodeMin, r.DecodeMax))
 	if r.Memory != nil {
 		row += fmt.Sprintf("%12.1f%%", 100*r.BandwidthShare)
+		if r.Int8Share > 0 {
+			row += fmt.Sprintf("%13.1f%%", 100*r.Int8Share)
+		}
 	}
 	_, err := fmt.Fprintln(out, strings.TrimRight(row, " "))
 	return err

@@ -19,6 +19,7 @@ type comparison struct {
 	Machine      machine.Info       `json:"machine"`
 	LoadAverage  float64            `json:"load_average"` // as the comparison began; 0 where the system does not say
 	Memory       *machine.Bandwidth `json:"memory,omitempty"`
+	Compute      *machine.Peak      `json:"compute,omitempty"`
 	Model        string             `json:"model"`
 	Quantization string             `json:"quantization"`
 	Backend      string             `json:"backend"`
@@ -39,9 +40,10 @@ type comparedTest struct {
 	Vitrine      bench.Spread `json:"vitrine"`
 	LlamaCpp     bench.Spread `json:"llama_cpp"`
 	Ratio        float64      `json:"ratio"` // of the medians; above 1 where Vitrine is faster
-	// Of the memory's bandwidth, for reading the weights; with --machine, of a decode.
-	Share         float64 `json:"bandwidth_share,omitzero"`
-	LlamaCppShare float64 `json:"llama_cpp_bandwidth_share,omitzero"`
+	// The part of the machine's limit in use, with --machine: of the memory's
+	// bandwidth for a decode, of the int8 peak for a prefill.
+	Share         float64 `json:"share,omitzero"`
+	LlamaCppShare float64 `json:"llama_cpp_share,omitzero"`
 }
 
 // What is compared where the flags do not say: the measure of the project.
@@ -117,7 +119,7 @@ func (c *cli) benchCompare(ctx context.Context, b *benchFlags) error {
 		return usagef("--compare: %w", err)
 	}
 	r := comparison{
-		Machine: machine.Describe(), Memory: m.memory, Model: m.Name, Quantization: m.Config().Quantization,
+		Machine: machine.Describe(), Memory: m.memory, Compute: m.peak, Model: m.Name, Quantization: m.Config().Quantization,
 		Backend: m.Backend().Name(), Threads: m.Threads, Rounds: b.repeat, Tests: []comparedTest{},
 	}
 	r.LoadAverage, _ = machine.LoadAverage()
@@ -160,6 +162,9 @@ func (c *cli) benchCompare(ctx context.Context, b *benchFlags) error {
 		return writeJSON(c.out, r)
 	}
 	_, err = fmt.Fprintf(c.out, "tokens a second, medians of %d rounds in turns; llama.cpp %v\n", r.Rounds, r.LlamaCpp)
+	if err == nil && b.machine {
+		_, err = fmt.Fprintln(c.out, "the limit: of a prefill the int8 peak, of a decode the memory's bandwidth, for the weights alone")
+	}
 	return err
 }
 
@@ -171,6 +176,8 @@ func (l *loaded) comparedTest(c bench.Comparison) comparedTest {
 	}
 	if c.Case.Depth > 0 {
 		t.Share, t.LlamaCppShare = l.share(c.Ours.Median, c.Case.Batch), l.share(c.Theirs.Median, c.Case.Batch)
+	} else {
+		t.Share, t.LlamaCppShare = l.int8Share(c.Ours.Median), l.int8Share(c.Theirs.Median)
 	}
 	return t
 }
@@ -185,7 +192,7 @@ func (t *comparedTest) writeRow(out io.Writer, first, shares bool) error {
 		return strings.TrimRight(s, " ") + "\n"
 	}
 	if first {
-		if _, err := io.WriteString(out, line("", "vitrine", "min–max", "llama.cpp", "min–max", "ratio", "of bandwidth", "llama.cpp")); err != nil {
+		if _, err := io.WriteString(out, line("", "vitrine", "min–max", "llama.cpp", "min–max", "ratio", "of the limit", "llama.cpp")); err != nil {
 			return err
 		}
 	}

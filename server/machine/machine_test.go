@@ -90,3 +90,31 @@ func BenchmarkReadBandwidth(b *testing.B) {
 		b.ReportMetric(w.GB(), "GB/s")
 	}
 }
+
+func TestMeasurePeak(t *testing.T) {
+	p, ok, err := MeasurePeak(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !ok {
+		t.Skip("there is no loop for this processor")
+	}
+	// A thread of a processor with AVX2 does 10⁹ to 10¹³ a second, and bytes no slower than float32.
+	if p.Threads != 2 || !(p.Float32 > 1e9 && p.Float32 < 1e13) || !(p.Int8 > p.Float32 && p.Int8 < 1e14) || p.Int8With == "" || p.Float32With == "" {
+		t.Errorf("%+v", p)
+	}
+	if _, _, err := MeasurePeak(0); err == nil {
+		t.Error("no threads: no error")
+	}
+}
+
+func BenchmarkPeak(b *testing.B) {
+	for b.Loop() {
+		p, _, err := MeasurePeak(runtime.GOMAXPROCS(0))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(p.Int8/1e9, "int8-GMAC/s")
+		b.ReportMetric(p.Float32/1e9, "float32-GMAC/s")
+	}
+}
