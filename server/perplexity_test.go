@@ -70,11 +70,11 @@ func TestPerplexityOfRealModel(t *testing.T) {
 }
 
 func TestQuantizeCommand(t *testing.T) {
-	real := modeltest.SmolLM2(t)
+	path := modeltest.SmolLM2(t)
 	out := filepath.Join(t.TempDir(), "q8.gguf")
-	ok(t, "", "quantize", "--model", real, "--type", "Q8_0", out)
+	ok(t, "", "quantize", "--model", path, "--type", "Q8_0", out)
 	args := []string{"perplexity", "--context", "32", "--chunks", "1", "--json", "--model"}
-	before := decodeLines[measuredPerplexity](t, ok(t, "", append(args, real)...))[0]
+	before := decodeLines[measuredPerplexity](t, ok(t, "", append(args, path)...))[0]
 	after := decodeLines[measuredPerplexity](t, ok(t, "", append(args, out)...))[0]
 	// Q4_1's sixteen levels a block lie almost on Q8_0's 255.
 	if before.Quantization != "Q4_1" || after.Quantization != "Q8_0" || !(math.Abs(after.Value/before.Value-1) < 0.02) {
