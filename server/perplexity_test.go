@@ -58,9 +58,10 @@ func TestPerplexityRefuses(t *testing.T) {
 }
 
 // The perplexity of the real model on the first 256 tokens of the text. The
-// figure is that of the backend ref; llama.cpp's llama-perplexity (-c 64
-// --chunks 4, September 2026) says 19.729 on the same file, with activations
-// quantized to 8 bits.
+// figure is that of the backend ref. llama.cpp's llama-perplexity (-c 64
+// --chunks 4, September 2026) says 19.7980 of the same weights in float32
+// (quantize --type f32) and 19.729 of the file as it is, whose products it
+// computes with activations rounded to 8 bits.
 func TestPerplexityOfRealModel(t *testing.T) {
 	const want, tolerance = 19.798271, 0.005
 	got := decodeLines[measuredPerplexity](t, ok(t, "", "perplexity", "--model", modeltest.SmolLM2(t), "--context", "64", "--chunks", "4", "--json"))[0]
