@@ -48,7 +48,7 @@ func TestRunsAtADepth(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	if want := int64(3*2*16) * 2 * 3 * 2 * 16 * 4; r.KVBytes() != want { // blocks·16, K and V, layers, heads, their width, bytes
+	if want := int64(3*2*16) * int64(r.engine.Pool().SlotBytes); r.KVBytes() != want { // two blocks of 16 a sequence
 		t.Errorf("a KV pool of %d bytes, want %d", r.KVBytes(), want)
 	}
 	var first [][]int32
