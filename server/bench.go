@@ -5,79 +5,105 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"math/rand/v2"
-	"runtime"
 	"slices"
-	"time"
+	"strings"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
-	"vitrine/engine"
-	"vitrine/engine/sampler"
+	"vitrine/server/bench"
 	"vitrine/server/load"
+	"vitrine/server/machine"
 )
 
 // measurement is a line of output of bench --json: one combination of prompt
-// length, output length and batch. Rates are those of all sequences together,
-// in tokens a second, the medians of the runs.
+// length or depth, output length and batch. Rates are those of all sequences
+// together, in tokens a second, the medians of the runs.
 type measurement struct {
 	Model        string `json:"model"`
 	Quantization string `json:"quantization"`
 	Backend      string `json:"backend"`
 	Threads      int    `json:"threads"`
 	PromptTokens int    `json:"prompt_tokens"`
+	Depth        int    `json:"depth"`
 	OutputTokens int    `json:"output_tokens"`
 	Batch        int    `json:"batch"`
 	Repeat       int    `json:"repeat"`
 
-	Prefill    float64 `json:"prefill_tokens_per_second"`
-	PrefillMin float64 `json:"prefill_tokens_per_second_min"`
-	PrefillMax float64 `json:"prefill_tokens_per_second_max"`
+	// Prefill is not there at a depth.
+	Prefill    float64 `json:"prefill_tokens_per_second,omitzero"`
+	PrefillMin float64 `json:"prefill_tokens_per_second_min,omitzero"`
+	PrefillMax float64 `json:"prefill_tokens_per_second_max,omitzero"`
 	Decode     float64 `json:"decode_tokens_per_second"`
 	DecodeMin  float64 `json:"decode_tokens_per_second_min"`
 	DecodeMax  float64 `json:"decode_tokens_per_second_max"`
+
+	LoadSeconds float64 `json:"load_seconds"`
+	ModelBytes  int64   `json:"model_bytes"` // of the file, or of a folder's weights
+	KVBytes     int64   `json:"kv_bytes"`    // of the pool of KV blocks
+	*machine.Resident
+	StepBytes int64 `json:"step_bytes"` // of weights that one step reads
+	// The rest is there with --machine only.
+	Memory  *machine.Bandwidth `json:"memory,omitempty"`
+	Compute *machine.Peak      `json:"compute,omitempty"`
+	// BandwidthShare is the part of the memory's bandwidth that reading the
+	// weights takes while decoding, from 0 to 1; above it where they stay in a cache.
+	BandwidthShare float64 `json:"bandwidth_share,omitzero"`
+	// Int8Share is the part of the int8 peak that the weights' multiply–adds
+	// take during the prefill; attention is not counted.
+	Int8Share float64 `json:"int8_share,omitzero"`
 }
 
 // benchFlags say what is measured.
 type benchFlags struct {
-	prompts, batches []int
-	output, repeat   int
-	asJSON           bool
+	model                    modelFlags
+	prompts, depths, batches []int
+	output, repeat           int
+	batchTokens              int
+	compare                  string
+	machine, asJSON          bool
+	changed                  func(flag string) bool
 }
 
 func (c *cli) benchCommand() *cobra.Command {
-	var (
-		m modelFlags
-		b benchFlags
-	)
+	var b benchFlags
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure how fast prompts are read and tokens are drawn",
 		Long: "For each prompt length and batch, that many sequences of random tokens are run\n" +
 			"together, once to warm up and then --repeat times. Prefill is the time until all\n" +
 			"prompts are in the KV cache, decode the time for --output-tokens more of each, the\n" +
-			"sampler's included. Medians are told, with the least and the greatest.",
-		Example: "  vitrine bench --threads 2 --prompt-tokens 128,512 --output-tokens 64 --batch 1,4,16 --json",
-		Args:    noArgs,
+			"sampler's included. Medians are told, with the least and the greatest. With --depth\n" +
+			"only the decode is timed, behind so many tokens.\n\n" +
+			"--compare llama-bench=PATH runs llama.cpp's llama-bench on the same file with as many\n" +
+			"threads, and this program, in turns, --repeat times each, and tells the ratios; several\n" +
+			"sequences together are run by llama-batched-bench, where it lies beside llama-bench.",
+		Example: "  vitrine bench --threads 2 --prompt-tokens 128,512 --output-tokens 64 --batch 1,4,16 --json\n" +
+			"  vitrine bench --depth 4000 --machine\n" +
+			"  vitrine bench --threads 2 --compare llama-bench=llama.cpp/build/bin/llama-bench",
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			b.changed = cmd.Flags().Changed
 			if err := b.check(); err != nil {
 				return err
 			}
-			model, err := c.open(cmd.Context(), &m)
-			if err != nil {
-				return err
+			if b.compare != "" {
+				return c.benchCompare(cmd.Context(), &b)
 			}
-			defer c.close(model)
-			return b.run(cmd.Context(), model, c.out)
+			return c.bench(cmd.Context(), &b)
 		},
 	}
-	m.add(cmd.Flags())
-	cmd.Flags().IntSliceVar(&b.prompts, "prompt-tokens", []int{128, 512}, "lengths of the prompts")
-	cmd.Flags().IntVar(&b.output, "output-tokens", 64, "tokens to draw after each prompt")
-	cmd.Flags().IntSliceVar(&b.batches, "batch", []int{1}, "numbers of sequences to run together")
-	cmd.Flags().IntVar(&b.repeat, "repeat", 3, "runs of each measurement")
-	cmd.Flags().BoolVar(&b.asJSON, "json", false, "write one JSON object for each measurement")
+	flags := cmd.Flags()
+	b.model.add(flags)
+	flags.IntSliceVar(&b.prompts, "prompt-tokens", []int{128, 512}, "lengths of the prompts")
+	flags.IntSliceVar(&b.depths, "depth", nil, "measure the decode alone, behind so many tokens in the KV cache")
+	flags.IntVar(&b.output, "output-tokens", 64, "tokens to draw after each prompt")
+	flags.IntSliceVar(&b.batches, "batch", []int{1}, "numbers of sequences to run together")
+	flags.IntVar(&b.repeat, "repeat", 3, "runs of each measurement")
+	flags.IntVar(&b.batchTokens, "max-num-batched-tokens", 0, "tokens of one step at most; 0 takes the engine's default")
+	flags.StringVar(&b.compare, "compare", "", "compare with another program: llama-bench=PATH")
+	flags.BoolVar(&b.machine, "machine", false, "measure the memory's bandwidth and the int8 peak too, and tell the shares in use")
+	flags.BoolVar(&b.asJSON, "json", false, "write one JSON object for each measurement, or for a comparison")
 	return cmd
 }
 
@@ -85,6 +111,9 @@ func (c *cli) benchCommand() *cobra.Command {
 func (b *benchFlags) check() error {
 	if len(b.prompts) == 0 || slices.Min(b.prompts) < 1 {
 		return usagef("--prompt-tokens: got %v, want lengths of at least 1", b.prompts)
+	}
+	if len(b.depths) > 0 && slices.Min(b.depths) < 1 {
+		return usagef("--depth: got %v, want depths of at least 1", b.depths)
 	}
 	if len(b.batches) == 0 || slices.Min(b.batches) < 1 {
 		return usagef("--batch: got %v, want numbers of at least 1", b.batches)
@@ -95,146 +124,120 @@ func (b *benchFlags) check() error {
 	if b.repeat < 1 {
 		return usagef("--repeat: got %d, want at least 1", b.repeat)
 	}
+	if b.batchTokens < 0 {
+		return usagef("--max-num-batched-tokens: got %d, want 0 (the engine's default) or more", b.batchTokens)
+	}
 	return nil
 }
 
-// run measures every combination and writes each as soon as it is known.
-func (b *benchFlags) run(ctx context.Context, m *load.Model, out io.Writer) error {
-	config := m.Config()
-	if n := slices.Max(b.prompts) + 1 + b.output; n > config.Context {
-		return usagef("--prompt-tokens and --output-tokens: got %d tokens together, want at most the model's context of %d", n, config.Context)
+// cases are the combinations to measure: those of prompts, unless only depths
+// are asked for, and those of depths.
+func (b *benchFlags) cases() []bench.Case {
+	var cases []bench.Case
+	add := func(prompt, depth int) {
+		for _, batch := range b.batches {
+			cases = append(cases, bench.Case{Prompt: prompt, Depth: depth, Output: b.output, Batch: batch})
+		}
+	}
+	if len(b.depths) == 0 || b.changed("prompt-tokens") {
+		for _, prompt := range b.prompts {
+			add(prompt, 0)
+		}
+	}
+	for _, depth := range b.depths {
+		add(0, depth)
+	}
+	return cases
+}
+
+// bench measures every combination and writes each as soon as it is known.
+func (c *cli) bench(ctx context.Context, b *benchFlags) error {
+	m, err := b.open(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer c.close(m.Model)
+	cases := b.cases()
+	for _, one := range cases {
+		if err := checkCase(m.Model, one); err != nil {
+			return err
+		}
 	}
 	if !b.asJSON {
-		fmt.Fprintf(out, "%7s%8s%7s%15s%17s%14s%17s\n", "prompt", "output", "batch", "prefill tok/s", "min–max", "decode tok/s", "min–max")
-	}
-	for _, prompt := range b.prompts {
-		for _, batch := range b.batches {
-			r, err := b.measure(ctx, m, prompt, batch)
-			if err != nil {
-				return fmt.Errorf("prompt of %d, batch of %d: %w", prompt, batch, err)
-			}
-			if b.asJSON {
-				err = writeJSON(out, r)
-			} else {
-				_, err = fmt.Fprintf(out, "%7d%8d%7d%15.1f%17s%14.1f%17s\n", r.PromptTokens, r.OutputTokens, r.Batch,
-					r.Prefill, fmt.Sprintf("%.1f–%.1f", r.PrefillMin, r.PrefillMax),
-					r.Decode, fmt.Sprintf("%.1f–%.1f", r.DecodeMin, r.DecodeMax))
-			}
-			if err != nil {
-				return err
-			}
+		m.describe(c.out)
+		fmt.Fprintf(c.out, "%7s%7s%8s%7s%15s%17s%14s%17s", "prompt", "depth", "output", "batch", "prefill tok/s", "min–max", "decode tok/s", "min–max")
+		if b.machine {
+			fmt.Fprintf(c.out, "%13s%14s", "of bandwidth", "of int8 peak")
 		}
+		fmt.Fprintln(c.out)
+	}
+	var last *measurement
+	for _, one := range cases {
+		measured, err := bench.Measure(ctx, m.Model, one, b.batchTokens, b.repeat)
+		if err != nil {
+			return fmt.Errorf("%v: %w", one, err)
+		}
+		last = m.measurement(measured, b.repeat)
+		if b.asJSON {
+			err = writeJSON(c.out, last)
+		} else {
+			err = last.writeRow(c.out)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if b.asJSON || last.Resident == nil {
+		return nil
+	}
+	_, err = fmt.Fprintf(c.out, "resident memory %s, at most %s; the model's file and the last KV pool are %s + %s: %.2f times as much\n",
+		humanize.IBytes(last.Now), humanize.IBytes(last.Peak), humanize.IBytes(uint64(last.ModelBytes)), humanize.IBytes(uint64(last.KVBytes)),
+		float64(last.Peak)/float64(last.ModelBytes+last.KVBytes))
+	return err
+}
+
+// checkCase refuses a combination that the model's context or the machine's
+// memory has no room for.
+func checkCase(m *load.Model, c bench.Case) error {
+	if err := c.Check(m.Config().Context); err != nil {
+		return &usageError{err}
+	}
+	if err := m.CheckPool(c.Pool()); err != nil {
+		return &usageError{err}
 	}
 	return nil
 }
 
-// measure runs one combination in an engine with just enough KV blocks.
-func (b *benchFlags) measure(ctx context.Context, m *load.Model, prompt, batch int) (*measurement, error) {
-	const blockSize = 16
-	perSequence := (prompt + 1 + b.output + blockSize) / blockSize
-	if err := m.CheckPool(batch*perSequence, blockSize); err != nil {
-		return nil, &usageError{err}
-	}
-	e, err := engine.New(m.Model, m.Tokenizer, engine.Options{
-		Blocks: batch * perSequence, BlockSize: blockSize, MaxSequences: batch,
-	})
-	if err != nil {
-		return nil, err
-	}
-	defer e.Close()
-	var prefill, decode []float64
-	for i := range b.repeat + 1 {
-		p, d, err := b.once(ctx, e, prompt, batch, uint64(i))
-		if err != nil {
-			return nil, err
-		}
-		if i > 0 { // the first one warms up
-			prefill = append(prefill, float64(batch*prompt)/p.Seconds())
-			decode = append(decode, float64(batch*b.output)/d.Seconds())
-		}
-	}
-	config := m.Config()
+// measurement puts together what is told of a combination.
+func (l *loaded) measurement(m bench.Measurement, repeat int) *measurement {
 	r := &measurement{
-		Model: m.Name, Quantization: config.Quantization, Backend: m.Backend().Name(), Threads: m.Threads,
-		PromptTokens: prompt, OutputTokens: b.output, Batch: batch, Repeat: b.repeat,
+		Model: l.Name, Quantization: l.Config().Quantization, Backend: l.Backend().Name(), Threads: l.Threads,
+		PromptTokens: m.Case.Prompt, Depth: m.Case.Depth, OutputTokens: m.Case.Output, Batch: m.Case.Batch, Repeat: repeat,
+		Prefill: m.Prefill.Median, PrefillMin: m.Prefill.Min, PrefillMax: m.Prefill.Max,
+		Decode: m.Decode.Median, DecodeMin: m.Decode.Min, DecodeMax: m.Decode.Max,
+		LoadSeconds: math.Round(l.seconds*1000) / 1000, ModelBytes: l.bytes, KVBytes: m.KVBytes, StepBytes: l.StepBytes(),
+		Memory: l.memory, Compute: l.peak, BandwidthShare: l.share(m.Decode.Median, m.Case.Batch), Int8Share: l.int8Share(m.Prefill.Median),
 	}
-	r.PrefillMin, r.Prefill, r.PrefillMax = spread(prefill)
-	r.DecodeMin, r.Decode, r.DecodeMax = spread(decode)
-	return r, nil
+	if resident, ok := machine.ResidentMemory(); ok {
+		r.Resident = &resident
+	}
+	return r
 }
 
-// once runs the batch and returns the times of its two halves.
-//
-// The requests are added paused: the engine then computes a prompt up to its
-// last token, whose logits the first draw needs. So each prompt is one token
-// longer than what is measured, and the first half computes exactly prompt
-// tokens a sequence, the second exactly --output-tokens.
-func (b *benchFlags) once(ctx context.Context, e *engine.Engine, prompt, batch int, run uint64) (prefill, decode time.Duration, err error) {
-	params := sampler.Defaults()
-	params.Temperature, params.IgnoreEOS, params.MaxTokens, params.Detokenize = 0, true, b.output, false
-	// Fixed, so that two programs compute the same; another text each run, so
-	// that no cache of prefixes answers.
-	random := rand.New(rand.NewPCG(uint64(prompt), run))
-	prompts := make([][]int32, batch)
-	for i := range prompts {
-		prompts[i] = make([]int32, prompt+1)
-		for j := range prompts[i] {
-			prompts[i][j] = random.Int32N(int32(e.Model().Config().Vocab))
+// writeRow writes a line of the table.
+func (r *measurement) writeRow(out io.Writer) error {
+	prefill, spread := "–", "–"
+	if r.Depth == 0 {
+		prefill, spread = fmt.Sprintf("%.1f", r.Prefill), fmt.Sprintf("%.1f–%.1f", r.PrefillMin, r.PrefillMax)
+	}
+	row := fmt.Sprintf("%7d%7d%8d%7d%15s%17s%14.1f%17s", r.PromptTokens, r.Depth, r.OutputTokens, r.Batch,
+		prefill, spread, r.Decode, fmt.Sprintf("%.1f–%.1f", r.DecodeMin, r.DecodeMax))
+	if r.Memory != nil {
+		row += fmt.Sprintf("%12.1f%%", 100*r.BandwidthShare)
+		if r.Int8Share > 0 {
+			row += fmt.Sprintf("%13.1f%%", 100*r.Int8Share)
 		}
 	}
-	runtime.GC() // not in the middle of a run, for what an earlier one left
-
-	handles := make([]*engine.Handle, batch)
-	start := time.Now()
-	for i, ids := range prompts {
-		if handles[i], err = e.Add(ctx, engine.Request{Prompt: ids, Params: params, Paused: true}); err != nil {
-			return 0, 0, err
-		}
-	}
-	if err := all(ctx, handles, func(s engine.State) bool { return s == engine.Paused }); err != nil {
-		return 0, 0, err
-	}
-	prefill = time.Since(start)
-
-	start = time.Now()
-	for _, h := range handles {
-		if err := h.Resume(); err != nil {
-			return 0, 0, err
-		}
-	}
-	if err := all(ctx, handles, engine.State.Finished); err != nil {
-		return 0, 0, err
-	}
-	return prefill, time.Since(start), nil
-}
-
-// all waits until each request has come to a state that is reached.
-func all(ctx context.Context, handles []*engine.Handle, reached func(engine.State) bool) error {
-	g, ctx := errgroup.WithContext(ctx)
-	for _, h := range handles {
-		g.Go(func() error {
-			for {
-				ev, err := h.Next(ctx)
-				switch {
-				case err != nil:
-					return err
-				case ev.Kind != engine.EventState:
-				case reached(ev.State) && ev.State != engine.FinishedAborted:
-					return nil
-				case ev.State.Finished():
-					return fmt.Errorf("the engine ended a sequence: %v %s", ev.State, ev.Reason)
-				}
-			}
-		})
-	}
-	return g.Wait()
-}
-
-// spread returns the least, the median and the greatest of the rates, which it
-// sorts, to a hundredth of a token a second.
-func spread(rates []float64) (least, median, greatest float64) {
-	slices.Sort(rates)
-	n := len(rates)
-	round := func(x float64) float64 { return math.Round(x*100) / 100 }
-	return round(rates[0]), round((rates[(n-1)/2] + rates[n/2]) / 2), round(rates[n-1])
+	_, err := fmt.Fprintln(out, strings.TrimRight(row, " "))
+	return err
 }

@@ -377,28 +377,6 @@ func relativeRMS(t *testing.T, got, want *safetensors.Tensor) float64 {
 	return math.Sqrt(diff / norm)
 }
 
-func TestBench(t *testing.T) {
-	model := tinymodel.Folder(t)
-	got := decodeLines[measurement](t, ok(t, "", "bench", "--model", model, "--threads", "1", "--prompt-tokens", "8,100", "--output-tokens", "4",
-		"--batch", "1,3", "--repeat", "2", "--json"))
-	if len(got) != 4 {
-		t.Fatalf("%d measurements, want 4", len(got))
-	}
-	for i, want := range []struct{ prompt, batch int }{{8, 1}, {8, 3}, {100, 1}, {100, 3}} {
-		m := got[i]
-		if m.PromptTokens != want.prompt || m.Batch != want.batch || m.OutputTokens != 4 || m.Repeat != 2 || m.Threads != 1 || m.Backend != "cpu" {
-			t.Errorf("measurement %d is %+v", i, m)
-		}
-		if !(0 < m.PrefillMin && m.PrefillMin <= m.Prefill && m.Prefill <= m.PrefillMax) || !(0 < m.DecodeMin && m.DecodeMin <= m.Decode && m.Decode <= m.DecodeMax) {
-			t.Errorf("rates out of order: %+v", m)
-		}
-	}
-	status, _, errOut := vitrine(t.Context(), "", "bench", "--model", model, "--prompt-tokens", "250", "--output-tokens", "10")
-	if status != exitUsage || !strings.Contains(errOut, "want at most the model's context of 256") {
-		t.Errorf("exit status %d, said %q", status, errOut)
-	}
-}
-
 // TestHalfAModel cuts each file of a model in half: the error names the file,
 // and the folder is as it was.
 func TestHalfAModel(t *testing.T) {

@@ -1,13 +1,15 @@
 // Command vitrine runs a real language model and a page that shows every number
 // on its way from the prompt to the next token.
 //
-//	vitrine [serve]   the page and the server behind it
-//	vitrine pull      fetch a model
-//	vitrine models    the known models
-//	vitrine tokenize  text to token ids
-//	vitrine generate  continue a prompt
-//	vitrine trace     every hidden state, attention weight and logit to a file
-//	vitrine bench     measure the speed
+//	vitrine [serve]     the page and the server behind it
+//	vitrine pull        fetch a model
+//	vitrine models      the known models
+//	vitrine tokenize    text to token ids
+//	vitrine generate    continue a prompt
+//	vitrine trace       every hidden state, attention weight and logit to a file
+//	vitrine bench       measure the speed, and compare it with llama.cpp's
+//	vitrine perplexity  measure how well a text is predicted
+//	vitrine quantize    write a model in another number format
 //
 // Data goes to standard output, JSON with --json; everything else goes to
 // standard error. The exit status is 0 when all went well, 1 when something

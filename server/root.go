@@ -54,6 +54,7 @@ func (c *cli) rootCommand() *cobra.Command {
 	root.AddCommand(
 		c.serveCommand(), c.pullCommand(), c.modelsCommand(), c.tokenizeCommand(),
 		c.generateCommand(), c.traceCommand(), c.benchCommand(),
+		c.perplexityCommand(), c.quantizeCommand(),
 		c.clientCommand(), c.recordCommand(),
 	)
 	return root

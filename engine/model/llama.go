@@ -44,6 +44,7 @@ type Model struct {
 	// rope turns queries and keys; localRope does in layers with a window.
 	rope, localRope backend.RoPE
 	closers         []func() error
+	stepBytes       int64
 
 	embedding backend.Weight // vocab × width
 	layers    []layer
@@ -73,6 +74,11 @@ func (m *Model) Config() Config { return m.config }
 
 // Backend returns the backend that holds the weights.
 func (m *Model) Backend() backend.Backend { return m.backend }
+
+// StepBytes is the number of bytes of weights, as the file stores them, that one
+// step reads, whatever its batch: all but the embedding matrix, of which a step
+// reads a row a token. Where that matrix also makes the logits it is read whole.
+func (m *Model) StepBytes() int64 { return m.stepBytes }
 
 // NewKVCache makes a cache of the model's shape with the given blocks.
 func (m *Model) NewKVCache(blocks, blockSize int) (backend.KVCache, error) {

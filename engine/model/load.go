@@ -79,6 +79,7 @@ func load(src source, b backend.Backend, opts LoadOptions) (*Model, error) {
 	m := &Model{backend: b, layers: make([]layer, c.Layers)}
 
 	m.embedding = l.matrix("token_embd.weight", c.Vocab, c.Width)
+	embedding := l.done
 	heads, kvHeads := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
 	for i := range m.layers {
 		name := func(part string) string { return fmt.Sprintf("blk.%d.%s", i, part) }
@@ -114,6 +115,10 @@ func load(src source, b backend.Backend, opts LoadOptions) (*Model, error) {
 	m.output = m.embedding
 	if !c.TieEmbeddings {
 		m.output = l.matrix("output.weight", c.Vocab, c.Width)
+	}
+	m.stepBytes = l.done
+	if !c.TieEmbeddings {
+		m.stepBytes -= embedding
 	}
 	factors := l.factors(c.HeadDim / 2)
 	if l.err != nil {

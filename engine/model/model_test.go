@@ -106,6 +106,10 @@ func TestLoadTells(t *testing.T) {
 	if c.Quantization != "F32" || c.Layers != 3 || c.KVHeads != 2 || c.TieEmbeddings {
 		t.Errorf("configuration %+v", c)
 	}
+	// The embedding is not the output matrix here: a step reads a row of it a token.
+	if want := 4 * (c.Parameters - 320*64); m.StepBytes() != want {
+		t.Errorf("a step reads %d bytes, want %d", m.StepBytes(), want)
+	}
 	if want := int64(2*320*64 + 64 + 3*(2*64+64*64*2+64*32*2+3*64*192)); c.Parameters != want {
 		t.Errorf("%d parameters, want %d", c.Parameters, want)
 	}

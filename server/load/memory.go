@@ -2,6 +2,8 @@ package load
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/dustin/go-humanize"
 	"github.com/pbnjay/memory"
@@ -19,4 +21,29 @@ func (m *Model) CheckPool(blocks, blockSize int) error {
 			blocks, humanize.IBytes(total), most, blockSize)
 	}
 	return nil
+}
+
+// FileBytes is the size of the model's file or, of a folder, of the files of
+// its weights.
+func (m *Model) FileBytes() (int64, error) {
+	info, err := os.Stat(m.Path)
+	if err != nil {
+		return 0, err
+	}
+	if !info.IsDir() {
+		return info.Size(), nil
+	}
+	files, err := filepath.Glob(filepath.Join(m.Path, "*.safetensors"))
+	if err != nil {
+		return 0, err
+	}
+	var total int64
+	for _, file := range files {
+		info, err := os.Stat(file)
+		if err != nil {
+			return 0, err
+		}
+		total += info.Size()
+	}
+	return total, nil
 }

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"runtime"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"vitrine/server/load"
+	"vitrine/server/machine"
+)
+
+// loaded is a model with what opening it took.
+type loaded struct {
+	*load.Model
+	seconds float64
+	bytes   int64              // of its file
+	memory  *machine.Bandwidth // nil without --machine
+	peak    *machine.Peak      // nil without --machine, and where there is no loop for the processor
+}
+
+// open opens the model and measures that, after the memory where that is asked
+// for.
+func (b *benchFlags) open(ctx context.Context, c *cli) (*loaded, error) {
+	o, err := b.model.options()
+	if err != nil {
+		return nil, err
+	}
+	found, err := c.fetch(ctx, b.model.name)
+	if err != nil {
+		return nil, err
+	}
+	var l loaded
+	if b.machine {
+		threads := cmp.Or(o.Threads, runtime.GOMAXPROCS(0))
+		memory, err := machine.ReadBandwidth(threads, machine.Describe().MemoryBuffer())
+		if err != nil {
+			return nil, err
+		}
+		l.memory = &memory
+		peak, ok, err := machine.MeasurePeak(threads)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			l.peak = &peak
+		}
+	}
+	machine.ResetPeak() // which the buffer of that was
+	start := time.Now()
+	if l.Model, err = found.Open(o); err != nil {
+		return nil, err
+	}
+	l.seconds = time.Since(start).Seconds()
+	if l.bytes, err = l.FileBytes(); err != nil {
+		c.close(l.Model)
+		return nil, err
+	}
+	if average, ok := machine.LoadAverage(); ok && average > float64(runtime.GOMAXPROCS(0))/2 {
+		c.log.Warn("other programs use the processors; figures of a busy machine are worth little", "load average", average)
+	}
+	return &l, nil
+}
+
+// share is the part of the memory's bandwidth that reading the weights takes
+// at a rate of tokens a second; 0 where the bandwidth is not known.
+func (l *loaded) share(rate float64, batch int) float64 {
+	if l.memory == nil {
+		return 0
+	}
+	share := rate / float64(batch) * float64(l.StepBytes()) / l.memory.BytesPerSecond
+	return math.Round(share*1000) / 1000
+}
+
+// int8Share is the part of the int8 peak that a prefill at a rate of tokens a
+// second takes: a multiply–add a token for each weight of the layers, for
+// logits are made of the last token only. It is 0 where the peak is not known.
+func (l *loaded) int8Share(rate float64) float64 {
+	if l.peak == nil {
+		return 0
+	}
+	c := l.Config()
+	vocabulary := int64(c.Vocab) * int64(c.Width)
+	if !c.TieEmbeddings {
+		vocabulary *= 2
+	}
+	share := rate * float64(c.Parameters-vocabulary) / l.peak.Int8
+	return math.Round(share*1000) / 1000
+}
+
+// describe writes what is measured on what.
+func (l *loaded) describe(out io.Writer) {
+	fmt.Fprintf(out, "%s, %s, %s, %d threads; %s loaded in %.2f s\n", l.Name, l.Config().Quantization, l.Backend().Name(), l.Threads,
+		humanize.IBytes(uint64(l.bytes)), l.seconds)
+	fmt.Fprint(out, machine.Describe())
+	if average, ok := machine.LoadAverage(); ok {
+		fmt.Fprintf(out, ", load average %.1f", average)
+	}
+	if l.memory != nil {
+		fmt.Fprintf(out, "; %d threads read %.1f GB/s of memory", l.memory.Threads, l.memory.GB())
+	}
+	if l.peak != nil {
+		fmt.Fprintf(out, ", multiply and add %.2f·10¹² int8 a second (%s), %.2f·10¹² float32 (%s)",
+			l.peak.Int8/1e12, l.peak.Int8With, l.peak.Float32/1e12, l.peak.Float32With)
+	}
+	fmt.Fprintln(out)
+}

@@ -1,0 +1,62 @@
+package machine
+
+import (
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Peak is how fast the processor multiplies and adds where nothing has to be
+// loaded: the bound of a matrix product whose operands lie in registers.
+type Peak struct {
+	Threads int `json:"threads"`
+	// Multiply–adds a second: of bytes into 32-bit sums (VPDPBUSD, or where
+	// that is missing VPMADDUBSW and VPMADDWD), and of float32.
+	Int8    float64 `json:"int8_multiply_adds_per_second"`
+	Float32 float64 `json:"float32_multiply_adds_per_second"`
+	// The instructions that they were measured with. Those of AMX are not
+	// among them: Go's assembler does not know them.
+	Int8With    string `json:"int8_with"`
+	Float32With string `json:"float32_with"`
+}
+
+// multiplier is a loop of multiply–adds.
+type multiplier struct {
+	name         string
+	perIteration int // multiply–adds
+	run          func(n int)
+}
+
+// MeasurePeak measures the peaks of the given number of threads together, in
+// some tenths of a second; false where there is no loop for the processor
+// (it is written for amd64 with AVX2).
+func MeasurePeak(threads int) (Peak, bool, error) {
+	if threads < 1 {
+		return Peak{}, false, fmt.Errorf("machine: %d threads, want at least 1", threads)
+	}
+	int8s, float32s, ok := multipliers()
+	if !ok {
+		return Peak{}, false, nil
+	}
+	return Peak{threads, int8s.rate(threads), float32s.rate(threads), int8s.name, float32s.name}, true, nil
+}
+
+// rate is the multiply–adds a second of threads together, in the fastest of
+// some passes: others on the machine can only slow it down.
+func (m multiplier) rate(threads int) float64 {
+	const (
+		iterations = 1 << 22 // some ten milliseconds, beside which starting the threads is nothing
+		passes     = 25      // in which the system finds a processor for each thread
+	)
+	best := time.Duration(1<<63 - 1)
+	for range passes {
+		var wg sync.WaitGroup
+		start := time.Now()
+		for range threads {
+			wg.Go(func() { m.run(iterations) })
+		}
+		wg.Wait()
+		best = min(best, time.Since(start))
+	}
+	return float64(threads) * iterations * float64(m.perIteration) / best.Seconds()
+}
