@@ -130,7 +130,6 @@ func (b *benchFlags) run(ctx context.Context, m *load.Model, out io.Writer) erro
 
 // measure runs one combination in an engine with just enough KV blocks.
 func (b *benchFlags) measure(ctx context.Context, m *load.Model, prompt, batch int) (*measurement, error) {
-	const blockSize = 16
 	perSequence := (prompt + 1 + b.output + blockSize) / blockSize
 	if err := m.CheckPool(batch*perSequence, blockSize); err != nil {
 		return nil, &usageError{err}
