@@ -36,8 +36,9 @@ func (m *Model) CheckPool(blocks, blockSize int) error {
 	return nil
 }
 
-// most is the number of KV blocks that the machine's memory is as large as, 0
-// where the system does not say how large that is.
+// most is the number of KV blocks in float32, the largest format of any
+// backend, that the machine's memory is as large as; 0 where the system does
+// not say how large that is.
 func (m *Model) most(blockSize int) uint64 {
 	const float32Bytes = 4
 	c := m.Config()
