@@ -15,7 +15,8 @@ type Handle struct {
 	seq    *sequence
 }
 
-// ID names the request within its engine; it is never 0.
+// ID names the request within its engine; it is never 0. An [Observer] knows
+// its first output by this number, and each further one by one of its own.
 func (h *Handle) ID() uint32 { return h.seq.id }
 
 // Next waits for the request's next event. It returns [ErrReleased] after

@@ -12,6 +12,9 @@ import (
 	"vitrine/engine/sampler"
 )
 
+// blockSize is vLLM's default number of tokens a KV block.
+const blockSize = 16
+
 // output is one continuation of a prompt.
 type output struct {
 	IDs          []int32  `json:"ids"`
@@ -98,7 +101,9 @@ func (c *cli) generateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			e, err := engine.New(model.Model, model.Tokenizer, engine.Options{MaxSequences: params.N})
+			e, err := engine.New(model.Model, model.Tokenizer, engine.Options{
+				Blocks: model.PoolBlocks(blockSize), BlockSize: blockSize, MaxSequences: params.N,
+			})
 			if err != nil {
 				return err
 			}

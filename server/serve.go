@@ -42,7 +42,7 @@ func (c *cli) serveCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&config.Addr, "addr", "127.0.0.1:8080", "address to listen on, host:port; port 0 takes a free one")
 	m.add(flags)
-	flags.IntVar(&config.Blocks, "kv-blocks", 0, "KV blocks in the pool; 0 takes enough for the model's longest sequence")
+	flags.IntVar(&config.Blocks, "kv-blocks", 0, "KV blocks in the pool; 0 takes enough for the model's longest sequence, up to half of the memory")
 	flags.IntVar(&config.MaxSessions, "max-sessions", 0, "chats that are kept at once; 0 takes the default of 64")
 	flags.StringArrayVar(&config.AllowHosts, "allow-host", nil, "also serve pages that ask for this host name; may be repeated")
 	flags.BoolVar(&noOpen, "no-open", false, "do not open the browser")

@@ -48,7 +48,7 @@ var wants = map[string]string{
 	"int":        "a whole number",
 	"int32":      "a whole number",
 	"uint32":     "a whole number, 0 or more",
-	"uint64":     "a whole number, 0 or more",
+	"uint64":     "a whole number, 0 or more and below 2^64",
 	"float32":    "a number",
 	"intSlice":   "whole numbers separated by commas",
 	"int32Slice": "token ids separated by commas",

@@ -279,7 +279,9 @@ func (h *Hub) get(ctx context.Context, p *part, address string, meter *meter) er
 	meter.set(p.size)
 	watch := time.AfterFunc(h.stallTime, func() { cancel(errStalled) })
 	defer watch.Stop()
+	stop := meter.pulse()
 	_, err = io.Copy(io.MultiWriter(p, meteredWriter{ctx, meter}), &watchedReader{resp.Body, watch, h.stallTime})
+	stop()
 	switch {
 	case err == nil && p.size == p.want.Size:
 		return nil

@@ -603,6 +603,29 @@ func TestStall(t *testing.T) {
 }
 
 // TestSlowDownload: one that takes longer than a stall may is left alone as long as bytes come.
+// A stalled download is told as one: all that has come, at a rate that falls.
+func TestStallIsTold(t *testing.T) {
+	f := newFakeHub(t)
+	f.wait = make(chan struct{})
+	h := newTestHub(t, f, testModel(), FromHub)
+	h.stallTime = time.Minute
+	var rates []float64
+	_, err := h.Pull(t.Context(), "tiny", func(e Event) {
+		if e.Phase != Downloading || e.Received != testSize/2 {
+			return
+		}
+		if rates = append(rates, e.Rate); len(rates) == 4 {
+			close(f.wait)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rates) < 4 || rates[0] <= rates[1] || rates[1] <= rates[2] || rates[2] <= rates[3] {
+		t.Errorf("while nothing comes the rates are %v, want them to fall", rates)
+	}
+}
+
 func TestSlowDownload(t *testing.T) {
 	f := newFakeHub(t)
 	f.pause = 50 * time.Millisecond

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"math"
+	"sync"
 	"time"
 )
 
@@ -37,17 +38,19 @@ type Event struct {
 	ETA      time.Duration // time left at that rate; 0 if unknown
 }
 
-// Progress is told how a pull goes on: at every change of phase and at most ten times a second
-// in between. It is called from one goroutine at a time and must not block.
+// Progress is told how a pull goes on: at every change of phase, at most ten times a second
+// in between, and also while no bytes come. It is called from one goroutine at a time and must not block.
 type Progress func(Event)
 
 const (
 	eventInterval = 100 * time.Millisecond
-	rateWindow    = 3 * time.Second // time constant of the smoothing
+	pulseInterval = 500 * time.Millisecond // for bytes that do not come
+	rateWindow    = 3 * time.Second        // time constant of the smoothing
 )
 
 // meter turns bytes into events.
 type meter struct {
+	mu    sync.Mutex
 	tell  Progress // may be nil
 	clock func() time.Time
 	event Event
@@ -60,6 +63,8 @@ type meter struct {
 
 // enter starts a phase in which received bytes of total are here already.
 func (m *meter) enter(p Phase, received, total int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.event.Phase, m.event.Received, m.event.Total = p, received, total
 	m.event.Rate, m.event.ETA = 0, 0
 	m.measured, m.bytes, m.weight = m.clock(), received, 0
@@ -67,10 +72,43 @@ func (m *meter) enter(p Phase, received, total int64) {
 }
 
 // add reports n more bytes.
-func (m *meter) add(n int64) { m.set(m.event.Received + n) }
+func (m *meter) add(n int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.update(m.event.Received + n)
+}
 
 // set reports how many bytes are here.
 func (m *meter) set(received int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.update(received)
+}
+
+// pulse reports that nothing has come, again and again, until it is stopped:
+// else a connection that stalls would be told with the rate that it had.
+func (m *meter) pulse() (stop func()) {
+	quit, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(pulseInterval)
+		defer tick.Stop()
+		for {
+			select {
+			case <-quit:
+				return
+			case <-tick.C:
+				m.add(0)
+			}
+		}
+	}()
+	return func() {
+		close(quit)
+		<-done
+	}
+}
+
+func (m *meter) update(received int64) {
 	m.event.Received = received
 	now := m.clock()
 	if now.Sub(m.told) < eventInterval {

@@ -166,8 +166,8 @@ func TestSocket(t *testing.T) {
 		m.Context != 256 || m.Backend != "cpu" || m.Threads == 0 || m.BlockSize != 16 || m.Blocks == 0 || !m.HasTemplate {
 		t.Errorf("Hello tells %+v", hello)
 	}
-	// Three layers of keys and values, two heads of 16 numbers of 4 bytes each.
-	if want := uint32(3 * 2 * 2 * 16 * 4); m.BytesPerSlot != want {
+	// Three layers of keys and values, two heads of 16 numbers of 2 bytes each.
+	if want := uint32(3 * 2 * 2 * 16 * 2); m.BytesPerSlot != want {
 		t.Errorf("a slot takes %d bytes, want %d", m.BytesPerSlot, want)
 	}
 }

@@ -21,8 +21,8 @@ type Config struct {
 	Model string
 	// Run says on what the model runs.
 	Run load.Options
-	// Blocks is the number of KV blocks in the pool. Default: what the engine
-	// takes.
+	// Blocks is the number of KV blocks in the pool. Default: what
+	// [load.Model.PoolBlocks] finds.
 	Blocks int
 	// MaxSessions bounds the chats that are kept at once. Default: what package
 	// session takes.

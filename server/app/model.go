@@ -73,10 +73,14 @@ func (a *App) openModel(ctx context.Context, c Config, found *load.Found) (*runn
 	if ctx.Err() != nil {
 		return nil, errors.Join(ctx.Err(), m.Close())
 	}
-	if err := m.CheckPool(c.Blocks, blockSize); err != nil {
+	blocks := c.Blocks
+	if blocks == 0 {
+		blocks = m.PoolBlocks(blockSize)
+	}
+	if err := m.CheckPool(blocks, blockSize); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w; take fewer with --kv-blocks", err), m.Close())
 	}
-	e, err := engine.New(m.Model, m.Tokenizer, engine.Options{Blocks: c.Blocks, BlockSize: blockSize, Observer: a.sessions.Observer()})
+	e, err := engine.New(m.Model, m.Tokenizer, engine.Options{Blocks: blocks, BlockSize: blockSize, Observer: a.sessions.Observer()})
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}

@@ -109,6 +109,27 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+// A context that the file makes up claims no more than half of the memory.
+func TestPoolBlocks(t *testing.T) {
+	for _, c := range []struct {
+		context int
+		most    uint64
+		want    int
+	}{
+		{8192, 0, 512}, {8192, 100_000, 512}, {8193, 100_000, 513}, {256, 100_000, 512}, // enough for the context
+		{1 << 24, 100_000, 50_000}, {256, 100, 50}, {8192, 1, 1}, // what half of the memory holds
+		{1 << 24, 0, 1 << 20},
+	} {
+		if got := poolBlocks(c.context, 16, c.most); got != c.want {
+			t.Errorf("a context of %d where %d blocks fit: %d blocks, want %d", c.context, c.most, got, c.want)
+		}
+	}
+	m := open(t, tinymodel.Folder(t), Options{})
+	if err := m.CheckPool(m.PoolBlocks(16), 16); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestCheckPool(t *testing.T) {
 	m := open(t, tinymodel.Folder(t), Options{})
 	if err := m.CheckPool(64, 16); err != nil {

@@ -9,16 +9,31 @@ import (
 	"github.com/pbnjay/memory"
 )
 
+// minBlocks is a pool that is worth looking at.
+const minBlocks = 512
+
+// PoolBlocks is the number of KV blocks for one sequence as long as the model
+// was made for, at least 512, but for no more than half of the machine's memory:
+// what a file says of its context is no reason to ask the system for more.
+func (m *Model) PoolBlocks(blockSize int) int {
+	return poolBlocks(m.Config().Context, blockSize, m.most(blockSize))
+}
+
+// poolBlocks is PoolBlocks where most blocks fit into the memory, 0 if that is not known.
+func poolBlocks(context, blockSize int, most uint64) int {
+	blocks := max(minBlocks, (context+blockSize-1)/blockSize)
+	if most > 0 && uint64(blocks) > most/2 {
+		blocks = int(max(most/2, 1))
+	}
+	return blocks
+}
+
 // CheckPool refuses a pool of KV blocks that is larger than the machine's
 // memory: asking the system for it would end the process.
 func (m *Model) CheckPool(blocks, blockSize int) error {
-	const float32Bytes = 4
-	c := m.Config()
-	slot := 2 * float32Bytes * uint64(c.Layers) * uint64(c.KVHeads) * uint64(c.HeadDim)
-	total := memory.TotalMemory() // 0 where the system does not say
-	if most := total / slot / uint64(blockSize); total > 0 && uint64(blocks) > most {
+	if most := m.most(blockSize); most > 0 && uint64(blocks) > most {
 		return fmt.Errorf("a pool of %d KV blocks does not fit into this machine's memory of %s, which is that of %d blocks of %d tokens",
-			blocks, humanize.IBytes(total), most, blockSize)
+			blocks, humanize.IBytes(memory.TotalMemory()), most, blockSize)
 	}
 	return nil
 }
@@ -46,4 +61,14 @@ func (m *Model) FileBytes() (int64, error) {
 		total += info.Size()
 	}
 	return total, nil
+}
+
+// most is the number of KV blocks in float32, the largest format of any
+// backend, that the machine's memory is as large as; 0 where the system does
+// not say how large that is.
+func (m *Model) most(blockSize int) uint64 {
+	const float32Bytes = 4
+	c := m.Config()
+	slot := 2 * float32Bytes * uint64(c.Layers) * uint64(c.KVHeads) * uint64(c.HeadDim)
+	return memory.TotalMemory() / slot / uint64(blockSize)
 }

@@ -55,7 +55,7 @@ func TestCopyKV(t *testing.T) {
 						for block := range c.Blocks {
 							k, v := make([]float32, c.BlockSize*c.HeadDim), make([]float32, c.BlockSize*c.HeadDim)
 							b.ReadKV(k, v, kv, l, h, block*c.BlockSize)
-							out[place{l, h, block}] = append(k, v...)
+							out[place{l, h, block}] = slices.Concat(k, v)
 						}
 					}
 				}

@@ -1,0 +1,86 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"vitrine/engine/modeltest"
+	"vitrine/server/app"
+)
+
+// Before any model has arrived the page plays a recording, which says that it
+// is one, and shows how the download goes on; when the model is here, one chats
+// with it without loading the page anew.
+func TestPageBeforeTheModel(t *testing.T) {
+	model, err := os.ReadFile(modeltest.SmolLM2(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A hub that gives a quarter of the file, and the rest when it is told to.
+	rest := make(chan struct{})
+	hub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, ".gguf") {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("ETag", `"1"`)
+		w.Header().Set("Content-Length", fmt.Sprint(len(model)))
+		if r.Method == http.MethodHead {
+			return
+		}
+		w.Write(model[:len(model)/4])
+		w.(http.Flusher).Flush()
+		for wait := true; wait; {
+			select {
+			case <-rest:
+				wait = false
+			case <-r.Context().Done():
+				return
+			}
+		}
+		w.Write(model[len(model)/4:])
+	}))
+	defer hub.Close()
+	t.Setenv("VITRINE_CACHE", t.TempDir())
+	t.Setenv("VITRINE_SOURCES", "hub")
+	t.Setenv("VITRINE_HUB", hub.URL)
+	a, err := app.Start(context.Background(), app.Config{Addr: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := a.Shutdown(ctx); err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+	}()
+	p := open(t, a.URL()+"/?lang=en")
+	p.wait("the recording says that it is one", `!document.querySelector('#replay').hidden &&
+		document.querySelector('#replay-text').textContent.includes('a recording of a real session')`)
+	p.wait("it plays", tokens+" > 10")
+	n := eval[int](p, tokens)
+	p.wait("it plays on", fmt.Sprintf("%s > %d", tokens, n))
+	p.wait("the page tells of the download", `!document.querySelector('#arrival').hidden &&
+		document.querySelector('#arrival-text').textContent.includes('on its way from hub')`)
+	total := fmt.Sprintf("%.1f MB", float64(len(model))/1e6)
+	p.wait("what is here of how much", fmt.Sprintf("document.querySelector('#arrival-figures').textContent.includes('24.6 MB / %s')", total))
+	if v := eval[float64](p, "document.querySelector('#arrival-bar').value"); v < 0.24 || v > 0.26 {
+		t.Errorf("the bar is at %v, want a quarter", v)
+	}
+	close(rest)
+	p.wait("the model is here", "document.querySelector('#arrival').hidden")
+	p.wait("the recording can be left", "!document.querySelector('#replay').hidden")
+	p.click("#replay-leave")
+	p.started()
+	eval[bool](p, "document.querySelector('#more-params').open = true")
+	p.set("#param-max-tokens", "3")
+	p.ask("Hi")
+	p.state("Finished")
+}
