@@ -17,6 +17,7 @@ type reading struct {
 	rows  []row  // the formula with its operands, and facts
 	note  string // one sentence in plain words
 	fn    string // the Go function that computed it, as the server names it; empty if none did
+	by    string // the one that filled in the formula
 }
 
 // A row is one line of a reading. A row with a name is a fact in two columns.
@@ -41,7 +42,7 @@ func formula(lines []view.Line) []row {
 }
 
 func (r reading) equal(o reading) bool {
-	return r.title == o.title && r.value == o.value && r.shape == o.shape && r.note == o.note && r.fn == o.fn &&
+	return r.title == o.title && r.value == o.value && r.shape == o.shape && r.note == o.note && r.fn == o.fn && r.by == o.by &&
 		slices.EqualFunc(r.rows, o.rows, func(a, b row) bool { return a.name == b.name && slices.Equal(a.parts, b.parts) })
 }
 
@@ -54,29 +55,30 @@ type inspector struct {
 	pointed func() reading // under the pointer; nil if nothing
 	kept    func() reading // locked by a click; nil if nothing
 
-	title, value, shape, note, fn *textCell
-	lines                         element
-	lock, source                  element
-	funcRow                       element
-	last                          reading
-	drawn                         bool
+	title, value, shape, note *textCell
+	fn, by                    *textCell
+	lines, lock               element
+	fnRow, byRow              element
+	last                      reading
+	drawn                     bool
 }
 
 func newInspector(c *client) *inspector {
 	i := &inspector{
-		c:       c,
-		title:   newTextCell(byID("reading-title")),
-		value:   newTextCell(byID("reading-value")),
-		shape:   newTextCell(byID("reading-shape")),
-		note:    newTextCell(byID("reading-note")),
-		lines:   byID("reading-lines"),
-		lock:    byID("reading-lock"),
-		source:  byID("reading-source"),
-		funcRow: byID("reading-func"),
+		c:     c,
+		title: newTextCell(byID("reading-title")),
+		value: newTextCell(byID("reading-value")),
+		shape: newTextCell(byID("reading-shape")),
+		note:  newTextCell(byID("reading-note")),
+		lines: byID("reading-lines"),
+		lock:  byID("reading-lock"),
+		fnRow: byID("reading-func"),
+		byRow: byID("reading-by"),
 	}
-	i.fn = newTextCell(i.funcRow.find("code"))
+	i.fn, i.by = newTextCell(i.fnRow.find("code")), newTextCell(i.byRow.find("code"))
 	i.lock.onClick(i.release)
-	i.source.onClick(func() { c.source.open(i.last.fn) })
+	i.fnRow.find("button").onClick(func() { c.source.open(i.last.fn) })
+	i.byRow.find("button").onClick(func() { c.source.open(i.last.by) })
 	return i
 }
 
@@ -137,7 +139,9 @@ func (i *inspector) frame() {
 	i.shape.show(r.shape)
 	i.note.show(r.note)
 	i.fn.show(r.fn)
-	i.funcRow.setHidden(r.fn == "")
+	i.fnRow.setHidden(r.fn == "")
+	i.by.show(r.by)
+	i.byRow.setHidden(r.by == "")
 	i.lines.clear()
 	i.lines.setHidden(len(r.rows) == 0)
 	for _, row := range r.rows {

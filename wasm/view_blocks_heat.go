@@ -179,14 +179,14 @@ func (h *blocksHeat) reading(cell heatCell) reading {
 		return reading{}
 	}
 	say, model := h.v.c.words.say, h.v.c.shown.Model()
-	title, note, method := "blocks.key", "blocks.note_key", "RoPE"
+	title, note, method := "blocks.key", "blocks.note_key", view.MethodRoPE
 	if cell.value {
-		title, note, method = "blocks.value", "blocks.note_value", "MatMul"
+		title, note, method = "blocks.value", "blocks.note_value", view.MethodMatMul
 	}
 	position := h.position(cell.slot)
 	r := reading{
 		title: say(title), value: exact(v), shape: decimal(int(h.answer.Filled)) + " × " + decimal(int(h.answer.Dim)) + ", float32",
-		note: say(note), fn: "engine/backend/" + model.Backend + ".(*Backend)." + method,
+		note: say(note), fn: view.BackendFunc(model.Backend, method), by: view.FuncPlace,
 	}
 	r.fact(h.v.c, "blocks.read_token", h.piece(cell.slot))
 	r.fact(h.v.c, "blocks.read_position", decimal(position))

@@ -373,8 +373,7 @@ func (m *vectorMap) reading(i int) reading {
 	r.shape = say("vectors.point_shape", "Width", grouped(width), "Layer", decimal(layer))
 	r.rows = []row{fact("x", exact(x)), fact("y", exact(y)), fact(say("vectors.point_norm"), exact(norm))}
 	r.rows = append(r.rows, formula(view.ProjectedLines(norm, width, x, y))...)
-	r.rows = append(r.rows, fact(say("vectors.point_share"), view.Percent(float64(m.of.Explained[layer]))),
-		fact(say("vectors.point_by"), "visualizer/project.Layers"))
-	r.note = say("vectors.point_note")
+	r.rows = append(r.rows, fact(say("vectors.point_share"), view.Percent(float64(m.of.Explained[layer]))))
+	r.note, r.fn, r.by = say("vectors.point_note"), view.FuncProject, view.FuncProjectedLines
 	return r
 }

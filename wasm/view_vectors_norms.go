@@ -248,6 +248,6 @@ func (n *vectorNorms) reading(layer int) reading {
 	r.value = exact(norm)
 	r.shape = say("vectors.norm_shape", "Width", grouped(int(n.c.shown.Model().Width)), "Layer", decimal(layer))
 	r.rows = []row{line(n.v.piece(position)), line("‖x‖ = √Σ xᵢ² = " + view.Number(float64(norm)))}
-	r.note = say("vectors.norm_note")
+	r.note, r.fn = say("vectors.norm_note"), view.FuncNorm
 	return r
 }
