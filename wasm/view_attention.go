@@ -4,7 +4,6 @@ package main
 
 import (
 	"vitrine/visualizer/session"
-	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
 )
 
@@ -259,12 +258,11 @@ func arrows(key string) (right, down int, ok bool) {
 	return 0, 0, false
 }
 
-// tokenName names the token at a position by its text, as it stands in a
-// sentence: its spaces are spaces, and between quotes they are seen.
+// tokenName names the token at a position by its text, as it stands in a sentence.
 func (c *client) tokenName(position int) string {
 	tokens := c.shown.Tokens()
 	if position < 0 || position >= len(tokens) {
 		return ""
 	}
-	return c.words.say("attention.token", "N", decimal(position), "Piece", view.Quotable(tokens[position].Bytes))
+	return c.words.say("attention.token", "N", decimal(position), "Piece", session.Label(tokens[position].Bytes))
 }

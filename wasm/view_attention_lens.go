@@ -132,7 +132,7 @@ func (p *lensPart) noteFor(lens *wire.Lens) string {
 		key = "attention.lens_note_once"
 	}
 	return c.words.say(key, "Token", c.tokenName(int(lens.Position)),
-		"Top", c.words.say("attention.quoted", "Piece", view.Quotable(lens.Layers[len(lens.Layers)-1][0].Bytes)),
+		"Top", c.words.say("attention.quoted", "Piece", session.Label(lens.Layers[len(lens.Layers)-1][0].Bytes)),
 		"First", p.after(settled.First), "Stays", p.after(settled.Stays))
 }
 

@@ -299,7 +299,7 @@ func (h *blocksHeat) paint() {
 	slots, dims := int(h.v.c.shown.Model().BlockSize), int(h.answer.Dim)
 	box := paint.Rect{X: device(heatLeft), Y: device(heatTop)}
 	box.W, box.H = h.deviceWidth()-box.X, h.deviceHeight()-box.Y-device(heatBottom)
-	k, v := h.heat.Layout(box, slots, dims, 0, device(heatSpace))
+	k, v := h.heat.Layout(box, slots, dims, 0, device(heatSpace), device(heatBottom+heatTop))
 	if k.Empty() || v.Empty() {
 		return
 	}

@@ -310,18 +310,22 @@ func (m *vectorMap) drawPointed() {
 	p.text(text, left+w/2, top+h*0.7)
 }
 
+// missing says why there is no projection.
+func (m *vectorMap) missing() string {
+	if words, refused := m.c.trouble(wire.Query{What: wire.QueryProjection}); refused {
+		return words
+	}
+	if m.v.writing() {
+		return m.c.words.say("vectors.wait_map")
+	}
+	return m.c.words.say("vectors.asking")
+}
+
 // tell says in words what the map shows, or why it shows nothing.
 func (m *vectorMap) tell() {
 	say, query := m.c.words.say, wire.Query{What: wire.QueryProjection}
 	if m.of == nil || m.v.layer() >= len(m.of.Explained) {
-		words, refused := m.c.trouble(query)
-		switch {
-		case refused:
-		case m.v.writing():
-			words = say("vectors.wait_map")
-		default:
-			words = say("vectors.asking")
-		}
+		words := m.missing()
 		m.says.show(words)
 		m.canvas.setAttr("aria-label", words)
 		return

@@ -132,12 +132,11 @@ func (n *vectorNorms) frame() {
 	}
 }
 
-// tell says what the curve's scale is, or nothing where the map says why there
-// is none.
+// tell says what the curve's scale is, or why there is none.
 func (n *vectorNorms) tell() {
 	say := n.c.words.say
 	if n.of == nil {
-		n.says.show("")
+		n.says.show(n.v.chart.missing())
 		n.canvas.setAttr("aria-label", say("vectors.norms"))
 		return
 	}
