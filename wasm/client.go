@@ -133,6 +133,7 @@ func (c *client) draw(t float64) {
 	again = c.spine.frame() || again
 	c.chat.frame()
 	c.inspector.frame()
+	c.chat.keepEnd()
 	if again {
 		c.wake()
 	}

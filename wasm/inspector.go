@@ -59,8 +59,9 @@ type inspector struct {
 	fn, by                    *textCell
 	lines, lock               element
 	fnRow, byRow              element
+	cells                     []*rowCell
 	last                      reading
-	drawn                     bool
+	drawn, locked             bool // as the page shows it
 }
 
 func newInspector(c *client) *inspector {
@@ -128,8 +129,11 @@ func (i *inspector) frame() {
 	if r.title == "" { // a heading says something even when there is nothing to read
 		r.title = i.c.words.say("inspector.name")
 	}
-	i.lock.setHidden(i.kept == nil)
-	i.lock.setAttr("aria-pressed", boolText(i.kept != nil))
+	if kept := i.kept != nil; kept != i.locked || !i.drawn {
+		i.locked = kept
+		i.lock.setHidden(!kept)
+		i.lock.setAttr("aria-pressed", boolText(kept))
+	}
 	if i.drawn && r.equal(i.last) {
 		return
 	}
@@ -142,22 +146,71 @@ func (i *inspector) frame() {
 	i.fnRow.setHidden(r.fn == "")
 	i.by.show(r.by)
 	i.byRow.setHidden(r.by == "")
-	i.lines.clear()
 	i.lines.setHidden(len(r.rows) == 0)
-	for _, row := range r.rows {
-		i.lines.append(rowElement(row))
+	i.showRows(r.rows)
+}
+
+// showRows writes the rows. The elements of rows that look alike are kept: while
+// an answer is written, the reading of the newest token differs in its numbers only.
+func (i *inspector) showRows(rows []row) {
+	same := 0
+	for same < min(len(rows), len(i.cells)) && i.cells[same].show(rows[same]) {
+		same++
+	}
+	for _, cell := range i.cells[same:] {
+		cell.remove()
+	}
+	i.cells = i.cells[:same]
+	for _, row := range rows[same:] {
+		cell := newRowCell(row)
+		i.lines.append(cell.element)
+		i.cells = append(i.cells, cell)
 	}
 }
 
-func rowElement(r row) element {
-	value := create("span", "")
+// rowCell is a row in the page.
+type rowCell struct {
+	element
+	roles []view.Role
+	name  *textCell // nil for a row over the whole width
+	parts []*textCell
+}
+
+func newRowCell(r row) *rowCell {
+	cell, value := &rowCell{element: create("div", "")}, create("span", "")
 	for _, part := range r.parts {
-		value.append(create("span", roleClass(part.Role)).with(part.Text))
+		p := newTextCell(create("span", roleClass(part.Role)))
+		p.show(part.Text)
+		value.append(p.element)
+		cell.roles, cell.parts = append(cell.roles, part.Role), append(cell.parts, p)
 	}
-	if r.name == "" {
-		return create("div", "").append(value)
+	if r.name != "" {
+		cell.setClass("row", true)
+		cell.name = newTextCell(create("span", ""))
+		cell.name.show(r.name)
+		cell.append(cell.name.element)
 	}
-	return create("div", "row").append(create("span", "").with(r.name), value)
+	cell.append(value)
+	return cell
+}
+
+// show writes a row into the cell, if it has the parts that the row needs.
+func (cell *rowCell) show(r row) bool {
+	if (r.name == "") != (cell.name == nil) || len(r.parts) != len(cell.parts) {
+		return false
+	}
+	for i, part := range r.parts {
+		if part.Role != cell.roles[i] {
+			return false
+		}
+	}
+	if cell.name != nil {
+		cell.name.show(r.name)
+	}
+	for i, part := range r.parts {
+		cell.parts[i].show(part.Text)
+	}
+	return true
 }
 
 // roleClass is the style sheet's name of an operand of attention.

@@ -17,6 +17,7 @@ type attentionView struct {
 	shows []element // the buttons of the parts
 	open  int
 	live  *textCell // tells assistive technology what was chosen
+	held  change    // not told to the parts yet
 }
 
 // An attentionPart is what stands below the atlas. While it is closed it is
@@ -62,10 +63,20 @@ func (v *attentionView) show(part int) {
 	v.c.wake()
 }
 
+// withToken is what changes with every token that is drawn.
+const withToken = session.ChangeTokens | session.ChangeMessages | session.ChangeStep
+
 // say tells assistive technology what was chosen with the keyboard.
 func (v *attentionView) say(text string) { v.live.show(text) }
 
 func (v *attentionView) update(what change) {
+	what = change{frames: what.frames | v.held.frames, page: what.page | v.held.page}
+	v.held = change{}
+	// At full speed the rows of a step are right behind its token: both are drawn at once.
+	if v.c.replay == nil && v.c.following && v.c.play.atFullSpeed() && what.frames&^withToken == 0 && what.page&^changedToken == 0 {
+		v.held = what
+		return
+	}
 	v.atlas.update(what)
 	v.dials.update(what)
 	v.parts[v.open].update(what)
