@@ -30,7 +30,8 @@ type blocksHeat struct {
 
 	answer *wire.BlockHeat // what is painted, nil for nothing
 	cursor heatCell
-	marked bool // cursor is somewhere
+	marked bool   // cursor is somewhere
+	said   string // the element's name, as it was last told
 }
 
 // heatCell is a number of the heat.
@@ -278,7 +279,10 @@ func (h *blocksHeat) tell(why string) {
 		}
 		label = say("blocks.cell_says", "What", say(what), "Piece", h.piece(h.cursor.slot), "Dim", decimal(h.cursor.dim), "Value", exact(v))
 	}
-	h.element.setAttr("aria-label", label)
+	if label != h.said {
+		h.said = label
+		h.element.setAttr("aria-label", label)
+	}
 }
 
 // Sizes of the heat's picture, in rem.
