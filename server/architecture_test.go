@@ -19,7 +19,7 @@ var directions = map[string][]string{
 	"visualizer": nil,
 	"web":        nil,
 	"wasm":       {"visualizer/", "engine/sampler/", "engine/tokenizer/"},
-	"server":     {"engine/", "visualizer/", "web/"},
+	"server":     {"engine/", "visualizer/", "web/", "wasm/resample/"}, // whose source the page shows
 }
 
 // TestImportsGoOneWay holds the directions of the house over every package,

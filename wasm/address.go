@@ -105,8 +105,8 @@ func (a *address) update(what change) {
 			a.askNext()
 		}
 	}
-	if !a.settled || a.c.replay != nil || a.timed {
-		return
+	if !a.settled || a.c.replay != nil || a.timed || a.c.following && a.c.play.atFullSpeed() {
+		return // what the answer changes by itself is written when it rests
 	}
 	a.timed = true
 	after(settleAfter, func() {

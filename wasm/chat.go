@@ -27,6 +27,9 @@ type chat struct {
 	chosen, pointed    *lit
 	repaint            bool
 	sent               string // the message that went out and is not among the messages yet
+	greeted            bool   // there are messages, and the welcome is out of sight
+	grown              bool   // the list was written since the end was last kept in sight
+	astray             bool   // the reader scrolled away from the end
 }
 
 // messageCell is one message in the page.
@@ -68,6 +71,7 @@ func newChat(c *client) *chat {
 		t.pointer = true
 		c.wake()
 	})
+	t.list.on("scroll", func(jsEvent) { t.measureEnd() })
 	t.list.on("pointerleave", func(jsEvent) {
 		t.pointer = false
 		t.pointed.clear()
@@ -130,7 +134,6 @@ func (t *chat) update(what change) {
 // showMessages brings the list to the session's messages, writing only what grew.
 func (t *chat) showMessages(relabel bool) {
 	messages := t.c.shown.Messages()
-	atEnd := t.list.Get("scrollHeight").Float()-t.list.Get("scrollTop").Float()-t.list.Get("clientHeight").Float() < 48
 	for len(t.cells) > len(messages) {
 		last := len(t.cells) - 1
 		t.cells[last].remove()
@@ -139,6 +142,7 @@ func (t *chat) showMessages(relabel bool) {
 	for i, m := range messages {
 		if i == len(t.cells) {
 			t.cells = append(t.cells, t.newCell())
+			t.astray = t.astray && m.Role != wire.RoleUser
 		}
 		cell := t.cells[i]
 		if cell.text == "" || cell.role != m.Role || relabel {
@@ -156,10 +160,27 @@ func (t *chat) showMessages(relabel bool) {
 		cell.text = m.Text
 		cell.setClass("writing", i == len(messages)-1 && m.Role == wire.RoleAssistant && t.c.writing())
 	}
-	t.welcome.setHidden(len(messages) > 0)
-	if atEnd {
-		t.list.Set("scrollTop", t.list.Get("scrollHeight"))
+	if some := len(messages) > 0; some != t.greeted {
+		t.greeted = some
+		t.welcome.setHidden(some)
 	}
+	t.grown = true
+}
+
+// measureEnd takes note of whether the end of the list is in sight. It is asked
+// when the list was scrolled, for asking while it is written would have the
+// browser lay the page out in the middle.
+func (t *chat) measureEnd() {
+	t.astray = t.list.Get("scrollHeight").Float()-t.list.Get("scrollTop").Float()-t.list.Get("clientHeight").Float() >= 48
+}
+
+// keepEnd keeps the end in sight, if it was. It comes last in a frame, so that
+// what it makes the browser lay out is laid out once.
+func (t *chat) keepEnd() {
+	if t.grown && !t.astray {
+		t.list.Set("scrollTop", 1<<30)
+	}
+	t.grown = false
 }
 
 func (t *chat) newCell() *messageCell {

@@ -133,6 +133,7 @@ func (c *client) draw(t float64) {
 	again = c.spine.frame() || again
 	c.chat.frame()
 	c.inspector.frame()
+	c.chat.keepEnd()
 	if again {
 		c.wake()
 	}
@@ -183,6 +184,7 @@ func (c *client) receive(raw []byte) {
 	}
 	if c.replay != nil {
 		changed &= session.ChangeStatus // the rest is not what is shown
+		c.source.update()               // but it may have asked the server
 	}
 	c.changed(change{frames: changed})
 }
@@ -265,10 +267,14 @@ func (c *client) ask(q wire.Query) {
 // trouble says in words why a question has no answer, if it was refused, or
 // if a recording does not hold it.
 func (c *client) trouble(q wire.Query) (words string, refused bool) {
-	if c.shown.Recorded() {
+	return c.troubleOf(c.shown, q)
+}
+
+func (c *client) troubleOf(s *session.Session, q wire.Query) (words string, refused bool) {
+	if s.Recorded() {
 		return c.words.say("recording.not_recorded"), true
 	}
-	if problem, refused := c.shown.Refusal(q); refused {
+	if problem, refused := s.Refusal(q); refused {
 		return c.status.problemIn(problem), true
 	}
 	return "", false

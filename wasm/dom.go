@@ -109,6 +109,7 @@ func (e element) onClick(then func()) { e.on("click", func(js.Value) { then() })
 // textCell is an element whose text is written only when it changes.
 type textCell struct {
 	element
+	node js.Value // the text in it, which is written anew instead of replaced
 	last string
 	set  bool
 }
@@ -119,8 +120,13 @@ func (t *textCell) show(text string) {
 	if t.set && t.last == text {
 		return
 	}
+	if t.set && t.last != "" && text != "" {
+		t.node.Set("data", text)
+	} else {
+		t.setText(text)
+		t.node = t.Get("firstChild")
+	}
 	t.last, t.set = text, true
-	t.setText(text)
 }
 
 // after calls then once, milliseconds from now, and returns what [cancelTimer]

@@ -17,6 +17,7 @@ type reading struct {
 	rows  []row  // the formula with its operands, and facts
 	note  string // one sentence in plain words
 	fn    string // the Go function that computed it, as the server names it; empty if none did
+	by    string // the one that filled in the formula
 }
 
 // A row is one line of a reading. A row with a name is a fact in two columns.
@@ -41,7 +42,7 @@ func formula(lines []view.Line) []row {
 }
 
 func (r reading) equal(o reading) bool {
-	return r.title == o.title && r.value == o.value && r.shape == o.shape && r.note == o.note && r.fn == o.fn &&
+	return r.title == o.title && r.value == o.value && r.shape == o.shape && r.note == o.note && r.fn == o.fn && r.by == o.by &&
 		slices.EqualFunc(r.rows, o.rows, func(a, b row) bool { return a.name == b.name && slices.Equal(a.parts, b.parts) })
 }
 
@@ -54,29 +55,31 @@ type inspector struct {
 	pointed func() reading // under the pointer; nil if nothing
 	kept    func() reading // locked by a click; nil if nothing
 
-	title, value, shape, note, fn *textCell
-	lines                         element
-	lock, source                  element
-	funcRow                       element
-	last                          reading
-	drawn                         bool
+	title, value, shape, note *textCell
+	fn, by                    *textCell
+	lines, lock               element
+	fnRow, byRow              element
+	cells                     []*rowCell
+	last                      reading
+	drawn, locked             bool // as the page shows it
 }
 
 func newInspector(c *client) *inspector {
 	i := &inspector{
-		c:       c,
-		title:   newTextCell(byID("reading-title")),
-		value:   newTextCell(byID("reading-value")),
-		shape:   newTextCell(byID("reading-shape")),
-		note:    newTextCell(byID("reading-note")),
-		lines:   byID("reading-lines"),
-		lock:    byID("reading-lock"),
-		source:  byID("reading-source"),
-		funcRow: byID("reading-func"),
+		c:     c,
+		title: newTextCell(byID("reading-title")),
+		value: newTextCell(byID("reading-value")),
+		shape: newTextCell(byID("reading-shape")),
+		note:  newTextCell(byID("reading-note")),
+		lines: byID("reading-lines"),
+		lock:  byID("reading-lock"),
+		fnRow: byID("reading-func"),
+		byRow: byID("reading-by"),
 	}
-	i.fn = newTextCell(i.funcRow.find("code"))
+	i.fn, i.by = newTextCell(i.fnRow.find("code")), newTextCell(i.byRow.find("code"))
 	i.lock.onClick(i.release)
-	i.source.onClick(func() { c.source.open(i.last.fn) })
+	i.fnRow.find("button").onClick(func() { c.source.open(i.last.fn) })
+	i.byRow.find("button").onClick(func() { c.source.open(i.last.by) })
 	return i
 }
 
@@ -126,8 +129,11 @@ func (i *inspector) frame() {
 	if r.title == "" { // a heading says something even when there is nothing to read
 		r.title = i.c.words.say("inspector.name")
 	}
-	i.lock.setHidden(i.kept == nil)
-	i.lock.setAttr("aria-pressed", boolText(i.kept != nil))
+	if kept := i.kept != nil; kept != i.locked || !i.drawn {
+		i.locked = kept
+		i.lock.setHidden(!kept)
+		i.lock.setAttr("aria-pressed", boolText(kept))
+	}
 	if i.drawn && r.equal(i.last) {
 		return
 	}
@@ -137,23 +143,74 @@ func (i *inspector) frame() {
 	i.shape.show(r.shape)
 	i.note.show(r.note)
 	i.fn.show(r.fn)
-	i.funcRow.setHidden(r.fn == "")
-	i.lines.clear()
+	i.fnRow.setHidden(r.fn == "")
+	i.by.show(r.by)
+	i.byRow.setHidden(r.by == "")
 	i.lines.setHidden(len(r.rows) == 0)
-	for _, row := range r.rows {
-		i.lines.append(rowElement(row))
+	i.showRows(r.rows)
+}
+
+// showRows writes the rows. The elements of rows that look alike are kept: while
+// an answer is written, the reading of the newest token differs in its numbers only.
+func (i *inspector) showRows(rows []row) {
+	same := 0
+	for same < min(len(rows), len(i.cells)) && i.cells[same].show(rows[same]) {
+		same++
+	}
+	for _, cell := range i.cells[same:] {
+		cell.remove()
+	}
+	i.cells = i.cells[:same]
+	for _, row := range rows[same:] {
+		cell := newRowCell(row)
+		i.lines.append(cell.element)
+		i.cells = append(i.cells, cell)
 	}
 }
 
-func rowElement(r row) element {
-	value := create("span", "")
+// rowCell is a row in the page.
+type rowCell struct {
+	element
+	roles []view.Role
+	name  *textCell // nil for a row over the whole width
+	parts []*textCell
+}
+
+func newRowCell(r row) *rowCell {
+	cell, value := &rowCell{element: create("div", "")}, create("span", "")
 	for _, part := range r.parts {
-		value.append(create("span", roleClass(part.Role)).with(part.Text))
+		p := newTextCell(create("span", roleClass(part.Role)))
+		p.show(part.Text)
+		value.append(p.element)
+		cell.roles, cell.parts = append(cell.roles, part.Role), append(cell.parts, p)
 	}
-	if r.name == "" {
-		return create("div", "").append(value)
+	if r.name != "" {
+		cell.setClass("row", true)
+		cell.name = newTextCell(create("span", ""))
+		cell.name.show(r.name)
+		cell.append(cell.name.element)
 	}
-	return create("div", "row").append(create("span", "").with(r.name), value)
+	cell.append(value)
+	return cell
+}
+
+// show writes a row into the cell, if it has the parts that the row needs.
+func (cell *rowCell) show(r row) bool {
+	if (r.name == "") != (cell.name == nil) || len(r.parts) != len(cell.parts) {
+		return false
+	}
+	for i, part := range r.parts {
+		if part.Role != cell.roles[i] {
+			return false
+		}
+	}
+	if cell.name != nil {
+		cell.name.show(r.name)
+	}
+	for i, part := range r.parts {
+		cell.parts[i].show(part.Text)
+	}
+	return true
 }
 
 // roleClass is the style sheet's name of an operand of attention.

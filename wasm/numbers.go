@@ -23,7 +23,9 @@ func grouped(n int) string {
 }
 
 // exact writes v with the fewest digits that give the same float32 back.
-func exact(v float32) string { return strconv.FormatFloat(float64(v), 'g', -1, 32) }
+func exact(v float32) string {
+	return strings.ReplaceAll(strconv.FormatFloat(float64(v), 'g', -1, 32), "-", "−")
+}
 
 // milliseconds writes a time given in microseconds.
 func milliseconds(micros uint32) string {

@@ -25,6 +25,7 @@ type play struct {
 	pacing bool     // running at that pace, token by token
 	due    bool     // a chat was asked at that pace and its prompt is not read yet
 	timer  js.Value // of the next token
+	shown  bool     // the button pauses, as the page shows it
 }
 
 func newPlay(c *client) *play {
@@ -63,6 +64,9 @@ func (p *play) running() bool {
 	}
 	return p.pacing || p.c.writing()
 }
+
+// atFullSpeed reports whether tokens come as fast as they are made.
+func (p *play) atFullSpeed() bool { return p.pace == 0 && p.running() }
 
 func (p *play) toggle() {
 	if p.running() {
@@ -163,11 +167,14 @@ func (p *play) update(what change) {
 	tokens := len(p.c.shown.Tokens())
 	there := tokens > 0 && (p.c.replay != nil || p.c.canAsk())
 	running := p.running()
-	p.run.setFlag("data-running", running)
-	if running {
-		p.c.words.name(p.run, "play.pause")
-	} else {
-		p.c.words.name(p.run, "play.run")
+	if running != p.shown {
+		p.shown = running
+		p.run.setFlag("data-running", running)
+		name := "play.run"
+		if running {
+			name = "play.pause"
+		}
+		p.c.words.name(p.run, name)
 	}
 	p.run.setDisabled(!there)
 	p.back.setDisabled(p.c.at.token <= 0)

@@ -5,6 +5,7 @@ package main
 import (
 	"strconv"
 
+	"vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
 	"vitrine/wasm/gosyntax"
 )
@@ -29,8 +30,19 @@ func (s *source) open(fn string) {
 	byID("source-place").setText("")
 	byID("source-text").setText(s.c.words.say("inspector.source_asking"))
 	s.panel.Call("showModal")
-	s.c.ask(wire.Query{What: wire.QuerySource, Text: fn})
+	if q, send := s.from().Want(wire.Query{What: wire.QuerySource, Text: fn}); send {
+		s.c.socket.send(&q)
+	}
 	s.update()
+}
+
+// from is the session that knows the function's source: what is shown, or,
+// where that is a recording that does not hold it, the server that runs now.
+func (s *source) from() *session.Session {
+	if _, ok := s.c.shown.Source(s.fn); ok || !s.c.greeted {
+		return s.c.shown
+	}
+	return s.c.live
 }
 
 // update fills the panel once the answer is there.
@@ -38,9 +50,10 @@ func (s *source) update() {
 	if s.fn == "" || s.shown {
 		return
 	}
-	answer, ok := s.c.shown.Source(s.fn)
+	from := s.from()
+	answer, ok := from.Source(s.fn)
 	if !ok {
-		if problem, failed := s.c.trouble(wire.Query{What: wire.QuerySource, Text: s.fn}); failed {
+		if problem, failed := s.c.troubleOf(from, wire.Query{What: wire.QuerySource, Text: s.fn}); failed {
 			byID("source-text").setText(problem)
 			s.shown = true
 		}

@@ -33,6 +33,7 @@ type spine struct {
 	wide    float64   // width of a Han character
 	dirty   bool
 	drag    bool // the overview is being dragged
+	filled  bool // the word that there are no tokens is out of sight
 }
 
 func newSpine(c *client) *spine {
@@ -186,6 +187,9 @@ func (s *spine) bringInSight(jump bool) {
 	case s.c.following:
 		s.shown = i
 		s.scrollTo(s.length())
+		// Tokens that come as fast as they are written would keep it gliding, and
+		// the whole strip drawn anew, sixty times a second.
+		jump = jump || s.c.play.atFullSpeed()
 	case i != s.shown || jump:
 		s.shown = i
 		margin := min(120, s.width/4)
@@ -236,7 +240,10 @@ func (s *spine) pointAt(position int) {
 // tell says the chosen token to assistive technology.
 func (s *spine) tell() {
 	tokens := s.c.shown.Tokens()
-	s.empty.setHidden(len(tokens) > 0)
+	if some := len(tokens) > 0; some != s.filled {
+		s.filled = some
+		s.empty.setHidden(some)
+	}
 	s.element.setAttr("aria-valuemax", decimal(max(s.cells()-1, 0)))
 	i := s.c.at.token
 	if i < 0 || len(tokens) == 0 {

@@ -30,22 +30,23 @@ func (c *client) tokenReading(position int) reading {
 			fact(say("token.bytes"), session.Hex(t.Bytes)),
 			fact(say("token.kind"), originOf(c, t)),
 		},
-		note: say("token.note_given"),
+		note: say("token.note_given"), fn: view.FuncEncode,
 	}
 	for _, share := range view.Shares(tokens, position) {
 		key := "token.part_bytes"
 		if share.First == share.Last {
 			key = "token.part_byte"
 		}
+		r.by = view.FuncShares
 		r.rows = append(r.rows, fact(say("token.part"), say(key, "Character", share.Character,
 			"First", decimal(share.First), "Last", decimal(share.Last), "Size", decimal(share.Size))))
 	}
 	if t.Flags&(wire.FlagDrawn|wire.FlagForced) == 0 {
 		return r
 	}
-	r.note = say("token.note_drawn")
+	r.note, r.fn = say("token.note_drawn"), view.FuncSample
 	if t.Flags&wire.FlagForced != 0 {
-		r.note = say("token.note_forced")
+		r.note, r.fn = say("token.note_forced"), view.FuncScore
 	}
 	number := func(name string, v float32) {
 		if !math.IsNaN(float64(v)) {

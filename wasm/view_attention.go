@@ -4,7 +4,6 @@ package main
 
 import (
 	"vitrine/visualizer/session"
-	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
 )
 
@@ -18,6 +17,7 @@ type attentionView struct {
 	shows []element // the buttons of the parts
 	open  int
 	live  *textCell // tells assistive technology what was chosen
+	held  change    // not told to the parts yet
 }
 
 // An attentionPart is what stands below the atlas. While it is closed it is
@@ -63,10 +63,20 @@ func (v *attentionView) show(part int) {
 	v.c.wake()
 }
 
+// withToken is what changes with every token that is drawn.
+const withToken = session.ChangeTokens | session.ChangeMessages | session.ChangeStep
+
 // say tells assistive technology what was chosen with the keyboard.
 func (v *attentionView) say(text string) { v.live.show(text) }
 
 func (v *attentionView) update(what change) {
+	what = change{frames: what.frames | v.held.frames, page: what.page | v.held.page}
+	v.held = change{}
+	// At full speed the rows of a step are right behind its token: both are drawn at once.
+	if v.c.replay == nil && v.c.following && v.c.play.atFullSpeed() && what.frames&^withToken == 0 && what.page&^changedToken == 0 {
+		v.held = what
+		return
+	}
 	v.atlas.update(what)
 	v.dials.update(what)
 	v.parts[v.open].update(what)
@@ -259,12 +269,11 @@ func arrows(key string) (right, down int, ok bool) {
 	return 0, 0, false
 }
 
-// tokenName names the token at a position by its text, as it stands in a
-// sentence: its spaces are spaces, and between quotes they are seen.
+// tokenName names the token at a position by its text, as it stands in a sentence.
 func (c *client) tokenName(position int) string {
 	tokens := c.shown.Tokens()
 	if position < 0 || position >= len(tokens) {
 		return ""
 	}
-	return c.words.say("attention.token", "N", decimal(position), "Piece", view.Quotable(tokens[position].Bytes))
+	return c.words.say("attention.token", "N", decimal(position), "Piece", session.Label(tokens[position].Bytes))
 }

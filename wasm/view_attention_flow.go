@@ -158,10 +158,10 @@ func (p *flowPart) reading(s *flowStage, i int) reading {
 	r.value = exact(stage.Values[i])
 	r.shape = say("attention.float32", "Shape", view.ShapeText(stage.Shape))
 	r.fn = stage.Func
-	r.rows = formula(view.FlowLines(p.shown, c.shown.Model(), s.name, i))
+	r.rows, r.by = formula(view.FlowLines(p.shown, c.shown.Model(), s.name, i)), view.FuncFlowLines
 	if layer, head, q, k, ok := s.weightAt(i); ok {
 		if cell, held := c.shown.Cell(layer, head, q, k); held {
-			r.rows = formula(view.Cell(cell))
+			r.rows, r.by = formula(view.Cell(cell)), view.FuncCell
 		}
 		r.rows = append(r.rows,
 			fact(say("attention.fact_head"), decimal(head)),

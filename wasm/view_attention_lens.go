@@ -132,7 +132,7 @@ func (p *lensPart) noteFor(lens *wire.Lens) string {
 		key = "attention.lens_note_once"
 	}
 	return c.words.say(key, "Token", c.tokenName(int(lens.Position)),
-		"Top", c.words.say("attention.quoted", "Piece", view.Quotable(lens.Layers[len(lens.Layers)-1][0].Bytes)),
+		"Top", c.words.say("attention.quoted", "Piece", session.Label(lens.Layers[len(lens.Layers)-1][0].Bytes)),
 		"First", p.after(settled.First), "Stays", p.after(settled.Stays))
 }
 
@@ -242,7 +242,7 @@ func (p *lensPart) reading(i int) reading {
 		title: say("attention.lens_title", "After", p.after(i)),
 		shape: say("attention.lens_shape", "Vocab", grouped(int(c.shown.Model().Vocab))),
 		note:  say("attention.lens_about"),
-		fn:    "engine/model.(*Model).Unembed",
+		fn:    view.FuncUnembed,
 	}
 	if p.shown == nil || i >= len(p.shown.Layers) || len(p.shown.Layers[i]) == 0 {
 		r.value = "…"
@@ -253,7 +253,7 @@ func (p *lensPart) reading(i int) reading {
 	r.value = session.Label(first.Bytes)
 	// The largest logit is the first one, so its own share is one over the sum.
 	z, prob := float64(first.Logit), float64(first.Prob)
-	r.rows = formula(view.Probability(z, 1, z, 1/prob, prob))
+	r.rows, r.by = formula(view.Probability(z, 1, z, 1/prob, prob)), view.FuncProbability
 	r.rows = append(r.rows, fact(say("attention.fact_logit"), exact(first.Logit)))
 	for _, candidate := range told {
 		r.rows = append(r.rows, fact(session.Label(candidate.Bytes), exact(candidate.Prob)))

@@ -284,15 +284,23 @@ func (m *matrix) draw() {
 	}
 	pitch := float64(m.picture.H) / m.pixels.ratio / float64(m.window.Len())
 	all := m.cssBox(m.picture.Bounds())
-	for _, i := range view.Ticks(nil, m.window.From, to, pitch, labelPitch*t.rem, pointedQ, q) {
-		at := m.cssBox(m.heat.Row(i))
-		m.letter(i == q, i == pointedQ, t.q)
-		p.text(m.label(i, matrixLabels), at.x-0.45*t.rem, at.y+at.h/2+0.26*t.rem)
-	}
-	for _, i := range view.Ticks(nil, m.window.From, to, pitch, labelPitch*t.rem, pointedK, k) {
-		at := m.cssBox(m.heat.Column(i))
-		m.letter(i == k, i == pointedK, t.k)
-		p.textUp(m.label(i, matrixFoot), at.x+at.w/2+0.26*t.rem, all.y+all.h+0.4*t.rem)
+	queries := view.Ticks(nil, m.window.From, to, pitch, labelPitch*t.rem, pointedQ, q)
+	keys := view.Ticks(nil, m.window.From, to, pitch, labelPitch*t.rem, pointedK, k)
+	for _, chosen := range []bool{false, true} { // a change of the font costs as much as ten labels
+		for _, i := range queries {
+			if (i == q) == chosen {
+				at := m.cssBox(m.heat.Row(i))
+				m.letter(chosen, i == pointedQ, t.q)
+				p.text(m.label(i, matrixLabels), at.x-0.45*t.rem, at.y+at.h/2+0.26*t.rem)
+			}
+		}
+		for _, i := range keys {
+			if (i == k) == chosen {
+				at := m.cssBox(m.heat.Column(i))
+				m.letter(chosen, i == pointedK, t.k)
+				p.textUp(m.label(i, matrixFoot), at.x+at.w/2+0.26*t.rem, all.y+all.h+0.4*t.rem)
+			}
+		}
 	}
 	p.letter(t.font(t.sans, labelsRem), "right")
 	p.fill(t.q)

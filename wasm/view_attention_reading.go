@@ -17,7 +17,7 @@ func (c *client) attentionFunc() string {
 			return s.Func
 		}
 	}
-	return "engine/backend/" + c.shown.Model().Backend + ".(*Backend).Attention"
+	return view.BackendFunc(c.shown.Model().Backend, view.MethodAttention)
 }
 
 // keyHead is the key head that a query head reads, and group the query heads that share it.
@@ -52,7 +52,7 @@ func (c *client) headReading(layer, head, q, k int) reading {
 	}
 	if q >= 0 && k >= 0 {
 		w := c.weightReading(layer, head, q, k)
-		r.value, r.rows = w.value, w.rows
+		r.value, r.rows, r.by = w.value, w.rows, w.by
 		return r
 	}
 	r.rows = []row{fact(say("attention.fact_head"), say("attention.kv_head", "Head", decimal(head), "KVHead", decimal(kvHead)))}
@@ -81,7 +81,7 @@ func (c *client) weightReading(layer, head, q, k int) reading {
 	switch source {
 	case weightCell:
 		cell, _ := c.shown.Cell(layer, head, q, k)
-		r.value, r.rows = exact(a), formula(view.Cell(cell))
+		r.value, r.rows, r.by = exact(a), formula(view.Cell(cell)), view.FuncCell
 	case weightExact:
 		r.value, r.rows = exact(a), []row{c.weightSymbols(q, k)}
 	case weightAbout:

@@ -171,17 +171,21 @@ func (v *blocksView) memoryReading(name string) reading {
 	}
 	switch name {
 	case "blocks":
-		r.title, r.note, r.fn = say("blocks.bar_blocks"), say("blocks.note_blocks"), "engine/kvcache.(*Pool).Grow"
+		r.title, r.note, r.fn = say("blocks.bar_blocks"), say("blocks.note_blocks"), view.FuncGrow
 		r.formula(view.BlockBytes(model, len(pool.Table)))
+		r.by = view.FuncBlockBytes
 	case "contiguous":
-		r.title, r.note = say("blocks.bar_contiguous"), say("blocks.note_contiguous")
+		r.title, r.note, r.fn = say("blocks.bar_contiguous"), say("blocks.note_contiguous"), view.FuncMemory
 		r.formula(view.ContiguousBytes(model))
+		r.by = view.FuncContiguous
 	case "waste":
-		r.title, r.note, r.fn = say("blocks.bar_waste"), say("blocks.note_waste"), "engine/kvcache.(*Pool).Fill"
+		r.title, r.note, r.fn = say("blocks.bar_waste"), say("blocks.note_waste"), view.FuncFill
 		r.formula(view.WasteBytes(model, len(pool.Table), filled))
+		r.by = view.FuncWaste
 	case "pool":
-		r.title, r.note, r.fn = say("blocks.bar_pool"), say("blocks.note_pool"), "engine/kvcache.NewPool"
+		r.title, r.note, r.fn = say("blocks.bar_pool"), say("blocks.note_pool"), view.FuncNewPool
 		r.formula(view.BlockBytes(model, pool.Used))
+		r.by = view.FuncBlockBytes
 	}
 	for _, l := range view.SlotBytes(model) {
 		r.fact(v.c, "blocks.read_slot", l.String())
@@ -209,7 +213,7 @@ func (v *blocksView) blockReading(block int) reading {
 	r := reading{
 		title: say("blocks.read_block", "N", decimal(block)), value: v.state(b),
 		shape: decimal(int(model.BlockSize)) + " × 2 × " + decimal(int(model.Layers)) + " × " + decimal(int(model.KVHeads)) + " × " + decimal(int(model.HeadDim)),
-		note:  say("blocks.note_block"), fn: "engine/kvcache.(*Table).Slot",
+		note:  say("blocks.note_block"), fn: view.FuncSlot,
 	}
 	r.fact(v.c, "blocks.read_refs", decimal(int(b.Refs)))
 	r.fact(v.c, "blocks.read_owner", owner)
@@ -222,6 +226,7 @@ func (v *blocksView) blockReading(block int) reading {
 		r.fact(v.c, "blocks.read_index", decimal(int(b.Index)))
 		r.fact(v.c, "blocks.read_positions", decimal(first)+" … "+decimal(newest))
 		r.formula(view.Place(newest, int(model.BlockSize), block))
+		r.by = view.FuncPlace
 	}
 	return r
 }

@@ -30,7 +30,8 @@ type blocksHeat struct {
 
 	answer *wire.BlockHeat // what is painted, nil for nothing
 	cursor heatCell
-	marked bool // cursor is somewhere
+	marked bool   // cursor is somewhere
+	said   string // the element's name, as it was last told
 }
 
 // heatCell is a number of the heat.
@@ -179,14 +180,14 @@ func (h *blocksHeat) reading(cell heatCell) reading {
 		return reading{}
 	}
 	say, model := h.v.c.words.say, h.v.c.shown.Model()
-	title, note, method := "blocks.key", "blocks.note_key", "RoPE"
+	title, note, method := "blocks.key", "blocks.note_key", view.MethodRoPE
 	if cell.value {
-		title, note, method = "blocks.value", "blocks.note_value", "MatMul"
+		title, note, method = "blocks.value", "blocks.note_value", view.MethodMatMul
 	}
 	position := h.position(cell.slot)
 	r := reading{
 		title: say(title), value: exact(v), shape: decimal(int(h.answer.Filled)) + " × " + decimal(int(h.answer.Dim)) + ", float32",
-		note: say(note), fn: "engine/backend/" + model.Backend + ".(*Backend)." + method,
+		note: say(note), fn: view.BackendFunc(model.Backend, method), by: view.FuncPlace,
 	}
 	r.fact(h.v.c, "blocks.read_token", h.piece(cell.slot))
 	r.fact(h.v.c, "blocks.read_position", decimal(position))
@@ -278,7 +279,10 @@ func (h *blocksHeat) tell(why string) {
 		}
 		label = say("blocks.cell_says", "What", say(what), "Piece", h.piece(h.cursor.slot), "Dim", decimal(h.cursor.dim), "Value", exact(v))
 	}
-	h.element.setAttr("aria-label", label)
+	if label != h.said {
+		h.said = label
+		h.element.setAttr("aria-label", label)
+	}
 }
 
 // Sizes of the heat's picture, in rem.
@@ -299,7 +303,7 @@ func (h *blocksHeat) paint() {
 	slots, dims := int(h.v.c.shown.Model().BlockSize), int(h.answer.Dim)
 	box := paint.Rect{X: device(heatLeft), Y: device(heatTop)}
 	box.W, box.H = h.deviceWidth()-box.X, h.deviceHeight()-box.Y-device(heatBottom)
-	k, v := h.heat.Layout(box, slots, dims, 0, device(heatSpace))
+	k, v := h.heat.Layout(box, slots, dims, 0, device(heatSpace), device(heatBottom+heatTop))
 	if k.Empty() || v.Empty() {
 		return
 	}

@@ -26,6 +26,9 @@ type blocksPool struct {
 	cursor  int                // block under the pointer or the keys, −1 for none
 	height  int                // of the picture as the element was last told, in device pixels
 	stale   bool
+	fading  bool   // the next paler look of what is pointed out is due
+	timed   bool   // or will be
+	said    string // the element's name, as it was last told
 	time    float64
 }
 
@@ -35,8 +38,13 @@ type pulse struct {
 	since float64 // milliseconds
 }
 
-// pulseLength is how long a change is pointed out, in milliseconds.
-const pulseLength = 1400
+// A change is pointed out for pulseLength milliseconds, and pales in steps: a
+// block is written with every token, and a frame that paled sixty times a second
+// would have the pool painted all the time.
+const (
+	pulseLength = 1400
+	pulseSteps  = 7
+)
 
 func newBlocksPool(v *blocksView) *blocksPool {
 	p := &blocksPool{v: v, element: byID("blocks-pool"), picture: paint.NewCanvas(0, 0), pulses: map[int]pulse{}, cursor: -1}
@@ -115,26 +123,31 @@ func (p *blocksPool) forget() {
 	clear(p.pulses)
 }
 
-// frame paints what changed. It wants the next frame while something is
-// pointed out.
+// frame paints what changed.
 func (p *blocksPool) frame(t float64) (again bool) {
 	p.time = t
-	if !p.stale && len(p.pulses) == 0 {
+	if !p.stale && !p.fading {
 		return false
 	}
 	if p.stale {
-		p.stale = false
 		p.look(t)
+	}
+	p.stale, p.fading = false, false
+	for block, pulse := range p.pulses {
+		if t-pulse.since >= pulseLength {
+			delete(p.pulses, block)
+		}
 	}
 	p.paint()
 	p.tell()
-	for block, pulse := range p.pulses {
-		if t-pulse.since > pulseLength {
-			delete(p.pulses, block)
-			p.stale = true // once more, without it
-		}
+	if len(p.pulses) > 0 && !p.timed {
+		p.timed = true
+		after(pulseLength/pulseSteps, func() {
+			p.timed, p.fading = false, true
+			p.v.c.wake()
+		})
 	}
-	return len(p.pulses) > 0 || p.stale
+	return false
 }
 
 // look compares the pool with what was painted.
@@ -229,5 +242,8 @@ func (p *blocksPool) tell() {
 		label = p.v.c.words.say("blocks.block_says", "N", decimal(p.cursor), "State", p.v.state(b),
 			"Filled", decimal(int(b.Filled)), "Size", decimal(int(p.v.c.shown.Model().BlockSize)))
 	}
-	p.element.setAttr("aria-label", label)
+	if label != p.said {
+		p.said = label
+		p.element.setAttr("aria-label", label)
+	}
 }

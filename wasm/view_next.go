@@ -23,9 +23,11 @@ type nextView struct {
 	outcome *resample.Outcome // nil while there is none
 	rows    []resample.Row
 	logits  *wire.Logits // that outcome is of
-	trouble string       // why there is none
-	took    float64      // milliseconds that it took
-	asked   int32        // token that "why not that one?" is about, −1 for none
+	params  wire.Params  // and these
+	seed    uint64
+	trouble string  // why there is none
+	took    float64 // milliseconds that it took
+	asked   int32   // token that "why not that one?" is about, −1 for none
 
 	says        *textCell
 	order       element
@@ -157,10 +159,14 @@ func (v *nextView) draw() {
 	if vocab := int(logits.Vocab); v.resampler == nil || v.vocab != vocab {
 		v.resampler, v.vocab = resample.New(vocab), vocab
 	}
+	params, seed := v.c.params.now, v.c.shown.State().Seed
+	if v.outcome != nil && logits == v.logits && paramsEqual(&params, &v.params) && seed == v.seed {
+		return // it would be the same draw
+	}
+	v.params, v.seed = params, seed
 	began := now()
 	outcome, err := v.resampler.Run(resample.Question{
-		Logits: logits, Tokens: v.c.shown.Tokens(), Params: v.c.params.now,
-		Seed: v.c.shown.State().Seed, EOS: v.c.shown.Model().EOS,
+		Logits: logits, Tokens: v.c.shown.Tokens(), Params: params, Seed: seed, EOS: v.c.shown.Model().EOS,
 	})
 	if err != nil {
 		v.forget(v.c.words.say("next.says_failed", "Detail", err.Error()))

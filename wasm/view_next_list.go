@@ -209,8 +209,12 @@ func (v *nextView) tokenReading(id int32) reading {
 	}
 	r.fn = resample.Func(verdict.Kind)
 	r.formula(resample.Softmax(&o.Report, stage, id))
+	r.by = resample.FuncSoftmax
 	if d := resample.Decision(&verdict); d != "" {
 		r.line(d)
+		if len(r.rows) == 1 {
+			r.by = resample.FuncDecision
+		}
 	}
 	r.fact(v.c, "next.read_decided", v.stageName(verdict.Kind))
 	r.fact(v.c, "next.read_id", decimal(int(id)))

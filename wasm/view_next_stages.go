@@ -200,6 +200,7 @@ func (s *nextStages) reading(kind sampler.Kind) reading {
 	for text := range strings.SplitSeq(resample.StageFormula(&o.Report, at), "\n") {
 		r.line(text)
 	}
+	r.by = resample.FuncFormula
 	r.fact(s.v.c, "next.read_in", grouped(stage.In))
 	r.fact(s.v.c, "next.read_out", grouped(stage.Out))
 	if stage.Removed > 0 {

@@ -310,18 +310,22 @@ func (m *vectorMap) drawPointed() {
 	p.text(text, left+w/2, top+h*0.7)
 }
 
+// missing says why there is no projection.
+func (m *vectorMap) missing() string {
+	if words, refused := m.c.trouble(wire.Query{What: wire.QueryProjection}); refused {
+		return words
+	}
+	if m.v.writing() {
+		return m.c.words.say("vectors.wait_map")
+	}
+	return m.c.words.say("vectors.asking")
+}
+
 // tell says in words what the map shows, or why it shows nothing.
 func (m *vectorMap) tell() {
 	say, query := m.c.words.say, wire.Query{What: wire.QueryProjection}
 	if m.of == nil || m.v.layer() >= len(m.of.Explained) {
-		words, refused := m.c.trouble(query)
-		switch {
-		case refused:
-		case m.v.writing():
-			words = say("vectors.wait_map")
-		default:
-			words = say("vectors.asking")
-		}
+		words := m.missing()
 		m.says.show(words)
 		m.canvas.setAttr("aria-label", words)
 		return
@@ -373,8 +377,7 @@ func (m *vectorMap) reading(i int) reading {
 	r.shape = say("vectors.point_shape", "Width", grouped(width), "Layer", decimal(layer))
 	r.rows = []row{fact("x", exact(x)), fact("y", exact(y)), fact(say("vectors.point_norm"), exact(norm))}
 	r.rows = append(r.rows, formula(view.ProjectedLines(norm, width, x, y))...)
-	r.rows = append(r.rows, fact(say("vectors.point_share"), view.Percent(float64(m.of.Explained[layer]))),
-		fact(say("vectors.point_by"), "visualizer/project.Layers"))
-	r.note = say("vectors.point_note")
+	r.rows = append(r.rows, fact(say("vectors.point_share"), view.Percent(float64(m.of.Explained[layer]))))
+	r.note, r.fn, r.by = say("vectors.point_note"), view.FuncProject, view.FuncProjectedLines
 	return r
 }

@@ -175,6 +175,7 @@ func (n *nearTokens) reading(of int32, near wire.Neighbour) reading {
 		rows: append(formula(view.CosineLines(of, near.ID, near.Cosine)),
 			fact(say("token.id"), decimal(int(near.ID))), fact(say("token.bytes"), session.Hex(near.Bytes))),
 		note: say("vectors.near_note", "Vocab", grouped(int(m.Vocab))),
-		fn:   "engine.(*Engine).Neighbours",
+		fn:   view.FuncNeighbours,
+		by:   view.FuncCosineLines,
 	}
 }

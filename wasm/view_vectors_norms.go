@@ -132,12 +132,11 @@ func (n *vectorNorms) frame() {
 	}
 }
 
-// tell says what the curve's scale is, or nothing where the map says why there
-// is none.
+// tell says what the curve's scale is, or why there is none.
 func (n *vectorNorms) tell() {
 	say := n.c.words.say
 	if n.of == nil {
-		n.says.show("")
+		n.says.show(n.v.chart.missing())
 		n.canvas.setAttr("aria-label", say("vectors.norms"))
 		return
 	}
@@ -248,6 +247,6 @@ func (n *vectorNorms) reading(layer int) reading {
 	r.value = exact(norm)
 	r.shape = say("vectors.norm_shape", "Width", grouped(int(n.c.shown.Model().Width)), "Layer", decimal(layer))
 	r.rows = []row{line(n.v.piece(position)), line("‖x‖ = √Σ xᵢ² = " + view.Number(float64(norm)))}
-	r.note = say("vectors.norm_note")
+	r.note, r.fn = say("vectors.norm_note"), view.FuncNorm
 	return r
 }

@@ -276,6 +276,8 @@ func (s *vectorStrip) reading(i int) reading {
 		}
 	}
 	id := s.c.shown.Tokens()[position].ID
-	r.rows = append(r.rows, formula(view.VectorLines(vector, m, id, before, i))...)
+	if lines := view.VectorLines(vector, m, id, before, i); len(lines) > 0 {
+		r.rows, r.by = append(r.rows, formula(lines)...), view.FuncVectorLines
+	}
 	return r
 }

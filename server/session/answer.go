@@ -141,7 +141,7 @@ func (v *view) answer(ctx context.Context, q *wire.Query) ([]wire.Frame, error) 
 	case wire.QueryPieces:
 		f, err = v.pieces(q)
 	case wire.QuerySource:
-		f, err = source(q)
+		f, err = findSource(q)
 	case wire.QueryAttention:
 		return v.attention(ctx, q)
 	default:
@@ -346,14 +346,6 @@ func (v *view) pieces(q *wire.Query) (wire.Frame, error) {
 		f.Special = append(f.Special, t.IsSpecial(id))
 	}
 	return f, nil
-}
-
-func source(q *wire.Query) (wire.Frame, error) {
-	file, line, text, err := engine.Source(q.Text)
-	if err != nil {
-		return nil, &badField{"Text", err.Error()}
-	}
-	return &wire.Source{Query: q.ID, Func: q.Text, File: file, Line: uint32(line), Text: text}, nil
 }
 
 // merges tells how a text becomes tokens, word by word.

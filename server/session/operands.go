@@ -40,6 +40,9 @@ type row struct {
 	sum          float32   // Σ exp(score−top): with it, a score becomes a weight (Vaswani et al. 2017, equation 1)
 }
 
+// funcAttend is attend's name as the page shows it: no backend keeps its scores.
+const funcAttend = "server/session.attend"
+
 // attend computes a query's scores with keys, which follow one another.
 func attend(c *model.Config, backend string, layer int, q, keys []float32) row {
 	scale, window, n := attentionScale(c), c.LayerWindow(layer), len(keys)/len(q)
@@ -150,7 +153,7 @@ func (v *view) flow(ctx context.Context, q *wire.Query) (wire.Frame, error) {
 			weights = append(weights, p.Probs(layer, 0, head)...)
 		}
 		shape := []uint32{uint32(c.Heads), keys}
-		f.Stages = append(f.Stages, stage("scores", name, shape, all), stage(point.String(), name, shape, weights))
+		f.Stages = append(f.Stages, stage("scores", funcAttend, shape, all), stage(point.String(), name, shape, weights))
 	}
 	return f, nil
 }

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"vitrine/engine"
-	"vitrine/engine/model"
 	"vitrine/visualizer/recording"
 	"vitrine/visualizer/wire"
 )
@@ -314,7 +312,7 @@ func (r *recorder) questions() []wire.Query {
 		{What: wire.QueryCell, Position: uint32(last), Key: uint32(last)},
 		{What: wire.QueryCell, Position: uint32(last), Layer: middle},
 	}
-	for _, name := range r.functions() {
+	for _, name := range functions(r.model.Backend) {
 		qs = append(qs, wire.Query{What: wire.QuerySource, Text: name})
 	}
 	for _, block := range r.blocks {
@@ -332,17 +330,6 @@ func (r *recorder) questions() []wire.Query {
 		)
 	}
 	return qs
-}
-
-// functions are the names of the functions whose source the page can show.
-func (r *recorder) functions() []string {
-	names := []string{"engine/sampler.(*Sampler).Sample"}
-	for p := model.Embed; p <= model.Logits; p++ {
-		if name := engine.FuncName(p, r.model.Backend); name != "" && !slices.Contains(names, name) {
-			names = append(names, name)
-		}
-	}
-	return names
 }
 
 // ask waits for the answer to a question.

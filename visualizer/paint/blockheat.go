@@ -11,26 +11,27 @@ type BlockHeat struct {
 	line       int // pixels of the coloured line
 }
 
-// Layout fits two tables of slots×dim numbers into box, space pixels apart, and returns
-// the rectangles that keys and values take.
-func (b *BlockHeat) Layout(box Rect, slots, dim, gap, space int) (k, v Rect) {
+// Layout fits two tables of slots×dim numbers into box and returns the
+// rectangles that keys and values take: beside pixels apart where they stand
+// side by side, between pixels where one stands above the other.
+func (b *BlockHeat) Layout(box Rect, slots, dim, gap, beside, between int) (k, v Rect) {
 	*b = BlockHeat{slots: max(slots, 0), dim: max(dim, 0)}
 	if b.slots == 0 || b.dim == 0 || box.Empty() {
 		return Rect{}, Rect{}
 	}
-	space = max(space, 0)
+	beside, between = max(beside, 0), max(between, 0)
 	b.line = max(2, min(box.W, box.H)/60)
-	half := Rect{box.X, box.Y, (box.W - space) / 2, box.H}
-	stacked := Rect{box.X, box.Y, box.W, (box.H - space) / 2}
+	half := Rect{box.X, box.Y, (box.W - beside) / 2, box.H}
+	stacked := Rect{box.X, box.Y, box.W, (box.H - between) / 2}
 	if cell(stacked, b.slots, b.dim) > cell(half, b.slots, b.dim) {
 		b.kBox = b.k.Layout(b.below(stacked), b.slots, b.dim, gap)
 		next := stacked
-		next.Y = b.kBox.Y + b.kBox.H + space
+		next.Y = b.kBox.Y + b.kBox.H + between
 		b.vBox = b.v.Layout(b.below(next), b.slots, b.dim, gap)
 	} else {
 		b.kBox = b.k.Layout(b.below(half), b.slots, b.dim, gap)
 		next := half
-		next.X = b.kBox.X + b.kBox.W + space
+		next.X = b.kBox.X + b.kBox.W + beside
 		b.vBox = b.v.Layout(b.below(next), b.slots, b.dim, gap)
 	}
 	return b.kBox, b.vBox

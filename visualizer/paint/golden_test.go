@@ -91,7 +91,7 @@ var pictures = []struct {
 		}
 		c.Clear(t.Paper)
 		var b BlockHeat
-		b.Layout(c.Bounds(), 16, 64, 1, 20)
+		b.Layout(c.Bounds(), 16, 64, 1, 20, 20)
 		b.Paint(c, t, k, v, 11, t.Signed(AbsQuantile(k, 0.98)), t.Signed(AbsQuantile(v, 0.98)))
 		return c
 	}},

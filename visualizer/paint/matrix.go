@@ -12,6 +12,7 @@ type Matrix struct {
 
 	source      Rows
 	layer, head int
+	tokens      int
 	joined      []uint8
 }
 
@@ -57,6 +58,7 @@ func (m *Matrix) Paint(c *Canvas, t *Theme, rows Rows, layer, head, tokens int) 
 	c.Resize(m.across.pixels, m.down.pixels)
 	c.Clear(t.Paper)
 	m.source, m.layer, m.head = rows, layer, head
+	m.tokens = tokens
 	m.joined = resized(m.joined, m.keys.Len())
 	for cq := range m.down.cells() {
 		q0, q1 := m.down.positions(cq)
@@ -91,6 +93,8 @@ func (m *Matrix) paintRow(c *Canvas, t *Theme, cq, last int, known bool) {
 		k0, k1 := m.across.positions(ck)
 		color := t.Masked
 		switch {
+		case k0+m.keys.From >= m.tokens: // a token to come
+			color = t.Paper
 		case k0+m.keys.From > last:
 		case !known:
 			color = t.Paper

@@ -88,6 +88,10 @@ func TestMatrixPixels(t *testing.T) {
 				switch {
 				case q >= tt.tokens:
 					// A cell that reaches beyond the sequence shows the part within.
+				case k >= tt.tokens:
+					if got != theme.Paper {
+						t.Fatalf("%+v: (%d, %d), of a key to come, is %v", tt, x, y, got)
+					}
 				case k > q:
 					if got != theme.Masked {
 						t.Fatalf("%+v: masked (%d, %d) is %v", tt, x, y, got)
@@ -295,7 +299,7 @@ func TestBlockStatesDiffer(t *testing.T) {
 func TestBlockHeatHits(t *testing.T) {
 	for _, box := range []Rect{{3, 4, 600, 150}, {0, 0, 200, 400}, {0, 0, 40, 9}} {
 		var b BlockHeat
-		kBox, vBox := b.Layout(box, 16, 64, 1, 10)
+		kBox, vBox := b.Layout(box, 16, 64, 1, 10, 30)
 		if !kBox.Intersect(vBox).Empty() || box.Intersect(kBox) != kBox || box.Intersect(vBox) != vBox {
 			t.Errorf("%v: keys take %v, values %v", box, kBox, vBox)
 		}
@@ -629,7 +633,7 @@ func TestOddSizes(t *testing.T) {
 			g.Text(size())
 		case 4:
 			var b BlockHeat
-			b.Layout(box, min(size(), 100), min(size(), 100), size(), size())
+			b.Layout(box, min(size(), 100), min(size(), 100), size(), size(), size())
 			b.Paint(c, th, values, values[:7], size(), th.Signed(1), th.Signed(2))
 			b.At(x, y)
 		case 5:

@@ -1,5 +1,4 @@
-// Package project lays high-dimensional vectors out in two dimensions and
-// compares them.
+// Package project lays high-dimensional vectors out in two dimensions.
 //
 // The page shows the residual stream of every position as a point. The two axes
 // are the principal components of the positions' vectors (K. Pearson 1901, "On

@@ -1,11 +1,6 @@
 package view
 
-import (
-	"bytes"
-	"strings"
-
-	"vitrine/visualizer/session"
-)
+import "strings"
 
 // Columns is the width of a text in a monospaced face, a Latin letter being
 // one column wide and a Han character, a kana or an emoji two.
@@ -45,17 +40,4 @@ func Clip(text string, columns int) string {
 		s.WriteRune(r)
 	}
 	return s.String() + "…"
-}
-
-// Quotable is a token's text for a sentence, between quotes, in which its spaces
-// are seen as spaces; the rest is as [session.Label] writes it.
-func Quotable(b []byte) string {
-	var s strings.Builder
-	for i, part := range bytes.Split(b, []byte{' '}) {
-		if i > 0 {
-			s.WriteByte(' ')
-		}
-		s.WriteString(session.Label(part))
-	}
-	return s.String()
 }

@@ -39,13 +39,3 @@ func TestClipFits(t *testing.T) {
 		}
 	})
 }
-
-func TestQuotable(t *testing.T) {
-	for text, want := range map[string]string{
-		"": "", " of": " of", "a  b ": "a  b ", "\n": "⏎", " \xe5\xbc": " <E5><BC>", "什么": "什么", "\t \u200b": "⇥ <U+200B>",
-	} {
-		if got := Quotable([]byte(text)); got != want {
-			t.Errorf("%q is quoted as %q, want %q", text, got, want)
-		}
-	}
-}

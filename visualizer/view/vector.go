@@ -16,11 +16,11 @@ import (
 func VectorFunc(layer, layers int, backend string) string {
 	switch layer {
 	case 0:
-		return "engine/backend/host.Memory.Embed"
+		return funcEmbed
 	case layers:
-		return "engine/backend/" + backend + ".(*Backend).RMSNorm"
+		return BackendFunc(backend, methodRMSNorm)
 	}
-	return "engine/backend/" + backend + ".(*Backend).Add"
+	return BackendFunc(backend, methodAdd)
 }
 
 // VectorLines tells how number i of a vector came about. before is what

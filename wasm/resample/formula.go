@@ -126,6 +126,23 @@ func StageFormula(r *sampler.Report, stage int) string {
 	return ""
 }
 
+// FuncSoftmax fills operands into a probability's formula, and FuncDecision into
+// the comparison that decided about a token.
+const (
+	FuncSoftmax  = "wasm/resample.Softmax"
+	FuncDecision = "wasm/resample.Decision"
+	FuncFormula  = "wasm/resample.StageFormula"
+)
+
+// Functions lists all functions that this package names.
+func Functions() []string {
+	names := []string{FuncSoftmax, FuncDecision, FuncFormula}
+	for k := sampler.Raw; k <= sampler.Draw; k++ {
+		names = append(names, Func(k))
+	}
+	return names
+}
+
 // Func is the function of the engine that does a stage.
 func Func(k sampler.Kind) string {
 	method := map[sampler.Kind]string{

@@ -1,0 +1,45 @@
+package session
+
+import (
+	"embed"
+	"slices"
+
+	"vitrine/engine"
+	"vitrine/engine/model"
+	"vitrine/server/source"
+	"vitrine/visualizer"
+	pageview "vitrine/visualizer/view"
+	"vitrine/visualizer/wire"
+	"vitrine/wasm/resample"
+)
+
+// own is the text of what this package computes itself for the page.
+//
+//go:embed operands.go
+var own embed.FS
+
+// sources are the texts of everything that computes a number of the page.
+var sources = source.Trees{
+	"engine": engine.Sources, "visualizer": visualizer.Sources, "wasm/resample": resample.Sources, "server/session": own,
+}
+
+// findSource answers with the text of a function.
+func findSource(q *wire.Query) (wire.Frame, error) {
+	f, err := sources.Find(q.Text)
+	if err != nil {
+		return nil, &badField{"Text", "is " + err.Error()}
+	}
+	return &wire.Source{Query: q.ID, Func: q.Text, File: f.File, Line: uint32(f.Line), Text: f.Text}, nil
+}
+
+// functions are the names of all functions whose source the page can ask for
+// when the model runs on a backend.
+func functions(backend string) []string {
+	names := slices.Concat(pageview.Functions(backend), resample.Functions(), []string{funcAttend})
+	for p := model.Embed; p <= model.Logits; p++ {
+		names = append(names, engine.FuncName(p, backend))
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return name == "" })
+	slices.Sort(names)
+	return slices.Compact(names)
+}
