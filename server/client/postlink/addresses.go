@@ -21,7 +21,7 @@ func (f *function) addresses() {
 	var at []int
 	for k := 1; k+1 < len(f.code); k++ {
 		in := &f.code[k]
-		if in.op != opI64Const || !f.code[k-1].is(opLocalGet, sp) || !f.code[k+1].is(opI64Store, 3, 0) || k < 2 || !f.code[k-2].is(0x24, 0) {
+		if in.op != opI64Const || !f.code[k-1].is(opLocalGet, sp) || !f.code[k+1].is(opI64Store, 3, 0) || k < 2 || !f.code[k-2].is(opGlobalSet, 0) {
 			continue
 		}
 		v := in.constant()

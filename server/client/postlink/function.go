@@ -18,13 +18,24 @@ const (
 	opBrIf        = 0x0d
 	opBrTable     = 0x0e
 	opReturn      = 0x0f
+	opSelect      = 0x1b
 	opLocalGet    = 0x20
 	opLocalSet    = 0x21
 	opLocalTee    = 0x22
+	opGlobalGet   = 0x23
+	opGlobalSet   = 0x24
 	opI64Store    = 0x37
 	opI32Const    = 0x41
 	opI64Const    = 0x42
+	opF64Const    = 0x44
+	opI64Add      = 0x7c
 	opI64Or       = 0x84
+	opI32Wrap     = 0xa7 // i32.wrap_i64
+	opI64ExtendU  = 0xad // i64.extend_i32_u
+
+	opFirstLoad, opLastLoad       = 0x28, 0x35
+	opFirstStore, opLastStore     = 0x36, 0x3e
+	opFirstNumeric, opLastNumeric = 0x45, 0xc4
 
 	emptyBlock = 0x40 // the type of a block that leaves nothing on the stack
 

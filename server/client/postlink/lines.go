@@ -22,8 +22,12 @@ const (
 	fieldFuncData  = 43 // how many, one byte
 	funcSize       = 44 // then the offsets of the PC data's tables, then those of the function data
 
-	argInfo, argLiveInfo = 5, 6 // indices of function data that only printed arguments use
-	none                 = 0xffffffff
+	// PC data that only preemption by signals, which a browser does not have,
+	// and printed arguments use; function data that only the latter use.
+	unsafePoint, argLiveIndex = 0, 3
+	argInfo, argLiveInfo      = 5, 6
+
+	none = 0xffffffff // no function data; no PC data is 0
 )
 
 // dropLines blanks in the memory's image what tells a traceback files, lines
@@ -40,6 +44,22 @@ func dropLines(image []byte) {
 	if !ok {
 		return
 	}
+	for _, f := range t.funcs {
+		for _, field := range []uint32{fieldFile, fieldLine, fieldUnit, fieldStart} {
+			f.set(field, 0)
+		}
+		for _, k := range []uint32{unsafePoint, argLiveIndex} {
+			if k < f.get(fieldNumPCData) {
+				f.set(funcSize+4*k, 0)
+			}
+		}
+		data := funcSize + 4*f.get(fieldNumPCData)
+		for _, k := range []uint32{argInfo, argLiveInfo} {
+			if k < uint32(f[fieldFuncData]) {
+				f.set(data+4*k, none)
+			}
+		}
+	}
 	kept := make([]bool, len(t.pcs))
 	for _, f := range t.funcs {
 		t.keep(kept, f.get(fieldSP))
@@ -53,17 +73,6 @@ func dropLines(image []byte) {
 		}
 	}
 	clear(t.files)
-	for _, f := range t.funcs {
-		for _, field := range []uint32{fieldFile, fieldLine, fieldUnit, fieldStart} {
-			f.set(field, 0)
-		}
-		data := funcSize + 4*f.get(fieldNumPCData)
-		for _, k := range []uint32{argInfo, argLiveInfo} {
-			if k < uint32(f[fieldFuncData]) {
-				f.set(data+4*k, none)
-			}
-		}
-	}
 }
 
 // A funcTable is the parts of the function table that are read or changed.

@@ -121,6 +121,7 @@ func shrinkCode(code []byte, isGo []bool) ([]byte, error) {
 			}
 			f.unwinds()
 			f.jumps()
+			f.slots()
 			f.addresses()
 			body = f.encode()
 		}
