@@ -92,6 +92,9 @@ func decode(body []byte) (*function, error) {
 	}
 	open := []*block{{}} // the body itself
 	for c.more() {
+		if len(open) == 0 {
+			return nil, fmt.Errorf("byte %d lies behind the end", c.at)
+		}
 		in := instruction{op: c.byte()}
 		from := c.at
 		target := func() {
@@ -108,9 +111,6 @@ func decode(body []byte) (*function, error) {
 			in.block = &block{op}
 			open = append(open, in.block)
 		case op == opElse || op == opEnd:
-			if len(open) == 0 {
-				return nil, fmt.Errorf("byte %d closes nothing", from)
-			}
 			in.block = open[len(open)-1]
 			if op == opEnd {
 				open = open[:len(open)-1]

@@ -3,6 +3,7 @@ package postlink
 import (
 	"cmp"
 	"errors"
+	"math"
 	"slices"
 )
 
@@ -16,6 +17,14 @@ type segment struct {
 // compressed, they cost less than a segment's head.
 const apart = 64
 
+// A data section that spans more than sparse times its size and a page of
+// memory is not rewritten: no memory is taken for a few bytes that lie far
+// apart. Go's span three times their size.
+const (
+	sparse = 16
+	page   = 64 << 10
+)
+
 // shrinkData rewrites a data section.
 func shrinkData(data []byte) ([]byte, error) {
 	segments, err := readSegments(data)
@@ -24,7 +33,11 @@ func shrinkData(data []byte) ([]byte, error) {
 	}
 	from := segments[0].at
 	last := segments[len(segments)-1]
-	image := make([]byte, last.at+len(last.content)-from)
+	size := last.at + len(last.content) - from
+	if size > sparse*len(data)+page {
+		return data, nil
+	}
+	image := make([]byte, size)
 	for _, s := range segments {
 		copy(image[s.at-from:], s.content)
 	}
@@ -59,7 +72,7 @@ func readSegments(data []byte) ([]segment, error) {
 		if c.err != nil {
 			break
 		}
-		if kind != 0 || op != opI32Const || closing != opEnd || at < 0 {
+		if kind != 0 || op != opI32Const || closing != opEnd || at < 0 || at > math.MaxInt32 {
 			return nil, errors.New("a segment is not as Go's linker writes it: at a constant place in memory 0")
 		}
 		all = append(all, segment{int(at), content})
