@@ -32,7 +32,10 @@
 // # Size
 //
 // The browser downloads all of this, so fmt, sort, sync, time, reflect and
-// encoding/json stay out; imports_test.go holds the list.
+// encoding/json stay out; imports_test.go holds the list, and server/client a
+// bound for the download. What the Go linker makes is rewritten before it is served
+// (server/client/postlink), so a traceback in the browser's console names the
+// functions but no lines; go build without that, if they are needed.
 package main
 
 func main() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"vitrine/server/assets"
@@ -13,27 +14,37 @@ import (
 // clientFiles serves the browser client, which may still be being built when
 // the first page asks for it.
 type clientFiles struct {
-	done chan struct{} // closed when the fields below are set
-	wasm *assets.Asset // client.wasm
-	exec *assets.Asset // wasm_exec.js
-	err  error         // why there is no client
+	done chan struct{}                // closed when the fields below are set
+	wasm atomic.Pointer[assets.Asset] // client.wasm, replaced when it has become smaller
+	exec *assets.Asset                // wasm_exec.js
+	err  error                        // why there is no client
 }
 
 func newClientFiles() *clientFiles { return &clientFiles{done: make(chan struct{})} }
 
-// load gets the client and lets the requests that wait for it go on.
+// load gets the client and lets the requests that wait for it go on. A client
+// that has just been built is then made smaller for those that come later.
 func (f *clientFiles) load(ctx context.Context, log *slog.Logger) {
-	defer close(f.done)
 	c, err := client.Load(ctx, log)
 	if err != nil {
 		f.err = err
+		close(f.done)
 		if ctx.Err() == nil {
 			log.Error("the page will not work", "error", err)
 		}
 		return
 	}
-	f.wasm = assets.NewCompressed(assets.MediaType("client.wasm"), c.Wasm)
+	f.set(c)
 	f.exec = assets.New(assets.MediaType("wasm_exec.js"), c.Exec, assets.Quick)
+	close(f.done)
+	if c, err = c.Squeeze(ctx, log); err == nil { // else the server ends
+		f.set(c)
+	}
+}
+
+// set serves the client's module from now on.
+func (f *clientFiles) set(c *client.Client) {
+	f.wasm.Store(assets.NewCompressed(assets.MediaType("client.wasm"), c.Wasm))
 }
 
 // serve returns a handler for the file that pick chooses.

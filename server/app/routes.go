@@ -12,7 +12,7 @@ func (a *App) routes(p pages, static assets.Tree, client *clientFiles) http.Hand
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", p)
 	mux.Handle("GET /static/", static)
-	mux.Handle("GET /client.wasm", client.serve(func(f *clientFiles) *assets.Asset { return f.wasm }))
+	mux.Handle("GET /client.wasm", client.serve(func(f *clientFiles) *assets.Asset { return f.wasm.Load() }))
 	mux.Handle("GET /wasm_exec.js", client.serve(func(f *clientFiles) *assets.Asset { return f.exec }))
 	mux.Handle("GET /health", a.health)
 	mux.Handle("GET /ws", a.sessions)

@@ -36,17 +36,22 @@ func New(contentType string, body []byte, q Quality) *Asset {
 // NewCompressed returns an asset whose compressed forms are there already.
 // Forms that are empty or no smaller than the identity are left out.
 func NewCompressed(contentType string, c Compressed) *Asset {
-	sum := sha256.Sum256(c.Identity)
-	tag := hex.EncodeToString(sum[:12])
 	a := &Asset{contentType: contentType}
 	add := func(encoding string, body []byte) {
-		if n := len(body); n > 0 && n < len(c.Identity) {
-			a.forms = append(a.forms, form{encoding, body, `"` + tag + "-" + encoding + `"`})
+		// Of the bytes that are sent: the same content may be compressed anew, and
+		// a browser may ask for the rest of what it has a part of.
+		sum := sha256.Sum256(body)
+		a.forms = append(a.forms, form{encoding, body, `"` + hex.EncodeToString(sum[:12]) + `"`})
+	}
+	for _, f := range []struct {
+		encoding string
+		body     []byte
+	}{{"br", c.Brotli}, {"gzip", c.Gzip}} {
+		if n := len(f.body); n > 0 && n < len(c.Identity) {
+			add(f.encoding, f.body)
 		}
 	}
-	add("br", c.Brotli)
-	add("gzip", c.Gzip)
-	a.forms = append(a.forms, form{"", c.Identity, `"` + tag + `"`})
+	add("", c.Identity)
 	return a
 }
 

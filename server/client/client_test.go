@@ -112,11 +112,51 @@ func TestBuiltOnceAndKept(t *testing.T) {
 	if n := strings.Count(said.String(), "msg=\"built"); n != 1 {
 		t.Errorf("the same sources were built %d times", n)
 	}
+	if !built.Quick || !kept.Quick {
+		t.Error("the first build has not been compressed quickly, or that was forgotten")
+	}
 	// A spoilt one is made again.
 	put(t, filepath.Join(cache, hash(t, tr), wasmFile), "")
 	again, err := tr.cached(t.Context(), cache, log)
 	if err != nil || !bytes.Equal(again.Wasm.Identity, built.Wasm.Identity) {
 		t.Errorf("after the kept one was spoilt: %v", err)
+	}
+}
+
+// The quickly compressed client is compressed at its best once, and kept so.
+func TestSqueeze(t *testing.T) {
+	tr, cache := smallTree(t), filepath.Join(t.TempDir(), "client")
+	var said bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&said, nil))
+	quick, err := tr.cached(t.Context(), cache, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := quick.Squeeze(ended, log); !errors.Is(err, context.Canceled) {
+		t.Errorf("a server that ends gets %v", err)
+	}
+	best, err := quick.Squeeze(t.Context(), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if best.Quick || len(best.Wasm.Brotli) >= len(quick.Wasm.Brotli) || !bytes.Equal(best.Wasm.Identity, quick.Wasm.Identity) {
+		t.Errorf("quick %t, %d bytes; it was %d", best.Quick, len(best.Wasm.Brotli), len(quick.Wasm.Brotli))
+	}
+	plain, err := io.ReadAll(brotli.NewReader(bytes.NewReader(best.Wasm.Brotli)))
+	if err != nil || !bytes.Equal(plain, best.Wasm.Identity) {
+		t.Errorf("the smaller module is another one: %v", err)
+	}
+	kept, err := tr.cached(t.Context(), cache, log)
+	if err != nil || kept.Quick || !bytes.Equal(kept.Wasm.Brotli, best.Wasm.Brotli) {
+		t.Errorf("kept is %d bytes, quick %t: %v", len(kept.Wasm.Brotli), kept.Quick, err)
+	}
+	if again, err := kept.Squeeze(t.Context(), log); again != kept || err != nil {
+		t.Errorf("compressed twice: %v", err)
+	}
+	if n := strings.Count(said.String(), "msg=\"compressed"); n != 1 {
+		t.Errorf("%d compressions told: %s", n, said.String())
 	}
 }
 

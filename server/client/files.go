@@ -16,12 +16,21 @@ const (
 	brotliFile = wasmFile + ".br"
 	gzipFile   = wasmFile + ".gz"
 	execFile   = "wasm_exec.js"
+
+	// quickFile is an empty file beside a client that is only compressed quickly.
+	quickFile = "quick"
 )
 
 // Client is the browser client, ready to be served.
 type Client struct {
 	Wasm assets.Compressed // client.wasm
 	Exec []byte            // wasm_exec.js of the Go release that built Wasm
+
+	// Quick says that Wasm is compressed at [assets.Quick]: it was built for
+	// someone who waits. [Client.Squeeze] makes it smaller.
+	Quick bool
+
+	dir string // where it is kept, empty if nowhere
 }
 
 // parts names the client's files and where their content belongs.
@@ -48,6 +57,8 @@ func read(fsys fs.FS) (*Client, error) {
 	if !bytes.HasPrefix(c.Wasm.Identity, []byte("\x00asm")) {
 		return nil, fmt.Errorf("%s is no WebAssembly module", wasmFile)
 	}
+	_, err := fs.Stat(fsys, quickFile)
+	c.Quick = err == nil
 	return c, nil
 }
 
@@ -57,6 +68,9 @@ func (c *Client) write(dir string) error {
 		if err := os.WriteFile(filepath.Join(dir, name), *body, 0o644); err != nil {
 			return err
 		}
+	}
+	if c.Quick {
+		return os.WriteFile(filepath.Join(dir, quickFile), nil, 0o644)
 	}
 	return nil
 }

@@ -57,6 +57,7 @@ func (t *tree) cached(ctx context.Context, cache string, log *slog.Logger) (*Cli
 	}
 	dir := filepath.Join(cache, key)
 	if c, err := read(os.DirFS(dir)); err == nil {
+		c.dir = dir
 		return c, nil
 	}
 	log.Info("building the browser client", "from", t.root)
@@ -69,15 +70,41 @@ func (t *tree) cached(ctx context.Context, cache string, log *slog.Logger) (*Cli
 		"bytes", len(c.Wasm.Identity), "compressed", len(c.Wasm.Brotli))
 	// The cache only saves time: a full disk or a read-only one must not keep
 	// the server from starting.
-	if err := keep(c, cache, dir); err != nil {
+	if err := keep(c, dir); err != nil {
 		log.Warn("the browser client could not be kept for the next start", "error", err)
+	} else {
+		c.dir = dir
 	}
 	return c, nil
 }
 
-// keep puts the client's files under dir, a folder in cache, all at once: two
+// Squeeze returns the client with the best compression, which takes ten
+// seconds or more of one core, and keeps it in place of the quickly
+// compressed one. The error is the context's.
+func (c *Client) Squeeze(ctx context.Context, log *slog.Logger) (*Client, error) {
+	if !c.Quick {
+		return c, nil
+	}
+	start := time.Now()
+	wasm, err := assets.CompressContext(ctx, c.Wasm.Identity, assets.Best)
+	if err != nil {
+		return nil, err
+	}
+	best := &Client{Wasm: wasm, Exec: c.Exec, dir: c.dir}
+	log.Info("compressed the browser client at its best", "seconds", time.Since(start).Round(10*time.Millisecond).Seconds(),
+		"before", len(c.Wasm.Brotli), "now", len(wasm.Brotli))
+	if best.dir != "" {
+		if err := keep(best, best.dir); err != nil {
+			log.Warn("the smaller browser client could not be kept for the next start", "error", err)
+		}
+	}
+	return best, nil
+}
+
+// keep puts the client's files under dir, a folder of the cache, all at once: two
 // processes may build the same client, and one may be ended in the middle.
-func keep(c *Client, cache, dir string) error {
+func keep(c *Client, dir string) error {
+	cache := filepath.Dir(dir)
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"vitrine/server/assets"
+	"vitrine/server/client/postlink"
 )
 
 // modulePath is the module whose source tree holds the client.
@@ -129,11 +130,18 @@ func (t *tree) build(ctx context.Context, q assets.Quality) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	if wasm, err = postlink.Shrink(wasm); err != nil {
+		return nil, fmt.Errorf("the Go linker's module: %w", err)
+	}
+	compressed, err := assets.CompressContext(ctx, wasm, q)
+	if err != nil {
+		return nil, err
+	}
 	script, err := os.ReadFile(filepath.Join(t.goroot, "lib", "wasm", execFile))
 	if err != nil {
 		return nil, fmt.Errorf("the Go installation lacks its script for WebAssembly: %w", err)
 	}
-	return &Client{Wasm: assets.Compress(wasm, q), Exec: script}, nil
+	return &Client{Wasm: compressed, Exec: script, Quick: q == assets.Quick}, nil
 }
 
 // A listedPackage is what `go list -json` says of a package.
@@ -149,14 +157,14 @@ type listedPackage struct {
 
 // hash returns a name for the client that the tree makes now: it depends on
 // every file that is compiled in, on the versions of the modules, on the
-// flags of the build and on the Go release.
+// flags of the build, on the Go release and on what is done after the build.
 func (t *tree) hash(ctx context.Context) (string, error) {
 	out, err := t.run(ctx, "list", "-deps", "-json=ImportPath,Dir,Standard,Module,GoFiles,SFiles,EmbedFiles", t.pkg)
 	if err != nil {
 		return "", fmt.Errorf("reading the browser client's sources: %w", err)
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%s %q\n", t.version, t.flags())
+	fmt.Fprintf(h, "%s %q %s\n", t.version, t.flags(), postlink.Version())
 	for d := json.NewDecoder(bytes.NewReader(out)); ; {
 		var p listedPackage
 		if err := d.Decode(&p); errors.Is(err, io.EOF) {
