@@ -27,7 +27,7 @@ func (s ggufSource) tensor(name string) (parameter, bool) {
 	if !ok {
 		return parameter{}, false
 	}
-	p := parameter{format: t.Type, rows: 1, cols: 1, data: t.Data}
+	p := parameter{format: t.Type, rows: 1, cols: 1, data: t.Data, mapped: true}
 	switch n := len(t.Shape); n {
 	case 0:
 	case 1:

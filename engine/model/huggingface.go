@@ -148,7 +148,7 @@ func (s *folderSource) tensor(name string) (parameter, bool) {
 	if !ok || len(t.Shape) < 1 || len(t.Shape) > 2 {
 		return parameter{}, false
 	}
-	p := parameter{format: format, rows: 1, cols: t.Shape[len(t.Shape)-1], data: t.Data}
+	p := parameter{format: format, rows: 1, cols: t.Shape[len(t.Shape)-1], data: t.Data, mapped: true}
 	if len(t.Shape) == 2 {
 		p.rows = t.Shape[0]
 	} else if s.gemma() {
@@ -165,7 +165,7 @@ func addOne(p parameter) (parameter, bool) {
 	if err := quant.Dequantize(values, p.format, p.data); err != nil {
 		return parameter{}, false
 	}
-	p.format, p.data = quant.F32, make([]byte, 4*len(values))
+	p.format, p.data, p.mapped = quant.F32, make([]byte, 4*len(values)), false
 	for i, v := range values {
 		binary.LittleEndian.PutUint32(p.data[4*i:], math.Float32bits(v+1))
 	}

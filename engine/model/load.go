@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"vitrine/engine/backend"
+	"vitrine/engine/internal/mapfile"
 	"vitrine/engine/quant"
 )
 
@@ -62,6 +63,7 @@ type parameter struct {
 	format     quant.Type
 	rows, cols int // 1 row for a vector
 	data       []byte
+	mapped     bool // data is a part of a mapped file
 }
 
 // load takes every weight that the configuration calls for out of the source.
@@ -188,6 +190,9 @@ func (l *loader) weight(name string, rows, cols int) backend.Weight {
 	if err != nil {
 		l.err = err
 		return nil
+	}
+	if p.mapped {
+		mapfile.Release(p.data) // the backends have what they need in layouts of their own
 	}
 	n := int64(rows) * int64(cols)
 	l.count += n

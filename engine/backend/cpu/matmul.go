@@ -127,11 +127,11 @@ func (m *matMul) panels(s *scratch, dst *host.Matrix, w *weight, lo, hi int) {
 		k.Unpack(&s.panel, w.packed, i)
 		at := i * kernel.PanelRows
 		if at+kernel.PanelRows <= w.rows {
-			k.MatMul(dst.Data[at:], dst.Cols(), &s.panel, w.packed, &m.quants, m.n)
+			k.MatMul(dst.Data[at:], dst.Cols(), &s.panel, w.packed, i, &m.quants, m.n)
 			continue
 		}
 		s.partial = grow(s.partial, m.n*kernel.PanelRows)
-		k.MatMul(s.partial, kernel.PanelRows, &s.panel, w.packed, &m.quants, m.n)
+		k.MatMul(s.partial, kernel.PanelRows, &s.panel, w.packed, i, &m.quants, m.n)
 		m.copyPartial(s.partial, kernel.PanelRows, dst, at)
 	}
 }

@@ -62,7 +62,7 @@ func BenchmarkMatMul(b *testing.B) {
 				for b.Loop() {
 					for i := range w.Panels() {
 						s.Unpack(&p, w, i)
-						s.MatMul(out, PanelRows, &p, w, &q, n)
+						s.MatMul(out, PanelRows, &p, w, i, &q, n)
 					}
 				}
 				b.ReportMetric(float64(rows*cols*n)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GMAC/s")

@@ -86,7 +86,7 @@ func matMul(s *Set, w *Packed, x *Rows, n int) []float32 {
 	p.Reserve(w)
 	for i := range w.Panels() {
 		s.Unpack(&p, w, i)
-		s.MatMul(part, PanelRows, &p, w, x, n)
+		s.MatMul(part, PanelRows, &p, w, i, x, n)
 		for row := range n {
 			to := out[row*w.Tiles()*Lanes : (row+1)*w.Tiles()*Lanes]
 			copy(to[i*PanelRows:], part[row*PanelRows:(row+1)*PanelRows])

@@ -40,15 +40,21 @@ func (s *Set) MatVec(out []float32, w *Packed, x *Rows, i, lo, hi int) {
 	s.gemv[w.Layout.index](&out[0], &w.tile(lo)[0], &q[0], pointer(records), w.blocks(), hi-lo, w.stride)
 }
 
-// MatMul computes the 32 outputs of a panel of w for rows 0 … n-1 of x: row i
-// goes to out[i·stride:].
-func (s *Set) MatMul(out []float32, stride int, p *Panel, w *Packed, x *Rows, n int) {
+// MatMul computes the 32 outputs of panel i of w, which p holds, for rows 0 …
+// n-1 of x: row r goes to out[r·stride:]. The memory of the next panel is read
+// ahead meanwhile.
+func (s *Set) MatMul(out []float32, stride int, p *Panel, w *Packed, i int, x *Rows, n int) {
 	f := s.gemm[index(w.Layout.Group == 16)][index(w.Layout.Minima)]
 	blocks := w.blocks()
-	for i := 0; i < n; i += s.gemmRows {
-		rows := min(s.gemmRows, n-i)
-		_ = out[(i+rows-1)*stride+PanelRows-1]
-		q, records := x.q[i*w.Cols:][:rows*w.Cols], x.records[i*blocks:][:rows*blocks]
-		f(&out[i*stride], 4*stride, &p.q[0], &p.scales[0], &q[0], 2*w.Cols, pointer(records), recordBytes*blocks, rows, blocks)
+	next, end := min(2*(i+1), w.Tiles()-1)*w.stride, min(2*(i+2), w.Tiles())*w.stride
+	for r := 0; r < n; r += s.gemmRows {
+		rows := min(s.gemmRows, n-r)
+		_ = out[(r+rows-1)*stride+PanelRows-1]
+		q, records := x.q[r*w.Cols:][:rows*w.Cols], x.records[r*blocks:][:rows*blocks]
+		f(&out[r*stride], 4*stride, &p.q[0], &p.scales[0], &q[0], 2*w.Cols, pointer(records), recordBytes*blocks, rows, blocks, &w.data[next])
+		next = min(next+aheadBytes*blocks, end-1)
 	}
 }
+
+// aheadBytes is what a product asks for ahead in each block.
+const aheadBytes = 256

@@ -164,33 +164,25 @@ func gemvQ6KAVX2(out *float32, tiles *byte, x *int16, records *byte, blocks int,
 //go:noescape
 func unpackQ6KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
 
-//			}
-//		}
-//	}
+// Meanwhile it has 256 bytes a block read from ahead on, which is where the next panel lies.
 //
 //go:noescape
-func gemm32AVX2(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride int, rows int, blocks int)
+func gemm32AVX2(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride int, rows int, blocks int, ahead *byte)
 
-//			}
-//		}
-//	}
+// Meanwhile it has 256 bytes a block read from ahead on, which is where the next panel lies.
 //
 //go:noescape
-func gemm32MinAVX2(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride int, rows int, blocks int)
+func gemm32MinAVX2(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride int, rows int, blocks int, ahead *byte)
 
-//			}
-//		}
-//	}
+// Meanwhile it has 256 bytes a block read from ahead on, which is where the next panel lies.
 //
 //go:noescape
-func gemm16AVX2(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride int, rows int, blocks int)
+func gemm16AVX2(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride int, rows int, blocks int, ahead *byte)
 
-//			}
-//		}
-//	}
+// Meanwhile it has 256 bytes a block read from ahead on, which is where the next panel lies.
 //
 //go:noescape
-func gemm16MinAVX2(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride int, rows int, blocks int)
+func gemm16MinAVX2(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride int, rows int, blocks int, ahead *byte)
 
 // quantizeAVX2 turns blocks of 32 activations into 16-bit numbers, a scale and sums:
 //
@@ -363,33 +355,25 @@ func gemvQ6KAVX512(out *float32, tiles *byte, x *int16, records *byte, blocks in
 //go:noescape
 func unpackQ6KAVX512(panel *int16, scales *float32, tile *byte, blocks int)
 
-//			}
-//		}
-//	}
+// Meanwhile it has 256 bytes a block read from ahead on, which is where the next panel lies.
 //
 //go:noescape
-func gemm32AVX512(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride int, rows int, blocks int)
+func gemm32AVX512(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride int, rows int, blocks int, ahead *byte)
 
-//			}
-//		}
-//	}
+// Meanwhile it has 256 bytes a block read from ahead on, which is where the next panel lies.
 //
 //go:noescape
-func gemm32MinAVX512(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride int, rows int, blocks int)
+func gemm32MinAVX512(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride int, rows int, blocks int, ahead *byte)
 
-//			}
-//		}
-//	}
+// Meanwhile it has 256 bytes a block read from ahead on, which is where the next panel lies.
 //
 //go:noescape
-func gemm16AVX512(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride int, rows int, blocks int)
+func gemm16AVX512(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride int, rows int, blocks int, ahead *byte)
 
-//			}
-//		}
-//	}
+// Meanwhile it has 256 bytes a block read from ahead on, which is where the next panel lies.
 //
 //go:noescape
-func gemm16MinAVX512(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride int, rows int, blocks int)
+func gemm16MinAVX512(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride int, rows int, blocks int, ahead *byte)
 
 // quantizeAVX512 turns blocks of 32 activations into 16-bit numbers, a scale and sums:
 //

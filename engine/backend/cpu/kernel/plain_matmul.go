@@ -117,9 +117,9 @@ func unpackGo(l *Layout) func(panel *int16, scales *float32, tile *byte, blocks 
 	}
 }
 
-func gemmGo(group int, minima bool) func(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride, rows, blocks int) {
+func gemmGo(group int, minima bool) func(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride, rows, blocks int, ahead *byte) {
 	kinds := 1 + index(minima)
-	return func(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride, rows, blocks int) {
+	return func(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride, rows, blocks int, _ *byte) {
 		q := unsafe.Slice(panel, blocks*BlockColumns*PanelRows)
 		d := unsafe.Slice(scales, blocks*BlockColumns/group*kinds*PanelRows)
 		for r := range rows {

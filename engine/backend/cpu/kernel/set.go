@@ -8,7 +8,7 @@ type Set struct {
 	gemv     [10]func(out *float32, tiles *byte, x *int16, records *byte, blocks, count, stride int)
 	unpack   [10]func(panel *int16, scales *float32, tile *byte, blocks int)
 	// gemm is indexed by [group of 16][with minima].
-	gemm     [2][2]func(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride, rows, blocks int)
+	gemm     [2][2]func(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride, rows, blocks int, ahead *byte)
 	gemmRows int
 
 	floatVector [3]func(out *float32, tiles *byte, x *float32, cols, count, stride int)

@@ -30,7 +30,7 @@ var sets = [...]*Set{
 			gemvQ40AVX2, gemvQ41AVX2, gemvQ50AVX2, gemvQ51AVX2, gemvQ80AVX2, gemvQ2KAVX2, gemvQ3KAVX2, gemvQ4KAVX2, gemvQ5KAVX2, gemvQ6KAVX2},
 		unpack: [...]func(panel *int16, scales *float32, tile *byte, blocks int){
 			unpackQ40AVX2, unpackQ41AVX2, unpackQ50AVX2, unpackQ51AVX2, unpackQ80AVX2, unpackQ2KAVX2, unpackQ3KAVX2, unpackQ4KAVX2, unpackQ5KAVX2, unpackQ6KAVX2},
-		gemm: [2][2]func(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride, rows, blocks int){
+		gemm: [2][2]func(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride, rows, blocks int, ahead *byte){
 			{gemm32AVX2, gemm32MinAVX2}, {gemm16AVX2, gemm16MinAVX2}},
 		floatVector:   [...]func(out *float32, tiles *byte, x *float32, cols, count, stride int){gemvF32AVX2, gemvF16AVX2, gemvBF16AVX2},
 		floatMatrix:   [...]func(out *float32, outStride int, tile *byte, x *float32, xStride, rows, cols int){gemmF32AVX2, gemmF16AVX2, gemmBF16AVX2},
@@ -48,7 +48,7 @@ var sets = [...]*Set{
 			gemvQ40AVX512, gemvQ41AVX512, gemvQ50AVX512, gemvQ51AVX512, gemvQ80AVX512, gemvQ2KAVX512, gemvQ3KAVX512, gemvQ4KAVX512, gemvQ5KAVX512, gemvQ6KAVX512},
 		unpack: [...]func(panel *int16, scales *float32, tile *byte, blocks int){
 			unpackQ40AVX512, unpackQ41AVX512, unpackQ50AVX512, unpackQ51AVX512, unpackQ80AVX512, unpackQ2KAVX512, unpackQ3KAVX512, unpackQ4KAVX512, unpackQ5KAVX512, unpackQ6KAVX512},
-		gemm: [2][2]func(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride, rows, blocks int){
+		gemm: [2][2]func(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride, rows, blocks int, ahead *byte){
 			{gemm32AVX512, gemm32MinAVX512}, {gemm16AVX512, gemm16MinAVX512}},
 		floatVector:   [...]func(out *float32, tiles *byte, x *float32, cols, count, stride int){gemvF32AVX512, gemvF16AVX512, gemvBF16AVX512},
 		floatMatrix:   [...]func(out *float32, outStride int, tile *byte, x *float32, xStride, rows, cols int){gemmF32AVX512, gemmF16AVX512, gemmBF16AVX512},

@@ -257,6 +257,9 @@ func unpack(s isa, l layout) {
 	}
 	kinds := l.groupBytes() / l.scaleBytes()
 	loop("block", blocks, func() {
+		for i := range (l.blockBytes() + vectorBytes - 1) / vectorBytes {
+			PREFETCHT0(at(quants).Offset(prefetchBytes + i*vectorBytes))
+		}
 		w, d := s.vec(), s.vec()
 		for i := range pairs {
 			u.pair(i, w)
@@ -283,6 +286,10 @@ func unpack(s isa, l layout) {
 	done()
 }
 
+// aheadBytes is how much of the next panel is asked for in each block of a
+// product.
+const aheadBytes = 256
+
 // panelPair is the bytes of a pair of columns in a panel: 32 rows of two 16-bit numbers.
 const panelPair = 2 * vectorBytes
 
@@ -303,7 +310,7 @@ func gemm(s isa, group int, mins bool) {
 	if mins {
 		name += "Min"
 	}
-	TEXT(name+s.name, attrs, "func(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride, rows, blocks int)")
+	TEXT(name+s.name, attrs, "func(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride, rows, blocks int, ahead *byte)")
 	Pragma("noescape")
 	Doc(
 		fmt.Sprintf("%s%s computes the 32 outputs of a panel for each of rows rows of activations, 1 to %d; strides in bytes:", name, s.name, s.gemmRows()),
@@ -318,6 +325,7 @@ func gemm(s isa, group int, mins bool) {
 		Doc("				out[r][o] = fma(m[b][g][o], records[r][b].Sum[g], out[r][o])")
 	}
 	Doc("			}", "		}", "	}")
+	Doc("", fmt.Sprintf("Meanwhile it has %d bytes a block read from ahead on, which is where the next panel lies.", aheadBytes))
 	rows := param("rows")
 	for n := s.gemmRows(); n > 1; n-- {
 		CMPQ(rows, Imm(uint64(n)))
@@ -383,7 +391,12 @@ func gemmWide(s isa, l layout, n int) {
 	}
 	w, b := [2]reg.VecVirtual{ZMM(), ZMM()}, ZMM()
 	d := w
+	ahead := param("ahead")
 	loop(label, blocks, func() {
+		for i := range aheadBytes / vectorBytes {
+			PREFETCHT1(at(ahead).Offset(i * vectorBytes))
+		}
+		ADDQ(imm(aheadBytes), ahead)
 		for g := range l.groups() {
 			for r := range sum {
 				for h := range 2 {
@@ -457,6 +470,8 @@ func gemmNarrow(s isa, l layout, n int) {
 		rec, recStride := param("records"), param("recordStride")
 		outs := rowPointers("out", "outStride", min(n, 2))
 		outStride := param("outStride")
+		done := GP64() // bytes that were asked for ahead
+		XORQ(done, done)
 		zero := YMM()
 		VXORPS(zero, zero, zero)
 		out := func(r, i int) Mem {
@@ -472,6 +487,14 @@ func gemmNarrow(s isa, l layout, n int) {
 			}
 		}
 		loop(label, blocks, func() {
+			if half == 0 {
+				ahead := GP64()
+				Load(Param("ahead"), ahead)
+				for i := range aheadBytes / vectorBytes {
+					PREFETCHT1(Mem{Base: ahead, Index: done, Scale: 1, Disp: i * vectorBytes})
+				}
+				ADDQ(imm(aheadBytes), done)
+			}
 			for g := range l.groups() {
 				sum := make([]vec, n)
 				for r := range sum {
