@@ -122,9 +122,7 @@ func (m *matMul) tiles(s *scratch, dst *host.Matrix, w *weight, lo, hi int) {
 // panels computes panels of a quantized matrix for all rows.
 func (m *matMul) panels(s *scratch, dst *host.Matrix, w *weight, lo, hi int) {
 	k := m.b.kernels
-	s.panel.Reserve(w.packed)
 	for i := lo; i < hi; i++ {
-		k.Unpack(&s.panel, w.packed, i)
 		at := i * kernel.PanelRows
 		if at+kernel.PanelRows <= w.rows {
 			k.MatMul(dst.Data[at:], dst.Cols(), &s.panel, w.packed, i, &m.quants, m.n)

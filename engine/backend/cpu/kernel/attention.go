@@ -82,7 +82,7 @@ func (k KV) factor(group []byte, numbers, key int) float32 {
 	return F32.at(group[numbers:], key)
 }
 
-func scoresGo(k KV) func(out *float32, outStride int, q *float32, qStride int, keys *byte, groupBytes int, table *int32, groups, dim, rows int, scale float32) {
+func scoresGo(k KV) scoresFunc {
 	return func(out *float32, outStride int, q *float32, qStride int, keys *byte, groupBytes int, table *int32, groups, dim, rows int, scale float32) {
 		for g, at := range unsafe.Slice(table, groups) {
 			group := unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(keys), int(at)*groupBytes)), k.KeyGroupBytes(dim))
@@ -102,7 +102,7 @@ func scoresGo(k KV) func(out *float32, outStride int, q *float32, qStride int, k
 	}
 }
 
-func valuesGo(k KV) func(out *float32, outStride int, p *float32, pStride int, values *byte, groupBytes int, table *int32, keys, dim, rows int) {
+func valuesGo(k KV) valuesFunc {
 	return func(out *float32, outStride int, p *float32, pStride int, values *byte, groupBytes int, table *int32, keys, dim, rows int) {
 		groups := unsafe.Slice(table, (keys+Lanes-1)/Lanes)
 		for r := range rows {

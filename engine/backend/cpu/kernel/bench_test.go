@@ -58,10 +58,8 @@ func BenchmarkMatMul(b *testing.B) {
 				}
 				out := make([]float32, n*PanelRows)
 				var p Panel
-				p.Reserve(w)
 				for b.Loop() {
 					for i := range w.Panels() {
-						s.Unpack(&p, w, i)
 						s.MatMul(out, PanelRows, &p, w, i, &q, n)
 					}
 				}

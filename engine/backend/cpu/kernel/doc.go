@@ -13,10 +13,10 @@
 // products then cost as little as sums of 8-bit numbers, and what is lost in
 // rounding is about 10⁻⁵ of a vector, less than float16 loses.
 //
-// One row of activations is multiplied with the tiles as they lie in memory
-// ([Set.MatVec]), for then reading them is what takes the time. Several rows
-// share a [Panel], two tiles expanded to 16-bit numbers ([Set.Unpack],
-// [Set.MatMul]).
+// One row of activations is multiplied with many tiles ([Set.MatVec]), for then
+// reading them is what takes the time; several rows with two tiles after two
+// ([Set.MatMul]), taken apart in registers or, where those are few, expanded to
+// a [Panel].
 //
 // # Caveats
 //

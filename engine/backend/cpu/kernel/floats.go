@@ -125,7 +125,7 @@ func (s *Set) FloatMul(out []float32, stride int, w *Floats, t int, x []float32,
 	}
 }
 
-func floatVectorGo(f Float) func(out *float32, tiles *byte, x *float32, cols, count, stride int) {
+func floatVectorGo(f Float) floatVectorFunc {
 	multiply := floatMatrixGo(f)
 	return func(out *float32, tiles *byte, x *float32, cols, count, stride int) {
 		for t := range count {
@@ -135,7 +135,7 @@ func floatVectorGo(f Float) func(out *float32, tiles *byte, x *float32, cols, co
 	}
 }
 
-func floatMatrixGo(f Float) func(out *float32, outStride int, tile *byte, x *float32, xStride, rows, cols int) {
+func floatMatrixGo(f Float) floatMatrixFunc {
 	return func(out *float32, outStride int, tile *byte, x *float32, xStride, rows, cols int) {
 		w := unsafe.Slice(tile, Lanes*cols*f.Bytes())
 		for r := range rows {

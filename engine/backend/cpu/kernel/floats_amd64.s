@@ -896,21 +896,21 @@ one:
 	LEAQ   (SI)(SI*2), DI
 	MOVQ   CX, DI
 	MOVQ   DX, R8
-	VPXORD Z6, Z6, Z6
+	VPXORD Z0, Z0, Z0
 	TESTQ  R9, R9
 	JE     columns1_done
 
 columns1:
-	VBROADCASTSS (R8), Z0
-	VMOVUPS      (DI), Z1
-	VFMADD231PS  Z0, Z1, Z6
+	VBROADCASTSS (R8), Z1
+	VMOVUPS      (DI), Z2
+	VFMADD231PS  Z1, Z2, Z0
 	ADDQ         $0x40, DI
 	ADDQ         $0x04, R8
 	DECQ         R9
 	JNE          columns1
 
 columns1_done:
-	VMOVUPS Z6, (AX)
+	VMOVUPS Z0, (AX)
 	ADDQ    SI, CX
 	ADDQ    $0x40, AX
 	SUBQ    $0x01, BX
@@ -1340,21 +1340,21 @@ one:
 	LEAQ   (SI)(SI*2), DI
 	MOVQ   CX, DI
 	MOVQ   DX, R8
-	VPXORD Z6, Z6, Z6
+	VPXORD Z0, Z0, Z0
 	TESTQ  R9, R9
 	JE     columns1_done
 
 columns1:
-	VBROADCASTSS (R8), Z0
-	VCVTPH2PS    (DI), Z1
-	VFMADD231PS  Z0, Z1, Z6
+	VBROADCASTSS (R8), Z1
+	VCVTPH2PS    (DI), Z2
+	VFMADD231PS  Z1, Z2, Z0
 	ADDQ         $0x20, DI
 	ADDQ         $0x04, R8
 	DECQ         R9
 	JNE          columns1
 
 columns1_done:
-	VMOVUPS Z6, (AX)
+	VMOVUPS Z0, (AX)
 	ADDQ    SI, CX
 	ADDQ    $0x40, AX
 	SUBQ    $0x01, BX
@@ -1788,22 +1788,22 @@ one:
 	LEAQ   (SI)(SI*2), DI
 	MOVQ   CX, DI
 	MOVQ   DX, R8
-	VPXORD Z6, Z6, Z6
+	VPXORD Z0, Z0, Z0
 	TESTQ  R9, R9
 	JE     columns1_done
 
 columns1:
-	VBROADCASTSS (R8), Z0
-	VPMOVZXWD    (DI), Z1
-	VPSLLD       $0x10, Z1, Z1
-	VFMADD231PS  Z0, Z1, Z6
+	VBROADCASTSS (R8), Z1
+	VPMOVZXWD    (DI), Z2
+	VPSLLD       $0x10, Z2, Z2
+	VFMADD231PS  Z1, Z2, Z0
 	ADDQ         $0x20, DI
 	ADDQ         $0x04, R8
 	DECQ         R9
 	JNE          columns1
 
 columns1_done:
-	VMOVUPS Z6, (AX)
+	VMOVUPS Z0, (AX)
 	ADDQ    SI, CX
 	ADDQ    $0x40, AX
 	SUBQ    $0x01, BX

@@ -83,9 +83,7 @@ func matMul(s *Set, w *Packed, x *Rows, n int) []float32 {
 	out := make([]float32, n*w.Tiles()*Lanes)
 	part := make([]float32, n*PanelRows)
 	var p Panel
-	p.Reserve(w)
 	for i := range w.Panels() {
-		s.Unpack(&p, w, i)
 		s.MatMul(part, PanelRows, &p, w, i, x, n)
 		for row := range n {
 			to := out[row*w.Tiles()*Lanes : (row+1)*w.Tiles()*Lanes]
@@ -120,7 +118,7 @@ func TestProductsOfQuantizedMatrices(t *testing.T) {
 		t.Run(l.Format.String(), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(1, uint64(l.index)))
 			for range 12 {
-				n, rows, cols := 1+r.IntN(14), 1+r.IntN(70), 256*(1+r.IntN(3))
+				n, rows, cols := 1+r.IntN(30), 1+r.IntN(70), 256*(1+r.IntN(3))
 				data, x := matrix(t, r, l.Format, rows, cols), activations(r, n*cols)
 				w := pack(t, l, rows, cols, data)
 				want, scale := exact(t, l.Format, rows, cols, data, x)
@@ -149,7 +147,7 @@ func TestProductsOfQuantizedMatrices(t *testing.T) {
 							num += d * d
 						}
 					}
-					if e := num / scale; !(e <= 1e-8) {
+					if e := num / scale; !(e <= 1e-7) {
 						t.Errorf("%v, %d × %d × %d: normalised mean squared error %.2g", level, n, rows, cols, e)
 					}
 				}
@@ -192,15 +190,15 @@ func TestQuantize(t *testing.T) {
 		var want Rows
 		want.Reserve(1, cols)
 		plain.Quantize(&want, 0, x)
-		for b, rec := range want.records {
+		for b, got := range want.blocks {
 			block := x[b*BlockColumns:][:BlockColumns]
 			bad := slices.ContainsFunc(block, func(v float32) bool { return v-v != 0 })
-			if bad != (rec.Scale != rec.Scale) {
-				t.Fatalf("block %v got the scale %v", block, rec.Scale)
+			if bad != (got.Scale != got.Scale) {
+				t.Fatalf("block %v got the scale %v", block, got.Scale)
 			}
 			for i, v := range block {
-				if d := math.Abs(float64(rec.Scale)*float64(want.q[b*BlockColumns+i]) - float64(v)); !bad && d > float64(rec.Scale)*0.501+0x1p-100 {
-					t.Fatalf("%v became %v, with a scale of %v", v, rec.Scale*float32(want.q[b*BlockColumns+i]), rec.Scale)
+				if d := math.Abs(float64(got.Scale)*float64(got.Q[i]) - float64(v)); !bad && d > float64(got.Scale)*0.501+0x1p-100 {
+					t.Fatalf("%v became %d, with a scale of %v", v, got.Q[i], got.Scale)
 				}
 			}
 		}
@@ -208,12 +206,12 @@ func TestQuantize(t *testing.T) {
 			var got Rows
 			got.Reserve(1, cols)
 			For(level).Quantize(&got, 0, x)
-			for b, rec := range got.records {
-				if rec.Scale != rec.Scale && want.records[b].Scale != want.records[b].Scale {
+			for b, block := range got.blocks {
+				if block.Scale != block.Scale && want.blocks[b].Scale != want.blocks[b].Scale {
 					continue // nothing else is looked at
 				}
-				if rec != want.records[b] || !slices.Equal(got.q[b*BlockColumns:][:BlockColumns], want.q[b*BlockColumns:][:BlockColumns]) {
-					t.Fatalf("%v quantizes %v to %v %v, want %v %v", level, x[b*BlockColumns:][:BlockColumns], rec, got.q[b*BlockColumns:][:BlockColumns], want.records[b], want.q[b*BlockColumns:][:BlockColumns])
+				if block != want.blocks[b] {
+					t.Fatalf("%v quantizes %v to %+v, want %+v", level, x[b*BlockColumns:][:BlockColumns], block, want.blocks[b])
 				}
 			}
 		}

@@ -9,7 +9,168 @@ package kernel
 //	}
 //
 //go:noescape
-func gemvQ40AVX2(out *float32, tiles *byte, x *int16, records *byte, blocks int, count int, stride int)
+func gemvQ40AVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
+
+//			}
+//		}
+//	}
+//
+//go:noescape
+func gemvQ41AVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
+
+//			}
+//		}
+//	}
+//
+//go:noescape
+func gemvQ50AVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
+
+//			}
+//		}
+//	}
+//
+//go:noescape
+func gemvQ51AVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
+
+//			}
+//		}
+//	}
+//
+//go:noescape
+func gemvQ80AVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
+
+//			}
+//		}
+//	}
+//
+//go:noescape
+func gemvQ2KAVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
+
+//			}
+//		}
+//	}
+//
+//go:noescape
+func gemvQ3KAVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
+
+//			}
+//		}
+//	}
+//
+//go:noescape
+func gemvQ4KAVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
+
+//			}
+//		}
+//	}
+//
+//go:noescape
+func gemvQ5KAVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
+
+//			}
+//		}
+//	}
+//
+//go:noescape
+func gemvQ6KAVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
+
+// quantizeAVX2 turns blocks of 32 activations into 16-bit numbers, a scale and sums:
+//
+//	scale := max|x| / 32767
+//	Q[i] = round(x[i] / scale), ties to even
+//	Scale, Negative, Sum = scale, {−ΣQ, −ΣQ[:16], −ΣQ[16:]}, {scale·ΣQ, scale·ΣQ[:16], scale·ΣQ[16:]}
+//
+// A block with an infinity or a NaN gets the scale NaN; one with nothing above 2^−100 is zero.
+//
+//go:noescape
+func quantizeAVX2(q *byte, x *float32, blocks int)
+
+//			}
+//		}
+//	}
+//
+//go:noescape
+func gemvQ40AVX512(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
+
+//			}
+//		}
+//	}
+//
+//go:noescape
+func gemvQ41AVX512(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
+
+//			}
+//		}
+//	}
+//
+//go:noescape
+func gemvQ50AVX512(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
+
+//			}
+//		}
+//	}
+//
+//go:noescape
+func gemvQ51AVX512(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
+
+//			}
+//		}
+//	}
+//
+//go:noescape
+func gemvQ80AVX512(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
+
+//			}
+//		}
+//	}
+//
+//go:noescape
+func gemvQ2KAVX512(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
+
+//			}
+//		}
+//	}
+//
+//go:noescape
+func gemvQ3KAVX512(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
+
+//			}
+//		}
+//	}
+//
+//go:noescape
+func gemvQ4KAVX512(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
+
+//			}
+//		}
+//	}
+//
+//go:noescape
+func gemvQ5KAVX512(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
+
+//			}
+//		}
+//	}
+//
+//go:noescape
+func gemvQ6KAVX512(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
+
+// quantizeAVX512 turns blocks of 32 activations into 16-bit numbers, a scale and sums:
+//
+//	scale := max|x| / 32767
+//	Q[i] = round(x[i] / scale), ties to even
+//	Scale, Negative, Sum = scale, {−ΣQ, −ΣQ[:16], −ΣQ[16:]}, {scale·ΣQ, scale·ΣQ[:16], scale·ΣQ[16:]}
+//
+// A block with an infinity or a NaN gets the scale NaN; one with nothing above 2^−100 is zero.
+//
+//go:noescape
+func quantizeAVX512(q *byte, x *float32, blocks int)
+
+// gemmQ40AVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ40AVX512 does for one; strides
+// in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
+//
+//go:noescape
+func gemmQ40AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
 // unpackQ40AVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 8 taken off, and scales
 // (and minima) in float32:
@@ -20,12 +181,11 @@ func gemvQ40AVX2(out *float32, tiles *byte, x *int16, records *byte, blocks int,
 //go:noescape
 func unpackQ40AVX2(panel *int16, scales *float32, tile *byte, blocks int)
 
-//			}
-//		}
-//	}
+// gemmQ41AVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ41AVX512 does for one; strides
+// in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
 //
 //go:noescape
-func gemvQ41AVX2(out *float32, tiles *byte, x *int16, records *byte, blocks int, count int, stride int)
+func gemmQ41AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
 // unpackQ41AVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 0 taken off, and scales
 // (and minima) in float32:
@@ -36,12 +196,11 @@ func gemvQ41AVX2(out *float32, tiles *byte, x *int16, records *byte, blocks int,
 //go:noescape
 func unpackQ41AVX2(panel *int16, scales *float32, tile *byte, blocks int)
 
-//			}
-//		}
-//	}
+// gemmQ50AVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ50AVX512 does for one; strides
+// in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
 //
 //go:noescape
-func gemvQ50AVX2(out *float32, tiles *byte, x *int16, records *byte, blocks int, count int, stride int)
+func gemmQ50AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
 // unpackQ50AVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 16 taken off, and scales
 // (and minima) in float32:
@@ -52,12 +211,11 @@ func gemvQ50AVX2(out *float32, tiles *byte, x *int16, records *byte, blocks int,
 //go:noescape
 func unpackQ50AVX2(panel *int16, scales *float32, tile *byte, blocks int)
 
-//			}
-//		}
-//	}
+// gemmQ51AVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ51AVX512 does for one; strides
+// in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
 //
 //go:noescape
-func gemvQ51AVX2(out *float32, tiles *byte, x *int16, records *byte, blocks int, count int, stride int)
+func gemmQ51AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
 // unpackQ51AVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 0 taken off, and scales
 // (and minima) in float32:
@@ -68,12 +226,11 @@ func gemvQ51AVX2(out *float32, tiles *byte, x *int16, records *byte, blocks int,
 //go:noescape
 func unpackQ51AVX2(panel *int16, scales *float32, tile *byte, blocks int)
 
-//			}
-//		}
-//	}
+// gemmQ80AVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ80AVX512 does for one; strides
+// in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
 //
 //go:noescape
-func gemvQ80AVX2(out *float32, tiles *byte, x *int16, records *byte, blocks int, count int, stride int)
+func gemmQ80AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
 // unpackQ80AVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 128 taken off, and scales
 // (and minima) in float32:
@@ -84,12 +241,11 @@ func gemvQ80AVX2(out *float32, tiles *byte, x *int16, records *byte, blocks int,
 //go:noescape
 func unpackQ80AVX2(panel *int16, scales *float32, tile *byte, blocks int)
 
-//			}
-//		}
-//	}
+// gemmQ2KAVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ2KAVX512 does for one; strides
+// in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
 //
 //go:noescape
-func gemvQ2KAVX2(out *float32, tiles *byte, x *int16, records *byte, blocks int, count int, stride int)
+func gemmQ2KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
 // unpackQ2KAVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 0 taken off, and scales
 // (and minima) in float32:
@@ -100,12 +256,11 @@ func gemvQ2KAVX2(out *float32, tiles *byte, x *int16, records *byte, blocks int,
 //go:noescape
 func unpackQ2KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
 
-//			}
-//		}
-//	}
+// gemmQ3KAVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ3KAVX512 does for one; strides
+// in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
 //
 //go:noescape
-func gemvQ3KAVX2(out *float32, tiles *byte, x *int16, records *byte, blocks int, count int, stride int)
+func gemmQ3KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
 // unpackQ3KAVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 4 taken off, and scales
 // (and minima) in float32:
@@ -116,12 +271,11 @@ func gemvQ3KAVX2(out *float32, tiles *byte, x *int16, records *byte, blocks int,
 //go:noescape
 func unpackQ3KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
 
-//			}
-//		}
-//	}
+// gemmQ4KAVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ4KAVX512 does for one; strides
+// in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
 //
 //go:noescape
-func gemvQ4KAVX2(out *float32, tiles *byte, x *int16, records *byte, blocks int, count int, stride int)
+func gemmQ4KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
 // unpackQ4KAVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 0 taken off, and scales
 // (and minima) in float32:
@@ -132,12 +286,11 @@ func gemvQ4KAVX2(out *float32, tiles *byte, x *int16, records *byte, blocks int,
 //go:noescape
 func unpackQ4KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
 
-//			}
-//		}
-//	}
+// gemmQ5KAVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ5KAVX512 does for one; strides
+// in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
 //
 //go:noescape
-func gemvQ5KAVX2(out *float32, tiles *byte, x *int16, records *byte, blocks int, count int, stride int)
+func gemmQ5KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
 // unpackQ5KAVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 0 taken off, and scales
 // (and minima) in float32:
@@ -148,12 +301,11 @@ func gemvQ5KAVX2(out *float32, tiles *byte, x *int16, records *byte, blocks int,
 //go:noescape
 func unpackQ5KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
 
-//			}
-//		}
-//	}
+// gemmQ6KAVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ6KAVX512 does for one; strides
+// in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
 //
 //go:noescape
-func gemvQ6KAVX2(out *float32, tiles *byte, x *int16, records *byte, blocks int, count int, stride int)
+func gemmQ6KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
 // unpackQ6KAVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 32 taken off, and scales
 // (and minima) in float32:
@@ -167,221 +319,19 @@ func unpackQ6KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
 // Meanwhile it has 256 bytes a block read from ahead on, which is where the next panel lies.
 //
 //go:noescape
-func gemm32AVX2(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride int, rows int, blocks int, ahead *byte)
+func gemm32AVX2(out *float32, outStride int, panel *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
 // Meanwhile it has 256 bytes a block read from ahead on, which is where the next panel lies.
 //
 //go:noescape
-func gemm32MinAVX2(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride int, rows int, blocks int, ahead *byte)
+func gemm32MinAVX2(out *float32, outStride int, panel *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
 // Meanwhile it has 256 bytes a block read from ahead on, which is where the next panel lies.
 //
 //go:noescape
-func gemm16AVX2(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride int, rows int, blocks int, ahead *byte)
+func gemm16AVX2(out *float32, outStride int, panel *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
 // Meanwhile it has 256 bytes a block read from ahead on, which is where the next panel lies.
 //
 //go:noescape
-func gemm16MinAVX2(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride int, rows int, blocks int, ahead *byte)
-
-// quantizeAVX2 turns blocks of 32 activations into 16-bit numbers, a scale and sums:
-//
-//	scale := max|x| / 32767
-//	q[i] = round(x[i] / scale), ties to even
-//	record = {scale, −Σq, −Σq[:16], −Σq[16:], scale·Σq, scale·Σq[:16], scale·Σq[16:]}
-//
-// A block with an infinity or a NaN gets the scale NaN; one with nothing above 2^−100 is zero.
-//
-//go:noescape
-func quantizeAVX2(q *int16, records *byte, x *float32, blocks int)
-
-//			}
-//		}
-//	}
-//
-//go:noescape
-func gemvQ40AVX512(out *float32, tiles *byte, x *int16, records *byte, blocks int, count int, stride int)
-
-// unpackQ40AVX512 expands a tile into its half of a panel: 16-bit numbers with the offset of 8 taken off, and scales
-// (and minima) in float32:
-//
-//	panel[((b·16+i)·2)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·2)·16 + row] = d[row][b][g]
-//
-//go:noescape
-func unpackQ40AVX512(panel *int16, scales *float32, tile *byte, blocks int)
-
-//			}
-//		}
-//	}
-//
-//go:noescape
-func gemvQ41AVX512(out *float32, tiles *byte, x *int16, records *byte, blocks int, count int, stride int)
-
-// unpackQ41AVX512 expands a tile into its half of a panel: 16-bit numbers with the offset of 0 taken off, and scales
-// (and minima) in float32:
-//
-//	panel[((b·16+i)·2)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·2)·16 + row] = d[row][b][g]
-//
-//go:noescape
-func unpackQ41AVX512(panel *int16, scales *float32, tile *byte, blocks int)
-
-//			}
-//		}
-//	}
-//
-//go:noescape
-func gemvQ50AVX512(out *float32, tiles *byte, x *int16, records *byte, blocks int, count int, stride int)
-
-// unpackQ50AVX512 expands a tile into its half of a panel: 16-bit numbers with the offset of 16 taken off, and scales
-// (and minima) in float32:
-//
-//	panel[((b·16+i)·2)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·2)·16 + row] = d[row][b][g]
-//
-//go:noescape
-func unpackQ50AVX512(panel *int16, scales *float32, tile *byte, blocks int)
-
-//			}
-//		}
-//	}
-//
-//go:noescape
-func gemvQ51AVX512(out *float32, tiles *byte, x *int16, records *byte, blocks int, count int, stride int)
-
-// unpackQ51AVX512 expands a tile into its half of a panel: 16-bit numbers with the offset of 0 taken off, and scales
-// (and minima) in float32:
-//
-//	panel[((b·16+i)·2)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·2)·16 + row] = d[row][b][g]
-//
-//go:noescape
-func unpackQ51AVX512(panel *int16, scales *float32, tile *byte, blocks int)
-
-//			}
-//		}
-//	}
-//
-//go:noescape
-func gemvQ80AVX512(out *float32, tiles *byte, x *int16, records *byte, blocks int, count int, stride int)
-
-// unpackQ80AVX512 expands a tile into its half of a panel: 16-bit numbers with the offset of 128 taken off, and scales
-// (and minima) in float32:
-//
-//	panel[((b·16+i)·2)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·2)·16 + row] = d[row][b][g]
-//
-//go:noescape
-func unpackQ80AVX512(panel *int16, scales *float32, tile *byte, blocks int)
-
-//			}
-//		}
-//	}
-//
-//go:noescape
-func gemvQ2KAVX512(out *float32, tiles *byte, x *int16, records *byte, blocks int, count int, stride int)
-
-// unpackQ2KAVX512 expands a tile into its half of a panel: 16-bit numbers with the offset of 0 taken off, and scales
-// (and minima) in float32:
-//
-//	panel[((b·16+i)·2)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·2)·16 + row] = d[row][b][g]
-//
-//go:noescape
-func unpackQ2KAVX512(panel *int16, scales *float32, tile *byte, blocks int)
-
-//			}
-//		}
-//	}
-//
-//go:noescape
-func gemvQ3KAVX512(out *float32, tiles *byte, x *int16, records *byte, blocks int, count int, stride int)
-
-// unpackQ3KAVX512 expands a tile into its half of a panel: 16-bit numbers with the offset of 4 taken off, and scales
-// (and minima) in float32:
-//
-//	panel[((b·16+i)·2)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·2)·16 + row] = d[row][b][g]
-//
-//go:noescape
-func unpackQ3KAVX512(panel *int16, scales *float32, tile *byte, blocks int)
-
-//			}
-//		}
-//	}
-//
-//go:noescape
-func gemvQ4KAVX512(out *float32, tiles *byte, x *int16, records *byte, blocks int, count int, stride int)
-
-// unpackQ4KAVX512 expands a tile into its half of a panel: 16-bit numbers with the offset of 0 taken off, and scales
-// (and minima) in float32:
-//
-//	panel[((b·16+i)·2)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·2)·16 + row] = d[row][b][g]
-//
-//go:noescape
-func unpackQ4KAVX512(panel *int16, scales *float32, tile *byte, blocks int)
-
-//			}
-//		}
-//	}
-//
-//go:noescape
-func gemvQ5KAVX512(out *float32, tiles *byte, x *int16, records *byte, blocks int, count int, stride int)
-
-// unpackQ5KAVX512 expands a tile into its half of a panel: 16-bit numbers with the offset of 0 taken off, and scales
-// (and minima) in float32:
-//
-//	panel[((b·16+i)·2)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·2)·16 + row] = d[row][b][g]
-//
-//go:noescape
-func unpackQ5KAVX512(panel *int16, scales *float32, tile *byte, blocks int)
-
-//			}
-//		}
-//	}
-//
-//go:noescape
-func gemvQ6KAVX512(out *float32, tiles *byte, x *int16, records *byte, blocks int, count int, stride int)
-
-// unpackQ6KAVX512 expands a tile into its half of a panel: 16-bit numbers with the offset of 32 taken off, and scales
-// (and minima) in float32:
-//
-//	panel[((b·16+i)·2)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·2)·16 + row] = d[row][b][g]
-//
-//go:noescape
-func unpackQ6KAVX512(panel *int16, scales *float32, tile *byte, blocks int)
-
-// Meanwhile it has 256 bytes a block read from ahead on, which is where the next panel lies.
-//
-//go:noescape
-func gemm32AVX512(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride int, rows int, blocks int, ahead *byte)
-
-// Meanwhile it has 256 bytes a block read from ahead on, which is where the next panel lies.
-//
-//go:noescape
-func gemm32MinAVX512(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride int, rows int, blocks int, ahead *byte)
-
-// Meanwhile it has 256 bytes a block read from ahead on, which is where the next panel lies.
-//
-//go:noescape
-func gemm16AVX512(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride int, rows int, blocks int, ahead *byte)
-
-// Meanwhile it has 256 bytes a block read from ahead on, which is where the next panel lies.
-//
-//go:noescape
-func gemm16MinAVX512(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride int, rows int, blocks int, ahead *byte)
-
-// quantizeAVX512 turns blocks of 32 activations into 16-bit numbers, a scale and sums:
-//
-//	scale := max|x| / 32767
-//	q[i] = round(x[i] / scale), ties to even
-//	record = {scale, −Σq, −Σq[:16], −Σq[16:], scale·Σq, scale·Σq[:16], scale·Σq[16:]}
-//
-// A block with an infinity or a NaN gets the scale NaN; one with nothing above 2^−100 is zero.
-//
-//go:noescape
-func quantizeAVX512(q *int16, records *byte, x *float32, blocks int)
+func gemm16MinAVX2(out *float32, outStride int, panel *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)

@@ -56,39 +56,38 @@ func (l *Layout) expandScales(scales []float32, block []byte) {
 
 // multiply adds the products of a block of activations with a panel's half to
 // the outputs.
-func multiply(out []float32, panel []int16, scales []float32, x []int16, r *Record, group int, minima bool) {
+func multiply(out []float32, panel []int16, scales []float32, x *Block, group int, minima bool) {
 	const step = 2 * PanelRows
 	groups := BlockColumns / group
 	for g := range groups {
 		var sums [Lanes]int32
 		for i := g * group / 2; i < (g+1)*group/2; i++ {
-			even, odd := int32(x[2*i]), int32(x[2*i+1])
+			even, odd := int32(x.Q[2*i]), int32(x.Q[2*i+1])
 			w := (*[2 * Lanes]int16)(panel[i*step:])
 			for row := range sums {
 				sums[row] += even*int32(w[2*row]) + odd*int32(w[2*row+1])
 			}
 		}
-		sum := r.Sum[0]
+		sum := x.Sum[0]
 		if groups > 1 {
-			sum = r.Sum[1+g]
+			sum = x.Sum[1+g]
 		}
 		for row, n := range sums {
 			if !minima {
-				out[row] += float32(n) * r.Scale * scales[g*PanelRows+row]
+				out[row] += float32(n) * x.Scale * scales[g*PanelRows+row]
 				continue
 			}
-			out[row] += float32(n) * r.Scale * scales[2*g*PanelRows+row]
+			out[row] += float32(n) * x.Scale * scales[2*g*PanelRows+row]
 			out[row] += sum * scales[(2*g+1)*PanelRows+row]
 		}
 	}
 }
 
-func gemvGo(l *Layout) func(out *float32, tiles *byte, x *int16, records *byte, blocks, count, stride int) {
-	return func(out *float32, tiles *byte, x *int16, records *byte, blocks, count, stride int) {
+func gemvGo(l *Layout) gemvFunc {
+	return func(out *float32, tiles *byte, x *byte, blocks, count, stride int) {
 		var panel [BlockColumns * PanelRows]int16
 		var scales [2 * 2 * PanelRows]float32
-		xs := unsafe.Slice(x, blocks*BlockColumns)
-		rs := unsafe.Slice((*Record)(unsafe.Pointer(records)), blocks)
+		xs := blocksAt(x, blocks)
 		for t := range count {
 			tile := unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(tiles), t*stride)), stride)
 			o := unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(out), t*vectorBytes)), Lanes)
@@ -97,13 +96,13 @@ func gemvGo(l *Layout) func(out *float32, tiles *byte, x *int16, records *byte, 
 				block := tile[b*l.blockBytes():]
 				l.expand(panel[:], block)
 				l.expandScales(scales[:], block)
-				multiply(o, panel[:], scales[:], xs[b*BlockColumns:], &rs[b], l.Group, l.Minima)
+				multiply(o, panel[:], scales[:], &xs[b], l.Group, l.Minima)
 			}
 		}
 	}
 }
 
-func unpackGo(l *Layout) func(panel *int16, scales *float32, tile *byte, blocks int) {
+func unpackGo(l *Layout) unpackFunc {
 	return func(panel *int16, scales *float32, tile *byte, blocks int) {
 		from := unsafe.Slice(tile, blocks*l.blockBytes())
 		// The half ends before the panel does: its last pair has no second half.
@@ -117,20 +116,19 @@ func unpackGo(l *Layout) func(panel *int16, scales *float32, tile *byte, blocks 
 	}
 }
 
-func gemmGo(group int, minima bool) func(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride, rows, blocks int, ahead *byte) {
+func gemmGo(group int, minima bool) gemmFunc {
 	kinds := 1 + index(minima)
-	return func(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride, rows, blocks int, _ *byte) {
+	return func(out *float32, outStride int, panel *int16, scales *float32, x *byte, xStride, rows, blocks int, _ *byte) {
 		q := unsafe.Slice(panel, blocks*BlockColumns*PanelRows)
 		d := unsafe.Slice(scales, blocks*BlockColumns/group*kinds*PanelRows)
 		for r := range rows {
 			o := unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(out), r*outStride)), PanelRows)
-			xs := unsafe.Slice((*int16)(unsafe.Add(unsafe.Pointer(x), r*xStride)), blocks*BlockColumns)
-			rs := unsafe.Slice((*Record)(unsafe.Add(unsafe.Pointer(records), r*recordStride)), blocks)
+			xs := blocksAt((*byte)(unsafe.Add(unsafe.Pointer(x), r*xStride)), blocks)
 			clear(o)
 			for b := range blocks {
 				for half := range 2 {
 					multiply(o[half*Lanes:], q[b*BlockColumns*PanelRows+half*2*Lanes:], d[b*BlockColumns/group*kinds*PanelRows+half*Lanes:],
-						xs[b*BlockColumns:], &rs[b], group, minima)
+						&xs[b], group, minima)
 				}
 			}
 		}

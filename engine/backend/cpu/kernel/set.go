@@ -4,19 +4,21 @@ package kernel
 type Set struct {
 	level Level
 
-	quantize func(q *int16, records *byte, x *float32, blocks int)
-	gemv     [10]func(out *float32, tiles *byte, x *int16, records *byte, blocks, count, stride int)
-	unpack   [10]func(panel *int16, scales *float32, tile *byte, blocks int)
+	quantize func(q *byte, x *float32, blocks int)
+	gemv     [10]gemvFunc
+	// gemmTile is the product of several rows with a tile as it lies in memory;
+	// a level that has too few registers for that expands it (unpack, gemm).
+	gemmTile [10]gemmTileFunc
+	unpack   [10]unpackFunc
 	// gemm is indexed by [group of 16][with minima].
-	gemm     [2][2]func(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride, rows, blocks int, ahead *byte)
-	gemmRows int
+	gemm [2][2]gemmFunc
 
-	floatVector [3]func(out *float32, tiles *byte, x *float32, cols, count, stride int)
-	floatMatrix [3]func(out *float32, outStride int, tile *byte, x *float32, xStride, rows, cols int)
+	floatVector [3]floatVectorFunc
+	floatMatrix [3]floatMatrixFunc
 	floatRows   int
 
-	scores        [3]func(out *float32, outStride int, q *float32, qStride int, keys *byte, groupBytes int, table *int32, groups, dim, rows int, scale float32)
-	values        [3]func(out *float32, outStride int, p *float32, pStride int, values *byte, groupBytes int, table *int32, keys, dim, rows int)
+	scores        [3]scoresFunc
+	values        [3]valuesFunc
 	attentionRows int
 
 	greatest                  func(x *float32, n int) float32
@@ -29,6 +31,18 @@ type Set struct {
 	silu, gelu                func(dst, gate, up *float32, n int)
 	rotatePairs, rotateHalves func(dst, x, cos, sin *float32, n int)
 }
+
+// The kernels as assembly takes them, bare of lengths; strides in bytes.
+type (
+	gemvFunc        = func(out *float32, tiles *byte, x *byte, blocks, count, stride int)
+	gemmTileFunc    = func(out *float32, outStride int, tile *byte, x *byte, xStride, rows, blocks int, ahead *byte)
+	unpackFunc      = func(panel *int16, scales *float32, tile *byte, blocks int)
+	gemmFunc        = func(out *float32, outStride int, panel *int16, scales *float32, x *byte, xStride, rows, blocks int, ahead *byte)
+	floatVectorFunc = func(out *float32, tiles *byte, x *float32, cols, count, stride int)
+	floatMatrixFunc = func(out *float32, outStride int, tile *byte, x *float32, xStride, rows, cols int)
+	scoresFunc      = func(out *float32, outStride int, q *float32, qStride int, keys *byte, groupBytes int, table *int32, groups, dim, rows int, scale float32)
+	valuesFunc      = func(out *float32, outStride int, p *float32, pStride int, values *byte, groupBytes int, table *int32, keys, dim, rows int)
+)
 
 // For returns the kernels of a level. A level that this processor has not is
 // answered with the best that it has.

@@ -25,39 +25,28 @@ func hasF16C() bool { return cpuid1ECX()&(1<<29) != 0 }
 var sets = [...]*Set{
 	Go: plain,
 	AVX2: {
-		level: AVX2, quantize: quantizeAVX2, gemmRows: 4, floatRows: 4,
-		gemv: [...]func(out *float32, tiles *byte, x *int16, records *byte, blocks, count, stride int){
-			gemvQ40AVX2, gemvQ41AVX2, gemvQ50AVX2, gemvQ51AVX2, gemvQ80AVX2, gemvQ2KAVX2, gemvQ3KAVX2, gemvQ4KAVX2, gemvQ5KAVX2, gemvQ6KAVX2},
-		unpack: [...]func(panel *int16, scales *float32, tile *byte, blocks int){
-			unpackQ40AVX2, unpackQ41AVX2, unpackQ50AVX2, unpackQ51AVX2, unpackQ80AVX2, unpackQ2KAVX2, unpackQ3KAVX2, unpackQ4KAVX2, unpackQ5KAVX2, unpackQ6KAVX2},
-		gemm: [2][2]func(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride, rows, blocks int, ahead *byte){
-			{gemm32AVX2, gemm32MinAVX2}, {gemm16AVX2, gemm16MinAVX2}},
-		floatVector:   [...]func(out *float32, tiles *byte, x *float32, cols, count, stride int){gemvF32AVX2, gemvF16AVX2, gemvBF16AVX2},
-		floatMatrix:   [...]func(out *float32, outStride int, tile *byte, x *float32, xStride, rows, cols int){gemmF32AVX2, gemmF16AVX2, gemmBF16AVX2},
-		attentionRows: 3,
-		scores: [...]func(out *float32, outStride int, q *float32, qStride int, keys *byte, groupBytes int, table *int32, groups, dim, rows int, scale float32){
-			scoresF32AVX2, scoresF16AVX2, scoresI8AVX2},
-		values: [...]func(out *float32, outStride int, p *float32, pStride int, values *byte, groupBytes int, table *int32, keys, dim, rows int){
-			valuesF32AVX2, valuesF16AVX2, valuesI8AVX2},
-		greatest: greatestAVX2, sumSquares: sumSquaresAVX2, expSum: expSumAVX2, toHalf: toHalfAVX2, scale: scaleAVX2, add: addAVX2, normalize: normalizeAVX2,
-		silu: siluAVX2, gelu: geluAVX2, rotatePairs: rotatePairsAVX2, rotateHalves: rotateHalvesAVX2,
+		level: AVX2, quantize: quantizeAVX2,
+		gemv:        [...]gemvFunc{gemvQ40AVX2, gemvQ41AVX2, gemvQ50AVX2, gemvQ51AVX2, gemvQ80AVX2, gemvQ2KAVX2, gemvQ3KAVX2, gemvQ4KAVX2, gemvQ5KAVX2, gemvQ6KAVX2},
+		unpack:      [...]unpackFunc{unpackQ40AVX2, unpackQ41AVX2, unpackQ50AVX2, unpackQ51AVX2, unpackQ80AVX2, unpackQ2KAVX2, unpackQ3KAVX2, unpackQ4KAVX2, unpackQ5KAVX2, unpackQ6KAVX2},
+		gemm:        [2][2]gemmFunc{{gemm32AVX2, gemm32MinAVX2}, {gemm16AVX2, gemm16MinAVX2}},
+		floatVector: [...]floatVectorFunc{gemvF32AVX2, gemvF16AVX2, gemvBF16AVX2},
+		floatMatrix: [...]floatMatrixFunc{gemmF32AVX2, gemmF16AVX2, gemmBF16AVX2}, floatRows: 4,
+		scores: [...]scoresFunc{scoresF32AVX2, scoresF16AVX2, scoresI8AVX2},
+		values: [...]valuesFunc{valuesF32AVX2, valuesF16AVX2, valuesI8AVX2}, attentionRows: 3,
+		greatest: greatestAVX2, sumSquares: sumSquaresAVX2, expSum: expSumAVX2, toHalf: toHalfAVX2,
+		scale: scaleAVX2, add: addAVX2, normalize: normalizeAVX2, silu: siluAVX2, gelu: geluAVX2,
+		rotatePairs: rotatePairsAVX2, rotateHalves: rotateHalvesAVX2,
 	},
 	AVX512: {
-		level: AVX512, quantize: quantizeAVX512, gemmRows: 6, floatRows: 8,
-		gemv: [...]func(out *float32, tiles *byte, x *int16, records *byte, blocks, count, stride int){
-			gemvQ40AVX512, gemvQ41AVX512, gemvQ50AVX512, gemvQ51AVX512, gemvQ80AVX512, gemvQ2KAVX512, gemvQ3KAVX512, gemvQ4KAVX512, gemvQ5KAVX512, gemvQ6KAVX512},
-		unpack: [...]func(panel *int16, scales *float32, tile *byte, blocks int){
-			unpackQ40AVX512, unpackQ41AVX512, unpackQ50AVX512, unpackQ51AVX512, unpackQ80AVX512, unpackQ2KAVX512, unpackQ3KAVX512, unpackQ4KAVX512, unpackQ5KAVX512, unpackQ6KAVX512},
-		gemm: [2][2]func(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride, rows, blocks int, ahead *byte){
-			{gemm32AVX512, gemm32MinAVX512}, {gemm16AVX512, gemm16MinAVX512}},
-		floatVector:   [...]func(out *float32, tiles *byte, x *float32, cols, count, stride int){gemvF32AVX512, gemvF16AVX512, gemvBF16AVX512},
-		floatMatrix:   [...]func(out *float32, outStride int, tile *byte, x *float32, xStride, rows, cols int){gemmF32AVX512, gemmF16AVX512, gemmBF16AVX512},
-		attentionRows: 6,
-		scores: [...]func(out *float32, outStride int, q *float32, qStride int, keys *byte, groupBytes int, table *int32, groups, dim, rows int, scale float32){
-			scoresF32AVX512, scoresF16AVX512, scoresI8AVX512},
-		values: [...]func(out *float32, outStride int, p *float32, pStride int, values *byte, groupBytes int, table *int32, keys, dim, rows int){
-			valuesF32AVX512, valuesF16AVX512, valuesI8AVX512},
-		greatest: greatestAVX512, sumSquares: sumSquaresAVX512, expSum: expSumAVX512, toHalf: toHalfAVX512, scale: scaleAVX512, add: addAVX512, normalize: normalizeAVX512,
-		silu: siluAVX512, gelu: geluAVX512, rotatePairs: rotatePairsAVX512, rotateHalves: rotateHalvesAVX512,
+		level: AVX512, quantize: quantizeAVX512,
+		gemv:        [...]gemvFunc{gemvQ40AVX512, gemvQ41AVX512, gemvQ50AVX512, gemvQ51AVX512, gemvQ80AVX512, gemvQ2KAVX512, gemvQ3KAVX512, gemvQ4KAVX512, gemvQ5KAVX512, gemvQ6KAVX512},
+		gemmTile:    [...]gemmTileFunc{gemmQ40AVX512, gemmQ41AVX512, gemmQ50AVX512, gemmQ51AVX512, gemmQ80AVX512, gemmQ2KAVX512, gemmQ3KAVX512, gemmQ4KAVX512, gemmQ5KAVX512, gemmQ6KAVX512},
+		floatVector: [...]floatVectorFunc{gemvF32AVX512, gemvF16AVX512, gemvBF16AVX512},
+		floatMatrix: [...]floatMatrixFunc{gemmF32AVX512, gemmF16AVX512, gemmBF16AVX512}, floatRows: 8,
+		scores: [...]scoresFunc{scoresF32AVX512, scoresF16AVX512, scoresI8AVX512},
+		values: [...]valuesFunc{valuesF32AVX512, valuesF16AVX512, valuesI8AVX512}, attentionRows: 6,
+		greatest: greatestAVX512, sumSquares: sumSquaresAVX512, expSum: expSumAVX512, toHalf: toHalfAVX512,
+		scale: scaleAVX512, add: addAVX512, normalize: normalizeAVX512, silu: siluAVX512, gelu: geluAVX512,
+		rotatePairs: rotatePairsAVX512, rotateHalves: rotateHalvesAVX512,
 	},
 }

@@ -81,12 +81,21 @@ func (s isa) broadcast(m Mem, v vec) {
 // zero clears the lanes.
 func (s isa) zero(v vec) {
 	for _, r := range v {
-		if s.wide() {
-			VPXORD(r, r, r)
-		} else {
-			VXORPS(r, r, r)
-		}
+		s.clear(r)
 	}
+}
+
+// clear sets a register to zero. avo must be told that what the register held
+// does not matter, or it keeps it for the register's sake from the kernel's start.
+func (s isa) clear(r reg.VecVirtual) {
+	if !s.wide() {
+		VXORPS(r, r, r)
+		return
+	}
+	Instruction(&ir.Instruction{
+		Opcode: "VPXORD", Operands: []Op{r, r, r}, Inputs: []Op{r, r}, Outputs: []Op{r},
+		CancellingInputs: true, ISA: []string{"AVX512F"},
+	})
 }
 
 // copy sets dst to src.
@@ -144,6 +153,14 @@ func vpdpwssd(a, b Op, acc reg.VecVirtual) {
 	Instruction(&ir.Instruction{
 		Opcode: "VPDPWSSD", Operands: []Op{a, b, acc},
 		Inputs: []Op{a, b, acc}, Outputs: []Op{acc}, ISA: []string{"AVX512_VNNI"},
+	})
+}
+
+// vpdpwssdBroadcast is vpdpwssd with the same 32 bits of memory for all lanes.
+func vpdpwssdBroadcast(m Mem, b Op, acc reg.VecVirtual) {
+	Instruction(&ir.Instruction{
+		Opcode: "VPDPWSSD", Suffixes: []string{"BCST"}, Operands: []Op{m, b, acc},
+		Inputs: []Op{m, b, acc}, Outputs: []Op{acc}, ISA: []string{"AVX512_VNNI"},
 	})
 }
 

@@ -23,14 +23,17 @@ var rooms = map[string]func(){
 		for _, s := range []isa{avx2, avx512} {
 			for _, l := range layouts {
 				gemv(s, l)
-				unpack(s, l)
-			}
-			for _, group := range []int{32, 16} {
-				for _, mins := range []bool{false, true} {
-					gemm(s, group, mins)
-				}
 			}
 			quantize(s)
+		}
+		for _, l := range layouts {
+			gemmTile(avx512, l)
+			unpack(avx2, l)
+		}
+		for _, group := range []int{32, 16} {
+			for _, mins := range []bool{false, true} {
+				gemm(avx2, group, mins)
+			}
 		}
 	},
 	"features": func() {

@@ -9,13 +9,13 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// A block's record in a quantized row of activations: eight numbers of 32 bits
-// (kernel.Record has the words).
+// A block of a quantized row of activations (kernel.Block has the words): 32
+// numbers of 16 bits, and behind them eight of 32 bits.
 const (
-	recordBytes = 32
-	recScale    = 0  // float32
-	recNegative = 4  // int32, −Σq of the block, then of its two halves
-	recSum      = 16 // float32, scale·Σq of the block, then of its two halves
+	xBytes      = 96
+	recScale    = 64 // float32
+	recNegative = 68 // int32, −Σq of the block, then of its two halves
+	recSum      = 80 // float32, scale·Σq of the block, then of its two halves
 )
 
 // unpacker takes the 16-bit numbers of a block out of a layout's vectors, pair
@@ -129,7 +129,7 @@ const prefetchBytes = 2048
 
 // gemv generates the product of one quantized row with tiles of a matrix.
 func gemv(s isa, l layout) {
-	TEXT("gemv"+l.name+s.name, attrs, "func(out *float32, tiles *byte, x *int16, records *byte, blocks, count, stride int)")
+	TEXT("gemv"+l.name+s.name, attrs, "func(out *float32, tiles *byte, x *byte, blocks, count, stride int)")
 	Pragma("noescape")
 	Doc(
 		fmt.Sprintf("gemv%s%s computes the %d outputs of each of count tiles, which lie stride bytes apart, from one row of", l.name, s.name, lanes),
@@ -138,23 +138,22 @@ func gemv(s isa, l layout) {
 		"	for t := range count {",
 		"		for b := range blocks {",
 		fmt.Sprintf("			for g := range %d {", l.groups()),
-		fmt.Sprintf("				sum := Σ (q[row][k]−%d)·x[k] over the %d columns of the group, in integers", l.offset, l.group),
-		"				out[16·t+row] = fma(float32(sum)·records[b].Scale, d[row][b][g], out[16·t+row])",
+		fmt.Sprintf("				sum := Σ (q[row][k]−%d)·x[b].Q[k] over the %d columns of the group, in integers", l.offset, l.group),
+		"				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])",
 	)
 	if l.mins {
-		Doc("				out[16·t+row] = fma(m[row][b][g], records[b].Sum[g], out[16·t+row])")
+		Doc("				out[16·t+row] = fma(m[row][b][g], x[b].Sum[g], out[16·t+row])")
 	}
 	Doc("			}", "		}", "	}")
-	out, tile, x, rec := param("out"), param("tiles"), param("x"), param("records")
+	out, tile, x := param("out"), param("tiles"), param("x")
 	blocks, count, stride := param("blocks"), param("count"), param("stride")
 
-	quants, xp, rp, n := GP64(), GP64(), GP64(), GP64()
+	quants, xp, n := GP64(), GP64(), GP64()
 	u := newUnpacker(s, l, quants)
 	total := s.vec()
 	loop("tile", count, func() {
 		MOVQ(tile, quants)
 		MOVQ(x, xp)
-		MOVQ(rec, rp)
 		MOVQ(blocks, n)
 		s.zero(total)
 		loop("block", n, func() {
@@ -169,7 +168,7 @@ func gemv(s isa, l layout) {
 						negative += 4 * (1 + g)
 					}
 					shift := Imm(uint64(bits.TrailingZeros(uint(l.offset))))
-					VPBROADCASTD(at(rp).Offset(negative), even[0])
+					VPBROADCASTD(at(xp).Offset(negative), even[0])
 					VPSLLD(shift, even[0], even[0])
 					for _, r := range even[1:] {
 						s.copy(even[:1], vec{r})
@@ -197,11 +196,10 @@ func gemv(s isa, l layout) {
 				if s.wide() {
 					each2(VPADDD, odd, even, even)
 				}
-				s.finish(l, even, []vec{total}, at(rp), at(quants).Offset(l.quantBytes()+g*l.groupBytes()), g)
+				s.finish(l, even, []vec{total}, at(xp), at(quants).Offset(l.quantBytes()+g*l.groupBytes()), g)
 			}
 			ADDQ(imm(l.blockBytes()), quants)
-			ADDQ(imm(4*pairs), xp)
-			ADDQ(imm(recordBytes), rp)
+			ADDQ(imm(xBytes), xp)
 		})
 		s.store(total, at(out))
 		ADDQ(imm(lanes*4), out)
@@ -286,22 +284,17 @@ func unpack(s isa, l layout) {
 	done()
 }
 
-// aheadBytes is how much of the next panel is asked for in each block of a
-// product.
+// aheadBytes is how much of the next tile or panel is asked for in each block
+// of a product.
 const aheadBytes = 256
 
 // panelPair is the bytes of a pair of columns in a panel: 32 rows of two 16-bit numbers.
 const panelPair = 2 * vectorBytes
 
-// gemmRows is how many rows of activations a kernel takes at once: with 12
-// sums in integers, 12 in float32 and what is loaded, AVX-512's 32 registers
-// are full; AVX2 keeps the sums in float32 in memory.
-func (s isa) gemmRows() int {
-	if s.wide() {
-		return 6
-	}
-	return 4
-}
+// gemmRows is how many rows of activations are multiplied with a panel at
+// once: the sums in integers fill half of AVX2's registers, those in float32
+// stay in memory.
+const gemmRows = 4
 
 // gemm generates the product of up to gemmRows quantized rows with a panel.
 func gemm(s isa, group int, mins bool) {
@@ -310,177 +303,46 @@ func gemm(s isa, group int, mins bool) {
 	if mins {
 		name += "Min"
 	}
-	TEXT(name+s.name, attrs, "func(out *float32, outStride int, panel *int16, scales *float32, x *int16, xStride int, records *byte, recordStride, rows, blocks int, ahead *byte)")
+	TEXT(name+s.name, attrs, "func(out *float32, outStride int, panel *int16, scales *float32, x *byte, xStride, rows, blocks int, ahead *byte)")
 	Pragma("noescape")
 	Doc(
-		fmt.Sprintf("%s%s computes the 32 outputs of a panel for each of rows rows of activations, 1 to %d; strides in bytes:", name, s.name, s.gemmRows()),
+		fmt.Sprintf("%s%s computes the 32 outputs of a panel for each of rows rows of activations, 1 to %d; strides in bytes:", name, s.name, gemmRows),
 		"",
 		"	for r := range rows {",
 		"		for b := range blocks {",
 		fmt.Sprintf("			for g := range %d {", l.groups()),
-		fmt.Sprintf("				sum := Σ panel[k][o]·x[r][k] over the %d columns of the group, in integers", group),
-		"				out[r][o] = fma(float32(sum)·records[r][b].Scale, d[b][g][o], out[r][o])",
+		fmt.Sprintf("				sum := Σ panel[k][o]·x[r][b].Q[k] over the %d columns of the group, in integers", group),
+		"				out[r][o] = fma(float32(sum)·x[r][b].Scale, d[b][g][o], out[r][o])",
 	)
 	if mins {
-		Doc("				out[r][o] = fma(m[b][g][o], records[r][b].Sum[g], out[r][o])")
+		Doc("				out[r][o] = fma(m[b][g][o], x[r][b].Sum[g], out[r][o])")
 	}
 	Doc("			}", "		}", "	}")
 	Doc("", fmt.Sprintf("Meanwhile it has %d bytes a block read from ahead on, which is where the next panel lies.", aheadBytes))
 	rows := param("rows")
-	for n := s.gemmRows(); n > 1; n-- {
+	for n := gemmRows; n > 1; n-- {
 		CMPQ(rows, Imm(uint64(n)))
 		JE(LabelRef(fmt.Sprintf("rows%d", n)))
 	}
-	for n := 1; n <= s.gemmRows(); n++ {
+	for n := 1; n <= gemmRows; n++ {
 		Label(fmt.Sprintf("rows%d", n))
-		if s.wide() {
-			gemmWide(s, l, n)
-		} else {
-			gemmNarrow(s, l, n)
-		}
+		panelRows(s, l, n)
 	}
 }
 
-// rowPointers gives row i of a matrix with a stride in bytes, as memory.
-func rowPointers(name, stride string, n int) []reg.GPVirtual {
-	base, step := param(name), param(stride)
-	rows := []reg.GPVirtual{base}
-	for range n - 1 {
-		next := GP64()
-		MOVQ(rows[len(rows)-1], next)
-		ADDQ(step, next)
-		rows = append(rows, next)
-	}
-	return rows
-}
-
-// gemmWide is gemm for n rows with all sums in registers.
-func gemmWide(s isa, l layout, n int) {
-	label := fmt.Sprintf("block%d", n)
-	panel, scales, blocks := param("panel"), param("scales"), param("blocks")
-	xs := rowPointers("x", "xStride", n)
-	rec, recStride, rec3 := param("records"), param("recordStride"), GP64()
-	if n > 3 {
-		LEAQ(Mem{Base: rec, Index: recStride, Scale: 2}, rec3)
-		ADDQ(recStride, rec3)
-	}
-	record := func(r int) Mem {
-		base := rec
-		if r >= 3 {
-			base, r = rec3, r-3
-		}
-		if r == 0 {
-			return at(base)
-		}
-		return Mem{Base: base, Index: recStride, Scale: uint8(r)}
-	}
-	index := GP64()
-	XORQ(index, index)
-	total := make([][2]reg.VecVirtual, n)
-	for r := range total {
-		for h := range 2 {
-			total[r][h] = ZMM()
-			VPXORD(total[r][h], total[r][h], total[r][h])
-		}
-	}
-	kinds := l.groupBytes() / l.scaleBytes()
-	// Named once, not in every group, for avo has none to spare.
-	sum := make([][2]reg.VecVirtual, n)
-	for r := range sum {
-		sum[r] = [2]reg.VecVirtual{ZMM(), ZMM()}
-	}
-	w, b := [2]reg.VecVirtual{ZMM(), ZMM()}, ZMM()
-	d := w
-	ahead := param("ahead")
-	loop(label, blocks, func() {
-		for i := range aheadBytes / vectorBytes {
-			PREFETCHT1(at(ahead).Offset(i * vectorBytes))
-		}
-		ADDQ(imm(aheadBytes), ahead)
-		for g := range l.groups() {
-			for r := range sum {
-				for h := range 2 {
-					VPXORD(sum[r][h], sum[r][h], sum[r][h])
-				}
-			}
-			for i := range pairs / l.groups() {
-				i += g * pairs / l.groups()
-				for h := range w {
-					VMOVDQU32(at(panel).Offset(i*panelPair+h*vectorBytes), w[h])
-				}
-				for r := range n {
-					VPBROADCASTD(Mem{Base: xs[r], Index: index, Scale: 2, Disp: 4 * i}, b)
-					for h := range w {
-						vpdpwssd(b, w[h], sum[r][h])
-					}
-				}
-			}
-			for h := range d {
-				VMOVUPS(at(scales).Offset(g*kinds*2*vectorBytes+h*vectorBytes), d[h])
-			}
-			for r := range n {
-				VBROADCASTSS(record(r).Offset(recScale), b)
-				for h := range 2 {
-					VCVTDQ2PS(sum[r][h], sum[r][h])
-					VMULPS(b, sum[r][h], sum[r][h])
-					VFMADD231PS(d[h], sum[r][h], total[r][h])
-				}
-			}
-			if !l.mins {
-				continue
-			}
-			for h := range d {
-				VMOVUPS(at(scales).Offset((g*kinds+1)*2*vectorBytes+h*vectorBytes), d[h])
-			}
-			for r := range n {
-				VBROADCASTSS(record(r).Offset(sumOffset(l, g)), b)
-				for h := range 2 {
-					VFMADD231PS(b, d[h], total[r][h])
-				}
-			}
-		}
-		ADDQ(imm(pairs*panelPair), panel)
-		ADDQ(imm(l.groups()*kinds*2*vectorBytes), scales)
-		ADDQ(imm(recordBytes), rec)
-		if n > 3 {
-			ADDQ(imm(recordBytes), rec3)
-		}
-		ADDQ(imm(2*pairs), index) // times the scale of 2: 64 bytes
-	})
-	out, outStride := param("out"), param("outStride")
-	for r := range n {
-		for h := range 2 {
-			VMOVUPS(total[r][h], at(out).Offset(h*vectorBytes))
-		}
-		if r < n-1 {
-			ADDQ(outStride, out)
-		}
-	}
-	done()
-}
-
-// gemmNarrow is gemm for n rows with the sums in float32 in memory: the panel's
+// panelRows is gemm for n rows with the sums in float32 in memory: the panel's
 // two halves one after the other, a half in two registers.
-func gemmNarrow(s isa, l layout, n int) {
+func panelRows(s isa, l layout, n int) {
 	kinds := l.groupBytes() / l.scaleBytes()
 	for half := range 2 {
 		label := fmt.Sprintf("block%d_%d", n, half)
 		panel, scales, blocks := param("panel"), param("scales"), param("blocks")
-		xs := rowPointers("x", "xStride", n)
-		rec, recStride := param("records"), param("recordStride")
-		outs := rowPointers("out", "outStride", min(n, 2))
-		outStride := param("outStride")
+		x, outs := newStrided("x", "xStride", n), newStrided("out", "outStride", n)
 		done := GP64() // bytes that were asked for ahead
 		XORQ(done, done)
 		zero := YMM()
 		VXORPS(zero, zero, zero)
-		out := func(r, i int) Mem {
-			m := at(outs[r%2]).Offset(half*vectorBytes + i*s.size)
-			if r >= 2 {
-				m.Index, m.Scale = outStride, 2
-			}
-			return m
-		}
+		out := func(r, i int) Mem { return outs.row(r).Offset(half*vectorBytes + i*s.size) }
 		for r := range n {
 			for i := range 2 {
 				VMOVUPS(zero, out(r, i))
@@ -508,7 +370,7 @@ func gemmNarrow(s isa, l layout, n int) {
 						VMOVDQU(at(panel).Offset(i*panelPair+half*vectorBytes+h*s.size), w[h])
 					}
 					for r := range n {
-						VPBROADCASTD(at(xs[r]).Offset(4*i), b)
+						VPBROADCASTD(x.row(r).Offset(4*i), b)
 						for h := range w {
 							s.dot(b, w[h], sum[r][h], tmp)
 						}
@@ -516,10 +378,8 @@ func gemmNarrow(s isa, l layout, n int) {
 				}
 				d, m, b, t := s.vec(), s.vec(), s.reg(), s.reg()
 				s.load(at(scales).Offset(g*kinds*2*vectorBytes+half*vectorBytes), d)
-				rp := GP64()
-				MOVQ(rec, rp)
 				for r := range n {
-					VBROADCASTSS(at(rp).Offset(recScale), b)
+					VBROADCASTSS(x.row(r).Offset(recScale), b)
 					for h := range 2 {
 						VCVTDQ2PS(sum[r][h], sum[r][h])
 						VMULPS(b, sum[r][h], sum[r][h])
@@ -531,30 +391,138 @@ func gemmNarrow(s isa, l layout, n int) {
 							VMOVAPS(t, sum[r][h])
 						}
 					}
-					ADDQ(recStride, rp)
 				}
 				if l.mins {
 					s.load(at(scales).Offset((g*kinds+1)*2*vectorBytes+half*vectorBytes), m)
-					MOVQ(rec, rp)
 					for r := range n {
-						VBROADCASTSS(at(rp).Offset(sumOffset(l, g)), b)
+						VBROADCASTSS(x.row(r).Offset(sumOffset(l, g)), b)
 						for h := range 2 {
 							VFMADD231PS(b, m[h], sum[r][h])
 							VMOVUPS(sum[r][h], out(r, h))
 						}
-						ADDQ(recStride, rp)
 					}
 				}
 			}
 			ADDQ(imm(pairs*panelPair), panel)
 			ADDQ(imm(l.groups()*kinds*2*vectorBytes), scales)
-			ADDQ(imm(recordBytes), rec)
-			for r := range n {
-				ADDQ(imm(4*pairs), xs[r])
-			}
+			x.advance(xBytes)
 		})
 	}
 	done()
+}
+
+// tileRows are the numbers of rows that are multiplied with a tile at once.
+// Twelve sums in integers and twelve in float32 fill AVX-512's registers.
+var tileRows = []int{12, 8, 4, 2, 1}
+
+// gemmTile generates the product of any number of quantized rows with a tile,
+// which is taken apart anew for each bunch of them: it lies in the first-level
+// cache, and its numbers need never leave the registers.
+func gemmTile(s isa, l layout) {
+	TEXT("gemm"+l.name+s.name, attrs, "func(out *float32, outStride int, tile *byte, x *byte, xStride, rows, blocks int, ahead *byte)")
+	Pragma("noescape")
+	Doc(
+		fmt.Sprintf("gemm%s%s computes the %d outputs of a tile for each of rows rows of activations, as gemv%s%s does for one; strides", l.name, s.name, lanes, l.name, s.name),
+		fmt.Sprintf("in bytes. Meanwhile it has %d bytes a block and bunch read from ahead on, which is where the next tile lies.", aheadBytes),
+	)
+	ahead := AllocLocal(8)
+	r := param("ahead")
+	MOVQ(r, ahead)
+	for _, n := range tileRows {
+		label := fmt.Sprintf("rows%d", n)
+		Label(label)
+		rows := param("rows")
+		CMPQ(rows, imm(n))
+		JL(LabelRef(label + "_done"))
+		tileBunch(s, l, n, ahead)
+		JMP(LabelRef(label))
+		Label(label + "_done")
+	}
+	done()
+}
+
+// tileBunch generates gemmTile for n rows, and moves the parameters on to the
+// rows after them.
+func tileBunch(s isa, l layout, n int, ahead Mem) {
+	quants, blocks := param("tile"), param("blocks")
+	x := newStrided("x", "xStride", n)
+	next := GP64()
+	MOVQ(ahead, next)
+	u := newUnpacker(s, l, quants)
+	total := make([]reg.VecVirtual, n)
+	sums := make([][2]reg.VecVirtual, n)
+	for r := range total {
+		total[r], sums[r][0] = s.reg(), s.reg()
+		s.clear(total[r])
+		sums[r][1] = sums[r][0]
+		if n <= 4 { // few chains of additions that wait for one another: two a row
+			sums[r][1] = s.reg()
+		}
+	}
+	w := s.vec()
+	loop(fmt.Sprintf("block%d", n), blocks, func() {
+		for i := range aheadBytes / vectorBytes {
+			PREFETCHT1(at(next).Offset(i * vectorBytes))
+		}
+		ADDQ(imm(aheadBytes), next)
+		for g := range l.groups() {
+			for r := range sums {
+				if l.offset == 0 {
+					s.clear(sums[r][0])
+				} else {
+					negative := recNegative
+					if l.groups() > 1 {
+						negative += 4 * (1 + g)
+					}
+					VPSLLD_BCST(Imm(uint64(bits.TrailingZeros(uint(l.offset)))), x.row(r).Offset(negative), sums[r][0])
+				}
+				if n <= 4 {
+					s.clear(sums[r][1])
+				}
+			}
+			for i := range pairs / l.groups() {
+				i += g * pairs / l.groups()
+				u.pair(i, w)
+				for r := range n {
+					vpdpwssdBroadcast(x.row(r).Offset(4*i), w[0], sums[r][i%2])
+				}
+			}
+			d := w
+			s.scales(l, at(quants).Offset(l.quantBytes()+g*l.groupBytes()), d)
+			for r := range n {
+				if n <= 4 {
+					VPADDD(sums[r][1], sums[r][0], sums[r][0])
+				}
+				VCVTDQ2PS(sums[r][0], sums[r][0])
+				VMULPS_BCST(x.row(r).Offset(recScale), sums[r][0], sums[r][0])
+				VFMADD231PS(d[0], sums[r][0], total[r])
+			}
+			if !l.mins {
+				continue
+			}
+			s.scales(l, at(quants).Offset(l.quantBytes()+g*l.groupBytes()+l.scaleBytes()), d)
+			for r := range n {
+				VFMADD231PS_BCST(x.row(r).Offset(sumOffset(l, g)), d[0], total[r])
+			}
+		}
+		ADDQ(imm(l.blockBytes()), quants)
+		x.advance(xBytes)
+	})
+	MOVQ(next, ahead)
+	out := newStrided("out", "outStride", n)
+	for r := range n {
+		VMOVUPS(total[r], out.row(r))
+	}
+	// On to the rows that follow.
+	for _, p := range []struct{ base, stride string }{{"x", "xStride"}, {"out", "outStride"}} {
+		base, stride := param(p.base), param(p.stride)
+		IMUL3Q(imm(n), stride, stride)
+		ADDQ(stride, base)
+		Store(base, Param(p.base))
+	}
+	rows := param("rows")
+	SUBQ(imm(n), rows)
+	Store(rows, Param("rows"))
 }
 
 // done ends a kernel; the upper halves of the registers are cleared, so that

@@ -16,18 +16,18 @@ const (
 
 // quantize generates the quantization of activations to 16 bits.
 func quantize(s isa) {
-	TEXT("quantize"+s.name, attrs, "func(q *int16, records *byte, x *float32, blocks int)")
+	TEXT("quantize"+s.name, attrs, "func(q *byte, x *float32, blocks int)")
 	Pragma("noescape")
 	Doc(
 		"quantize"+s.name+" turns blocks of 32 activations into 16-bit numbers, a scale and sums:",
 		"",
 		"	scale := max|x| / 32767",
-		"	q[i] = round(x[i] / scale), ties to even",
-		"	record = {scale, −Σq, −Σq[:16], −Σq[16:], scale·Σq, scale·Σq[:16], scale·Σq[16:]}",
+		"	Q[i] = round(x[i] / scale), ties to even",
+		"	Scale, Negative, Sum = scale, {−ΣQ, −ΣQ[:16], −ΣQ[16:]}, {scale·ΣQ, scale·ΣQ[:16], scale·ΣQ[16:]}",
 		"",
 		"A block with an infinity or a NaN gets the scale NaN; one with nothing above 2^−100 is zero.",
 	)
-	q, rec, x, blocks := param("q"), param("records"), param("x"), param("blocks")
+	q, x, blocks := param("q"), param("x"), param("blocks")
 	mask := s.vec()
 	bits := GP32()
 	MOVL(U32(math.MaxInt32), bits)
@@ -67,7 +67,7 @@ func quantize(s isa) {
 		VPXOR(scale, scale, scale)
 		VPXOR(inverse, inverse, inverse)
 		Label("scaled")
-		VMOVSS(scale, at(rec).Offset(recScale))
+		VMOVSS(scale, at(q).Offset(recScale))
 		by := s.reg()
 		VBROADCASTSS(inverse, by)
 		for i := range a {
@@ -92,14 +92,13 @@ func quantize(s isa) {
 			n := GP32()
 			VMOVD(sum, n)
 			NEGL(n)
-			MOVL(n, at(rec).Offset(recNegative+4*i))
+			MOVL(n, at(q).Offset(recNegative+4*i))
 			VCVTDQ2PS(sum, product)
 			VMULSS(scale, product, product)
-			VMOVSS(product, at(rec).Offset(recSum+4*i))
+			VMOVSS(product, at(q).Offset(recSum+4*i))
 		}
 		ADDQ(imm(2*vectorBytes), x)
-		ADDQ(imm(vectorBytes), q)
-		ADDQ(imm(recordBytes), rec)
+		ADDQ(imm(xBytes), q)
 	})
 	done()
 }
