@@ -171,13 +171,16 @@ func (t *attend) span(s *scratch, u *unit, span int, out []float32) {
 	}
 	s.scores = grow(s.scores, n*chunkKeys)
 	last := seq.First + u.first + u.n
-	for chunk := span * spanKeys; chunk < min((span+1)*spanKeys, last); chunk += chunkKeys {
-		if chunk+chunkKeys <= t.firstKey(seq.First+u.first+1) {
-			continue
-		}
+	first := max(span*spanKeys, t.firstKey(seq.First+u.first+1)/chunkKeys*chunkKeys)
+	for chunk := first; chunk < min((span+1)*spanKeys, last); chunk += chunkKeys {
 		keys := min(chunkKeys, last-chunk)
 		groups := (keys + kernel.Lanes - 1) / kernel.Lanes
 		keyMemory, valueMemory, table := t.memory(s, u, chunk, keys)
+		if chunk == first {
+			kernel.Prefetch(keyMemory, kv.keyGroup, table)
+			kernel.Prefetch(valueMemory, kv.valueGroup, table)
+		}
+		t.prefetch(u, chunk+chunkKeys, last)
 		k.Scores(kv.format, s.scores, chunkKeys, s.query, d, keyMemory, kv.keyGroup, table, d, n, t.a.Scale)
 		for i := range n {
 			seen := seq.First + u.first + i/t.group + 1 // keys that the row sees
@@ -228,6 +231,18 @@ func (t *attend) memory(s *scratch, u *unit, chunk, keys int) (k, v []byte, tabl
 		kv.moveSlot(s.keys, k, s.values, v, i, int(blocks[at/size])*size+at%size)
 	}
 	return s.keys, s.values, s.table
+}
+
+// prefetch asks for the chunk that comes next, while one is computed.
+func (t *attend) prefetch(u *unit, chunk, last int) {
+	if chunk >= last || u.len == 0 {
+		return
+	}
+	kv := t.kv
+	groups := (min(chunkKeys, last-chunk) + kernel.Lanes - 1) / kernel.Lanes
+	table := t.tables[u.table+chunk/kernel.Lanes:][:groups]
+	kernel.Prefetch(kv.headKeys(t.a.Layer, u.head), kv.keyGroup, table)
+	kernel.Prefetch(kv.headValues(t.a.Layer, u.head), kv.valueGroup, table)
 }
 
 // keepScores copies the scores of a tapped row to where its weights will be.

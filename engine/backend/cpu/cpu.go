@@ -39,6 +39,7 @@ type Backend struct {
 
 	matMul  matMul
 	attend  attend
+	store   storeKV
 	rows    rowTask
 	rope    ropeTable
 	scratch []scratch // one a worker
@@ -51,6 +52,7 @@ type scratch struct {
 	partial []float32 // outputs of a tile or panel that the result has not all rows of
 	query   []float32 // queries of a tile of rows
 	scores  []float32
+	halves  []uint16  // a key or value in float16
 	out     []float32 // weighted sums
 	// keys and values of blocks that are no whole groups, put together
 	keys, values []byte
@@ -71,7 +73,7 @@ func With(o Options) *Backend {
 		kernels: kernel.For(o.Level), kv: o.KV, pool: p,
 		packers: make([]kernel.Packer, p.workers), scratch: make([]scratch, p.workers),
 	}
-	b.matMul.b, b.attend.b, b.rows.b = b, b, b
+	b.matMul.b, b.attend.b, b.store.b, b.rows.b = b, b, b, b
 	return b
 }
 

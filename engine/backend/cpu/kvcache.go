@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"runtime"
 
 	"vitrine/engine/backend"
 	"vitrine/engine/backend/cpu/kernel"
@@ -21,7 +22,6 @@ type kvCache struct {
 	keyGroup        int      // bytes of a group of keys
 	valueGroup      int      // bytes of a group of values
 	keys, values    [][]byte // a layer: heads × groups
-	halves          []uint16 // room for a row of keys or values in float16
 	width, headRoom int      // numbers of a value: HeadDim, and filled up
 }
 
@@ -38,12 +38,19 @@ func (b *Backend) NewKVCache(c backend.KVConfig) (backend.KVCache, error) {
 		config: c, format: b.kv, groups: (c.Blocks*c.BlockSize + kernel.Lanes - 1) / kernel.Lanes,
 		keyGroup: b.kv.KeyGroupBytes(c.HeadDim), valueGroup: b.kv.ValueGroupBytes(c.HeadDim),
 		width: c.HeadDim, headRoom: kernel.ValueWidth(c.HeadDim),
-		halves: make([]uint16, c.KVHeads*c.HeadDim),
 	}
+	keys, values := c.KVHeads*kv.groups*kv.keyGroup, c.KVHeads*kv.groups*kv.valueGroup
+	region, err := pages(c.Layers * (keys + values))
+	if err != nil {
+		return nil, fmt.Errorf("cpu: %d MiB for keys and values: %w", c.Layers*(keys+values)>>20, err)
+	}
+	rest := region
 	for range c.Layers {
-		kv.keys = append(kv.keys, make([]byte, c.KVHeads*kv.groups*kv.keyGroup))
-		kv.values = append(kv.values, make([]byte, c.KVHeads*kv.groups*kv.valueGroup))
+		kv.keys, rest = append(kv.keys, rest[:keys:keys]), rest[keys:]
+		kv.values, rest = append(kv.values, rest[:values:values]), rest[values:]
 	}
+	// A cache has no end of its own: its pages go with it.
+	runtime.AddCleanup(kv, func(region []byte) { _ = freePages(region) }, region)
 	return kv, nil
 }
 
@@ -76,32 +83,52 @@ func (kv *kvCache) headValues(layer, head int) []byte {
 	return kv.values[layer][head*n:][:n]
 }
 
+// storeKV is the operation StoreKV; its part i is row i.
+type storeKV struct {
+	b     *Backend
+	kv    *kvCache
+	layer int
+	k, v  *host.Matrix
+	slots []int32
+}
+
 // StoreKV writes keys and values to their slots, in the cache's format.
 func (b *Backend) StoreKV(c backend.KVCache, layer int, k, v backend.Tensor, slots []int32) {
-	kv, km, vm := kvOf(c), host.Of(k), host.Of(v)
-	d := kv.config.HeadDim
-	for i, slot := range slots {
-		group, place := int(slot)/kernel.Lanes, int(slot)%kernel.Lanes
-		keys, values := km.Row(i), vm.Row(i)
+	t := &b.store
+	t.kv, t.layer, t.k, t.v, t.slots = kvOf(c), layer, host.Of(k), host.Of(v), slots
+	if len(slots)*t.k.Cols() < alone/8 { // numbers are written one by one
+		t.run(0, 0, len(slots))
+		return
+	}
+	b.pool.run(len(slots), t)
+}
+
+// run implements task.
+func (t *storeKV) run(worker, lo, hi int) {
+	kv, d := t.kv, t.kv.config.HeadDim
+	s := &t.b.scratch[worker]
+	s.halves = grow(s.halves, d)
+	for i := lo; i < hi; i++ {
+		group, place := int(t.slots[i])/kernel.Lanes, int(t.slots[i])%kernel.Lanes
+		keys, values := t.k.Row(i), t.v.Row(i)
 		for h := range kv.config.KVHeads {
-			to := kv.headKeys(layer, h)[group*kv.keyGroup:][:kv.keyGroup]
-			kv.put(b.kernels, to, d, keys[h*d:(h+1)*d], place, kernel.Lanes, place)
-			to = kv.headValues(layer, h)[group*kv.valueGroup:][:kv.valueGroup]
-			kv.put(b.kernels, to, kv.headRoom, values[h*d:(h+1)*d], place*kv.headRoom, 1, place)
+			to := kv.headKeys(t.layer, h)[group*kv.keyGroup:][:kv.keyGroup]
+			kv.put(t.b.kernels, s.halves, to, d, keys[h*d:(h+1)*d], place, kernel.Lanes, place)
+			to = kv.headValues(t.layer, h)[group*kv.valueGroup:][:kv.valueGroup]
+			kv.put(t.b.kernels, s.halves, to, kv.headRoom, values[h*d:(h+1)*d], place*kv.headRoom, 1, place)
 		}
 	}
 }
 
 // put writes the numbers x to places first, first+step … of a group of sixteen
-// vectors of width numbers.
-func (kv *kvCache) put(k *kernel.Set, group []byte, width int, x []float32, first, step, place int) {
+// vectors of width numbers. halves is room for as many in float16.
+func (kv *kvCache) put(k *kernel.Set, halves []uint16, group []byte, width int, x []float32, first, step, place int) {
 	switch kv.format {
 	case kernel.KVF32:
 		for i, v := range x {
 			binary.LittleEndian.PutUint32(group[4*(first+i*step):], math.Float32bits(v))
 		}
 	case kernel.KVF16:
-		halves := kv.halves[:len(x)]
 		k.ToHalf(halves, x)
 		for i, v := range halves {
 			binary.LittleEndian.PutUint16(group[2*(first+i*step):], v)

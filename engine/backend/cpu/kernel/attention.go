@@ -66,6 +66,14 @@ func (s *Set) Values(format KV, out []float32, outStride int, p []float32, pStri
 	}
 }
 
+// Prefetch asks for groups of keys or values that will be read soon.
+func Prefetch(memory []byte, groupBytes int, table []int32) {
+	for _, g := range table {
+		group := memory[int(g)*groupBytes:][:groupBytes]
+		prefetch(&group[0], groupBytes/vectorBytes)
+	}
+}
+
 // at reads number i of b.
 func (k KV) at(b []byte, i int) float32 {
 	if k == KVI8 {

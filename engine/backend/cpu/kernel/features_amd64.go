@@ -9,3 +9,8 @@ func cpuid1ECX() uint32
 
 // Pause tells the processor that a loop waits for another one's writing.
 func Pause()
+
+// prefetch asks for lines cache lines from p on, into the second-level cache.
+//
+//go:noescape
+func prefetch(p *byte, lines int)

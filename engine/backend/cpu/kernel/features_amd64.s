@@ -18,3 +18,20 @@ TEXT ·cpuid1ECX(SB), NOSPLIT, $0-4
 TEXT ·Pause(SB), NOSPLIT, $0
 	PAUSE
 	RET
+
+// func prefetch(p *byte, lines int)
+// Requires: MMX+
+TEXT ·prefetch(SB), NOSPLIT, $0-16
+	MOVQ  p+0(FP), AX
+	MOVQ  lines+8(FP), CX
+	TESTQ CX, CX
+	JE    line_done
+
+line:
+	PREFETCHT1 (AX)
+	ADDQ       $0x40, AX
+	DECQ       CX
+	JNE        line
+
+line_done:
+	RET

@@ -11,3 +11,6 @@ func Best() Level { return Go }
 
 // Pause gives other goroutines a chance between two looks of a waiting loop.
 func Pause() { runtime.Gosched() }
+
+// prefetch does nothing: Go has no such thing.
+func prefetch(*byte, int) {}

@@ -26,3 +26,16 @@ func pause() {
 	PAUSE()
 	RET()
 }
+
+// prefetch generates what asks for memory that will be read soon.
+func prefetch() {
+	TEXT("prefetch", attrs, "func(p *byte, lines int)")
+	Pragma("noescape")
+	Doc("prefetch asks for lines cache lines from p on, into the second-level cache.")
+	p, lines := param("p"), param("lines")
+	loop("line", lines, func() {
+		PREFETCHT1(at(p))
+		ADDQ(imm(vectorBytes), p)
+	})
+	RET()
+}

@@ -39,6 +39,7 @@ var rooms = map[string]func(){
 	"features": func() {
 		features()
 		pause()
+		prefetch()
 	},
 	"vector": func() {
 		declare(append(expConstants(), geluCubic, geluScale, signBit)...)
