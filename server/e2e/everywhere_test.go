@@ -143,6 +143,7 @@ func TestLinkReproducesTheView(t *testing.T) {
 	p.ask("Was ist Glas? 玻璃")
 	p.rested()
 	p.click("#tab-attention")
+	p.wait("the sliders", "document.querySelector('#attention-layer').max === '29'")
 	p.set("#attention-layer", "11")
 	p.set("#attention-head", "4")
 	for range 3 {

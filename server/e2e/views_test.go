@@ -52,6 +52,7 @@ func TestPageAgreesWithTrace(t *testing.T) {
 	ids := eval[[]int32](p, "[...document.querySelectorAll('#chips .chip i')].map(e => Number(e.textContent))")
 	const layer, head = 11, 4
 	p.click("#tab-attention")
+	p.wait("the sliders", "document.querySelector('#attention-layer').max === '29'")
 	p.set("#attention-layer", fmt.Sprint(layer))
 	p.set("#attention-head", fmt.Sprint(head))
 	p.wait("exact weights of the chosen head", fmt.Sprintf(`document.querySelector('#atlas-says').textContent.startsWith('layer %d, head %d:') && document.querySelector('#reads-note').textContent.includes('float32')`, layer, head))
