@@ -65,6 +65,14 @@ func (s *status) problemIn(p *wire.Problem) string {
 		key = "problem.busy"
 	case "gone":
 		key = "problem.gone"
+		switch p.Field {
+		case "server":
+			key = "problem.gone_server"
+		case "engine":
+			key = "problem.gone_engine"
+		case "session":
+			key = "problem.gone_session"
+		}
 	case "bad_frame":
 		key = "problem.bad_frame"
 	case "internal":

@@ -156,7 +156,9 @@ func (r *reads) noteFor(source weightSource, layer int) string {
 		return c.words.say("attention.reads_none")
 	case source == weightUnknown:
 		return c.words.say("attention.reads_waiting")
-	case !c.resting() || refused:
+	case refused:
+		return c.words.say("attention.reads_only_about")
+	case !c.resting():
 		return c.words.say("attention.reads_about")
 	}
 	return c.words.say("attention.reads_asking")

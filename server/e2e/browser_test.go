@@ -213,8 +213,8 @@ func (p *tab) text(selector string) string {
 // tokens is the number of tokens in the spine.
 const tokens = `Number(document.querySelector('#timeline').getAttribute('aria-valuemax'))`
 
-// answer is the text of the last message.
-const answer = `(document.querySelector('#messages > :last-child')?.textContent ?? '')`
+// answer is the text of the last message, if it is the model's.
+const answer = `(document.querySelector('#messages > [data-role=assistant]:last-child')?.textContent ?? '')`
 
 // started waits until the client runs and the model is ready.
 func (p *tab) started() {

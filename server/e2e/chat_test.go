@@ -85,6 +85,7 @@ func TestReconnect(t *testing.T) {
 	n, said := eval[int](p, tokens), eval[string](p, answer)
 	stop()
 	p.wait("the page says that the server is gone", "document.querySelector('#status-text').textContent.includes('Server gone') || document.querySelector('#status-text').textContent.includes('Connecting')")
+	p.wait("and that nothing is lost", "document.querySelector('#problem-text').textContent.includes('The conversation stays here')")
 	serve(t, addr)
 	p.wait("the page is connected again", "!/Server gone|Connecting|Loading|model/.test(document.querySelector('#status-text').textContent)")
 	p.started()

@@ -4,7 +4,11 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"vitrine/engine"
 	"vitrine/engine/backend/cpu"
@@ -52,6 +56,7 @@ func TestPageAgreesWithTrace(t *testing.T) {
 	ids := eval[[]int32](p, "[...document.querySelectorAll('#chips .chip i')].map(e => Number(e.textContent))")
 	const layer, head = 11, 4
 	p.click("#tab-attention")
+	p.wait("the sliders", "document.querySelector('#attention-layer').max === '29'")
 	p.set("#attention-layer", fmt.Sprint(layer))
 	p.set("#attention-head", fmt.Sprint(head))
 	p.wait("exact weights of the chosen head", fmt.Sprintf(`document.querySelector('#atlas-says').textContent.startsWith('layer %d, head %d:') && document.querySelector('#reads-note').textContent.includes('float32')`, layer, head))
@@ -123,4 +128,52 @@ func TestResampleAndBranch(t *testing.T) {
 	eval[bool](p, "(document.querySelector('#next-instead').click(), true)")
 	p.wait("a second branch", "!document.querySelector('#next-branches').hidden && document.querySelectorAll('#next-tree li').length >= 2")
 	p.wait("the branch is written on", fmt.Sprintf("%s > %d", tokens, n-1))
+}
+
+// Characters that several tokens share stand above them with the bytes that
+// each has, and a word is put together merge by merge.
+func TestTokensAreToldByteByByteAndMergeByMerge(t *testing.T) {
+	url, _ := serve(t, "127.0.0.1:0")
+	p := open(t, url+"/?lang=en")
+	p.started()
+	p.short(3)
+	p.ask("What is gravity? 重 🌍")
+	p.state("Finished")
+	p.click("#tab-tokens")
+	p.wait("the clusters", `document.querySelectorAll('#chips .cluster').length >= 2`)
+	for character, bytes := range map[string]string{"重": "E9 87 8D", "🌍": "F0 9F 8C 8D"} {
+		got := eval[string](p, fmt.Sprintf(`[...document.querySelectorAll('#chips .cluster')].filter(c => c.querySelector('.graphemes').textContent.includes(%q))
+			.map(c => [...c.querySelectorAll('.chip small')].map(e => e.textContent).join(' ')).join('; ')`, character))
+		if !strings.Contains(got, bytes) {
+			t.Errorf("%s stands above the bytes %q, want %s among them", character, got, bytes)
+		}
+	}
+	eval[bool](p, `([...document.querySelectorAll('#chips .chip')].find(c => c.querySelector('b').textContent === "·gravity").click(), true)`)
+	p.wait("its merges", "document.querySelector('#merge-count').textContent === '7 of 7' && document.querySelectorAll('#merge-ladder .rung').length === 8")
+	rungs := eval[int](p, "document.querySelectorAll('#merge-ladder .rung').length")
+	p.click("#merge-back")
+	p.wait("one merge less", fmt.Sprintf("document.querySelectorAll('#merge-ladder .rung').length === %d && /lowest rank/.test(document.querySelector('#merge-says').textContent)", rungs-1))
+	p.click("#merge-on")
+	p.wait("and on again", fmt.Sprintf("document.querySelectorAll('#merge-ladder .rung').length === %d", rungs))
+}
+
+// The points of the map move as the layer slider runs, and the vector's numbers
+// are read one by one.
+func TestVectorsMoveThroughTheLayers(t *testing.T) {
+	url, _ := serve(t, "127.0.0.1:0")
+	p := open(t, url+"/?lang=en")
+	p.started()
+	p.short(4)
+	p.ask("What is gravity?")
+	p.state("Finished")
+	p.click("#tab-vectors")
+	const label = `document.querySelector('#map-canvas').getAttribute('aria-label')`
+	p.wait("the map", `/variance/.test(`+label+`)`)
+	first := eval[string](p, label)
+	p.set("#vector-layer", "15")
+	p.wait("other places", fmt.Sprintf("%s !== %q && /layer 15/.test(%s)", label, first, label))
+	p.wait("the layer's vector", "/after 15 layers/.test(document.querySelector('#strip-says').textContent)")
+	eval[bool](p, "(document.querySelector('#strip-canvas').focus(), true)")
+	p.do(chromedp.KeyEvent(kb.ArrowRight))
+	p.wait("a number is read", `/^−?[0-9.]+/.test(`+readingValue+`) && /layer 15/.test(document.querySelector('#reading-shape').textContent)`)
 }

@@ -12,9 +12,9 @@ import (
 type Scatter struct {
 	w, h, pad     int
 	layers, count int
-	unit          [][2]float64 // layer, point: places with -1 … 1 within the scale
-	half          []float64    // a layer's half width of the scale
-	origin        [][2]float64 // a layer's (0, 0), the mean, in the same measure
+	from          [][2]float64 // layer, point: how far from the middle of what is in sight
+	half          [][2]float64 // of a layer: half the width and height of what is in sight
+	origin        [][2]float64 // of a layer: how far (0, 0), the mean, is from the middle
 	layer         float64
 	placed        []place
 }
@@ -55,7 +55,7 @@ func (s *Scatter) Set(xy []float32, layers, count int) bool {
 		return false
 	}
 	s.layers, s.count = layers, count
-	s.unit = resized(s.unit, layers*count)
+	s.from = resized(s.from, layers*count)
 	s.half, s.origin = resized(s.half, layers), resized(s.origin, layers)
 	for layer := range layers {
 		s.fit(layer, xy[2*layer*count:][:2*count])
@@ -64,9 +64,9 @@ func (s *Scatter) Set(xy []float32, layers, count int) bool {
 	return true
 }
 
-// fit finds a layer's scale and sets its points in it. The scale is centred on
-// the median and reaches to the farthest point, or a quarter beyond nine
-// tenths of the points where the farthest is more than 2.5 times as far: the first
+// fit finds what of a layer is in sight: the box around its points, but for
+// those that are farther from the median than nine tenths of the points and a
+// quarter, where the farthest is more than 2.5 times as far: the first
 // token's vector is often hundreds of times longer than the others.
 func (s *Scatter) fit(layer int, xy []float32) {
 	var centre [2]float64
@@ -90,25 +90,49 @@ func (s *Scatter) fit(layer int, xy []float32) {
 			scratch = append(scratch, d)
 		}
 	}
-	half := 1.0
+	reach := math.Inf(1)
 	if len(scratch) > 0 {
 		slices.Sort(scratch)
-		most, far := scratch[(len(scratch)-1)*9/10], scratch[len(scratch)-1]
-		switch {
-		case most > 0 && far > 2.5*most:
-			half = 1.25 * most
-		case far > 0:
-			half = far
+		if most, far := scratch[(len(scratch)-1)*9/10], scratch[len(scratch)-1]; most > 0 && far > 2.5*most {
+			reach = 1.25 * most
 		}
 	}
-	s.half[layer] = half
-	s.origin[layer] = [2]float64{-centre[0] / half, -centre[1] / half}
-	for i := range s.count {
-		s.unit[layer*s.count+i] = [2]float64{
-			(float64(xy[2*i]) - centre[0]) / half,
-			(float64(xy[2*i+1]) - centre[1]) / half,
+	for axis := range 2 {
+		lo, hi := math.Inf(1), math.Inf(-1)
+		for i := 0; i < len(xy); i += 2 {
+			dx, dy := float64(xy[i])-centre[0], float64(xy[i+1])-centre[1]
+			if max(math.Abs(dx), math.Abs(dy)) <= reach && dx-dx == 0 && dy-dy == 0 {
+				v := float64(xy[i+axis])
+				lo, hi = min(lo, v), max(hi, v)
+			}
+		}
+		middle := 0.0
+		if lo <= hi {
+			middle = (lo + hi) / 2
+			s.half[layer][axis] = (hi - lo) / 2
+		} else {
+			s.half[layer][axis] = 0
+		}
+		s.origin[layer][axis] = -middle
+		for i := range s.count {
+			s.from[layer*s.count+i][axis] = float64(xy[2*i+axis]) - middle
 		}
 	}
+}
+
+// scale is the number of pixels for a distance of 1 at a layer. One scale
+// serves both axes; it is as large as what is in sight allows.
+func (s *Scatter) scale(layer int) float64 {
+	scale := math.Inf(1)
+	for axis, size := range [2]int{s.w, s.h} {
+		if half := s.half[layer][axis]; half > 0 {
+			scale = min(scale, (float64(size)/2-float64(s.pad))/half)
+		}
+	}
+	if math.IsInf(scale, 1) { // all points are one
+		return 1
+	}
+	return scale
 }
 
 // Layout sets the size of the picture and the margin within which nothing but
@@ -147,20 +171,17 @@ func (s *Scatter) Place(layer float64) {
 func (s *Scatter) place(i int, layer float64) place {
 	from := int(layer)
 	to := min(from+1, s.layers-1)
-	a, b := s.unit[from*s.count+i], s.unit[to*s.count+i]
-	x, outX := s.pixel(a[0], b[0], layer-float64(from), s.w)
-	y, outY := s.pixel(-a[1], -b[1], layer-float64(from), s.h)
+	a, b := s.from[from*s.count+i], s.from[to*s.count+i]
+	x, outX := s.pixel(a[0]*s.scale(from), b[0]*s.scale(to), layer-float64(from), s.w)
+	y, outY := s.pixel(-a[1]*s.scale(from), -b[1]*s.scale(to), layer-float64(from), s.h)
 	return place{x, y, outX || outY}
 }
 
 // pixel is the place along one axis of size pixels of a point that moves from a
-// to b, and whether it is held at the edge.
+// to b, pixels from the middle, and whether it is held at the edge.
 func (s *Scatter) pixel(a, b, t float64, size int) (x float64, outside bool) {
-	u := a + (b-a)*t
-	// One scale serves both axes; along the longer one there is more room.
-	reach := float64(min(s.w, s.h)/2 - s.pad)
 	limit := float64(size)/2 - float64(s.pad)
-	x = u * reach
+	x = a + (b-a)*t
 	if outside = math.Abs(x) > limit+0.5; outside {
 		x = math.Copysign(limit, x)
 	}
@@ -188,8 +209,8 @@ func (s *Scatter) PixelsPerUnit() float64 {
 	}
 	from := int(s.layer)
 	to := min(from+1, s.layers-1)
-	a, b, t := math.Log(s.half[from]), math.Log(s.half[to]), s.layer-float64(from)
-	return float64(min(s.w, s.h)/2-s.pad) / math.Exp(a+(b-a)*t)
+	t := s.layer - float64(from)
+	return math.Pow(s.scale(from), 1-t) * math.Pow(s.scale(to), t)
 }
 
 // Paint paints the plane on c, which is resized: hairlines through the mean, then trails, then
@@ -201,9 +222,10 @@ func (s *Scatter) Paint(c *Canvas, t *Theme, mark func(i int) Mark) {
 		return
 	}
 	from := int(s.layer)
-	a, b := s.origin[from], s.origin[min(from+1, s.layers-1)]
-	x, outX := s.pixel(a[0], b[0], s.layer-float64(from), s.w)
-	y, outY := s.pixel(-a[1], -b[1], s.layer-float64(from), s.h)
+	to := min(from+1, s.layers-1)
+	a, b := s.origin[from], s.origin[to]
+	x, outX := s.pixel(a[0]*s.scale(from), b[0]*s.scale(to), s.layer-float64(from), s.w)
+	y, outY := s.pixel(-a[1]*s.scale(from), -b[1]*s.scale(to), s.layer-float64(from), s.h)
 	if !outX {
 		c.Fill(Rect{int(x), 0, 1, s.h}, t.Line)
 	}
