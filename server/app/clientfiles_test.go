@@ -1,7 +1,6 @@
 package app
 
 import (
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -26,7 +25,7 @@ func TestFirstStartServesAtOnceAndSmallerLater(t *testing.T) {
 	if runtime.GOOS == "darwin" {
 		t.Setenv("HOME", t.TempDir()) // it has its caches there
 	}
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 
 	files := newClientFiles()
 	get := func(etag string) *http.Response {
