@@ -15,7 +15,7 @@ type Quality int
 // The qualities, with what they cost for a client of 5 MB on one core.
 const (
 	Quick Quality = iota // while someone waits: half a second
-	Best                 // for a release, or in the background: ten seconds, a sixth smaller
+	Best                 // for a release, or in the background: ten seconds, an eighth smaller
 )
 
 // Compressed is a file in all encodings. The compressed forms may be empty.
@@ -33,7 +33,7 @@ func Compress(body []byte, q Quality) Compressed {
 // CompressContext does what [Compress] does. It stops soon after the end of
 // the context, whose error is the only one.
 func CompressContext(ctx context.Context, body []byte, q Quality) (Compressed, error) {
-	brotliLevel, gzipLevel := 6, gzip.DefaultCompression
+	brotliLevel, gzipLevel := 9, gzip.DefaultCompression
 	if q == Best {
 		brotliLevel, gzipLevel = brotli.BestCompression, gzip.BestCompression
 	}
