@@ -22,7 +22,7 @@ type Options struct {
 	// BlockSize is the number of tokens a block. Default 16.
 	BlockSize int
 	// MaxBatchTokens bounds the tokens of one step; long prompts are computed
-	// in chunks. Default 64: on a CPU larger chunks are hardly faster, and
+	// in chunks. Default 256: larger chunks are hardly faster on a CPU, and
 	// everyone else, whoever wants to pause among them, waits for a step's end.
 	MaxBatchTokens int
 	// MaxSequences bounds the requests of one step. Default 128.
@@ -64,7 +64,7 @@ func New(m *model.Model, t *tokenizer.Tokenizer, o Options) (*Engine, error) {
 		o.BlockSize = 16
 	}
 	if o.MaxBatchTokens == 0 {
-		o.MaxBatchTokens = 64
+		o.MaxBatchTokens = 256
 	}
 	if o.MaxSequences == 0 {
 		o.MaxSequences = 128

@@ -15,6 +15,7 @@ type modelFlags struct {
 	name    string
 	backend *choice
 	threads int
+	cpu, kv *choice
 }
 
 // addName adds --model alone, for commands that compute nothing.
@@ -27,11 +28,15 @@ func (m *modelFlags) add(flags *pflag.FlagSet) {
 	m.backend = newChoice(load.Backends[0], load.Backends...)
 	flags.Var(m.backend, "backend", "what the model runs on: "+m.backend.list())
 	flags.IntVar(&m.threads, "threads", 0, "threads of the cpu backend; 0 uses all processors")
+	m.cpu = newChoice(load.CPULevels[0], load.CPULevels...)
+	flags.Var(m.cpu, "cpu", "highest processor features that the cpu backend uses, where there are any: "+m.cpu.list())
+	m.kv = newChoice(load.KVFormats[0], load.KVFormats...)
+	flags.Var(m.kv, "kv-cache-dtype", "number format of the cpu backend's KV cache: "+m.kv.list())
 }
 
 // options returns what the flags say of where the model runs.
 func (m *modelFlags) options() (load.Options, error) {
-	o := load.Options{Backend: m.backend.value, Threads: m.threads}
+	o := load.Options{Backend: m.backend.value, Threads: m.threads, CPU: m.cpu.value, KV: m.kv.value}
 	if err := o.Check(); err != nil {
 		return o, usagef("--%w", err)
 	}

@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"vitrine/engine/backend"
 	"vitrine/engine/backend/cpu"
+	"vitrine/engine/backend/cpu/kernel"
 	"vitrine/engine/backend/ref"
 	"vitrine/engine/hub"
 	"vitrine/engine/model"
@@ -24,12 +26,24 @@ type Options struct {
 	Backend string
 	// Threads the cpu backend uses; 0 means one for each processor.
 	Threads int
+	// CPU is the highest level of processor features that the cpu backend uses,
+	// one of [CPULevels]; empty means the best that there is.
+	CPU string
+	// KV is the format of keys and values of the cpu backend, one of [KVFormats];
+	// empty means the first.
+	KV string
 	// Read is told how many bytes of the weights are in memory; may be nil.
 	Read func(done, total int64)
 }
 
 // Backends names what models run on, the default first.
 var Backends = []string{"cpu", "ref"}
+
+// CPULevels names the levels of processor features, the best first.
+var CPULevels = []string{kernel.AVX512.String(), kernel.AVX2.String(), kernel.Go.String()}
+
+// KVFormats names the formats of keys and values, the default first.
+var KVFormats = []string{kernel.KVF16.String(), kernel.KVF32.String(), kernel.KVI8.String()}
 
 // maxThreads is more than any machine has processors.
 const maxThreads = 1024
@@ -39,11 +53,15 @@ func (o Options) Check() error {
 	if o.Threads < 0 || o.Threads > maxThreads {
 		return fmt.Errorf("threads: got %d, want 0 (all processors) to %d", o.Threads, maxThreads)
 	}
-	switch o.Backend {
-	case "", "cpu", "ref":
-		return nil
+	for _, f := range []struct {
+		name, value string
+		want        []string
+	}{{"backend", o.Backend, Backends}, {"cpu", o.CPU, CPULevels}, {"kv-cache-dtype", o.KV, KVFormats}} {
+		if f.value != "" && !slices.Contains(f.want, f.value) {
+			return fmt.Errorf("%s: got %q, want %s", f.name, f.value, strings.Join(f.want, " or "))
+		}
 	}
-	return fmt.Errorf("backend: got %q, want %s", o.Backend, strings.Join(Backends, " or "))
+	return nil
 }
 
 // Model is an open model with what it needs to be talked to.
@@ -130,7 +148,14 @@ func newBackend(o Options) (backend.Backend, int) {
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	return cpu.New(threads), threads
+	options := cpu.Options{Threads: threads, Level: kernel.Best(), KV: kernel.KVF16}
+	if level, err := kernel.ParseLevel(o.CPU); err == nil {
+		options.Level = level
+	}
+	if kv, err := kernel.ParseKV(o.KV); err == nil {
+		options.KV = kv
+	}
+	return cpu.With(options), threads
 }
 
 // Close frees the model and its backend.

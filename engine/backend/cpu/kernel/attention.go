@@ -1,15 +1,39 @@
 package kernel
 
-import "unsafe"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // KV is a number format of keys and values.
 type KV uint8
 
+// The formats, the most exact first.
 const (
 	KVF32 KV = iota // float32
 	KVF16           // float16
 	KVI8            // signed bytes, each key and value with a float32 factor
 )
+
+var kvNames = [...]string{KVF32: "float32", KVF16: "float16", KVI8: "int8"}
+
+// String is the format's name in options.
+func (k KV) String() string {
+	if int(k) < len(kvNames) {
+		return kvNames[k]
+	}
+	return fmt.Sprintf("KV format %d", uint8(k))
+}
+
+// ParseKV reads the name of a format.
+func ParseKV(name string) (KV, error) {
+	for k, n := range kvNames {
+		if n == name {
+			return KV(k), nil
+		}
+	}
+	return KVF32, fmt.Errorf("kernel: no format of keys and values is called %q, want float32, float16 or int8", name)
+}
 
 // Bytes is the size of a number.
 func (k KV) Bytes() int { return []int{4, 2, 1}[k] }
