@@ -470,3 +470,57 @@ func TestBadWeights(t *testing.T) {
 		t.Error("a KV cache without blocks was made")
 	}
 }
+
+// A sequence whose numbers are none leaves its neighbours' as they are, also
+// where its keys and values lay in the block that a neighbour has now.
+func TestNaNStaysInItsSequence(t *testing.T) {
+	nan := float32(math.NaN())
+	for _, level := range kernel.Levels() {
+		for _, format := range []kernel.KV{kernel.KVF32, kernel.KVF16, kernel.KVI8} {
+			b := cpu.With(cpu.Options{Threads: 2, Level: level, KV: format})
+			const dim, size = 16, 16
+			kv, err := b.NewKVCache(backend.KVConfig{Layers: 1, Blocks: 2, BlockSize: size, KVHeads: 1, HeadDim: dim})
+			if err != nil {
+				t.Fatal(err)
+			}
+			tensor := func(rows int, value float32) backend.Tensor {
+				x, err := b.NewTensor(rows, dim)
+				if err != nil {
+					t.Fatal(err)
+				}
+				values := make([]float32, rows*dim)
+				for i := range values {
+					values[i] = value
+				}
+				b.Write(x, 0, values)
+				return x
+			}
+			all := make([]int32, 2*size)
+			for i := range all {
+				all[i] = int32(i)
+			}
+			bad := tensor(2*size, nan)
+			b.StoreKV(kv, 0, bad, bad, all) // an earlier sequence had both blocks
+			good := tensor(3, 0.5)
+			b.StoreKV(kv, 0, good, good, all[:3])
+			q, dst := tensor(2, 1), tensor(2, 0)
+			b.Attention(dst, q, kv, &backend.Attention{Heads: 1, Scale: 1, Sequences: []backend.Sequence{
+				{Start: 0, Count: 1, First: 2, Blocks: []int32{0}},
+				{Start: 1, Count: 1, First: 5, Blocks: []int32{1}},
+			}})
+			got := make([]float32, 2*dim)
+			b.Read(got, dst, 0)
+			for e, v := range got[:dim] {
+				if math.Abs(float64(v)-0.5) > 0.01 {
+					t.Fatalf("%v, %v: element %d of the good sequence is %v, want 0.5", level, format, e, v)
+				}
+			}
+			if v := got[dim]; v == v {
+				t.Errorf("%v, %v: the bad sequence's NaN became %v", level, format, v)
+			}
+			if err := b.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
