@@ -40,6 +40,7 @@ type client struct {
 
 	pending change
 	asked   bool // a frame of the screen is asked for
+	pace    *pace
 	onFrame js.Func
 	screen  js.Value // window.requestAnimationFrame
 }
@@ -63,6 +64,7 @@ func newClient() *client {
 		still: prefersStill(), screen: window.Get("requestAnimationFrame"),
 	}
 	c.shown = c.live
+	c.pace = newPace()
 	c.onFrame = js.FuncOf(func(_ js.Value, args []js.Value) any {
 		c.draw(args[0].Float())
 		return nil
@@ -100,6 +102,17 @@ func (c *client) changed(what change) {
 	c.wake()
 }
 
+// news takes note of what the server told. While an answer is written, everyone
+// is told when the page has rested enough.
+func (c *client) news(what change) {
+	if !c.writing() {
+		c.changed(what)
+		return
+	}
+	c.pending.frames |= what.frames
+	c.pace.rest(c.wake)
+}
+
 // wake asks for a frame of the screen.
 func (c *client) wake() {
 	if !c.asked {
@@ -112,6 +125,8 @@ func (c *client) wake() {
 // first everyone is told what changed, then everyone draws.
 func (c *client) draw(t float64) {
 	c.asked = false
+	c.pace.begin()
+	defer c.pace.end()
 	what := c.pending
 	c.pending = change{}
 	if !what.isNone() {
@@ -186,7 +201,7 @@ func (c *client) receive(raw []byte) {
 		changed &= session.ChangeStatus // the rest is not what is shown
 		c.source.update()               // but it may have asked the server
 	}
-	c.changed(change{frames: changed})
+	c.news(change{frames: changed})
 }
 
 // greet begins a conversation with a server that said hello: a session that it
