@@ -102,19 +102,19 @@ func (c *client) changed(what change) {
 	c.wake()
 }
 
-// news takes note of what the server told. While an answer is written, everyone
-// is told when the page has rested enough.
-func (c *client) news(what change) {
-	if !c.writing() {
-		c.changed(what)
-		return
+// wake asks for a frame of the screen; while an answer is written, when the
+// page has rested enough.
+func (c *client) wake() {
+	switch {
+	case c.asked:
+	case c.writing():
+		c.pace.rest(c.askFrame)
+	default:
+		c.askFrame()
 	}
-	c.pending.frames |= what.frames
-	c.pace.rest(c.wake)
 }
 
-// wake asks for a frame of the screen.
-func (c *client) wake() {
+func (c *client) askFrame() {
 	if !c.asked {
 		c.asked = true
 		c.screen.Invoke(c.onFrame)
@@ -201,7 +201,7 @@ func (c *client) receive(raw []byte) {
 		changed &= session.ChangeStatus // the rest is not what is shown
 		c.source.update()               // but it may have asked the server
 	}
-	c.news(change{frames: changed})
+	c.changed(change{frames: changed})
 }
 
 // greet begins a conversation with a server that said hello: a session that it

@@ -6,15 +6,16 @@ import "syscall/js"
 
 // pace spaces the page's drawing out while an answer is being written. Engine
 // and page share a machine as a rule, and what the page draws with, the engine
-// lacks: it may be as fast with the page open as without it, within five parts
-// in a hundred. So news of the engine is drawn when the share of the machine
-// that the last drawing took is paid for by a rest; what the reader does is
-// drawn at once.
+// lacks: it is to be as fast with the page open as without it, within five
+// parts in a hundred. So each drawing is paid for by a rest, as long as the
+// share of the machine that drawing may take asks for. While the reader does
+// something, the page draws at once.
 type pace struct {
 	clock  js.Value // window.performance
 	share  float64  // of one processor's time; 0: as much as there is
 	began  float64  // ms, of the drawing at hand
-	free   float64  // ms, when the next drawing of news may begin
+	free   float64  // ms, when the next drawing may begin
+	hands  float64  // ms, when the reader last did something
 	cost   float64  // ms that a drawing takes, a moving average
 	timing bool     // a timer runs
 }
@@ -24,7 +25,9 @@ const (
 	// browser does about as much again outside of the program.
 	pageShare = 0.02
 	// longestRest keeps the page alive on a slow machine, in ms.
-	longestRest = 400
+	longestRest = 500
+	// attentive is how long after the reader's last doing all is drawn at once, in ms.
+	attentive = 1000
 )
 
 func newPace() *pace {
@@ -33,6 +36,14 @@ func newPace() *pace {
 	case "localhost", "127.0.0.1", "[::1]":
 		p.share = pageShare * float64(max(1, window.Get("navigator").Get("hardwareConcurrency").Int()))
 	}
+	hands := js.FuncOf(func(js.Value, []js.Value) any {
+		p.hands = p.now()
+		return nil
+	})
+	for _, event := range []string{"pointermove", "pointerdown", "wheel", "keydown", "input"} {
+		document.Call("addEventListener", event, hands, map[string]any{"capture": true, "passive": true})
+	}
+	p.hands = -attentive
 	return p
 }
 
@@ -51,10 +62,11 @@ func (p *pace) end() {
 	}
 }
 
-// rest has then called when news may be drawn, unless that is asked for already.
+// rest has then called when the page may draw, unless that is asked for already.
 func (p *pace) rest(then func()) {
-	wait := p.free - p.now()
-	if wait <= 0 {
+	now := p.now()
+	wait := p.free - now
+	if wait <= 0 || now-p.hands < attentive {
 		then()
 		return
 	}
