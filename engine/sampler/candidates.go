@@ -14,8 +14,10 @@ func (s *Sampler) kept() int {
 	return s.alive // nothing was dropped before the candidates were whole
 }
 
-// collect makes candidates of all tokens at or above a floor.
+// collect makes candidates of all tokens at or above a floor, of those above −Inf.
 func (s *Sampler) collect(floor float32) {
+	floor = max(floor, -math.MaxFloat32)
+	s.floor = floor
 	n := s.passes.collect(s.logits, floor, s.store.ids, s.store.keys)
 	s.ids, s.keys, s.weights = s.store.ids[:n], s.store.keys[:n], s.store.weights[:n]
 	s.whole = n == s.alive
@@ -35,15 +37,19 @@ func (s *Sampler) reach(n int) {
 // reachWeight makes the first tokens candidates so far that their weights add up to more
 // than goal, which is less than the total.
 func (s *Sampler) reachWeight(goal uint64) {
+	const few = groupsOfRow / 4
+	// A language model is seldom in doubt about more. If it is, the floor sinks to weights
+	// that are e, e³, e⁷, … times smaller, and at last to the ground.
+	step := 1 / s.scale.invT
 	for s.weigh(); !s.whole && s.held <= goal; s.weigh() {
-		// A language model is seldom in doubt about more; if it is, the whole row.
-		switch few, more := groupsOfRow/4, groupsOfRow*3/4; {
+		switch {
 		case s.reached < few:
 			s.reach(few)
-		case s.reached < more:
-			s.reach(more)
-		default:
+		case len(s.ids) > s.alive/4:
 			s.collect(-math.MaxFloat32)
+		default:
+			s.collect(float32(float64(s.floor) - step))
+			step *= 2
 		}
 	}
 }
@@ -56,7 +62,7 @@ func (s *Sampler) reachLogit(threshold uint64) {
 	// Half the threshold, for rounding; float32 rounds no logit below the floor that was not there.
 	x := s.scale.logTotal(threshold) - math.Ln2
 	floor := float32(float64(s.scale.top) + float64(x/s.scale.invT))
-	s.collect(max(floor, -math.MaxFloat32))
+	s.collect(floor)
 }
 
 // floorFor returns a logit that at least n tokens of the row that was scanned last reach, and few

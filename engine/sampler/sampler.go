@@ -52,8 +52,9 @@ type Sampler struct {
 	ids     []int32
 	keys    []key
 	weights []uint64
+	floor   float32
 	whole   bool // the candidates are all tokens kept
-	reached int  // the number of tokens that the floor was last chosen for
+	reached int  // the number of tokens that the floor was once chosen for
 	store   store
 
 	scale   scale
