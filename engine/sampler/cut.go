@@ -8,7 +8,7 @@ func (s *Sampler) cut(kind Kind, p *Params) {
 	case Temperature:
 		if p.Temperature != 1 {
 			s.scale = s.scale.at(p.Temperature)
-			s.weighed = false
+			s.weighed, s.summed = false, false
 			s.note(kind, float64(p.Temperature), 0)
 		}
 	case MinP:
@@ -28,15 +28,16 @@ func (s *Sampler) cut(kind Kind, p *Params) {
 
 // cutMinP drops the tokens that weigh less than minP times the best.
 func (s *Sampler) cutMinP(minP float32) {
-	s.weigh()
 	threshold := ceil(float64(minP) * float64(s.scale.one()))
+	s.reachLogit(threshold)
+	s.weigh()
 	last := place{id: end.id}
 	for i, k := range s.keys {
 		if s.weights[i] >= threshold {
 			last.key = max(last.key, k)
 		}
 	}
-	before := s.total
+	before := s.held // of all tokens, if somebody wants to know
 	s.keepThrough(last)
 	s.note(MinP, float64(minP), share(threshold, before))
 }
@@ -44,7 +45,8 @@ func (s *Sampler) cutMinP(minP float32) {
 // cutTopK keeps the k largest logits and their equals.
 func (s *Sampler) cutTopK(k int) {
 	threshold := negInf
-	if k < len(s.ids) {
+	if k < s.kept() {
+		s.reach(k)
 		last := place{key: s.atRank(k - 1).key, id: end.id}
 		threshold = last.key.logit()
 		s.keepThrough(last)
@@ -54,10 +56,9 @@ func (s *Sampler) cutTopK(k int) {
 
 // cutTopP keeps every token before which less than p of the probability lies.
 func (s *Sampler) cutTopP(p float32) {
-	s.weigh()
-	goal := ceil(float64(p) * float64(s.total)) // at least 1, at most total
+	before := s.sum()
+	goal := ceil(float64(p) * float64(before)) // at least 1, at most the sum
 	f := s.atWeight(goal - 1)
-	before := s.total
 	s.keepThrough(f.place)
 	s.note(TopP, float64(p), share(f.before+f.weight, before))
 }

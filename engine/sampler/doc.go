@@ -29,8 +29,13 @@
 // by ascending id. Temperature, min_p, top_k and top_p cannot change that
 // order, so what is kept is always a prefix of it, and a stage is told by the
 // last token that it kept. The cuts are found with a radix descent
-// over the bits of the logits: no sort and no allocation, a fixed number of
-// passes whatever the logits are.
+// over the bits of the logits: no sort and no allocation.
+//
+// Few tokens decide a draw. So the descent runs over candidates alone, the tokens above a
+// floor that sinks until it holds what a stage asks for. What has to see all of the
+// vocabulary, the maximum, the rank and the sum of all weights, is assembly for AVX-512 and
+// AVX2 besides plain Go; the build tag noasm leaves it out. The assembly is written by the
+// generator of the cpu backend's kernels, which `go generate` runs.
 //
 // # The draw
 //
@@ -52,6 +57,6 @@
 //
 // A token whose probability is below 2^-(s+1) of the best token's weighs nothing and
 // is never drawn. A Sampler is not safe for concurrent use. The package is part
-// of the browser client and therefore imports nothing beyond math, math/bits, strconv,
+// of the browser client and therefore imports nothing there beyond math, math/bits, strconv,
 // errors and slices.
 package sampler

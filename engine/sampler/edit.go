@@ -62,6 +62,7 @@ func (s *Sampler) allowOnly(ids []int32) {
 	for _, id := range ids {
 		s.marks[id] = 1
 	}
+	s.own()
 	s.alive = 0
 	for id, mark := range s.marks {
 		if mark == 0 {

@@ -42,13 +42,11 @@ func (a place) atOrBefore(b place) bool {
 	return a.key < b.key || a.key == b.key && a.id <= b.id
 }
 
-// A key is read as three digits of 11, 11 and 10 bits, the leading one first.
+// A key is read as four digits of 8 bits, the leading one first.
 const (
-	digitBits = 11
+	digitBits = 8
 	digits    = 1 << digitBits
 )
-
-var digitShift = [...]uint{21, 10, 0}
 
 // histogram counts and weighs candidates by one digit of their key.
 type histogram struct {
@@ -59,7 +57,6 @@ type histogram struct {
 // found is the token that a descent ends at, and what comes before it in the order.
 type found struct {
 	place
-	rank   int    // candidates before it
 	before uint64 // their weight
 	weight uint64 // its own weight
 }
@@ -69,18 +66,21 @@ type found struct {
 func (s *Sampler) atRank(rank int) found { return s.descend(uint64(rank), false) }
 
 // atWeight finds the candidate whose interval [before, before+weight) holds goal, 0 ≤
-// goal < s.total. The candidates must have been weighed.
-func (s *Sampler) atWeight(goal uint64) found { return s.descend(goal, true) }
+// goal < s.sum().
+func (s *Sampler) atWeight(goal uint64) found {
+	s.reachWeight(goal)
+	return s.descend(goal, true)
+}
 
 // descend is a most-significant-digit radix selection: at each digit it counts the
 // candidates that share the digits found so far and walks to the one that
-// holds the goal. Three passes, whatever the logits.
+// holds the goal. Four passes, whatever the logits.
 func (s *Sampler) descend(goal uint64, byWeight bool) found {
 	var f found
 	var prefix, mask key // the digits found so far, and which bits they are
 	h := &s.hist
 	var d key
-	for _, shift := range digitShift {
+	for shift := 32 - digitBits; shift >= 0; shift -= digitBits {
 		h.n = [digits]uint32{}
 		h.w = [digits]uint64{}
 		for i, k := range s.keys {
@@ -99,7 +99,6 @@ func (s *Sampler) descend(goal uint64, byWeight bool) found {
 				break
 			}
 			goal -= inside
-			f.rank += int(h.n[d])
 			f.before += h.w[d]
 		}
 		prefix |= d << shift
@@ -112,7 +111,6 @@ func (s *Sampler) descend(goal uint64, byWeight bool) found {
 	if byWeight {
 		nth = goal / f.weight
 	}
-	f.rank += int(nth)
 	f.before += nth * f.weight
 	f.id = s.nthWith(prefix, int(nth))
 	return f
@@ -131,7 +129,7 @@ func (s *Sampler) nthWith(k key, n int) int32 {
 	return -1 // not reached: descend counted them
 }
 
-// keepThrough drops the candidates after last.
+// keepThrough drops the tokens after last, which is a candidate.
 func (s *Sampler) keepThrough(last place) {
 	if s.last.atOrBefore(last) {
 		return // ties with the last one kept may extend past what an earlier stage cut
@@ -148,7 +146,7 @@ func (s *Sampler) keepThrough(last place) {
 		}
 	}
 	s.ids, s.keys, s.weights = s.ids[:n], s.keys[:n], s.weights[:n]
-	s.total = total
+	s.whole, s.held = true, total
 }
 
 // best keeps the n first places that it is offered, in a heap whose root is the last of them.
@@ -156,6 +154,9 @@ type best struct {
 	n    int
 	heap []place
 }
+
+// newBest returns a heap for the first n of a vocabulary.
+func newBest(n, vocab int) *best { return &best{n: n, heap: make([]place, 0, min(n, vocab))} }
 
 // offer considers one place.
 func (b *best) offer(p place) {
@@ -196,10 +197,20 @@ func (b *best) sink() {
 
 // firstOf returns the n first tokens of a row of logits in their order, tokens at −Inf last.
 func firstOf(logits []float32, n int) []place {
-	b := best{n: n, heap: make([]place, 0, min(n, len(logits)))}
+	b := newBest(n, len(logits))
+	b.offerAll(logits)
+	return b.sorted()
+}
+
+// offerAll considers the tokens of a row of logits.
+func (b *best) offerAll(logits []float32) {
 	for id, z := range logits {
 		b.offer(place{keyOf(z), int32(id)})
 	}
+}
+
+// sorted returns what was kept, in order. The heap is lost.
+func (b *best) sorted() []place {
 	slices.SortFunc(b.heap, func(a, b place) int {
 		if a.atOrBefore(b) {
 			return -1

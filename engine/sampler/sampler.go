@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"math/bits"
+	"slices"
 	"strconv"
 )
 
@@ -34,33 +35,45 @@ func (e *LogitError) Error() string {
 // Sampler draws tokens from rows of logits of one vocabulary. It holds
 // scratch memory of 24 bytes a token of the vocabulary and is not safe for concurrent use.
 type Sampler struct {
-	vocab int
-	rec   *Report // nil: nobody asked why
+	vocab  int
+	passes *passes
+	rec    *Report // nil: nobody asked why
 
-	logits []float32 // [vocab] the row as edits change it
+	raw    rawDistribution
+	logits []float32 // [vocab] the row: the caller's own until an edit changes one
+	edited bool      // logits is the copy
 	alive  int       // logits above −Inf
+	groups groups    // of logits
 	marks  []uint32  // [vocab] counts tokens of the history; all zero between stages
 
-	// The candidates are the tokens still kept, in ascending order of ids: three parallel
-	// slices over backing arrays of vocabulary size.
+	// The candidates are the first of the tokens still kept, in ascending order of ids: three
+	// parallel slices over backing arrays of vocabulary size. They are those whose logits
+	// reach some floor, which sinks when a stage has to look further.
 	ids     []int32
 	keys    []key
 	weights []uint64
-	store   candidates
+	floor   float32
+	whole   bool // the candidates are all tokens kept
+	reached int  // the number of tokens that the floor was once chosen for
+	store   store
 
 	scale   scale
-	weighed bool   // weights and total hold for scale
-	total   uint64 // sum of weights
+	weighed bool   // weights and held are for scale
+	held    uint64 // sum of the candidates' weights
+	summed  bool   // total is for scale
+	total   uint64 // sum of the weights of all tokens kept, if they are not the candidates
 	last    place  // the last token kept
 
 	hist histogram
 }
 
-// candidates are the backing arrays, [vocab] each.
-type candidates struct {
-	ids     []int32
-	keys    []key
-	weights []uint64
+// store is the memory of a sampler's slices. The vectors that collect candidates write
+// a few places further.
+type store struct {
+	logits  []float32 // [vocab]
+	ids     []int32   // [vocab+lanes]
+	keys    []key     // [vocab+lanes]
+	weights []uint64  // [vocab]
 }
 
 // New returns a sampler for rows of vocab logits.
@@ -68,11 +81,13 @@ func New(vocab int) *Sampler {
 	vocab = max(vocab, 0)
 	return &Sampler{
 		vocab:  vocab,
-		logits: make([]float32, vocab),
+		passes: fastest(),
+		groups: newGroups(vocab),
 		marks:  make([]uint32, vocab),
-		store: candidates{
-			ids:     make([]int32, vocab),
-			keys:    make([]key, vocab),
+		store: store{
+			logits:  make([]float32, vocab),
+			ids:     make([]int32, vocab+lanes),
+			keys:    make([]key, vocab+lanes),
 			weights: make([]uint64, vocab),
 		},
 	}
@@ -145,10 +160,9 @@ func (s *Sampler) run(logits []float32, params *Params, h History, pos int, rec 
 	p := *params
 	p.normalize()
 	s.rec = rec
-	defer func() { s.rec = nil }()
+	defer s.forget()
 
-	raw, err := s.load(logits)
-	if err != nil {
+	if err := s.load(logits); err != nil {
 		return Result{}, err
 	}
 	s.noteStart(logits, p.Order)
@@ -158,7 +172,7 @@ func (s *Sampler) run(logits []float32, params *Params, h History, pos int, rec 
 	if s.alive == 0 {
 		return Result{}, ErrAllBanned
 	}
-	s.collect()
+	s.begin()
 	s.noteEdited()
 	var res Result
 	if p.greedy() {
@@ -172,92 +186,82 @@ func (s *Sampler) run(logits []float32, params *Params, h History, pos int, rec 
 	if p.SkipLogProb {
 		return res, nil
 	}
-	raw.normalize(logits)
-	res.LogProb = raw.logProb(logits[res.Token])
-	res.Rank = rankOf(logits, res.Token)
+	res.LogProb = s.raw.logProb(logits[res.Token])
+	res.Rank = s.passes.rankOf(logits, res.Token)
 	if p.LogProbs != 0 {
-		res.TopLogProbs = raw.top(logits, p.LogProbs)
+		res.TopLogProbs = s.topLogProbs(p.LogProbs)
 	}
 	return res, nil
 }
 
-// load checks the row and copies it to where the edits may change it.
-func (s *Sampler) load(logits []float32) (rawDistribution, error) {
-	raw, err := newRawDistribution(logits, s.vocab)
-	if err != nil {
-		return raw, err
-	}
-	copy(s.logits, logits)
-	s.alive = raw.alive
-	s.scale = raw.scale
-	s.last = end
-	s.ids, s.keys, s.weights = nil, nil, nil
-	s.weighed = false
-	return raw, nil
-}
-
-// collect makes the candidates of all tokens that the edits left above −Inf.
-func (s *Sampler) collect() {
-	n := 0
-	banned := keyOf(negInf)
-	first := banned
-	for id, z := range s.logits {
-		k := keyOf(z)
-		s.store.ids[n], s.store.keys[n] = int32(id), k
-		if k < banned {
-			n++
-			first = min(first, k)
+// load checks the row, which the sampler only reads.
+func (s *Sampler) load(logits []float32) error {
+	if len(logits) != s.vocab {
+		return &LogitError{
+			Index: -1, Got: strconv.Itoa(len(logits)) + " values", Want: strconv.Itoa(s.vocab) + " (the vocabulary)",
 		}
 	}
-	s.ids, s.keys, s.weights = s.store.ids[:n], s.store.keys[:n], s.store.weights[:n]
-	s.scale.top = first.logit()
+	alive, nans := s.passes.scan(logits, &s.groups)
+	switch {
+	case nans > 0:
+		i := slices.IndexFunc(logits, func(z float32) bool { return z != z })
+		return &LogitError{Index: i, Got: "NaN", Want: "a number"}
+	case alive == 0:
+		return ErrNoLogits
+	}
+	s.logits, s.edited, s.alive = logits, false, alive
+	s.scale = newScale(s.vocab, s.groups.greatest())
+	s.raw = rawDistribution{passes: s.passes, logits: logits, scale: s.scale}
+	s.last = end
+	return nil
+}
+
+// forget lets go of what belongs to the caller.
+func (s *Sampler) forget() {
+	s.rec, s.logits, s.raw.logits = nil, nil, nil
+}
+
+// begin opens the stages that shorten the row, when the edits are through.
+func (s *Sampler) begin() {
+	if s.edited {
+		s.passes.scan(s.logits, &s.groups)
+		s.scale.top = keyOf(s.groups.greatest()).logit()
+	}
+	s.ids, s.keys, s.weights = nil, nil, nil
+	s.whole, s.reached = false, 0
+	s.weighed, s.summed = false, false
+	if s.rec != nil { // a report tells of all tokens
+		s.collect(-math.MaxFloat32)
+	}
 }
 
 // choose takes the first token of the order.
 func (s *Sampler) choose() Result {
-	first := end
-	for i, k := range s.keys {
-		if k < first.key {
-			first = place{k, s.ids[i]}
-		}
+	first := place{keyOf(s.scale.top), s.groups.firstAt(s.logits, s.scale.top)}
+	if s.rec != nil {
+		s.keepThrough(first)
+		s.note(Greedy, 0, float64(s.scale.top))
 	}
-	s.keepThrough(first)
-	s.note(Greedy, 0, float64(first.key.logit()))
 	return Result{Token: first.id, Prob: 1, Kept: 1}
 }
 
 // draw finds the candidate whose interval of the cumulative distribution holds the needle.
 func (s *Sampler) draw(seed uint64, pos int) Result {
-	s.weigh()
+	total := s.sum()
 	u := Uniform(seed, pos)
-	needle, _ := bits.Mul64(u, s.total) // ⌊u·total/2^64⌋
+	needle, _ := bits.Mul64(u, total) // ⌊u·total/2^64⌋
 	f := s.atWeight(needle)
 	res := Result{
 		Token: f.id,
-		Prob:  float32(share(f.weight, s.total)),
+		Prob:  float32(share(f.weight, total)),
 		Draw:  float64(u>>11) * 0x1p-53,
-		Kept:  len(s.ids),
+		Kept:  s.kept(),
 	}
 	s.note(Draw, res.Draw, res.Draw)
 	if s.rec != nil {
-		s.rec.Needle, s.rec.Total = needle, s.total
+		s.rec.Needle, s.rec.Total = needle, total
 	}
 	return res
-}
-
-// weigh computes the candidates' weights for the current scale.
-func (s *Sampler) weigh() {
-	if s.weighed {
-		return
-	}
-	s.weighed = true
-	var total uint64
-	for i, k := range s.keys {
-		w := s.scale.weight(k.logit())
-		s.weights[i] = w
-		total += w
-	}
-	s.total = total
 }
 
 // setLogit changes one logit on behalf of an edit stage.
@@ -269,8 +273,18 @@ func (s *Sampler) setLogit(id int32, z float32) {
 	if isNegInf(z) {
 		s.alive--
 	}
+	s.own()
 	s.logits[id] = z
 	s.noteEdit(id, z)
+}
+
+// own makes the row the sampler's, for an edit to change it.
+func (s *Sampler) own() {
+	if !s.edited {
+		s.edited = true
+		copy(s.store.logits, s.logits)
+		s.logits = s.store.logits
+	}
 }
 
 func isNegInf(z float32) bool { return z < -math.MaxFloat32 }
@@ -279,8 +293,8 @@ func isNegInf(z float32) bool { return z < -math.MaxFloat32 }
 // drawn (prompt_logprobs), and the top most probable tokens (−1: all). Errors are
 // those of Sample.
 func (s *Sampler) Score(logits []float32, token int32, top int) (TokenLogProb, []TokenLogProb, error) {
-	raw, err := newRawDistribution(logits, s.vocab)
-	if err != nil {
+	defer s.forget()
+	if err := s.load(logits); err != nil {
 		return TokenLogProb{}, nil, err
 	}
 	if !inVocab(token, s.vocab) {
@@ -289,85 +303,6 @@ func (s *Sampler) Score(logits []float32, token int32, top int) (TokenLogProb, [
 	if top < -1 || top > s.vocab {
 		return TokenLogProb{}, nil, badInt("prompt_logprobs", top, "-1 (all) to "+strconv.Itoa(s.vocab))
 	}
-	raw.normalize(logits)
-	scored := TokenLogProb{Token: token, LogProb: raw.logProb(logits[token]), Rank: rankOf(logits, token)}
-	return scored, raw.top(logits, top), nil
-}
-
-// rawDistribution is the softmax of a row of logits as the model gave it.
-type rawDistribution struct {
-	scale    scale
-	alive    int     // logits above −Inf
-	logTotal float64 // ln Σ e^(z−top), once normalized
-}
-
-func newRawDistribution(logits []float32, vocab int) (rawDistribution, error) {
-	if len(logits) != vocab {
-		return rawDistribution{}, &LogitError{
-			Index: -1, Got: strconv.Itoa(len(logits)) + " values", Want: strconv.Itoa(vocab) + " (the vocabulary)",
-		}
-	}
-	var raw rawDistribution
-	top := negInf
-	for i, z := range logits {
-		if z != z {
-			return raw, &LogitError{Index: i, Got: "NaN", Want: "a number"}
-		}
-		if !isNegInf(z) {
-			raw.alive++
-		}
-		if z > top { // not max: it costs three times as much for the sake of NaN
-			top = z
-		}
-	}
-	if raw.alive == 0 {
-		return raw, ErrNoLogits
-	}
-	raw.scale = newScale(vocab, top)
-	return raw, nil
-}
-
-// normalize sums the distribution up.
-func (d *rawDistribution) normalize(logits []float32) {
-	var total uint64
-	for _, z := range logits {
-		total += d.scale.weight(z)
-	}
-	d.logTotal = d.scale.logTotal(total)
-}
-
-func (d *rawDistribution) logProb(z float32) float32 {
-	return float32(d.scale.exponent(z) - d.logTotal)
-}
-
-// top returns the n most probable tokens; −1 means all.
-func (d *rawDistribution) top(logits []float32, n int) []TokenLogProb {
-	if n == 0 {
-		return nil
-	}
-	if n < 0 {
-		n = len(logits)
-	}
-	list := make([]TokenLogProb, 0, n)
-	for i, p := range firstOf(logits, n) {
-		list = append(list, TokenLogProb{Token: p.id, LogProb: d.logProb(logits[p.id]), Rank: i + 1})
-	}
-	return list
-}
-
-// rankOf returns 1 plus the number of tokens before the token in the order.
-func rankOf(logits []float32, token int32) int {
-	z := logits[token]
-	rank := 1
-	for _, other := range logits {
-		if other > z {
-			rank++
-		}
-	}
-	for _, other := range logits[:token] {
-		if other == z {
-			rank++
-		}
-	}
-	return rank
+	scored := TokenLogProb{Token: token, LogProb: s.raw.logProb(logits[token]), Rank: s.passes.rankOf(logits, token)}
+	return scored, s.topLogProbs(top), nil
 }

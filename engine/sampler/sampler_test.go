@@ -325,17 +325,22 @@ func TestSampleDoesNotAllocate(t *testing.T) {
 			p.LogitBias, p.BadWords = []TokenBias{{1, 2}}, [][]int32{{5, 4}, {4, 6}}
 			p.AllowedTokenIDs, p.StopTokenIDs, p.MinTokens = []int32{1, 2, 3, 9, 100, 4000}, []int32{7}, 9
 		}),
+		"top_p": with(func(p *Params) { p.Temperature, p.TopP = 1.5, .99 }),
+		"min_p": with(func(p *Params) { p.MinP = .001 }),
 	} {
-		s := New(vocab)
-		pos := 0
-		allocs := testing.AllocsPerRun(20, func() {
-			if _, err := s.Sample(logits, &p, h, pos); err != nil {
-				t.Fatal(err)
+		for _, level := range levels {
+			s := New(vocab)
+			s.passes = level
+			pos := 0
+			allocs := testing.AllocsPerRun(20, func() {
+				if _, err := s.Sample(logits, &p, h, pos); err != nil {
+					t.Fatal(err)
+				}
+				pos++
+			})
+			if allocs != 0 {
+				t.Errorf("%s at %s: %v allocations a token, want 0", name, level.level, allocs)
 			}
-			pos++
-		})
-		if allocs != 0 {
-			t.Errorf("%s: %v allocations a token, want 0", name, allocs)
 		}
 	}
 }
@@ -350,6 +355,7 @@ func BenchmarkSample(b *testing.B) {
 		{"top_k", with(func(p *Params) { p.Temperature, p.TopK = .8, 50 })},
 		{"top_k,no_logprob", with(func(p *Params) { p.Temperature, p.TopK, p.SkipLogProb = .8, 50, true })},
 		{"top_p", with(func(p *Params) { p.Temperature, p.TopP = .8, .95 })},
+		{"top_p,top_k", with(func(p *Params) { p.Temperature, p.TopP, p.TopK = .8, .95, 40 })},
 		{"all", with(func(p *Params) { p.Temperature, p.TopP, p.TopK, p.MinP, p.RepetitionPenalty = .8, .95, 50, .05, 1.1 })},
 	}
 	for _, vocab := range []int{49152, 262144} {

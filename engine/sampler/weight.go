@@ -16,6 +16,7 @@ type scale struct {
 
 // newScale returns the scale of temperature 1 for a row with the largest logit.
 func newScale(vocab int, top float32) scale {
+	top = keyOf(top).logit() // never −0
 	return scale{top: top, shift: int64(63 - bits.Len(uint(vocab))), invT: 1, steps: stepsPerE}
 }
 

@@ -76,7 +76,7 @@ func (r *Report) Why(id int32) Verdict {
 	if !inVocab(id, len(r.raw)) || len(r.Stages) == 0 {
 		return Verdict{Token: id, Fate: NoSuchToken}
 	}
-	v := Verdict{Token: id, Raw: r.raw[id], RawRank: rankOf(r.raw, id)}
+	v := Verdict{Token: id, Raw: r.raw[id], RawRank: fastest().rankOf(r.raw, id)}
 	first := &r.Stages[0]
 	v.RawLogProb = float32(first.scale.exponent(v.Raw) - first.scale.logTotal(first.total))
 	v.Stage, v.Fate = r.fate(id)

@@ -57,6 +57,16 @@ var rooms = map[string]func(){
 			}
 		}
 	},
+	"sampler": func() {
+		declareSampler()
+		for _, s := range []isa{avx2, avx512} {
+			scan(s)
+			count(s)
+			collect(s)
+			weights(s, false)
+			weights(s, true)
+		}
+	},
 	"floats": func() {
 		for _, s := range []isa{avx2, avx512} {
 			for _, n := range []number{f32, f16, bf16} {
