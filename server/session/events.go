@@ -50,6 +50,12 @@ func (s *session) event(e event) {
 		if s.link != nil && s.link.views&wire.ViewLogits != 0 {
 			s.link.out.offerLogits(wholeLogits(b.id, e.Pos, e.Logits))
 		}
+	case engine.EventTiming:
+		if s.link != nil && s.link.views&wire.ViewTiming != 0 {
+			if f, ok := timingFrame(s.inf.engine.Model().Config().Layers, e.Step, e.Timing); ok {
+				s.link.out.offerTiming(f)
+			}
+		}
 	}
 }
 
@@ -188,29 +194,35 @@ func (s *session) lose() {
 	s.sayState()
 }
 
+// rateWindow is over how long a rate is measured: a shorter time makes it jump
+// with everything else that the machine does.
+const rateWindow = 2 * time.Second
+
 // rate measures tokens a second over the last steps of decoding.
 type rate struct {
-	at [16]time.Time
-	n  int // steps since the last reset
+	at []time.Time // of the steps since the last reset, within the window
 }
 
-func (r *rate) reset() { r.n = 0 }
+func (r *rate) reset() { r.at = r.at[:0] }
 
 func (r *rate) add(at time.Time) {
-	r.at[r.n%len(r.at)] = at
-	r.n++
+	r.at = append(r.at, at)
+	old := 0
+	for len(r.at)-old > 2 && at.Sub(r.at[old]) > rateWindow {
+		old++
+	}
+	r.at = append(r.at[:0], r.at[old:]...)
 }
 
 // perSecond is 0 before the second step.
 func (r *rate) perSecond() float32 {
-	if r.n < 2 {
+	n := len(r.at)
+	if n < 2 {
 		return 0
 	}
-	count := min(r.n, len(r.at))
-	first, last := r.at[(r.n-count)%len(r.at)], r.at[(r.n-1)%len(r.at)]
-	elapsed := last.Sub(first).Seconds()
+	elapsed := r.at[n-1].Sub(r.at[0]).Seconds()
 	if elapsed <= 0 {
 		return 0
 	}
-	return float32(float64(count-1) / elapsed)
+	return float32(float64(n-1) / elapsed)
 }
