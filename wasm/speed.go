@@ -82,7 +82,6 @@ func (s *speed) reading() reading {
 		return reading{}
 	}
 	r := reading{title: say("speed.title"), value: say("speed.rate", "N", s.number()), fn: view.FuncRate}
-	r.fact(s.c, "speed.measured", say("speed.window"))
 	m, known := s.c.shown.Machine()
 	switch {
 	case s.c.replay != nil:
@@ -96,10 +95,10 @@ func (s *speed) reading() reading {
 			r.note = say("speed.note_cache")
 		}
 		r.formula(view.Bandwidth(m, s.last))
-		r.fact(s.c, "speed.share_name", view.Percent(u))
 		r.fact(s.c, "speed.weights", grouped(int(m.StepBytes))+" B")
 		r.fact(s.c, "speed.memory", s.c.words.count("speed.memory_of", int(m.Threads), "Rate", view.Gigabytes(float64(m.BytesPerSecond))))
 		r.fact(s.c, "speed.memory_by", view.FuncReadBandwidth)
 	}
+	r.fact(s.c, "speed.measured", say("speed.window"))
 	return r
 }

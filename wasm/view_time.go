@@ -113,7 +113,7 @@ func (v *timeView) show() {
 	}
 	whole := view.Micros(view.Whole(&v.mean))
 	v.says.show(v.c.words.count(key, v.mean.Steps, "Whole", whole, "Tokens", strconv.FormatFloat(float64(v.mean.Tokens), 'f', -1, 32)))
-	v.whole.show(whole)
+	v.whole.show(view.BareMicros(view.Whole(&v.mean)))
 	for kind, option := range v.choice.findAll("option") {
 		_, there := v.c.shown.Times(session.StepKind(kind))
 		option.setDisabled(!there)
@@ -165,11 +165,11 @@ func (v *timeView) showRow(r *timeRow, t view.TimeTotal) {
 	r.item = t.Item
 	r.name.show(v.word(t.Item))
 	r.times.show(decimal(t.Times) + "×")
-	r.micros.show(view.Micros(t.Micros))
+	r.micros.show(view.BareMicros(t.Micros))
 	share := float64(t.Micros) / float64(view.Whole(&v.mean))
 	r.share.show(view.Percent(share))
 	r.setFlag("data-reads", view.ReadsWeights(t.Item))
-	if width := strconv.FormatFloat(100*share, 'f', 2, 64) + "%"; width != r.width {
+	if width := strconv.FormatFloat(100*float64(t.Micros)/float64(v.totals[0].Micros), 'f', 1, 64) + "%"; width != r.width {
 		r.width = width
 		r.bar.setStyle("width", width)
 	}

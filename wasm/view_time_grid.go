@@ -22,7 +22,7 @@ type timeGrid struct {
 	picture *paint.Canvas
 	bars    paint.BarGrid
 	values  []float32 // by operation, layer
-	top     float32   // the largest of them
+	top     float32   // that a full bar stands for
 	row     int       // under the pointer or the keys, −1 for none
 	layer   int
 	dirty   bool
@@ -110,14 +110,12 @@ func (g *timeGrid) reading(op wire.Operation, layer int) reading {
 func (g *timeGrid) show() {
 	mean := &g.v.mean
 	g.values = g.values[:0]
-	g.top = 0
 	for _, op := range mean.Inner {
 		for layer := range mean.Layers {
-			micros := mean.At(op, layer)
-			g.values = append(g.values, micros)
-			g.top = max(g.top, micros)
+			g.values = append(g.values, mean.At(op, layer))
 		}
 	}
+	g.top = view.FullBar(g.values)
 	g.scale.show(g.v.c.words.say("time.scale", "Top", view.Micros(g.top)))
 	g.dirty = true
 }

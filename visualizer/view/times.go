@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"vitrine/visualizer/paint"
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
 )
@@ -65,7 +66,15 @@ func ReadsWeights(item TimeItem) bool {
 }
 
 // Micros writes a time in microseconds with two decimals: "1,234.50 µs".
-func Micros(x float32) string { return fixed(float64(x), 2) + " µs" }
+func Micros(x float32) string { return BareMicros(x) + " µs" }
+
+// BareMicros is [Micros] without the unit, for a column that names it.
+func BareMicros(x float32) string { return fixed(float64(x), 2) }
+
+// FullBar is what the highest bar of a picture of times stands for: what all but
+// a fiftieth of them do not exceed. A machine that had something else to do
+// leaves single times many times longer, which would flatten the others.
+func FullBar(micros []float32) float32 { return paint.AbsQuantile(micros, 0.98) }
 
 // fixed writes x ≥ 0 with so many decimals and a comma every three digits before them.
 func fixed(x float64, decimals int) string {

@@ -60,6 +60,18 @@ func TestTimeLines(t *testing.T) {
 	}
 }
 
+// One step that was held up does not flatten the bars of the others.
+func TestFullBar(t *testing.T) {
+	micros := make([]float32, 100)
+	for i := range micros {
+		micros[i] = float32(10 + i%3)
+	}
+	micros[40] = 5000
+	if got := FullBar(micros); got != 12 {
+		t.Errorf("a full bar is %v, want 12", got)
+	}
+}
+
 // An operation reads weights if and only if a product does it.
 func TestOperationFunc(t *testing.T) {
 	for op := range wire.NumOperations {
