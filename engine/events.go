@@ -63,7 +63,6 @@ const (
 	EventStep                       // a step computed tokens of the request
 	EventAttention                  // attention weights of the rows that a step computed
 	EventLogits                     // the logits that a token was drawn from
-	EventTiming                     // how long each operation of a step took
 )
 
 // Event is one thing that happened to a request.
@@ -104,7 +103,8 @@ type Event struct {
 	// EventLogits: the raw logits, one for each token of the vocabulary.
 	Logits []float32
 
-	// EventTiming: where the time of the step went, that of all its requests.
+	// EventStep, if the request watches the timing: where the time of the step
+	// went, that of all its requests.
 	Timing *StepTiming
 }
 

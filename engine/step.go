@@ -39,6 +39,7 @@ type part struct {
 	position int
 	// draws: the last row is the sequence's last token, so a token is drawn.
 	draws  bool
+	timed  bool      // it watches where the time goes
 	logits []float32 // of the last row, if it draws
 	// attention: rows from … to row+count-1 are watched, their weights lie in
 	// probs, a row after the other.
@@ -99,23 +100,26 @@ func (e *Engine) stepOnce() bool {
 		}
 	}
 	for i := range parts {
-		if !parts[i].seq.state.Finished() {
-			e.conclude(&parts[i], info)
+		if parts[i].seq.state.Finished() {
+			parts[i].timed = false
+			continue
 		}
+		e.conclude(&parts[i], info)
 	}
 	if e.step.timed {
-		e.tellTiming(parts, info)
+		e.tellTimed(parts, info)
 	}
 	return true
 }
 
-// tellTiming tells those who watch where the time of the step went.
-func (e *Engine) tellTiming(parts []part, info StepInfo) {
+// tellTimed tells those who watch where the time goes of the step, which the
+// others were told of as soon as their token was drawn.
+func (e *Engine) tellTimed(parts []part, info StepInfo) {
 	t := &StepTiming{Spans: slices.Clone(e.step.timing.Spans), Draw: e.step.draw}
 	for _, p := range parts {
-		if p.seq.watch.Timing {
+		if p.timed {
 			info.Position, info.Computed = p.position, p.count
-			p.seq.tell(Event{Kind: EventTiming, Step: info, Timing: t})
+			p.seq.tell(Event{Kind: EventStep, Step: info, Timing: t})
 		}
 	}
 }
@@ -182,7 +186,7 @@ func (e *Engine) gather(shares []scheduler.Share) []part {
 	parts := make([]part, 0, len(shares))
 	for _, share := range shares {
 		s := e.sequences[share.ID]
-		p := part{seq: s, row: len(b.Tokens), count: share.Count, position: s.computed + share.Count - 1, draws: s.steps != 0 && s.computed+share.Count == len(s.tokens)}
+		p := part{seq: s, row: len(b.Tokens), count: share.Count, position: s.computed + share.Count - 1, draws: s.steps != 0 && s.computed+share.Count == len(s.tokens), timed: s.watch.Timing}
 		if err := e.place(b, s, s.computed, share.Count); err != nil {
 			e.finish(s, FinishedAborted, err.Error()) // the plan counted the blocks, so this does not happen
 			continue
@@ -193,7 +197,7 @@ func (e *Engine) gather(shares []scheduler.Share) []part {
 		if p.draws {
 			b.LogitRows = append(b.LogitRows, int32(p.row+p.count-1))
 		}
-		e.step.timed = e.step.timed || s.watch.Timing
+		e.step.timed = e.step.timed || p.timed
 		parts = append(parts, p)
 	}
 	if e.step.timed {
@@ -295,7 +299,9 @@ func (e *Engine) conclude(p *part, info StepInfo) {
 			e.draw(o, p.logits, info)
 		}
 	}
-	s.tell(Event{Kind: EventStep, Step: info})
+	if !p.timed {
+		s.tell(Event{Kind: EventStep, Step: info})
+	}
 }
 
 // draw lets the sampler choose the next token and decides what that ends.

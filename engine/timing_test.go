@@ -1,12 +1,15 @@
 package engine_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"vitrine/engine"
 	"vitrine/engine/backend/cpu"
 	"vitrine/engine/model"
+	"vitrine/engine/modeltest"
+	"vitrine/engine/tokenizer"
 )
 
 // Who watches gets the times of every step, the neighbour in the same steps
@@ -19,7 +22,7 @@ func TestTimingIsToldToThoseWhoWatch(t *testing.T) {
 	watched := add(t, e, engine.Request{Prompt: ids, Params: greedy(drawn), Watch: engine.Watch{Timing: true}})
 	plain, timed := collect(t, quiet), collect(t, watched)
 	for _, ev := range plain.events {
-		if ev.Kind == engine.EventTiming {
+		if ev.Timing != nil {
 			t.Fatal("a request that watches nothing was told times")
 		}
 	}
@@ -29,7 +32,7 @@ func TestTimingIsToldToThoseWhoWatch(t *testing.T) {
 
 	// The last step's times follow the request's end.
 	last, err := watched.Next(t.Context())
-	for err == nil && last.Kind != engine.EventTiming {
+	for err == nil && last.Timing == nil {
 		last, err = watched.Next(t.Context())
 	}
 	if err != nil {
@@ -37,7 +40,7 @@ func TestTimingIsToldToThoseWhoWatch(t *testing.T) {
 	}
 	position := -1
 	for _, ev := range append(timed.events, last) {
-		if ev.Kind != engine.EventTiming {
+		if ev.Timing == nil {
 			continue
 		}
 		if want := position + ev.Step.Computed; ev.Step.Position != want && position >= 0 {
@@ -76,7 +79,7 @@ func TestTimingOnlyWhileWatched(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, ev := range collect(t, h).events {
-			if ev.Kind == engine.EventTiming {
+			if ev.Timing != nil {
 				n++
 			}
 		}
@@ -97,4 +100,70 @@ func TestTimingOnlyWhileWatched(t *testing.T) {
 	if n := count(); n > 1 {
 		t.Errorf("%d steps were timed after the watching had ended", n)
 	}
+}
+
+// BenchmarkTiming compares, on the real model, how fast tokens are drawn with
+// and without somebody who watches where the time goes, in turns:
+//
+//	go test -run '^$' -bench Timing -benchtime 8x ./engine
+func BenchmarkTiming(b *testing.B) {
+	const drawn = 64
+	path := modeltest.SmolLM2(b)
+	backend := cpu.New(0)
+	defer backend.Close()
+	m, err := model.Load(path, backend, model.LoadOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer m.Close()
+	tok, err := tokenizer.Load(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	e, err := engine.New(m, tok, engine.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer e.Close()
+	ids, err := tok.Encode("Once upon a time there was a house of glass by the sea.", tokenizer.EncodeOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	rate := func(w engine.Watch) float64 {
+		h, err := e.Add(b.Context(), engine.Request{Prompt: ids, Params: greedy(drawn), Watch: w})
+		if err != nil {
+			b.Fatal(err)
+		}
+		var first, last time.Duration // drawn token
+		steps := 0
+		begin := time.Now()
+		for steps < drawn {
+			ev, err := h.Next(b.Context())
+			if err != nil {
+				b.Fatal(err)
+			}
+			if ev.Kind == engine.EventToken {
+				if steps++; steps == 1 {
+					first = time.Since(begin)
+				}
+				last = time.Since(begin)
+			}
+		}
+		return float64(drawn-1) / (last - first).Seconds()
+	}
+	var off, on, ratios []float64
+	for b.Loop() {
+		// Off, on, on, off: what drifts falls on both.
+		first, on1 := rate(engine.Watch{}), rate(engine.Watch{Timing: true})
+		on2, last := rate(engine.Watch{Timing: true}), rate(engine.Watch{})
+		a, w := (first+last)/2, (on1+on2)/2
+		off, on, ratios = append(off, a), append(on, w), append(ratios, w/a)
+	}
+	for _, list := range [][]float64{off, on, ratios} {
+		slices.Sort(list)
+	}
+	b.ReportMetric(off[len(off)/2], "tokens/s-off")
+	b.ReportMetric(on[len(on)/2], "tokens/s-on")
+	b.ReportMetric(ratios[len(ratios)/2], "ratio")
+	b.ReportMetric(0, "ns/op")
 }

@@ -54,7 +54,7 @@ func (o Op) InLayer() bool { return o >= OpAttnNorm && o <= OpResidOut }
 // Span is how long one operation of a step took, of all rows of the batch.
 type Span struct {
 	Op       Op
-	Layer    int // 0 for the operations outside the layers
+	Layer    uint16 // 0 for the operations outside the layers
 	Duration time.Duration
 }
 
@@ -96,7 +96,7 @@ func begin(b backend.Backend, t *Timing) stopwatch {
 func (s stopwatch) done(op Op, layer int) {
 	if s.timing != nil {
 		s.timer.Mark()
-		s.timing.Spans = append(s.timing.Spans, Span{Op: op, Layer: layer})
+		s.timing.Spans = append(s.timing.Spans, Span{Op: op, Layer: uint16(layer)})
 	}
 }
 

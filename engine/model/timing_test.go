@@ -52,7 +52,7 @@ func TestTiming(t *testing.T) {
 				var want []model.Span
 				add := func(op model.Op, layer int) {
 					if !slices.Contains(missing, op) {
-						want = append(want, model.Span{Op: op, Layer: layer})
+						want = append(want, model.Span{Op: op, Layer: uint16(layer)})
 					}
 				}
 				add(model.OpEmbed, 0)

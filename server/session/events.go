@@ -49,12 +49,6 @@ func (s *session) event(e event) {
 		if s.link != nil && s.link.views&wire.ViewLogits != 0 {
 			s.link.out.offerLogits(wholeLogits(b.id, e.Pos, e.Logits))
 		}
-	case engine.EventTiming:
-		if s.link != nil && s.link.views&wire.ViewTiming != 0 {
-			if f, ok := timingFrame(s.inf.engine.Model().Config().Layers, e.Step, e.Timing); ok {
-				s.link.out.offerTiming(f)
-			}
-		}
 	}
 }
 
@@ -182,6 +176,11 @@ func (s *session) step(e event) {
 		TokensPerSec:   s.rate.perSecond(),
 		VisualsDropped: e.Dropped + s.link.out.visualsDropped(),
 	})
+	if e.Timing != nil && s.link.views&wire.ViewTiming != 0 {
+		if f, ok := timingFrame(s.inf.engine.Model().Config().Layers, e.Step, e.Timing); ok {
+			s.link.out.offerTiming(f)
+		}
+	}
 }
 
 // lose gives up a request that the engine has closed.

@@ -37,7 +37,7 @@ func TestOperationsAreTheModels(t *testing.T) {
 
 func TestTimingFrame(t *testing.T) {
 	step := engine.StepInfo{Number: 9, Position: 30, Computed: 2, Batch: 5, Requests: 3, Duration: 1500 * time.Microsecond}
-	span := func(op model.Op, layer int, d time.Duration) model.Span {
+	span := func(op model.Op, layer uint16, d time.Duration) model.Span {
 		return model.Span{Op: op, Layer: layer, Duration: d}
 	}
 	spans := []model.Span{
