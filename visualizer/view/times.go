@@ -1,8 +1,6 @@
 package view
 
 import (
-	"cmp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -49,9 +47,13 @@ func TimeTotals(t *session.Times) []TimeTotal {
 		add(op, t.Layers)
 	}
 	totals = append(totals, TimeTotal{ItemDraw, t.Draw, 1}, TimeTotal{ItemRest, float32(max(rest, 0)), 1})
-	slices.SortStableFunc(totals, func(a, b TimeTotal) int {
-		return cmp.Or(cmp.Compare(b.Micros, a.Micros), cmp.Compare(a.Item, b.Item))
-	})
+	// By insertion: there are few of them, and package slices would be compiled
+	// for them once more.
+	for i := range totals {
+		for at := i; at > 0 && totals[at].Micros > totals[at-1].Micros; at-- {
+			totals[at], totals[at-1] = totals[at-1], totals[at]
+		}
+	}
 	return totals
 }
 
