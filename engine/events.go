@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"vitrine/engine/kvcache"
+	"vitrine/engine/model"
 	"vitrine/engine/sampler"
 )
 
@@ -54,7 +55,7 @@ func (s State) Reason() string {
 type EventKind uint8
 
 // The kinds of events. Token, state and prompt events are never dropped; step,
-// attention and logits events are for the eye, and are when their reader is slow.
+// attention, logits and timing events are for the eye, and are when their reader is slow.
 const (
 	EventToken     EventKind = iota // a token was drawn
 	EventState                      // the request's state changed
@@ -101,6 +102,22 @@ type Event struct {
 
 	// EventLogits: the raw logits, one for each token of the vocabulary.
 	Logits []float32
+
+	// EventStep, if the request watches the timing: where the time of the step
+	// went, that of all its requests.
+	Timing *StepTiming
+}
+
+// StepTiming tells where the time of a step went. It is shared by all who
+// asked for it, and nobody changes it.
+type StepTiming struct {
+	// Spans are the model's operations in their order. Together they take at
+	// most the step's duration; the rest of it is what the engine does before
+	// and after them. They are empty if the backend cannot tell.
+	Spans []model.Span
+	// Draw is how long the sampler took to draw the tokens of all requests, after
+	// the step; it is not part of the step's duration.
+	Draw time.Duration
 }
 
 // PromptLogProb is what the model thought of a token of the prompt, given the

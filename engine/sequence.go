@@ -10,6 +10,7 @@ import (
 type Watch struct {
 	Attention bool // EventAttention for each step
 	Logits    bool // EventLogits for each drawn token
+	Timing    bool // where the time of each step goes, in EventStep
 }
 
 // sequence is one output of a request inside the engine. Only the engine's

@@ -25,7 +25,7 @@ func FuncName(p model.Point, backend string) string {
 	if method == "" {
 		return ""
 	}
-	if p == model.Embed { // both backends copy rows of the matrix with this one
+	if p == model.Embed && backend == "ref" { // it copies rows of the matrix with what it has in common with others
 		return "engine/backend/host.Memory.Embed"
 	}
 	return "engine/backend/" + backend + ".(*Backend)." + method

@@ -22,6 +22,9 @@ type stepBuffers struct {
 	probs    []float32
 	scorings []scoring // of this step
 	scores   []float32 // logits to score prompts with
+	timing   model.Timing
+	timed    bool          // somebody watches where the time goes
+	draw     time.Duration // that the sampler took, if timed
 }
 
 // resize makes s a slice of n numbers, in the same memory if there is enough.
@@ -32,8 +35,11 @@ type part struct {
 	seq   *sequence
 	row   int // its first row in the batch
 	count int // its rows
+	// position is the sequence's position that the last row computes.
+	position int
 	// draws: the last row is the sequence's last token, so a token is drawn.
 	draws  bool
+	timed  bool      // it watches where the time goes
 	logits []float32 // of the last row, if it draws
 	// attention: rows from … to row+count-1 are watched, their weights lie in
 	// probs, a row after the other.
@@ -94,11 +100,28 @@ func (e *Engine) stepOnce() bool {
 		}
 	}
 	for i := range parts {
-		if !parts[i].seq.state.Finished() {
-			e.conclude(&parts[i], info)
+		if parts[i].seq.state.Finished() {
+			parts[i].timed = false
+			continue
 		}
+		e.conclude(&parts[i], info)
+	}
+	if e.step.timed {
+		e.tellTimed(parts, info)
 	}
 	return true
+}
+
+// tellTimed tells those who watch where the time goes of the step, which the
+// others were told of as soon as their token was drawn.
+func (e *Engine) tellTimed(parts []part, info StepInfo) {
+	t := &StepTiming{Spans: slices.Clone(e.step.timing.Spans), Draw: e.step.draw}
+	for _, p := range parts {
+		if p.timed {
+			info.Position, info.Computed = p.position, p.count
+			p.seq.tell(Event{Kind: EventStep, Step: info, Timing: t})
+		}
+	}
 }
 
 // schedulerState tells the scheduler what there is.
@@ -159,10 +182,11 @@ func (e *Engine) gather(shares []scheduler.Share) []part {
 		Sequences: b.Sequences[:0], LogitRows: b.LogitRows[:0], Taps: b.Taps[:0],
 	}
 	e.step.scorings = e.step.scorings[:0]
+	e.step.timed, e.step.draw = false, 0
 	parts := make([]part, 0, len(shares))
 	for _, share := range shares {
 		s := e.sequences[share.ID]
-		p := part{seq: s, row: len(b.Tokens), count: share.Count, draws: s.steps != 0 && s.computed+share.Count == len(s.tokens)}
+		p := part{seq: s, row: len(b.Tokens), count: share.Count, position: s.computed + share.Count - 1, draws: s.steps != 0 && s.computed+share.Count == len(s.tokens), timed: s.watch.Timing}
 		if err := e.place(b, s, s.computed, share.Count); err != nil {
 			e.finish(s, FinishedAborted, err.Error()) // the plan counted the blocks, so this does not happen
 			continue
@@ -173,7 +197,11 @@ func (e *Engine) gather(shares []scheduler.Share) []part {
 		if p.draws {
 			b.LogitRows = append(b.LogitRows, int32(p.row+p.count-1))
 		}
+		e.step.timed = e.step.timed || p.timed
 		parts = append(parts, p)
+	}
+	if e.step.timed {
+		b.Timing = &e.step.timing
 	}
 	vocab := e.model.Config().Vocab
 	e.step.logits = resize(e.step.logits, len(b.LogitRows)*vocab)
@@ -253,7 +281,7 @@ func (e *Engine) conclude(p *part, info StepInfo) {
 	first := s.computed
 	s.computed += p.count
 	e.pool.Fill(&s.table, s.computed)
-	info.Position, info.Computed = s.computed-1, p.count
+	info.Position, info.Computed = p.position, p.count
 	if p.watched > 0 {
 		s.tell(Event{Kind: EventAttention, From: first + p.count - p.watched, Rows: p.watched, Weights: pack(p.probs), Step: info})
 	}
@@ -271,7 +299,9 @@ func (e *Engine) conclude(p *part, info StepInfo) {
 			e.draw(o, p.logits, info)
 		}
 	}
-	s.tell(Event{Kind: EventStep, Step: info})
+	if !p.timed {
+		s.tell(Event{Kind: EventStep, Step: info})
+	}
 }
 
 // draw lets the sampler choose the next token and decides what that ends.
@@ -280,7 +310,14 @@ func (e *Engine) draw(s *sequence, logits []float32, info StepInfo) {
 	if s.watch.Logits {
 		s.tell(Event{Kind: EventLogits, Pos: pos, Logits: slices.Clone(logits)})
 	}
+	var begin time.Time
+	if e.step.timed {
+		begin = time.Now()
+	}
 	result, err := e.sampler.Sample(logits, &s.params, s.history(), pos)
+	if e.step.timed {
+		e.step.draw += time.Since(begin)
+	}
 	if err != nil {
 		e.finish(s, FinishedAborted, err.Error())
 		return

@@ -38,7 +38,7 @@ func (b *benchFlags) open(ctx context.Context, c *cli) (*loaded, error) {
 	var l loaded
 	if b.machine {
 		threads := cmp.Or(o.Threads, runtime.GOMAXPROCS(0))
-		memory, err := machine.ReadBandwidth(threads, machine.Describe().MemoryBuffer())
+		memory, err := machine.ReadBandwidth(ctx, threads, machine.Describe().MemoryBuffer())
 		if err != nil {
 			return nil, err
 		}

@@ -25,6 +25,7 @@ type client struct {
 	chat      *chat
 	params    *params
 	play      *play
+	badge     *speed
 	spine     *spine
 	inspector *inspector
 	source    *source
@@ -79,6 +80,7 @@ func newClient() *client {
 	c.params = newParams(c)
 	c.chat = newChat(c)
 	c.play = newPlay(c)
+	c.badge = newSpeed(c)
 	c.spine = newSpine(c)
 	c.voice = newVoice(c)
 	c.tabs = newTabs(c, newViews(c))
@@ -137,6 +139,7 @@ func (c *client) draw(t float64) {
 		c.recordings.update(what)
 		c.chat.update(what)
 		c.play.update(what)
+		c.badge.update(what)
 		c.spine.update(what)
 		c.source.update()
 		c.voice.update(what)

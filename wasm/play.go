@@ -12,14 +12,13 @@ import (
 
 // play is the play bar: it moves the engine, or a recording, along the timeline.
 type play struct {
-	c       *client
-	run     element
-	back    element
-	on      element
-	rewind  element
-	stop    element
-	speed   element
-	figures *textCell
+	c      *client
+	run    element
+	back   element
+	on     element
+	rewind element
+	stop   element
+	speed  element
 
 	pace   float64  // tokens a second, 0 for as fast as the engine goes
 	pacing bool     // running at that pace, token by token
@@ -31,7 +30,7 @@ type play struct {
 func newPlay(c *client) *play {
 	p := &play{
 		c: c, run: byID("play-run"), back: byID("play-back"), on: byID("play-on"), rewind: byID("play-rewind"),
-		stop: byID("play-stop"), speed: byID("play-speed"), figures: newTextCell(byID("play-figures")),
+		stop: byID("play-stop"), speed: byID("play-speed"),
 	}
 	p.run.onClick(p.toggle)
 	p.back.onClick(func() { c.moveToken(-1) })
@@ -157,7 +156,7 @@ func (p *play) step() {
 }
 
 func (p *play) update(what change) {
-	if !what.has(session.ChangeState|session.ChangeTokens|session.ChangeStep|session.ChangeStatus) && !what.saw(changedToken|changedLanguage|changedSession|changedSocket) {
+	if !what.has(session.ChangeState|session.ChangeTokens|session.ChangeStatus) && !what.saw(changedToken|changedLanguage|changedSession|changedSocket) {
 		return
 	}
 	if p.due && p.c.live.State().State == wire.StatePaused {
@@ -181,9 +180,4 @@ func (p *play) update(what change) {
 	p.on.setDisabled(!there && p.c.at.token >= tokens-1)
 	p.rewind.setDisabled(!there || p.c.replay != nil || p.c.at.token < 1 || p.c.at.token >= tokens)
 	p.stop.setDisabled(!there || !running && p.c.shown.State().State != wire.StatePaused)
-	rate := ""
-	if step, ok := p.c.shown.LastStep(); ok && running && p.pace == 0 && step.TokensPerSec > 0 {
-		rate = p.c.words.say("play.rate", "N", strconv.FormatFloat(float64(step.TokensPerSec), 'f', 1, 32))
-	}
-	p.figures.show(rate)
 }

@@ -37,7 +37,13 @@ func newSaved(c *client) *saved {
 // take keeps a frame if the session used it.
 func (s *saved) take(raw []byte, changed session.Change) {
 	kind, err := wire.KindOf(raw)
-	if err != nil || changed == 0 || kind == wire.KindStatus || kind == wire.KindProblem {
+	if err != nil || changed == 0 {
+		return
+	}
+	switch kind {
+	case wire.KindStatus, wire.KindProblem:
+		return
+	case wire.KindTiming, wire.KindMachine: // they say something of this machine only
 		return
 	}
 	at := now()

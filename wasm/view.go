@@ -41,6 +41,7 @@ func newViews(c *client) []stageView {
 		newAttentionView(c),
 		newNextView(c),
 		newBlocksView(c),
+		newTimeView(c),
 	}
 }
 

@@ -31,5 +31,6 @@ func glossary() []term {
 		{"glossary.prefill", "glossary.prefill_twin", "glossary.prefill_means"},
 		{"glossary.kv_cache", "glossary.kv_cache_twin", "glossary.kv_cache_means"},
 		{"glossary.block", "glossary.block_twin", "glossary.block_means"},
+		{"glossary.bandwidth", "glossary.bandwidth_twin", "glossary.bandwidth_means"},
 	}
 }

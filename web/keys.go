@@ -9,7 +9,7 @@ type helpKey struct {
 
 func helpKeys() []helpKey {
 	return []helpKey{
-		{[]string{"1", "…", "5"}, "help.views"},
+		{[]string{"1", "…", "6"}, "help.views"},
 		{[]string{"←", "→"}, "help.select"},
 		{[]string{"Home", "End"}, "help.ends"},
 		{[]string{"Space"}, "help.run"},

@@ -165,7 +165,7 @@ func spine(w words) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "</option> <option value=\"8\">8/s</option> <option value=\"4\">4/s</option> <option value=\"2\">2/s</option> <option value=\"1\">1/s</option> <option value=\"0.5\">½/s</option></select></label><p id=\"play-figures\" class=\"mono quiet\"></p></div><div id=\"timeline\" role=\"slider\" tabindex=\"0\" aria-orientation=\"horizontal\" aria-valuemin=\"0\" aria-valuemax=\"0\" aria-valuenow=\"0\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 16, "</option> <option value=\"8\">8/s</option> <option value=\"4\">4/s</option> <option value=\"2\">2/s</option> <option value=\"1\">1/s</option> <option value=\"0.5\">½/s</option></select></label> <button id=\"speed\" type=\"button\" hidden><span id=\"speed-rate\"></span> <span id=\"speed-share\"></span> <span class=\"track\" aria-hidden=\"true\"><i></i></span></button></div><div id=\"timeline\" role=\"slider\" tabindex=\"0\" aria-orientation=\"horizontal\" aria-valuemin=\"0\" aria-valuemax=\"0\" aria-valuenow=\"0\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

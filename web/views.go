@@ -22,5 +22,6 @@ func Views() []View {
 		{"attention", "attention.tab", "attention.twin", "attention.title", "attention.explain", "attention.empty", attentionView},
 		{"next", "next.tab", "next.twin", "next.title", "next.explain", "next.empty", nextView},
 		{"blocks", "blocks.tab", "blocks.twin", "blocks.title", "blocks.explain", "blocks.empty", blocksView},
+		{"time", "time.tab", "time.twin", "time.title", "time.explain", "time.empty", timeView},
 	}
 }

@@ -19,6 +19,8 @@ type Batch struct {
 	LogitRows []int32
 	Logits    []float32
 	Taps      []Tap
+	// Timing, if not nil, gets the time that each operation took.
+	Timing *Timing
 }
 
 // layer holds the weights of one transformer block.
@@ -105,11 +107,13 @@ func (m *Model) Forward(kv backend.KVCache, batch *Batch) error {
 		activation = backend.GELUTanh
 	}
 
+	watch := begin(b, batch.Timing)
 	b.Embed(m.x, m.embedding, batch.Tokens)
 	if c.EmbedScale != 1 {
 		b.Scale(m.x, c.EmbedScale, n)
 	}
 	taps.at(Embed, 0, m.x)
+	watch.done(OpEmbed, 0)
 	for i := range m.layers {
 		l, rope := &m.layers[i], &m.rope
 		if c.LayerWindow(i) > 0 {
@@ -118,11 +122,14 @@ func (m *Model) Forward(kv backend.KVCache, batch *Batch) error {
 
 		b.RMSNorm(m.normed, m.x, l.attnNorm, c.NormEps, n)
 		taps.at(AttnNorm, i, m.normed)
+		watch.done(OpAttnNorm, i)
 		m.matMul(m.normed, n, backend.Product{Dst: m.q, W: l.q, Bias: l.qBias},
 			backend.Product{Dst: m.k, W: l.k, Bias: l.kBias}, backend.Product{Dst: m.v, W: l.v, Bias: l.vBias})
+		watch.done(OpQKV, i)
 		if l.qNorm != nil {
 			b.RMSNormHeads(m.q, c.HeadDim, l.qNorm, c.NormEps, n)
 			b.RMSNormHeads(m.k, c.HeadDim, l.kNorm, c.NormEps, n)
+			watch.done(OpQKNorm, i)
 		}
 		taps.at(Q, i, m.q)
 		taps.at(K, i, m.k)
@@ -131,48 +138,65 @@ func (m *Model) Forward(kv backend.KVCache, batch *Batch) error {
 		b.RoPE(m.kRope, m.k, c.HeadDim, batch.Positions, rope)
 		taps.at(QRope, i, m.qRope)
 		taps.at(KRope, i, m.kRope)
+		watch.done(OpRoPE, i)
 
 		b.StoreKV(kv, i, m.kRope, m.v, batch.Slots)
+		watch.done(OpStoreKV, i)
 		m.attention = backend.Attention{
 			Layer: i, Heads: c.Heads, Scale: c.AttentionScale(), Window: c.LayerWindow(i),
 			Sequences: batch.Sequences, Probs: taps.probs(i, m.attention.Probs[:0]),
 		}
 		b.Attention(m.attn, m.qRope, kv, &m.attention)
 		taps.at(AttnOut, i, m.attn)
+		watch.done(OpAttention, i)
 		m.matMul(m.attn, n, backend.Product{Dst: m.normed, W: l.o})
 		taps.at(OProj, i, m.normed)
+		watch.done(OpOProj, i)
 		if l.attnPostNorm != nil {
 			b.RMSNorm(m.normed, m.normed, l.attnPostNorm, c.NormEps, n)
 			taps.at(AttnPostNorm, i, m.normed)
+			watch.done(OpAttnPostNorm, i)
 		}
 		b.Add(m.x, m.normed, n)
 		taps.at(ResidMid, i, m.x)
+		watch.done(OpResidMid, i)
 
 		b.RMSNorm(m.normed, m.x, l.ffnNorm, c.NormEps, n)
 		taps.at(FFNNorm, i, m.normed)
+		watch.done(OpFFNNorm, i)
 		m.matMul(m.normed, n, backend.Product{Dst: m.gate, W: l.gate}, backend.Product{Dst: m.up, W: l.up})
 		taps.at(Gate, i, m.gate)
 		taps.at(Up, i, m.up)
+		watch.done(OpGateUp, i)
 		b.GLU(m.gate, m.gate, m.up, n, activation)
 		taps.at(SiLUMul, i, m.gate)
+		watch.done(OpActivation, i)
 		m.matMul(m.gate, n, backend.Product{Dst: m.normed, W: l.down})
 		taps.at(Down, i, m.normed)
+		watch.done(OpDown, i)
 		if l.ffnPostNorm != nil {
 			b.RMSNorm(m.normed, m.normed, l.ffnPostNorm, c.NormEps, n)
 			taps.at(FFNPostNorm, i, m.normed)
+			watch.done(OpFFNPostNorm, i)
 		}
 		b.Add(m.x, m.normed, n)
 		taps.at(ResidOut, i, m.x)
+		watch.done(OpResidOut, i)
 	}
 	if taps.any(FinalNorm) {
 		b.RMSNorm(m.normed, m.x, m.norm, c.NormEps, n)
 		taps.at(FinalNorm, 0, m.normed)
+		watch.done(OpFinalNorm, 0)
 	}
 	if rows := len(batch.LogitRows); rows > 0 {
 		b.Gather(m.picked, m.x, batch.LogitRows)
-		m.unembed(rows, batch.Logits)
+		m.unembed(rows, batch.Logits, watch)
 	}
-	return b.Sync()
+	if err := b.Sync(); err != nil {
+		return err
+	}
+	watch.end()
+	return nil
 }
 
 // AttentionScale is 1/√QueryScale.
@@ -180,10 +204,12 @@ func (c *Config) AttentionScale() float32 { return float32(1 / math.Sqrt(float64
 
 // unembed enqueues the final norm and the vocabulary projection of the first
 // rows of m.picked, and the copy of their logits into dst.
-func (m *Model) unembed(rows int, dst []float32) {
+func (m *Model) unembed(rows int, dst []float32, watch stopwatch) {
 	m.backend.RMSNorm(m.picked, m.picked, m.norm, m.config.NormEps, rows)
+	watch.done(OpFinalNorm, 0)
 	m.matMul(m.picked, rows, backend.Product{Dst: m.logits, W: m.output})
 	m.backend.Read(dst[:rows*m.config.Vocab], m.logits, 0)
+	watch.done(OpUnembed, 0)
 }
 
 // Unembed turns vectors of the residual stream (n × Width numbers) into logits
@@ -201,7 +227,7 @@ func (m *Model) Unembed(dst, hidden []float32) error {
 		return err
 	}
 	m.backend.Write(m.picked, 0, hidden)
-	m.unembed(n, dst)
+	m.unembed(n, dst, stopwatch{})
 	return m.backend.Sync()
 }
 

@@ -33,6 +33,7 @@ type App struct {
 	http     *http.Server
 	sessions *session.Server
 	health   *health
+	rest     *rest
 
 	cancel  context.CancelFunc // ends the work that goes on beside serving
 	work    sync.WaitGroup
@@ -66,6 +67,7 @@ func Start(ctx context.Context, c Config) (*App, error) {
 		url:      "http://" + reachable(listener.Addr()),
 		sessions: session.NewServer(session.Options{Version: c.Version, Log: c.Log, MaxSessions: c.MaxSessions}),
 		health:   newHealth(),
+		rest:     newRest(),
 		stopped:  make(chan struct{}),
 	}
 	ctx, a.cancel = context.WithCancel(ctx)

@@ -23,8 +23,8 @@ type running struct {
 
 func (r *running) close() error { return errors.Join(r.engine.Close(), r.model.Close()) }
 
-// loadModel fetches and loads the model and lets the sessions have it. What
-// goes wrong is told in the page and in the log; the server goes on, for the
+// loadModel fetches and loads the model and lets the sessions have it, and
+// measures what its speed is held against. What goes wrong is told in the page and in the log; the server goes on, for the
 // page still plays its recording.
 func (a *App) loadModel(ctx context.Context, c Config, found *load.Found) {
 	r, err := a.openModel(ctx, c, found)
@@ -36,6 +36,7 @@ func (a *App) loadModel(ctx context.Context, c Config, found *load.Found) {
 		return
 	}
 	a.use(r)
+	a.measureBandwidth(ctx, r.model.Threads)
 }
 
 // use lets the sessions have the engine, which ends with the App.
@@ -80,7 +81,9 @@ func (a *App) openModel(ctx context.Context, c Config, found *load.Found) (*runn
 	if err := m.CheckPool(blocks, blockSize); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w; take fewer with --kv-blocks", err), m.Close())
 	}
-	e, err := engine.New(m.Model, m.Tokenizer, engine.Options{Blocks: blocks, BlockSize: blockSize, Observer: a.sessions.Observer()})
+	observer := a.sessions.Observer()
+	observer.State = a.rest.state
+	e, err := engine.New(m.Model, m.Tokenizer, engine.Options{Blocks: blocks, BlockSize: blockSize, Observer: observer})
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"time"
@@ -37,8 +38,9 @@ const (
 //
 //	share of the bandwidth = bytes of weights · steps a second / BytesPerSecond
 //
-// It takes some tenths of a second a gigabyte and gives the buffer back.
-func ReadBandwidth(threads, bytes int) (Bandwidth, error) {
+// It takes some tenths of a second a gigabyte and gives the buffer back. When ctx
+// ends it gives up within the time of one pass over the buffer.
+func ReadBandwidth(ctx context.Context, threads, bytes int) (Bandwidth, error) {
 	if threads < 1 || bytes < threads*chunk {
 		return Bandwidth{}, fmt.Errorf("machine: reading %d bytes with %d threads, want at least one thread and %d bytes for each", bytes, threads, chunk)
 	}
@@ -62,14 +64,21 @@ func ReadBandwidth(threads, bytes int) (Bandwidth, error) {
 		return time.Since(start)
 	}
 	// Memory that was never written is one page of zeros, read from the cache.
+	// Its pages come from the system at the first write, which takes a while.
 	each(func(part []uint64) {
 		for i := range part {
+			if i%(1<<20) == 0 && ctx.Err() != nil {
+				return
+			}
 			part[i] = uint64(i)
 		}
 	})
 	sums := make(chan uint64, threads)
 	best := time.Duration(1<<63 - 1)
 	for range passes {
+		if err := ctx.Err(); err != nil {
+			return Bandwidth{}, fmt.Errorf("machine: reading memory: %w", err)
+		}
 		best = min(best, each(func(part []uint64) { sums <- sum(part) }))
 		for range threads {
 			n := uint64(part / 8 / line)

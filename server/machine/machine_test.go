@@ -1,6 +1,8 @@
 package machine
 
 import (
+	"context"
+	"errors"
 	"runtime"
 	"strings"
 	"testing"
@@ -29,7 +31,7 @@ func TestMemoryBuffer(t *testing.T) {
 }
 
 func TestReadBandwidth(t *testing.T) {
-	b, err := ReadBandwidth(2, 8<<20)
+	b, err := ReadBandwidth(t.Context(), 2, 8<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,9 +40,17 @@ func TestReadBandwidth(t *testing.T) {
 		t.Errorf("%+v", b)
 	}
 	for _, c := range []struct{ threads, bytes int }{{0, 1 << 20}, {4, 200}, {1, -1}} {
-		if _, err := ReadBandwidth(c.threads, c.bytes); err == nil {
+		if _, err := ReadBandwidth(t.Context(), c.threads, c.bytes); err == nil {
 			t.Errorf("%d threads, %d bytes: no error", c.threads, c.bytes)
 		}
+	}
+}
+
+func TestReadBandwidthGivesUp(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := ReadBandwidth(ctx, 1, 8<<20); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
 }
 
@@ -83,7 +93,7 @@ func TestLoadAverage(t *testing.T) {
 func BenchmarkReadBandwidth(b *testing.B) {
 	bytes := Describe().MemoryBuffer()
 	for b.Loop() {
-		w, err := ReadBandwidth(runtime.GOMAXPROCS(0), bytes)
+		w, err := ReadBandwidth(b.Context(), runtime.GOMAXPROCS(0), bytes)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -2,7 +2,6 @@ package session
 
 import (
 	"math"
-	"time"
 	"unicode/utf8"
 
 	"vitrine/engine"
@@ -177,6 +176,11 @@ func (s *session) step(e event) {
 		TokensPerSec:   s.rate.perSecond(),
 		VisualsDropped: e.Dropped + s.link.out.visualsDropped(),
 	})
+	if e.Timing != nil && s.link.views&wire.ViewTiming != 0 {
+		if f, ok := timingFrame(s.inf.engine.Model().Config().Layers, e.Step, e.Timing); ok {
+			s.link.out.offerTiming(f)
+		}
+	}
 }
 
 // lose gives up a request that the engine has closed.
@@ -186,31 +190,4 @@ func (s *session) lose() {
 	s.own(0)
 	s.say(&wire.Problem{Code: codeGone, Field: "engine", Detail: "the engine has stopped; the conversation is kept and can be continued once it runs again"})
 	s.sayState()
-}
-
-// rate measures tokens a second over the last steps of decoding.
-type rate struct {
-	at [16]time.Time
-	n  int // steps since the last reset
-}
-
-func (r *rate) reset() { r.n = 0 }
-
-func (r *rate) add(at time.Time) {
-	r.at[r.n%len(r.at)] = at
-	r.n++
-}
-
-// perSecond is 0 before the second step.
-func (r *rate) perSecond() float32 {
-	if r.n < 2 {
-		return 0
-	}
-	count := min(r.n, len(r.at))
-	first, last := r.at[(r.n-count)%len(r.at)], r.at[(r.n-1)%len(r.at)]
-	elapsed := last.Sub(first).Seconds()
-	if elapsed <= 0 {
-		return 0
-	}
-	return float32(float64(count-1) / elapsed)
 }

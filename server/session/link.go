@@ -1,6 +1,9 @@
 package session
 
-import "vitrine/visualizer/wire"
+import (
+	"vitrine/server/machine"
+	"vitrine/visualizer/wire"
+)
 
 // CloseTakenOver is the close code of a connection whose session was opened
 // in another page. A page that is told so must not connect again by itself.
@@ -18,6 +21,7 @@ type link struct {
 	resumed bool // the page named this session
 	views   wire.Views
 	pool    *poolWatch
+	machine machine.Bandwidth // as the page was told it
 }
 
 // send queues a frame; a page that lets too many wait is hung up on.

@@ -28,6 +28,9 @@ type outbox struct {
 	step   *wire.Step
 	rows   *wire.AttentionRows
 	logits *wire.Logits
+	// prompt and timing are the times of the latest step that read a prompt, and of
+	// the latest that did not: a long answer must not hide its prompt.
+	prompt, timing *wire.Timing
 	// blocks makes the pending Blocks frame when it is about to leave, so that
 	// every change up to then is in it; nil if there is none to send.
 	blocks   func() *wire.Blocks
@@ -103,6 +106,20 @@ func (o *outbox) offerLogits(l wire.Logits) {
 	})
 }
 
+// offerTiming replaces the times that are waiting of a step of the same sort.
+func (o *outbox) offerTiming(t wire.Timing) {
+	o.update(func() {
+		place := &o.timing
+		if t.Batch > t.Requests {
+			place = &o.prompt
+		}
+		if *place != nil {
+			o.dropped++
+		}
+		*place = &t
+	})
+}
+
 // offerAttention adds rows to those that are waiting if they follow them, and
 // replaces them otherwise: the page asks again for rows that it misses.
 func (o *outbox) offerAttention(rows wire.AttentionRows) {
@@ -130,7 +147,7 @@ func (o *outbox) offerBlocks(frame func() *wire.Blocks) { o.update(func() { o.bl
 func (o *outbox) discardVisuals() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.step, o.rows, o.logits = nil, nil, nil
+	o.step, o.rows, o.logits, o.prompt, o.timing = nil, nil, nil, nil, nil
 }
 
 // visualsDropped is the number of visual frames that gave way so far.
@@ -166,6 +183,10 @@ func (o *outbox) pop() (b []byte, ok bool) {
 		f, o.rows = o.rows, nil
 	case o.logits != nil:
 		f, o.logits = o.logits, nil
+	case o.prompt != nil:
+		f, o.prompt = o.prompt, nil
+	case o.timing != nil:
+		f, o.timing = o.timing, nil
 	case o.blocks != nil:
 		blocks, o.blocks = o.blocks, nil
 	}
@@ -202,7 +223,7 @@ func (o *outbox) close() {
 	defer o.mu.Unlock()
 	if !o.closed {
 		o.closed = true
-		o.status, o.step, o.rows, o.logits, o.blocks = nil, nil, nil, nil, nil
+		o.status, o.step, o.rows, o.logits, o.prompt, o.timing, o.blocks = nil, nil, nil, nil, nil, nil, nil
 		signal(o.wake)
 		signal(o.drained)
 	}

@@ -117,6 +117,7 @@ func (s *session) wanted() engine.Watch {
 	return engine.Watch{
 		Attention: s.link.views&wire.ViewAttention != 0,
 		Logits:    s.link.views&wire.ViewLogits != 0,
+		Timing:    s.link.views&wire.ViewTiming != 0,
 	}
 }
 

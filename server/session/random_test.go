@@ -107,7 +107,7 @@ func randomCommand(r *rand.Rand, p *page) wire.Command {
 			return &wire.Control{Op: wire.OpNew}
 		}
 	case 12:
-		return &wire.Subscribe{Views: wire.Views(r.IntN(8))}
+		return &wire.Subscribe{Views: wire.Views(r.IntN(16))}
 	}
 	return &wire.Query{ID: 1, What: wire.QueryKind(r.IntN(13)), Position: position, Layer: uint16(r.IntN(4)), Head: uint16(r.IntN(3)), Key: r.Uint32N(position + 1), Text: "the"}
 }

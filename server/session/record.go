@@ -31,7 +31,8 @@ type RecordOptions struct {
 // Record has a conversation of one message with the server's model, without a
 // socket, and returns it as a recording (package recording): every frame that
 // a page watching everything would have got, at the time when it would have,
-// except that logits are cut. Afterwards it asks the questions that a page
+// except that logits are cut, and that times are left out: they say something
+// of the machine on which they were measured only. Afterwards it asks the questions that a page
 // would ask, and puts the answers where the tokens that they are about have
 // just appeared. The server must have an engine.
 func Record(ctx context.Context, s *Server, o RecordOptions) ([]byte, error) {
@@ -212,6 +213,8 @@ func (r *recorder) take(f wire.Frame) {
 		r.model = f.Model
 	case *wire.Status:
 		return // the way to the model is not part of what is shown
+	case *wire.Machine:
+		return // nor is the machine that it ran on
 	case *wire.Tokens:
 		r.tokens = append(r.tokens[:f.From], f.Tokens...)
 	case *wire.State:

@@ -10,6 +10,7 @@ import (
 
 	"vitrine/engine"
 	"vitrine/engine/chat"
+	"vitrine/server/machine"
 	"vitrine/visualizer/wire"
 )
 
@@ -57,12 +58,15 @@ type Server struct {
 	options    Options
 	pool       *poolMirror
 	projecting chan struct{} // a projection holds much memory, so one at a time
+	visited    chan struct{}
+	visit      sync.Once
 
 	mu       sync.Mutex
 	sessions map[string]*session
 	conns    map[*conn]struct{}
 	current  *inference
 	status   wire.Status
+	memory   machine.Bandwidth // zero until it is measured
 	closed   bool
 	running  sync.WaitGroup // sessions and connections
 }
@@ -91,7 +95,7 @@ func (inf *inference) prompter() *prompter {
 // NewServer makes a server without a model. It has to be closed.
 func NewServer(o Options) *Server {
 	return &Server{
-		options: o.withDefaults(), pool: newPoolMirror(), projecting: make(chan struct{}, 1),
+		options: o.withDefaults(), pool: newPoolMirror(), projecting: make(chan struct{}, 1), visited: make(chan struct{}),
 		sessions: map[string]*session{}, conns: map[*conn]struct{}{},
 	}
 }
@@ -128,6 +132,24 @@ func (s *Server) SetEngine(e *engine.Engine, t *chat.Template, m wire.Model) {
 	s.status = wire.Status{Phase: wire.PhaseReady, Name: m.Name}
 	s.wake()
 }
+
+// SetBandwidth tells every page how fast the machine reads memory, which is
+// what the speed of a model is held against.
+func (s *Server) SetBandwidth(b machine.Bandwidth) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.memory = b
+	s.wake()
+}
+
+func (s *Server) bandwidth() machine.Bandwidth {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.memory
+}
+
+// Visited is closed when the first page has come.
+func (s *Server) Visited() <-chan struct{} { return s.visited }
 
 // wake lets every session look at what is new; the lock is held.
 func (s *Server) wake() {
@@ -220,6 +242,7 @@ func (s *Server) enter(id string, l *link) (*session, error) {
 		l.resumed = resumed
 		select {
 		case one.attach <- l:
+			s.visit.Do(func() { close(s.visited) })
 			return one, nil
 		case <-one.done: // it has just ended; look again
 			s.forget(one)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vitrine/engine"
+	"vitrine/server/machine"
 	"vitrine/visualizer/wire"
 )
 
@@ -185,6 +186,7 @@ func (s *session) refresh() {
 	if s.adopt() {
 		s.sayHello()
 	}
+	s.sayMachine()
 }
 
 // adopt moves to the server's present engine, if it is another one. What was
@@ -256,6 +258,21 @@ func (s *session) sayHello() {
 	}
 	s.say(hello)
 	s.link.out.offerStatus(status)
+	s.link.machine = machine.Bandwidth{} // the page forgets it
+	s.sayMachine()
+}
+
+// sayMachine tells what a speed is held against, once it is known.
+func (s *session) sayMachine() {
+	b := s.server.bandwidth()
+	if s.link == nil || s.inf == nil || b == s.link.machine {
+		return
+	}
+	s.link.machine = b
+	s.say(&wire.Machine{
+		StepBytes: uint64(s.inf.engine.Model().StepBytes()), BytesPerSecond: uint64(b.BytesPerSecond),
+		Bytes: uint64(b.Bytes), Threads: uint16(b.Threads),
+	})
 }
 
 // sayAll tells the whole conversation.

@@ -6,6 +6,7 @@ import (
 
 	"vitrine/engine"
 	"vitrine/engine/model"
+	"vitrine/server/machine"
 	"vitrine/server/source"
 	"vitrine/visualizer"
 	pageview "vitrine/visualizer/view"
@@ -15,12 +16,12 @@ import (
 
 // own is the text of what this package computes itself for the page.
 //
-//go:embed operands.go
+//go:embed operands.go rate.go
 var own embed.FS
 
 // sources are the texts of everything that computes a number of the page.
 var sources = source.Trees{
-	"engine": engine.Sources, "visualizer": visualizer.Sources, "wasm/resample": resample.Sources, "server/session": own,
+	"engine": engine.Sources, "visualizer": visualizer.Sources, "wasm/resample": resample.Sources, "server/session": own, "server/machine": machine.Sources,
 }
 
 // findSource answers with the text of a function.

@@ -149,6 +149,21 @@ var pictures = []struct {
 		b.Paint(c, t, bars, 0, 1)
 		return c
 	}},
+	{"bar-grid", func(t *Theme) *Canvas {
+		c := NewCanvas(420, 150)
+		c.Clear(t.Paper)
+		const rows, columns = 6, 30
+		values := make([]float32, rows*columns)
+		for i := range values {
+			values[i] = float32(math.Pow(3, float64(i/columns-rows))) * float32(2.4+0.6*math.Sin(float64(i)*1.7))
+		}
+		values[2*columns+8] = float32(math.NaN())
+		var g BarGrid
+		g.Layout(c.Bounds().Inset(6), rows, columns, 2, 5)
+		g.Paint(c, t, values, 1, t.Accent, t.Accent, t.Q, t.Q, t.Accent)
+		c.Frame(g.Cell(4, 20).Inset(-2), 2, t.Hot)
+		return c
+	}},
 	{"legends", func(t *Theme) *Canvas {
 		c := NewCanvas(280, 120)
 		c.Clear(t.Paper)

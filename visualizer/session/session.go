@@ -25,6 +25,8 @@ const (
 	ChangeBranches                     // Branches
 	ChangeAnswer                       // one of the answers to queries
 	ChangeProblem                      // LastProblem, Refusal
+	ChangeTiming                       // Times
+	ChangeMachine                      // Machine
 )
 
 // Session is everything the page knows. The zero value is not ready; see [New].
@@ -39,6 +41,8 @@ type Session struct {
 	messages []wire.Message
 	branches []wire.Branch
 	problem  wire.Problem
+	machine  wire.Machine
+	timings  timings
 
 	sequence  sequence
 	attention attention
@@ -94,6 +98,12 @@ func (s *Session) Apply(f wire.Frame) Change {
 		s.step, s.stepped = *f, true
 		s.wants.stepped()
 		return ChangeStep
+	case *wire.Timing:
+		s.timings.add(f)
+		return ChangeTiming
+	case *wire.Machine:
+		s.machine = *f
+		return ChangeMachine
 	case *wire.AttentionRows:
 		return s.applyAttention(f)
 	case *wire.Logits:
@@ -124,6 +134,10 @@ func (s *Session) applyHello(f *wire.Hello) Change {
 	s.status.Phase = f.Phase
 	s.wants.forget()
 	s.pool.restart()
+	if s.machine != (wire.Machine{}) {
+		s.machine = wire.Machine{} // told anew; it may be another server
+		change |= ChangeMachine
+	}
 	if f.Phase != wire.PhaseReady {
 		s.hello.Model = before // known from before; the server is on its way to it
 		return change
@@ -132,8 +146,9 @@ func (s *Session) applyHello(f *wire.Hello) Change {
 		s.attention.reset()
 		s.logits.reset()
 		s.answers.reset()
+		s.timings = timings{}
 		clear(s.pieces)
-		change |= ChangeAttention | ChangeLogits | ChangeAnswer
+		change |= ChangeAttention | ChangeLogits | ChangeAnswer | ChangeTiming
 		if before.Name != f.Model.Name || before.Vocab != f.Model.Vocab {
 			s.sequence.cut(0)
 			s.messages, s.branches = nil, nil
@@ -164,6 +179,10 @@ func (s *Session) applyTokens(f *wire.Tokens) Change {
 	if f.From == 0 && len(f.Tokens) == 0 && len(s.messages) > 0 {
 		s.messages = nil // a new conversation: nothing was said in it
 		change |= ChangeMessages
+	}
+	if f.From == 0 && s.timings.any() {
+		s.timings = timings{} // steps of another length
+		change |= ChangeTiming
 	}
 	if s.stepped && s.step.Position >= f.From {
 		s.stepped = false // what the step computed is gone

@@ -1,5 +1,7 @@
 package view
 
+import "vitrine/visualizer/wire"
+
 // The functions that compute what the page shows, by the names that
 // [wire.QuerySource] takes: the folder of the package, and the name as the run
 // time writes it. (A test of server/session finds the source of each, and that
@@ -14,6 +16,10 @@ const (
 	FuncNeighbours = "engine.(*Engine).Neighbours"
 	FuncProject    = "visualizer/project.Layers"
 	FuncNorm       = "server/session.euclid"
+
+	FuncStep          = "engine.(*Engine).stepOnce"
+	FuncRate          = "server/session.(*rate).perSecond"
+	FuncReadBandwidth = "server/machine.ReadBandwidth"
 
 	FuncGrow    = "engine/kvcache.(*Pool).Grow"
 	FuncFill    = "engine/kvcache.(*Pool).Fill"
@@ -33,6 +39,9 @@ const (
 	FuncContiguous     = "visualizer/view.ContiguousBytes"
 	FuncWaste          = "visualizer/view.WasteBytes"
 	FuncPlace          = "visualizer/view.Place"
+	FuncTimeShare      = "visualizer/view.TimeShare"
+	FuncTimeTotals     = "visualizer/view.TimeTotals"
+	FuncBandwidth      = "visualizer/view.Bandwidth"
 )
 
 // Backend methods that the page names before a frame did.
@@ -41,14 +50,68 @@ const (
 	MethodRoPE      = "RoPE"
 	MethodMatMul    = "MatMul"
 	methodRMSNorm   = "RMSNorm"
+	methodNormHeads = "RMSNormHeads"
+	methodStoreKV   = "StoreKV"
+	methodGLU       = "GLU"
 	methodAdd       = "Add"
 
-	funcEmbed = "engine/backend/host.Memory.Embed"
+	methodEmbed = "Embed"
+
+	// The ref backend does these with what it has in common with others.
+	funcEmbed   = "engine/backend/host.Memory.Embed"
+	funcStoreKV = "engine/backend/host.Memory.StoreKV"
 )
+
+// embedFunc is the function that copies rows of the embedding matrix.
+func embedFunc(backend string) string {
+	if backend == "ref" {
+		return funcEmbed
+	}
+	return BackendFunc(backend, methodEmbed)
+}
 
 // BackendFunc is the function that does an operation on a backend.
 func BackendFunc(backend, method string) string {
 	return "engine/backend/" + backend + ".(*Backend)." + method
+}
+
+// OperationFunc is the function that does what takes time in a step; empty for
+// no item.
+func OperationFunc(backend string, item TimeItem) string {
+	method := ""
+	switch item {
+	case TimeItem(wire.OperationEmbed):
+		return embedFunc(backend)
+	case ItemDraw:
+		return FuncSample
+	case ItemRest:
+		return FuncStep
+	case TimeItem(wire.OperationQKNorm):
+		method = methodNormHeads
+	case TimeItem(wire.OperationRoPE):
+		method = MethodRoPE
+	case TimeItem(wire.OperationStoreKV):
+		if backend == "ref" {
+			return funcStoreKV
+		}
+		method = methodStoreKV
+	case TimeItem(wire.OperationAttention):
+		method = MethodAttention
+	case TimeItem(wire.OperationResidMid), TimeItem(wire.OperationResidOut):
+		method = methodAdd
+	case TimeItem(wire.OperationActivation):
+		method = methodGLU
+	default:
+		switch {
+		case ReadsWeights(item):
+			method = MethodMatMul
+		case item < ItemDraw:
+			method = methodRMSNorm
+		default:
+			return ""
+		}
+	}
+	return BackendFunc(backend, method)
 }
 
 // Functions lists all names above for a model that runs on a backend.
@@ -57,10 +120,13 @@ func Functions(backend string) []string {
 		FuncEncode, FuncMerges, FuncSample, FuncScore, FuncUnembed, FuncNeighbours, FuncProject, FuncNorm,
 		FuncGrow, FuncFill, FuncNewPool, FuncSlot, FuncMemory,
 		FuncShares, FuncCell, FuncFlowLines, FuncVectorLines, FuncProbability, FuncProjectedLines, FuncCosineLines,
-		FuncBlockBytes, FuncContiguous, FuncWaste, FuncPlace, funcEmbed,
+		FuncBlockBytes, FuncContiguous, FuncWaste, FuncPlace, FuncStep, FuncRate, FuncReadBandwidth, FuncTimeShare, FuncTimeTotals, FuncBandwidth,
 	}
 	for _, method := range []string{MethodAttention, MethodRoPE, MethodMatMul, methodRMSNorm, methodAdd} {
 		names = append(names, BackendFunc(backend, method))
+	}
+	for item := range NumTimeItems {
+		names = append(names, OperationFunc(backend, item))
 	}
 	return names
 }

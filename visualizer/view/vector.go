@@ -16,7 +16,7 @@ import (
 func VectorFunc(layer, layers int, backend string) string {
 	switch layer {
 	case 0:
-		return funcEmbed
+		return embedFunc(backend)
 	case layers:
 		return BackendFunc(backend, methodRMSNorm)
 	}

@@ -120,8 +120,9 @@ const (
 	ViewAttention Views = 1 << iota // AttentionRows of every step
 	ViewLogits                      // Logits of every drawn token, latest wins
 	ViewBlocks                      // Blocks
+	ViewTiming                      // Timing of every step, latest wins
 
-	allViews = ViewAttention | ViewLogits | ViewBlocks
+	allViews = ViewAttention | ViewLogits | ViewBlocks | ViewTiming
 )
 
 // Subscribe replaces the set of watched views.

@@ -43,6 +43,7 @@
 //	Vector                                      2,324 B
 //	HeadMatrix, 512 tokens                      525,334 B (513 KiB)
 //	Projection, 512 tokens                      190,616 B (186 KiB)
+//	Timing, one step                            1,510 B
 //
 // # Reading defensively
 //

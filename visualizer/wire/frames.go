@@ -158,7 +158,7 @@ type Step struct {
 	Batch          uint16  // tokens of all requests in the step
 	Requests       uint16  // requests in the step
 	Micros         uint32  // its time in microseconds
-	TokensPerSec   float32 // this request's rate over its last 16 decode steps; 0 before the second
+	TokensPerSec   float32 // this request's rate over its decode steps of the last two seconds, at least over the last two; 0 before the second
 	VisualsDropped uint64  // visual events that were dropped because this page was slow
 }
 
@@ -401,3 +401,66 @@ type Problem struct {
 
 // Pong answers [Ping] with its number.
 type Pong struct{ Number uint32 }
+
+// Operation is one operation of a step, as far as it is timed on its own.
+type Operation uint8
+
+// The operations in their order, under the names of package engine/model. Those
+// from OperationAttnNorm to OperationResidOut run once in every layer.
+const (
+	OperationEmbed        Operation = iota // rows of the embedding matrix
+	OperationAttnNorm                      // RMS norm before attention
+	OperationQKV                           // query, key and value projections
+	OperationQKNorm                        // RMS norm of each head's query and key
+	OperationRoPE                          // queries and keys turned by their positions
+	OperationStoreKV                       // keys and values written to the cache
+	OperationAttention                     // scores, softmax, and the weighted sum of the values
+	OperationOProj                         // output projection
+	OperationAttnPostNorm                  // RMS norm of it
+	OperationResidMid                      // sum with the residual stream
+	OperationFFNNorm                       // RMS norm before the feed-forward network
+	OperationGateUp                        // gate and up projections
+	OperationActivation                    // the gate's activation, times up
+	OperationDown                          // down projection
+	OperationFFNPostNorm                   // RMS norm of it
+	OperationResidOut                      // sum with the residual stream
+	OperationFinalNorm                     // RMS norm after the last layer
+	OperationUnembed                       // vocabulary projection
+
+	NumOperations // how many there are
+)
+
+// InLayer says whether every layer has such an operation.
+func (o Operation) InLayer() bool { return o >= OperationAttnNorm && o <= OperationResidOut }
+
+// OperationTime is how long an operation outside the layers took.
+type OperationTime struct {
+	Op     Operation
+	Micros float32 // microseconds
+}
+
+// Timing tells where the time of one step of the engine went, that of all
+// requests in it. Times are measured only while someone watches [ViewTiming],
+// and are in microseconds.
+type Timing struct {
+	Number   uint64          // of the step, as in [Step]
+	Position uint32          // the last position of this request that the step computed
+	Computed uint16          // tokens of this request computed in the step
+	Batch    uint16          // tokens of all requests in the step
+	Requests uint16          // requests in the step
+	Step     float32         // the whole step; what its operations leave of it passes before, between and after them
+	Draw     float32         // the sampler, for all requests, after the step and not part of it
+	Outer    []OperationTime // operations outside the layers
+	Layers   uint16
+	Inner    []Operation // operations of a layer, in their order
+	Micros   []float32   // by layer, operation of Inner; see Layer
+}
+
+// Machine tells what a speed is measured against. It comes once, when the
+// server has found a quiet moment to measure the memory.
+type Machine struct {
+	StepBytes      uint64 // bytes of weights that one step reads, whatever its batch
+	BytesPerSecond uint64 // how fast Threads threads together read memory
+	Bytes          uint64 // size of the buffer that was read for it
+	Threads        uint16
+}

@@ -416,6 +416,49 @@ func (*Pong) Kind() Kind { return KindPong }
 
 func (f *Pong) fields(c *coder) { c.uint32("Number", &f.Number) }
 
+// Kind implements [Frame].
+func (*Timing) Kind() Kind { return KindTiming }
+
+func (f *Timing) fields(c *coder) {
+	c.uint64("Number", &f.Number)
+	c.uint32("Position", &f.Position)
+	c.uint16("Computed", &f.Computed)
+	c.uint16("Batch", &f.Batch)
+	c.uint16("Requests", &f.Requests)
+	c.float32("Step", &f.Step)
+	c.float32("Draw", &f.Draw)
+	list(c, "Outer", &f.Outer, func(c *coder, t *OperationTime) { t.fields(c) })
+	c.uint16("Layers", &f.Layers)
+	list(c, "Inner", &f.Inner, func(c *coder, o *Operation) { enum(c, "", o, NumOperations-1) })
+	c.float32s("Micros", &f.Micros)
+	for _, t := range f.Outer {
+		if c.ok() && t.Op.InLayer() {
+			c.fail("Outer", 0, "operations outside the layers only, not "+strconv.Itoa(int(t.Op)))
+		}
+	}
+	for _, o := range f.Inner {
+		if c.ok() && !o.InLayer() {
+			c.fail("Inner", 0, "operations of a layer only, not "+strconv.Itoa(int(o)))
+		}
+	}
+	c.length("Micros", len(f.Micros), 0, uint64(f.Layers)*uint64(len(f.Inner)), "Layers · operations of Inner")
+}
+
+func (t *OperationTime) fields(c *coder) {
+	enum(c, "Op", &t.Op, NumOperations-1)
+	c.float32("Micros", &t.Micros)
+}
+
+// Kind implements [Frame].
+func (*Machine) Kind() Kind { return KindMachine }
+
+func (f *Machine) fields(c *coder) {
+	c.uint64("StepBytes", &f.StepBytes)
+	c.uint64("BytesPerSecond", &f.BytesPerSecond)
+	c.uint64("Bytes", &f.Bytes)
+	c.uint16("Threads", &f.Threads)
+}
+
 // length checks, after reading, that a slice has the length that other fields
 // give it: want, where over says that the true number is over 64 bits.
 func (c *coder) length(field string, have int, over, want uint64, why string) {

@@ -3,7 +3,7 @@ package wire
 import "strconv"
 
 // Version is the first byte of every message; see the package's versioning rules.
-const Version = 2
+const Version = 3
 
 // Kind is the second byte of every message and says what follows.
 type Kind uint8
@@ -33,6 +33,8 @@ const (
 	KindSource
 	KindProblem
 	KindPong
+	KindTiming
+	KindMachine
 	endFrames
 )
 
@@ -56,7 +58,7 @@ var (
 	frameNames = [endFrames - KindHello]string{
 		"Hello", "Status", "Tokens", "Message", "State", "Step", "AttentionRows", "Logits",
 		"Blocks", "Branches", "Merges", "Vector", "Neighbours", "Projection", "HeadMatrix",
-		"Cell", "Flow", "Lens", "BlockHeat", "Pieces", "Source", "Problem", "Pong",
+		"Cell", "Flow", "Lens", "BlockHeat", "Pieces", "Source", "Problem", "Pong", "Timing", "Machine",
 	}
 	commandNames = [endCommands - KindOpen]string{
 		"Open", "Chat", "Complete", "Restore", "SetParams", "Control", "Subscribe", "Query", "Ping",
@@ -129,6 +131,10 @@ func newFrame(k Kind) Frame {
 		return new(Problem)
 	case KindPong:
 		return new(Pong)
+	case KindTiming:
+		return new(Timing)
+	case KindMachine:
+		return new(Machine)
 	}
 	return nil
 }

@@ -68,6 +68,9 @@ func sampleFrames() []Frame {
 		&Source{Query: 14, Func: "engine/backend/ref.RMSNorm", File: "engine/backend/ref/ref.go", Line: 41, Text: "func RMSNorm() {\n}\n"},
 		&Problem{Query: 15, Code: "too_long", Field: "Text", Detail: "the prompt has 9000 tokens, the context 8192"},
 		&Pong{Number: 1 << 31},
+		&Timing{Number: 1 << 40, Position: 511, Computed: 1, Batch: 17, Requests: 4, Step: 6310.5, Draw: 220.25,
+			Outer: []OperationTime{{Op: OperationFinalNorm, Micros: 2}, {Op: OperationUnembed, Micros: 1400}}, Layers: 2, Inner: []Operation{OperationQKV, OperationDown}, Micros: []float32{12.5, 40, 12, 41}},
+		&Machine{StepBytes: 98_000_000, BytesPerSecond: 33_000_000_000, Bytes: 256 << 20, Threads: 2},
 	}
 }
 
@@ -81,7 +84,7 @@ func sampleCommands() []Command {
 			Messages: []RestoredMessage{{Role: RoleUser, Text: "What is gravity?", First: 4}}, Params: sampleParams()},
 		&SetParams{Params: sampleParams()},
 		&Control{Op: OpNew, Count: 5, Position: 33, Token: -1, Branch: 2},
-		&Subscribe{Views: ViewAttention | ViewBlocks},
+		&Subscribe{Views: ViewAttention | ViewBlocks | ViewTiming},
 		&Query{ID: 77, What: QueryAttention, Position: 33, Layer: 11, Head: 4, Key: 5, Token: 9354, Block: 3,
 			Tokens: []int32{1, 2}, Text: "engine/backend/ref.RMSNorm"},
 		&Ping{Number: 7},

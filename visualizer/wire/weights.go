@@ -86,3 +86,13 @@ func (f *Logits) Logit(id int32) (logit float32, ok bool) {
 	}
 	return 0, false
 }
+
+// Layer is how long the operations Inner of a layer took, in microseconds. It
+// aliases Micros; it is nil if there is no such layer.
+func (f *Timing) Layer(layer int) []float32 {
+	n := len(f.Inner)
+	if layer < 0 || layer >= int(f.Layers) || (layer+1)*n > len(f.Micros) {
+		return nil
+	}
+	return f.Micros[layer*n : (layer+1)*n : (layer+1)*n]
+}

@@ -31,11 +31,12 @@ type Options struct {
 // a time.
 type Backend struct {
 	host.Memory
-	kernels *kernel.Set
-	kv      kernel.KV
-	pool    *pool
-	memory  memory
-	packers []kernel.Packer // one a worker
+	host.Clock // every operation returns when all workers are done
+	kernels    *kernel.Set
+	kv         kernel.KV
+	pool       *pool
+	memory     memory
+	packers    []kernel.Packer // one a worker
 
 	matMul  matMul
 	attend  attend
@@ -77,7 +78,10 @@ func With(o Options) *Backend {
 	return b
 }
 
-var _ backend.Backend = (*Backend)(nil)
+var (
+	_ backend.Backend = (*Backend)(nil)
+	_ backend.Timer   = (*Backend)(nil)
+)
 
 // Name is "cpu".
 func (*Backend) Name() string { return "cpu" }

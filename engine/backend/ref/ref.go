@@ -15,12 +15,18 @@ import (
 )
 
 // Backend computes in plain Go on one goroutine. The zero value is ready.
-type Backend struct{ host.Memory }
+type Backend struct {
+	host.Memory
+	host.Clock
+}
 
 // New returns the reference backend.
 func New() *Backend { return &Backend{} }
 
-var _ backend.Backend = (*Backend)(nil)
+var (
+	_ backend.Backend = (*Backend)(nil)
+	_ backend.Timer   = (*Backend)(nil)
+)
 
 // Name is "ref".
 func (*Backend) Name() string { return "ref" }

@@ -1,0 +1,104 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"vitrine/engine"
+	"vitrine/server/machine"
+)
+
+// restTime is how long the engine has to have rested before the memory is
+// measured, so that nobody who is about to ask waits for it.
+const restTime = 2 * time.Second
+
+// measureBandwidth measures how fast memory is read, once, after the first
+// page has come and while the engine rests. A request that comes meanwhile ends
+// the attempt, and the next quiet moment is waited for.
+func (a *App) measureBandwidth(ctx context.Context, threads int) {
+	select {
+	case <-a.sessions.Visited():
+	case <-ctx.Done():
+		return
+	}
+	for {
+		quiet, done, err := a.rest.wait(ctx, restTime)
+		if err != nil {
+			return
+		}
+		b, err := machine.ReadBandwidth(quiet, threads, machine.Describe().MemoryBuffer())
+		again := quiet.Err() != nil // also if the measurement was through: it was disturbed
+		done()
+		switch {
+		case again:
+			continue
+		case err != nil:
+			a.log.Warn("how fast memory is read is not known, so pages tell no share of it", "error", err)
+			return
+		}
+		a.log.Debug("memory is read", "bytes a second", fmt.Sprintf("%.3g", b.BytesPerSecond), "threads", b.Threads)
+		a.sessions.SetBandwidth(b)
+		return
+	}
+}
+
+// errBusy is why a context of [rest.wait] ends.
+var errBusy = errors.New("the engine has something to do")
+
+// rest knows whether the engine has something to do.
+type rest struct {
+	mu      sync.Mutex
+	active  map[uint32]struct{} // requests that wait or run
+	since   time.Time           // when the last of them ended
+	disturb func()              // of the one who waits; may be nil
+}
+
+func newRest() *rest { return &rest{active: map[uint32]struct{}{}, since: time.Now()} }
+
+// state takes note of a request's state, as an [engine.Observer] is told it.
+func (r *rest) state(s engine.StateInfo) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s.State.Finished() || s.State == engine.Paused {
+		delete(r.active, s.Request)
+		r.since = time.Now()
+		return
+	}
+	r.active[s.Request] = struct{}{}
+	if r.disturb != nil {
+		r.disturb()
+	}
+}
+
+// wait waits until the engine has had nothing to do for some time. The context
+// that it returns ends when the engine has something to do again, or by done.
+// One may wait at a time.
+func (r *rest) wait(ctx context.Context, forTime time.Duration) (quiet context.Context, done func(), err error) {
+	for {
+		r.mu.Lock()
+		left := forTime - time.Since(r.since)
+		if len(r.active) > 0 {
+			left = forTime
+		}
+		if left <= 0 {
+			quiet, cancel := context.WithCancelCause(ctx)
+			r.disturb = func() { cancel(errBusy) }
+			r.mu.Unlock()
+			return quiet, func() {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				r.disturb = nil
+				cancel(nil)
+			}, nil
+		}
+		r.mu.Unlock()
+		select {
+		case <-time.After(left):
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+	}
+}
