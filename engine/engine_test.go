@@ -567,3 +567,50 @@ func TestNeighboursAndSource(t *testing.T) {
 		}
 	}
 }
+
+// Of an answer that is drawn without a pause the eye is told as often as it
+// asked for, of single steps always.
+func TestWatchEvery(t *testing.T) {
+	e := tiny(t, cpu.New(1), engine.Options{})
+	p := sampler.Defaults()
+	p.Temperature, p.MaxTokens, p.IgnoreEOS = 0, 20, true
+	count := func(every time.Duration, single bool) (attention, logits int) {
+		h, err := e.Add(t.Context(), engine.Request{Prompt: []int32{1, 2, 3}, Params: p, Paused: single, Watch: engine.Watch{Attention: true, Logits: true, Every: every}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		drawn := 0
+		for {
+			ev, err := h.Next(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch ev.Kind {
+			case engine.EventAttention:
+				attention++
+			case engine.EventLogits:
+				logits++
+			case engine.EventToken:
+				drawn++
+			case engine.EventState:
+				if ev.State.Finished() {
+					return attention, logits
+				}
+				if single && ev.State == engine.Paused {
+					if err := h.Step(1); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
+	}
+	if _, logits := count(0, false); logits < 2 { // not all: a reader that is late misses some
+		t.Errorf("of 20 tokens %d had their logits told, want more", logits)
+	}
+	if attention, logits := count(time.Hour, false); logits > 1 || attention > 3 {
+		t.Errorf("of 20 tokens in an hour %d had their logits told and %d their attention, want one and the prompt", logits, attention)
+	}
+	if _, logits := count(time.Hour, true); logits != 20 {
+		t.Errorf("of 20 single steps %d had their logits told, want all", logits)
+	}
+}

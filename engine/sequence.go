@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"time"
+
 	"vitrine/engine/kvcache"
 	"vitrine/engine/sampler"
 )
@@ -11,6 +13,11 @@ type Watch struct {
 	Attention bool // EventAttention for each step
 	Logits    bool // EventLogits for each drawn token
 	Timing    bool // where the time of each step goes, in EventStep
+	// Every is the least time between two tokens whose attention and logits are
+	// told while an answer is drawn without a pause; 0 tells of each. Steps of a
+	// prompt, and single steps, are always told of. An eye follows no more than
+	// some ten changes a second, and what it did not see a [Handle.Probe] has.
+	Every time.Duration
 }
 
 // sequence is one output of a request inside the engine. Only the engine's
@@ -27,8 +34,10 @@ type sequence struct {
 	state    State
 	params   sampler.Params
 	watch    Watch
-	hold     bool // keep tokens and blocks after the end, until released
-	steps    int  // tokens to draw before it pauses; negative means no bound
+	shown    time.Time // when a token's attention and logits were last told
+	looked   bool      // whether those of the step at hand are told
+	hold     bool      // keep tokens and blocks after the end, until released
+	steps    int       // tokens to draw before it pauses; negative means no bound
 	turns    []turn
 	out      output
 	used     uint64 // the engine's step that last touched the blocks
@@ -37,6 +46,22 @@ type sequence struct {
 	index  int // which of the request's outputs
 	scored int // tokens of the prompt whose log-probabilities were told
 	scores int // tokens of the prompt that are to have theirs told; 0 without prompt_logprobs
+}
+
+// look decides whether the eye is told of the step at hand, which computes one
+// token and draws the next if draws is set.
+func (s *sequence) look(draws bool) {
+	s.looked = true
+	if s.watch.Every == 0 {
+		return
+	}
+	now := time.Now()
+	if draws && s.steps != 1 {
+		s.looked = now.Sub(s.shown) >= s.watch.Every
+	}
+	if s.looked {
+		s.shown = now
+	}
 }
 
 // tell puts an event of this output into the request's mailbox.

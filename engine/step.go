@@ -187,6 +187,7 @@ func (e *Engine) gather(shares []scheduler.Share) []part {
 	for _, share := range shares {
 		s := e.sequences[share.ID]
 		p := part{seq: s, row: len(b.Tokens), count: share.Count, position: s.computed + share.Count - 1, draws: s.steps != 0 && s.computed+share.Count == len(s.tokens), timed: s.watch.Timing}
+		s.look(p.draws && p.count == 1)
 		if err := e.place(b, s, s.computed, share.Count); err != nil {
 			e.finish(s, FinishedAborted, err.Error()) // the plan counted the blocks, so this does not happen
 			continue
@@ -244,7 +245,7 @@ func (e *Engine) tapAttention(parts []part) {
 	need := 0
 	for i := range parts {
 		p := &parts[i]
-		if !p.seq.watch.Attention {
+		if !p.seq.watch.Attention || !p.seq.looked {
 			continue
 		}
 		size := 0
@@ -307,7 +308,7 @@ func (e *Engine) conclude(p *part, info StepInfo) {
 // draw lets the sampler choose the next token and decides what that ends.
 func (e *Engine) draw(s *sequence, logits []float32, info StepInfo) {
 	pos := len(s.tokens)
-	if s.watch.Logits {
+	if s.watch.Logits && s.looked {
 		s.tell(Event{Kind: EventLogits, Pos: pos, Logits: slices.Clone(logits)})
 	}
 	var begin time.Time

@@ -65,7 +65,7 @@ func Start(ctx context.Context, c Config) (*App, error) {
 	a := &App{
 		log:      c.Log,
 		url:      "http://" + reachable(listener.Addr()),
-		sessions: session.NewServer(session.Options{Version: c.Version, Log: c.Log, MaxSessions: c.MaxSessions}),
+		sessions: session.NewServer(session.Options{Version: c.Version, Log: c.Log, MaxSessions: c.MaxSessions, WatchInterval: watchInterval}),
 		health:   newHealth(),
 		rest:     newRest(),
 		stopped:  make(chan struct{}),
@@ -141,3 +141,7 @@ func reachable(addr net.Addr) string {
 	}
 	return addr.String()
 }
+
+// watchInterval lets a page that shows attention follow an answer some dozen
+// times a second, which is more than an eye follows, at little cost.
+const watchInterval = 80 * time.Millisecond

@@ -118,6 +118,7 @@ func (s *session) wanted() engine.Watch {
 		Attention: s.link.views&wire.ViewAttention != 0,
 		Logits:    s.link.views&wire.ViewLogits != 0,
 		Timing:    s.link.views&wire.ViewTiming != 0,
+		Every:     s.server.options.WatchInterval,
 	}
 }
 

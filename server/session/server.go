@@ -31,6 +31,10 @@ type Options struct {
 	// PingInterval is how often a connection is tried; after three times that
 	// without a sign of life it is given up. Default 20 seconds.
 	PingInterval time.Duration
+	// WatchInterval is the least time between two tokens whose attention and
+	// logits a page is sent while an answer is written without a pause; what it
+	// misses it asks for. Default 0: each token's.
+	WatchInterval time.Duration
 }
 
 func (o Options) withDefaults() Options {
