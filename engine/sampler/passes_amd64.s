@@ -1170,9 +1170,9 @@ lanes:
 	VPADDQ        Z5, Z7, Z7
 	VMULPD        Z4, Z4, Z5
 	VMULPD        series5<>+0(SB), Z5, Z6
-	VMULPD        series4<>+0(SB), Z4, Z9
-	VADDPD        series3<>+0(SB), Z9, Z9
-	VADDPD        Z9, Z6, Z6
+	VMULPD        series4<>+0(SB), Z4, Z8
+	VADDPD        series3<>+0(SB), Z8, Z8
+	VADDPD        Z8, Z6, Z6
 	VMULPD        Z5, Z6, Z6
 	VMULPD        series2<>+0(SB), Z4, Z5
 	VADDPD        series1<>+0(SB), Z5, Z5
@@ -1192,25 +1192,25 @@ lanes:
 	VSUBPD        Z2, Z5, Z6
 	VSUBPD        Z6, Z4, Z4
 	VPANDQ        entries<>+0(SB), Z5, Z6
-	VPXORD        Z8, Z8, Z8
+	VPXORD        Z7, Z7, Z7
 	KXNORB        K3, K3, K3
-	VGATHERQPD    (CX)(Z6*8), K3, Z8
+	VGATHERQPD    (CX)(Z6*8), K3, Z7
 	VPSLLQ        $0x2d, Z5, Z5
-	VPADDQ        Z5, Z8, Z8
+	VPADDQ        Z5, Z7, Z7
 	VMULPD        Z4, Z4, Z5
 	VMULPD        series5<>+0(SB), Z5, Z6
-	VMULPD        series4<>+0(SB), Z4, Z9
-	VADDPD        series3<>+0(SB), Z9, Z9
-	VADDPD        Z9, Z6, Z6
+	VMULPD        series4<>+0(SB), Z4, Z8
+	VADDPD        series3<>+0(SB), Z8, Z8
+	VADDPD        Z8, Z6, Z6
 	VMULPD        Z5, Z6, Z6
 	VMULPD        series2<>+0(SB), Z4, Z5
 	VADDPD        series1<>+0(SB), Z5, Z5
 	VADDPD        Z5, Z6, Z6
 	VMULPD        Z4, Z6, Z6
-	VMULPD        Z6, Z8, Z6
-	VADDPD        Z6, Z8, Z8
-	VADDPD        half<>+0(SB), Z8, Z8
-	VCVTTPD2QQ.Z  Z8, K1, Z4
+	VMULPD        Z6, Z7, Z6
+	VADDPD        Z6, Z7, Z7
+	VADDPD        half<>+0(SB), Z7, Z7
+	VCVTTPD2QQ.Z  Z7, K1, Z4
 	VPADDQ        Z4, Z3, Z3
 	ADDQ          $0x40, AX
 	DECQ          DX
@@ -1267,9 +1267,9 @@ lanes:
 	VPADDQ        Z5, Z7, Z7
 	VMULPD        Z4, Z4, Z5
 	VMULPD        series5<>+0(SB), Z5, Z6
-	VMULPD        series4<>+0(SB), Z4, Z9
-	VADDPD        series3<>+0(SB), Z9, Z9
-	VADDPD        Z9, Z6, Z6
+	VMULPD        series4<>+0(SB), Z4, Z8
+	VADDPD        series3<>+0(SB), Z8, Z8
+	VADDPD        Z8, Z6, Z6
 	VMULPD        Z5, Z6, Z6
 	VMULPD        series2<>+0(SB), Z4, Z5
 	VADDPD        series1<>+0(SB), Z5, Z5
@@ -1294,25 +1294,25 @@ lanes:
 	VSUBPD        Z2, Z5, Z6
 	VSUBPD        Z6, Z4, Z4
 	VPANDQ        entries<>+0(SB), Z5, Z6
-	VPXORD        Z8, Z8, Z8
+	VPXORD        Z7, Z7, Z7
 	KXNORB        K3, K3, K3
-	VGATHERQPD    (DX)(Z6*8), K3, Z8
+	VGATHERQPD    (DX)(Z6*8), K3, Z7
 	VPSLLQ        $0x2d, Z5, Z5
-	VPADDQ        Z5, Z8, Z8
+	VPADDQ        Z5, Z7, Z7
 	VMULPD        Z4, Z4, Z5
 	VMULPD        series5<>+0(SB), Z5, Z6
-	VMULPD        series4<>+0(SB), Z4, Z9
-	VADDPD        series3<>+0(SB), Z9, Z9
-	VADDPD        Z9, Z6, Z6
+	VMULPD        series4<>+0(SB), Z4, Z8
+	VADDPD        series3<>+0(SB), Z8, Z8
+	VADDPD        Z8, Z6, Z6
 	VMULPD        Z5, Z6, Z6
 	VMULPD        series2<>+0(SB), Z4, Z5
 	VADDPD        series1<>+0(SB), Z5, Z5
 	VADDPD        Z5, Z6, Z6
 	VMULPD        Z4, Z6, Z6
-	VMULPD        Z6, Z8, Z6
-	VADDPD        Z6, Z8, Z8
-	VADDPD        half<>+0(SB), Z8, Z8
-	VCVTTPD2QQ.Z  Z8, K1, Z4
+	VMULPD        Z6, Z7, Z6
+	VADDPD        Z6, Z7, Z7
+	VADDPD        half<>+0(SB), Z7, Z7
+	VCVTTPD2QQ.Z  Z7, K1, Z4
 	VMOVUPD       Z4, 64(CX)
 	VPADDQ        Z4, Z3, Z3
 	ADDQ          $0x00000080, CX

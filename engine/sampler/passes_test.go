@@ -240,7 +240,7 @@ func anyParams(r *rand.Rand, vocab int) Params {
 		if maybe() {
 			p.LogitBias = []TokenBias{{int32(r.IntN(vocab)), 5}, {int32(r.IntN(vocab)), -100}}
 		}
-		if maybe() && maybe() {
+		if r.IntN(8) == 0 {
 			for range 1 + r.IntN(800) {
 				p.AllowedTokenIDs = append(p.AllowedTokenIDs, int32(r.IntN(vocab)))
 			}
