@@ -18,7 +18,7 @@ func BenchmarkBrowserTime(b *testing.B) {
 	}
 	const count = 256
 	url, _ := serve(b, "127.0.0.1:0")
-	for _, view := range []string{"attention", "next", "blocks", "tokens"} {
+	for _, view := range []string{"attention", "next", "blocks", "tokens", "time"} {
 		b.Run(view, func(b *testing.B) {
 			for b.Loop() {
 				p := open(b, url+"/?lang=en")

@@ -80,6 +80,7 @@ func TestEveryViewShowsItsSource(t *testing.T) {
 	p := open(t, url+"/?lang=en")
 	p.started()
 	p.short(6)
+	p.click("#tab-time") // what it shows is measured while it is open
 	p.ask("What is 重力?")
 	p.rested()
 	focus := func(selector string) func() {
@@ -109,6 +110,9 @@ func TestEveryViewShowsItsSource(t *testing.T) {
 		{"blocks", "the chat's memory", "/This chat holds/.test(document.querySelector('#panel-blocks').textContent)", focus(`.memory[data-memory="blocks"]`), "engine/kvcache.(*Pool).Grow", "view.BlockBytes"},
 		{"blocks", "what a reservation takes", "true", focus(`.memory[data-memory="contiguous"]`), "(*Session).Memory", "view.ContiguousBytes"},
 		{"blocks", "a key", "document.querySelector('#blocks-heat .empty').hidden", point("#blocks-heat", 0.2, 0.15), "(*Backend).RoPE", "view.Place"},
+		{"time", "the longest operation", "document.querySelectorAll('#time-totals tbody tr').length > 10", focus("#time-totals tbody .plain"), "(*Backend).MatMul", "view.TimeShare"},
+		{"time", "a bar", "true", point("#time-grid", 0.8, 0.02), "(*Backend).RMSNorm", "view.TimeShare"},
+		{"time", "the speed", "!document.querySelector('#speed').hidden", focus("#speed"), "server/session.(*rate).perSecond", "view.Bandwidth"},
 	} {
 		p.click("#tab-" + c.view)
 		p.wait(c.view+": "+c.what, c.ready)
@@ -239,7 +243,7 @@ func TestKeyboardAndHelp(t *testing.T) {
 	n := eval[int](p, tokens)
 	p.do(chromedp.KeyEvent("."))
 	p.wait("one token more", fmt.Sprintf("%s === %d", tokens, n+1))
-	for i, view := range []string{"tokens", "vectors", "attention", "next", "blocks"} {
+	for i, view := range []string{"tokens", "vectors", "attention", "next", "blocks", "time"} {
 		p.do(chromedp.KeyEvent(fmt.Sprint(i + 1)))
 		p.wait("the view "+view, fmt.Sprintf("document.querySelector('#tab-%s').getAttribute('aria-selected') === 'true'", view))
 	}
@@ -265,12 +269,13 @@ func TestNarrowWindow(t *testing.T) {
 	p := open(t, url+"/?lang=en")
 	p.started()
 	p.short(6)
+	p.click("#tab-time") // what it shows is measured while it is open
 	p.ask("What is gravity?")
 	p.rested()
 	for _, width := range []int64{390, 360, 768} {
 		p.do(chromedp.EmulateViewport(width, 844))
 		for range 2 {
-			for _, view := range []string{"tokens", "vectors", "attention", "next", "blocks"} {
+			for _, view := range []string{"tokens", "vectors", "attention", "next", "blocks", "time"} {
 				p.click("#tab-" + view)
 				p.wait("the view "+view, fmt.Sprintf("!document.querySelector('#panel-%s .body').hidden", view))
 				if got := eval[int64](p, "document.documentElement.scrollWidth"); got > width {

@@ -30,7 +30,7 @@ func TestDrawsOnlyWhatChanges(t *testing.T) {
 	p.do(chromedp.Navigate(url + "/?lang=en"))
 	p.started()
 	p.short(40)
-	for _, view := range []string{"attention", "tokens", "next", "blocks"} {
+	for _, view := range []string{"attention", "tokens", "next", "blocks", "time"} {
 		p.click("#chat-new")
 		p.click("#tab-" + view)
 		p.wait("a new chat", tokens+" === 0")

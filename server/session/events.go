@@ -143,7 +143,7 @@ func (s *session) reciteAloud(b *branch) {
 func (s *session) setState(state engine.State, reason string) {
 	b := s.tree.active
 	b.state = runStates[state]
-	if state != engine.Running {
+	if state != engine.Running && !state.Finished() { // an answer's last step is told after its end
 		s.rate.reset()
 	}
 	if state.Finished() {
@@ -166,7 +166,7 @@ func (s *session) step(e event) {
 	if s.link == nil {
 		return
 	}
-	if e.Step.Computed == 1 && s.tree.active.state == wire.StateRunning {
+	if state := s.tree.active.state; e.Step.Computed == 1 && (state == wire.StateRunning || finished(state)) {
 		s.rate.add(e.at)
 	}
 	s.link.out.offerStep(wire.Step{

@@ -69,6 +69,10 @@ func TestTimingWhileWatched(t *testing.T) {
 	p.send(&wire.Subscribe{Views: wire.ViewTiming})
 	p.send(&wire.Chat{Text: "Hello there", Params: params(20)})
 	p.waitState(wire.StateLengthCapped)
+	p.wait("the rate with the last step", func() bool {
+		step, ok := p.know.LastStep()
+		return ok && int(step.Position) == len(p.know.Tokens())-2 && step.TokensPerSec > 0
+	})
 	p.wait("times of a decode step", func() bool { _, ok := p.know.Times(vis.Decode); return ok })
 	p.see(func(s *vis.Session) {
 		for _, kind := range []vis.StepKind{vis.Decode, vis.Prefill} {
