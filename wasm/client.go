@@ -41,6 +41,8 @@ type client struct {
 
 	pending change
 	asked   bool // a frame of the screen is asked for
+	drawing bool // a frame is being drawn
+	more    bool // and asked for another one
 	pace    *pace
 	onFrame js.Func
 	screen  js.Value // window.requestAnimationFrame
@@ -109,6 +111,8 @@ func (c *client) changed(what change) {
 func (c *client) wake() {
 	switch {
 	case c.asked:
+	case c.drawing:
+		c.more = true // when this drawing is paid for
 	case c.writing():
 		c.pace.rest(c.askFrame)
 	default:
@@ -126,9 +130,8 @@ func (c *client) askFrame() {
 // draw is called once a frame of the screen, while there is something to do:
 // first everyone is told what changed, then everyone draws.
 func (c *client) draw(t float64) {
-	c.asked = false
+	c.asked, c.drawing, c.more = false, true, false
 	c.pace.begin()
-	defer c.pace.end()
 	what := c.pending
 	c.pending = change{}
 	if !what.isNone() {
@@ -152,7 +155,9 @@ func (c *client) draw(t float64) {
 	c.chat.frame()
 	c.inspector.frame()
 	c.chat.keepEnd()
-	if again {
+	c.drawing = false
+	c.pace.end()
+	if again || c.more {
 		c.wake()
 	}
 }

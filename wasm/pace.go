@@ -34,13 +34,16 @@ func newPace() *pace {
 	p := &pace{clock: window.Get("performance")}
 	switch window.Get("location").Get("hostname").String() {
 	case "localhost", "127.0.0.1", "[::1]":
-		p.share = pageShare * float64(max(1, window.Get("navigator").Get("hardwareConcurrency").Int()))
+		p.share = pageShare
+		if cores := window.Get("navigator").Get("hardwareConcurrency"); cores.Truthy() {
+			p.share *= cores.Float()
+		}
 	}
 	hands := js.FuncOf(func(js.Value, []js.Value) any {
 		p.hands = p.now()
 		return nil
 	})
-	for _, event := range []string{"pointermove", "pointerdown", "wheel", "keydown", "input"} {
+	for _, event := range []string{"pointermove", "pointerdown", "touchmove", "wheel", "keydown", "input"} {
 		document.Call("addEventListener", event, hands, map[string]any{"capture": true, "passive": true})
 	}
 	p.hands = -attentive

@@ -241,6 +241,9 @@ func (m *Model) Embedding(dst []float32, ids []int32) error {
 			return fmt.Errorf("model: token %d is %d, want 0 to %d", i, id, m.config.Vocab-1)
 		}
 	}
+	if len(ids) == 0 {
+		return nil
+	}
 	if err := m.reserve(len(ids), 0); err != nil {
 		return err
 	}

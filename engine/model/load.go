@@ -161,12 +161,19 @@ func (l *loader) plan(c *Config) {
 		}
 	}
 	for i := range c.Layers {
-		for _, part := range []string{"attn_norm", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_norm", "ffn_gate", "ffn_up", "ffn_down"} {
-			add(fmt.Sprintf("blk.%d.%s.weight", i, part))
+		for _, part := range []string{
+			"attn_norm.weight", "attn_q.weight", "attn_k.weight", "attn_v.weight", "attn_output.weight",
+			"ffn_norm.weight", "ffn_gate.weight", "ffn_up.weight", "ffn_down.weight", "attn_q.bias", "attn_k.bias", "attn_v.bias",
+			"attn_q_norm.weight", "attn_k_norm.weight", "post_attention_norm.weight", "post_ffw_norm.weight",
+		} {
+			add(fmt.Sprintf("blk.%d.%s", i, part))
 		}
 	}
-	for _, name := range []string{"token_embd.weight", "output_norm.weight", "output.weight"} {
+	for _, name := range []string{"token_embd.weight", "output_norm.weight"} {
 		add(name)
+	}
+	if !c.TieEmbeddings {
+		add("output.weight")
 	}
 }
 

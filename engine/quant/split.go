@@ -57,11 +57,11 @@ func Split(q []uint8, d, m []float32, t Type, src []byte) error {
 	s, ok := splitters[t]
 	switch groups := len(q) / max(s.Group, 1); {
 	case !ok:
-		return fmt.Errorf("quant: "+"%v is not quantized: it has no scales to split off", t)
+		return fmt.Errorf("quant: %v is not quantized: it has no scales to split off", t)
 	case len(d) != groups:
-		return fmt.Errorf("quant: "+"%d elements of %v have %d scales, not %d", len(q), t, groups, len(d))
+		return fmt.Errorf("quant: %d elements of %v have %d scales, not %d", len(q), t, groups, len(d))
 	case s.Minima && len(m) != groups:
-		return fmt.Errorf("quant: "+"%d elements of %v have %d minima, not %d", len(q), t, groups, len(m))
+		return fmt.Errorf("quant: %d elements of %v have %d minima, not %d", len(q), t, groups, len(m))
 	}
 	s.split(q, d, m, src)
 	return nil

@@ -55,10 +55,11 @@ func (b *Backend) Attention(dst, q backend.Tensor, c backend.KVCache, a *backend
 	t.tileRows = max(1, 12/t.group)
 	t.stride = t.group * (2 + t.kv.headRoom)
 
-	rows, tiles, work := 0, 0, 0
+	rows, tiles, work, longest := 0, 0, 0, 0
 	for i := range a.Sequences {
 		s := &a.Sequences[i]
 		rows += s.Count
+		longest = max(longest, s.Count)
 		tiles += (s.Count + t.tileRows - 1) / t.tileRows
 		work += s.Count * (s.First + s.Count) * a.Heads * config.HeadDim
 	}
@@ -68,7 +69,7 @@ func (b *Backend) Attention(dst, q backend.Tensor, c backend.KVCache, a *backend
 		t.tapOf[a.Probs[i].Row] = int32(i + 1)
 	}
 	// Few tiles: the spans are shared out, a row at a time.
-	t.splitSpans = tiles*config.KVHeads < 2*b.pool.workers*chunksPerWorker && rows == len(a.Sequences)
+	t.splitSpans = longest == 1 && tiles*config.KVHeads < 2*b.pool.workers*chunksPerWorker
 	t.plan()
 	if work < 1<<15 {
 		t.run(0, 0, len(t.units))
@@ -196,7 +197,16 @@ func (t *attend) span(s *scratch, u *unit, span int, out []float32) {
 			}
 			res[1] += k.ExpSum(scores, res[0])
 		}
-		k.Values(kv.format, out[2:], 2+width, s.scores, chunkKeys, valueMemory, kv.valueGroup, table, keys, d, n)
+		if seen := seq.First + u.first + 1 - chunk; seen >= keys { // all rows see all keys
+			k.Values(kv.format, out[2:], 2+width, s.scores, chunkKeys, valueMemory, kv.valueGroup, table, keys, d, n)
+			continue
+		}
+		// Each row has its own keys: a weight of zero does not hide a value
+		// that is infinite or none.
+		for r := range u.n {
+			seen := min(seq.First+u.first+r+1-chunk, keys)
+			k.Values(kv.format, out[r*t.stride+2:], 2+width, s.scores[r*t.group*chunkKeys:], chunkKeys, valueMemory, kv.valueGroup, table, max(seen, 0), d, t.group)
+		}
 	}
 }
 
@@ -311,7 +321,7 @@ func (t *attend) softmax(scores []float32, top, inverse float32) {
 	from := t.firstKey(len(scores))
 	clear(scores[:from])
 	seen := scores[from:]
-	n := len(seen) &^ (kernel.Lanes - 1)
+	n := len(seen) &^ (kernel.Lanes - 1) // the rest by Go's exponential, which differs in the last bits
 	t.b.kernels.ExpSum(seen[:n], top)
 	for i := n; i < len(seen); i++ {
 		seen[i] = exp(seen[i] - top)

@@ -42,7 +42,7 @@ type Backend struct {
 	attend  attend
 	store   storeKV
 	rows    rowTask
-	rope    ropeTable
+	rope    ropeTables
 	scratch []scratch // one a worker
 }
 
@@ -67,7 +67,8 @@ func New(threads int) *Backend {
 	return With(Options{Threads: threads, Level: kernel.Best(), KV: kernel.KVF16})
 }
 
-// With returns a backend with options.
+// With returns a backend with options. Their zero value is the most exact and
+// the slowest: plain Go, with keys and values in float32.
 func With(o Options) *Backend {
 	p := newPool(o.Threads)
 	b := &Backend{
@@ -118,8 +119,7 @@ func (b *Backend) RMSNormHeads(x backend.Tensor, headDim int, w backend.Weight, 
 
 // RoPE turns pair i of every head by the angle position·InvFreq[i].
 func (b *Backend) RoPE(dst, x backend.Tensor, headDim int, positions []int32, r *backend.RoPE) {
-	b.rope.prepare(r, positions)
-	b.rows.rotate(host.Of(dst), host.Of(x), headDim, r.Style, len(positions))
+	b.rows.rotate(host.Of(dst), host.Of(x), headDim, b.rope.prepare(r, positions), len(positions))
 }
 
 // GLU computes dst = a(gate) ⊙ up.

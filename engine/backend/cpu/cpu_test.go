@@ -17,7 +17,7 @@ import (
 )
 
 // The largest normalised mean squared error against ref that an operation may
-// have (DESIGN.md).
+// have.
 const maxNMSE = 1e-7
 
 func nmse(got, want []float32) float64 {
@@ -313,8 +313,7 @@ func TestAttentionAgreesWithRef(t *testing.T) {
 	}
 	for range 60 {
 		c := randomAttention(r)
-		ref := ref.New()
-		want, wantProbs := c.run(t, ref, nil)
+		want, wantProbs := c.run(t, ref.New(), nil)
 		for _, choice := range choices {
 			if choice.kv == kernel.KVF16 && c.tiny() {
 				continue // float16 has no such small numbers
@@ -520,6 +519,78 @@ func TestNaNStaysInItsSequence(t *testing.T) {
 			}
 			if err := b.Close(); err != nil {
 				t.Error(err)
+			}
+		}
+	}
+}
+
+// A row of a long sequence has the same result to the bit alone, in a chunk, and
+// with the spans of its keys computed apart; and a later row's values, whatever
+// they are, do not reach an earlier one.
+func TestLongAttentionDoesNotDependOnChunks(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 12))
+	for _, level := range kernel.Levels() {
+		if level == kernel.Go && testing.Short() {
+			continue
+		}
+		for _, window := range []int{0, 700} {
+			for _, blockSize := range []int{16, 6} {
+				const first, count, heads, dim = 1493, 13, 3, 32
+				n := first + count
+				config := backend.KVConfig{Layers: 1, Blocks: (n + blockSize - 1) / blockSize, BlockSize: blockSize, KVHeads: 1, HeadDim: dim}
+				table := make([]int32, config.Blocks)
+				slots := make([]int32, n)
+				for i := range table {
+					table[i] = int32(len(table) - 1 - i)
+				}
+				for p := range slots {
+					slots[p] = table[p/blockSize]*int32(blockSize) + int32(p%blockSize)
+				}
+				k, v, q := random(r, n*dim), random(r, n*dim), random(r, count*heads*dim)
+				for e := range dim {
+					v[(n-1)*dim+e] = 1e6 // more than float16 holds
+				}
+				run := func(threads, from, rows int) []float32 {
+					b := cpu.With(cpu.Options{Threads: threads, Level: level, KV: kernel.KVF16})
+					defer b.Close()
+					kv, err := b.NewKVCache(config)
+					if err != nil {
+						t.Fatal(err)
+					}
+					tensor := func(rows, cols int, values []float32) backend.Tensor {
+						x, err := b.NewTensor(rows, cols)
+						if err != nil {
+							t.Fatal(err)
+						}
+						b.Write(x, 0, values)
+						return x
+					}
+					b.StoreKV(kv, 0, tensor(n, dim, k), tensor(n, dim, v), slots)
+					dst, err := b.NewTensor(rows, heads*dim)
+					if err != nil {
+						t.Fatal(err)
+					}
+					b.Attention(dst, tensor(rows, heads*dim, q[from*heads*dim:(from+rows)*heads*dim]), kv, &backend.Attention{
+						Heads: heads, Scale: 0.2, Window: window,
+						Sequences: []backend.Sequence{{Count: rows, First: first + from, Blocks: table}},
+					})
+					out := make([]float32, rows*heads*dim)
+					b.Read(out, dst, 0)
+					return out
+				}
+				together := run(1, 0, count)
+				for i := range count {
+					alone := run(1+i%3, i, 1)
+					for e, want := range alone {
+						got := together[i*heads*dim+e]
+						if got != want && !(got != got && want != want) {
+							t.Fatalf("%v, window %d, blocks of %d: element %d of row %d is %v alone and %v in a chunk", level, window, blockSize, e, i, want, got)
+						}
+						if i < count-1 && got-got != 0 {
+							t.Fatalf("%v, window %d, blocks of %d: row %d is %v: a later value reached it", level, window, blockSize, i, got)
+						}
+					}
+				}
 			}
 		}
 	}

@@ -26,7 +26,8 @@ type kvCache struct {
 }
 
 // NewKVCache makes an empty cache in the backend's format. The memory is taken
-// from the operating system when it is first written to.
+// from the operating system, in large pages where it has them, when it is first
+// written to.
 func (b *Backend) NewKVCache(c backend.KVConfig) (backend.KVCache, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -176,6 +177,7 @@ func (*Backend) ReadKV(k, v []float32, c backend.KVCache, layer, kvHead, slot in
 		kv.get(k[i*d:(i+1)*d], kv.headKeys(layer, kvHead)[group*kv.keyGroup:], d, place, kernel.Lanes, place)
 		kv.get(v[i*d:(i+1)*d], kv.headValues(layer, kvHead)[group*kv.valueGroup:], kv.headRoom, place*kv.headRoom, 1, place)
 	}
+	runtime.KeepAlive(kv) // its pages go with it
 }
 
 // copySlot copies the vector of a slot to another place, within a group's
@@ -210,4 +212,5 @@ func (*Backend) CopyKV(c backend.KVCache, dst, src int) {
 			}
 		}
 	}
+	runtime.KeepAlive(kv) // its pages go with it
 }

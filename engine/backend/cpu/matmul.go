@@ -37,6 +37,9 @@ func (m *matMul) parts(w *weight) int {
 
 // MatMul computes dst = x·wᵀ (+ bias) of each product.
 func (b *Backend) MatMul(x backend.Tensor, n int, products ...backend.Product) {
+	if n == 0 {
+		return
+	}
 	m := &b.matMul
 	m.x, m.n, m.products = host.Of(x), n, append(m.products[:0], products...)
 	m.quantize.m = m
@@ -116,7 +119,7 @@ func (m *matMul) tiles(s *scratch, dst *host.Matrix, w *weight, lo, hi int) {
 	} else {
 		k.FloatMul(s.partial, kernel.Lanes, w.floats, whole, m.x.Data, m.x.Cols(), m.n)
 	}
-	m.copyPartial(s.partial, kernel.Lanes, dst, whole*kernel.Lanes)
+	m.copyPartial(s.partial, kernel.Lanes, dst, whole*kernel.Lanes, w.rows)
 }
 
 // panels computes panels of a quantized matrix for all rows.
@@ -130,14 +133,14 @@ func (m *matMul) panels(s *scratch, dst *host.Matrix, w *weight, lo, hi int) {
 		}
 		s.partial = grow(s.partial, m.n*kernel.PanelRows)
 		k.MatMul(s.partial, kernel.PanelRows, &s.panel, w.packed, i, &m.quants, m.n)
-		m.copyPartial(s.partial, kernel.PanelRows, dst, at)
+		m.copyPartial(s.partial, kernel.PanelRows, dst, at, w.rows)
 	}
 }
 
-// copyPartial copies what there is room for from column at on.
-func (m *matMul) copyPartial(partial []float32, width int, dst *host.Matrix, at int) {
+// copyPartial copies the outputs from … to-1 that a partial tile or panel has.
+func (m *matMul) copyPartial(partial []float32, width int, dst *host.Matrix, from, to int) {
 	for i := range m.n {
-		copy(dst.Row(i)[at:], partial[i*width:(i+1)*width])
+		copy(dst.Row(i)[from:to], partial[i*width:(i+1)*width])
 	}
 }
 

@@ -18,7 +18,7 @@ type rowTask struct {
 	weights    []float32
 	eps        float32
 	head       int
-	style      backend.RoPEStyle
+	rope       *ropeTable
 	activation backend.Activation
 }
 
@@ -47,8 +47,8 @@ func (t *rowTask) normHeads(dst, x *host.Matrix, w []float32, eps float32, head,
 	t.start(n)
 }
 
-func (t *rowTask) rotate(dst, x *host.Matrix, head int, style backend.RoPEStyle, n int) {
-	t.kind, t.dst, t.x, t.head, t.style = rotateRows, dst, x, head, style
+func (t *rowTask) rotate(dst, x *host.Matrix, head int, rope *ropeTable, n int) {
+	t.kind, t.dst, t.x, t.head, t.rope = rotateRows, dst, x, head, rope
 	t.start(n)
 }
 
@@ -68,9 +68,9 @@ func (t *rowTask) run(_, lo, hi int) {
 				k.RMSNorm(dst[h:h+t.head], x[h:h+t.head], t.weights, t.eps)
 			}
 		case rotateRows:
-			cos, sin := t.b.rope.row(i)
+			cos, sin := t.rope.row(i)
 			for h := 0; h < len(x); h += t.head {
-				if t.style == backend.Halves {
+				if t.rope.style == backend.Halves {
 					k.RotateHalves(dst[h:h+t.head], x[h:h+t.head], cos, sin)
 				} else {
 					k.RotatePairs(dst[h:h+t.head], x[h:h+t.head], cos, sin)
@@ -89,18 +89,38 @@ func (t *rowTask) run(_, lo, hi int) {
 // ropeTable holds the cosines and sines of a batch's positions, which all
 // layers of a step share.
 type ropeTable struct {
-	rope      *backend.RoPE
+	style     backend.RoPEStyle
+	scale     float64
+	invFreq   []float64
 	positions []int32
 	width     int
 	cos, sin  []float32 // positions × width
 }
 
-// prepare computes the table, unless it has it.
-func (t *ropeTable) prepare(r *backend.RoPE, positions []int32) {
-	if t.rope == r && slices.Equal(t.positions, positions) {
-		return
+// ropeTables are those of the last two embeddings in use: some models have one
+// for layers with a window and one for the others.
+type ropeTables struct {
+	last, other ropeTable
+}
+
+// prepare makes last the table that is asked for.
+func (t *ropeTables) prepare(r *backend.RoPE, positions []int32) *ropeTable {
+	if !t.last.is(r, positions) {
+		t.last, t.other = t.other, t.last
+		if !t.last.is(r, positions) {
+			t.last.compute(r, positions)
+		}
 	}
-	t.rope = r
+	return &t.last
+}
+
+func (t *ropeTable) is(r *backend.RoPE, positions []int32) bool {
+	return t.style == r.Style && t.scale == r.Scale && slices.Equal(t.positions, positions) && slices.Equal(t.invFreq, r.InvFreq)
+}
+
+func (t *ropeTable) compute(r *backend.RoPE, positions []int32) {
+	t.style, t.scale = r.Style, r.Scale
+	t.invFreq = append(t.invFreq[:0], r.InvFreq...)
 	t.positions = append(t.positions[:0], positions...)
 	t.width = len(r.InvFreq)
 	if r.Style == backend.Interleaved {

@@ -67,6 +67,7 @@ func (s *Set) Scores(format KV, out []float32, outStride int, q []float32, qStri
 	if len(table) == 0 {
 		return
 	}
+	checkTable(table, keys, groupBytes)
 	for i := 0; i < n; i += s.attentionRows {
 		rows := min(s.attentionRows, n-i)
 		_, _ = out[(i+rows-1)*outStride+len(table)*Lanes-1], q[(i+rows-1)*qStride+dim-1]
@@ -82,11 +83,18 @@ func (s *Set) Values(format KV, out []float32, outStride int, p []float32, pStri
 		return
 	}
 	width := ValueWidth(dim)
-	_ = table[(keys-1)/Lanes]
+	checkTable(table[:(keys+Lanes-1)/Lanes], values, groupBytes)
 	for i := 0; i < n; i += s.attentionRows {
 		rows := min(s.attentionRows, n-i)
 		_, _ = out[(i+rows-1)*outStride+width-1], p[(i+rows-1)*pStride+keys-1]
 		s.values[format](&out[i*outStride], 4*outStride, &p[i*pStride], 4*pStride, &values[0], groupBytes, &table[0], keys, width, rows)
+	}
+}
+
+// checkTable panics if a group does not lie in the memory.
+func checkTable(table []int32, memory []byte, groupBytes int) {
+	for _, g := range table {
+		_ = memory[int(g)*groupBytes : (int(g)+1)*groupBytes]
 	}
 }
 

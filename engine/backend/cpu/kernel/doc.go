@@ -6,7 +6,7 @@
 // A [Set] is all kernels for one [Level]. [Best] names the level that suits
 // the machine; building with the tag noasm leaves only [Go].
 //
-// Quantized weights are kept as integers. [Pack] interleaves sixteen rows of a
+// Quantized weights are kept as integers. [Packer.Pack] interleaves sixteen rows of a
 // matrix into a tile, so that a vector of sixteen lanes holds a pair of columns
 // of each, and no sum ever has to be taken across lanes. Activations become
 // 16-bit integers with a scale for each 32 of them ([Rows]): exact sums of

@@ -22,8 +22,9 @@ const BlockColumns = 32
 //   - the high fields, if q has more bits than the low field: the rest, in the
 //     same way;
 //
-// and then the scales (and minima) of each group, a number a row. Scales are float16 where the file has them so, which is exact,
-// and float32 where the file has the product of two numbers.
+// and then the scales (and minima) of each group, a number a row. Scales are
+// float16 where the file has them so, which is exact, and float32 where the file
+// has the product of two numbers.
 type Layout struct {
 	quant.Scheme
 	Format    quant.Type

@@ -1,5 +1,7 @@
 package kernel
 
+import "fmt"
+
 // PanelRows is the number of outputs of a panel: two tiles.
 const PanelRows = 2 * Lanes
 
@@ -29,6 +31,7 @@ func (s *Set) MatVec(out []float32, w *Packed, x *Rows, i, lo, hi int) {
 	}
 	_ = out[(hi-lo)*Lanes-1]
 	_ = w.tile(hi - 1)
+	w.check(x)
 	s.gemv[w.Layout.index](&out[0], &w.tile(lo)[0], pointer(x.rows(i, i+1)), w.blocks(), hi-lo, w.stride)
 }
 
@@ -37,10 +40,18 @@ func (s *Set) MatVec(out []float32, w *Packed, x *Rows, i, lo, hi int) {
 // memory of the next panel is read ahead meanwhile.
 func (s *Set) MatMul(out []float32, stride int, p *Panel, w *Packed, i int, x *Rows, n int) {
 	_ = out[(n-1)*stride+PanelRows-1]
+	w.check(x)
 	if s.gemmTile[w.Layout.index] != nil {
 		s.tiles(out, stride, w, i, x, n)
 	} else {
 		s.panel(out, stride, p, w, i, x, n)
+	}
+}
+
+// check panics if rows of x do not fit the matrix: the kernels would read on.
+func (p *Packed) check(x *Rows) {
+	if x.cols != p.Cols {
+		panic(fmt.Sprintf("kernel: rows of %d activations for a matrix of %d columns", x.cols, p.Cols))
 	}
 }
 

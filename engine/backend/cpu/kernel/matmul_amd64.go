@@ -4,6 +4,14 @@
 
 package kernel
 
+// gemvQ40AVX2 computes the 16 outputs of each of count tiles, which lie stride bytes apart, from one row of
+// activations:
+//
+//	for t := range count {
+//		for b := range blocks {
+//			for g := range 1 {
+//				sum := Σ (q[row][k]−8)·x[b].Q[k] over the 32 columns of the group, in integers
+//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
 //			}
 //		}
 //	}
@@ -11,6 +19,15 @@ package kernel
 //go:noescape
 func gemvQ40AVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
 
+// gemvQ41AVX2 computes the 16 outputs of each of count tiles, which lie stride bytes apart, from one row of
+// activations:
+//
+//	for t := range count {
+//		for b := range blocks {
+//			for g := range 1 {
+//				sum := Σ (q[row][k]−0)·x[b].Q[k] over the 32 columns of the group, in integers
+//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
+//				out[16·t+row] = fma(m[row][b][g], x[b].Sum[g], out[16·t+row])
 //			}
 //		}
 //	}
@@ -18,6 +35,14 @@ func gemvQ40AVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stri
 //go:noescape
 func gemvQ41AVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
 
+// gemvQ50AVX2 computes the 16 outputs of each of count tiles, which lie stride bytes apart, from one row of
+// activations:
+//
+//	for t := range count {
+//		for b := range blocks {
+//			for g := range 1 {
+//				sum := Σ (q[row][k]−16)·x[b].Q[k] over the 32 columns of the group, in integers
+//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
 //			}
 //		}
 //	}
@@ -25,6 +50,15 @@ func gemvQ41AVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stri
 //go:noescape
 func gemvQ50AVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
 
+// gemvQ51AVX2 computes the 16 outputs of each of count tiles, which lie stride bytes apart, from one row of
+// activations:
+//
+//	for t := range count {
+//		for b := range blocks {
+//			for g := range 1 {
+//				sum := Σ (q[row][k]−0)·x[b].Q[k] over the 32 columns of the group, in integers
+//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
+//				out[16·t+row] = fma(m[row][b][g], x[b].Sum[g], out[16·t+row])
 //			}
 //		}
 //	}
@@ -32,6 +66,14 @@ func gemvQ50AVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stri
 //go:noescape
 func gemvQ51AVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
 
+// gemvQ80AVX2 computes the 16 outputs of each of count tiles, which lie stride bytes apart, from one row of
+// activations:
+//
+//	for t := range count {
+//		for b := range blocks {
+//			for g := range 1 {
+//				sum := Σ (q[row][k]−128)·x[b].Q[k] over the 32 columns of the group, in integers
+//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
 //			}
 //		}
 //	}
@@ -39,6 +81,15 @@ func gemvQ51AVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stri
 //go:noescape
 func gemvQ80AVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
 
+// gemvQ2KAVX2 computes the 16 outputs of each of count tiles, which lie stride bytes apart, from one row of
+// activations:
+//
+//	for t := range count {
+//		for b := range blocks {
+//			for g := range 2 {
+//				sum := Σ (q[row][k]−0)·x[b].Q[k] over the 16 columns of the group, in integers
+//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
+//				out[16·t+row] = fma(m[row][b][g], x[b].Sum[g], out[16·t+row])
 //			}
 //		}
 //	}
@@ -46,6 +97,14 @@ func gemvQ80AVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stri
 //go:noescape
 func gemvQ2KAVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
 
+// gemvQ3KAVX2 computes the 16 outputs of each of count tiles, which lie stride bytes apart, from one row of
+// activations:
+//
+//	for t := range count {
+//		for b := range blocks {
+//			for g := range 2 {
+//				sum := Σ (q[row][k]−4)·x[b].Q[k] over the 16 columns of the group, in integers
+//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
 //			}
 //		}
 //	}
@@ -53,6 +112,15 @@ func gemvQ2KAVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stri
 //go:noescape
 func gemvQ3KAVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
 
+// gemvQ4KAVX2 computes the 16 outputs of each of count tiles, which lie stride bytes apart, from one row of
+// activations:
+//
+//	for t := range count {
+//		for b := range blocks {
+//			for g := range 1 {
+//				sum := Σ (q[row][k]−0)·x[b].Q[k] over the 32 columns of the group, in integers
+//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
+//				out[16·t+row] = fma(m[row][b][g], x[b].Sum[g], out[16·t+row])
 //			}
 //		}
 //	}
@@ -60,6 +128,15 @@ func gemvQ3KAVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stri
 //go:noescape
 func gemvQ4KAVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
 
+// gemvQ5KAVX2 computes the 16 outputs of each of count tiles, which lie stride bytes apart, from one row of
+// activations:
+//
+//	for t := range count {
+//		for b := range blocks {
+//			for g := range 1 {
+//				sum := Σ (q[row][k]−0)·x[b].Q[k] over the 32 columns of the group, in integers
+//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
+//				out[16·t+row] = fma(m[row][b][g], x[b].Sum[g], out[16·t+row])
 //			}
 //		}
 //	}
@@ -67,6 +144,14 @@ func gemvQ4KAVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stri
 //go:noescape
 func gemvQ5KAVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
 
+// gemvQ6KAVX2 computes the 16 outputs of each of count tiles, which lie stride bytes apart, from one row of
+// activations:
+//
+//	for t := range count {
+//		for b := range blocks {
+//			for g := range 2 {
+//				sum := Σ (q[row][k]−32)·x[b].Q[k] over the 16 columns of the group, in integers
+//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
 //			}
 //		}
 //	}
@@ -85,6 +170,14 @@ func gemvQ6KAVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stri
 //go:noescape
 func quantizeAVX2(q *byte, x *float32, blocks int)
 
+// gemvQ40AVX512 computes the 16 outputs of each of count tiles, which lie stride bytes apart, from one row of
+// activations:
+//
+//	for t := range count {
+//		for b := range blocks {
+//			for g := range 1 {
+//				sum := Σ (q[row][k]−8)·x[b].Q[k] over the 32 columns of the group, in integers
+//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
 //			}
 //		}
 //	}
@@ -92,6 +185,15 @@ func quantizeAVX2(q *byte, x *float32, blocks int)
 //go:noescape
 func gemvQ40AVX512(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
 
+// gemvQ41AVX512 computes the 16 outputs of each of count tiles, which lie stride bytes apart, from one row of
+// activations:
+//
+//	for t := range count {
+//		for b := range blocks {
+//			for g := range 1 {
+//				sum := Σ (q[row][k]−0)·x[b].Q[k] over the 32 columns of the group, in integers
+//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
+//				out[16·t+row] = fma(m[row][b][g], x[b].Sum[g], out[16·t+row])
 //			}
 //		}
 //	}
@@ -99,6 +201,14 @@ func gemvQ40AVX512(out *float32, tiles *byte, x *byte, blocks int, count int, st
 //go:noescape
 func gemvQ41AVX512(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
 
+// gemvQ50AVX512 computes the 16 outputs of each of count tiles, which lie stride bytes apart, from one row of
+// activations:
+//
+//	for t := range count {
+//		for b := range blocks {
+//			for g := range 1 {
+//				sum := Σ (q[row][k]−16)·x[b].Q[k] over the 32 columns of the group, in integers
+//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
 //			}
 //		}
 //	}
@@ -106,6 +216,15 @@ func gemvQ41AVX512(out *float32, tiles *byte, x *byte, blocks int, count int, st
 //go:noescape
 func gemvQ50AVX512(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
 
+// gemvQ51AVX512 computes the 16 outputs of each of count tiles, which lie stride bytes apart, from one row of
+// activations:
+//
+//	for t := range count {
+//		for b := range blocks {
+//			for g := range 1 {
+//				sum := Σ (q[row][k]−0)·x[b].Q[k] over the 32 columns of the group, in integers
+//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
+//				out[16·t+row] = fma(m[row][b][g], x[b].Sum[g], out[16·t+row])
 //			}
 //		}
 //	}
@@ -113,6 +232,14 @@ func gemvQ50AVX512(out *float32, tiles *byte, x *byte, blocks int, count int, st
 //go:noescape
 func gemvQ51AVX512(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
 
+// gemvQ80AVX512 computes the 16 outputs of each of count tiles, which lie stride bytes apart, from one row of
+// activations:
+//
+//	for t := range count {
+//		for b := range blocks {
+//			for g := range 1 {
+//				sum := Σ (q[row][k]−128)·x[b].Q[k] over the 32 columns of the group, in integers
+//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
 //			}
 //		}
 //	}
@@ -120,6 +247,15 @@ func gemvQ51AVX512(out *float32, tiles *byte, x *byte, blocks int, count int, st
 //go:noescape
 func gemvQ80AVX512(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
 
+// gemvQ2KAVX512 computes the 16 outputs of each of count tiles, which lie stride bytes apart, from one row of
+// activations:
+//
+//	for t := range count {
+//		for b := range blocks {
+//			for g := range 2 {
+//				sum := Σ (q[row][k]−0)·x[b].Q[k] over the 16 columns of the group, in integers
+//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
+//				out[16·t+row] = fma(m[row][b][g], x[b].Sum[g], out[16·t+row])
 //			}
 //		}
 //	}
@@ -127,6 +263,14 @@ func gemvQ80AVX512(out *float32, tiles *byte, x *byte, blocks int, count int, st
 //go:noescape
 func gemvQ2KAVX512(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
 
+// gemvQ3KAVX512 computes the 16 outputs of each of count tiles, which lie stride bytes apart, from one row of
+// activations:
+//
+//	for t := range count {
+//		for b := range blocks {
+//			for g := range 2 {
+//				sum := Σ (q[row][k]−4)·x[b].Q[k] over the 16 columns of the group, in integers
+//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
 //			}
 //		}
 //	}
@@ -134,6 +278,15 @@ func gemvQ2KAVX512(out *float32, tiles *byte, x *byte, blocks int, count int, st
 //go:noescape
 func gemvQ3KAVX512(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
 
+// gemvQ4KAVX512 computes the 16 outputs of each of count tiles, which lie stride bytes apart, from one row of
+// activations:
+//
+//	for t := range count {
+//		for b := range blocks {
+//			for g := range 1 {
+//				sum := Σ (q[row][k]−0)·x[b].Q[k] over the 32 columns of the group, in integers
+//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
+//				out[16·t+row] = fma(m[row][b][g], x[b].Sum[g], out[16·t+row])
 //			}
 //		}
 //	}
@@ -141,6 +294,15 @@ func gemvQ3KAVX512(out *float32, tiles *byte, x *byte, blocks int, count int, st
 //go:noescape
 func gemvQ4KAVX512(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
 
+// gemvQ5KAVX512 computes the 16 outputs of each of count tiles, which lie stride bytes apart, from one row of
+// activations:
+//
+//	for t := range count {
+//		for b := range blocks {
+//			for g := range 1 {
+//				sum := Σ (q[row][k]−0)·x[b].Q[k] over the 32 columns of the group, in integers
+//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
+//				out[16·t+row] = fma(m[row][b][g], x[b].Sum[g], out[16·t+row])
 //			}
 //		}
 //	}
@@ -148,6 +310,14 @@ func gemvQ4KAVX512(out *float32, tiles *byte, x *byte, blocks int, count int, st
 //go:noescape
 func gemvQ5KAVX512(out *float32, tiles *byte, x *byte, blocks int, count int, stride int)
 
+// gemvQ6KAVX512 computes the 16 outputs of each of count tiles, which lie stride bytes apart, from one row of
+// activations:
+//
+//	for t := range count {
+//		for b := range blocks {
+//			for g := range 2 {
+//				sum := Σ (q[row][k]−32)·x[b].Q[k] over the 16 columns of the group, in integers
+//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
 //			}
 //		}
 //	}
@@ -175,8 +345,8 @@ func gemmQ40AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int
 // unpackQ40AVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 8 taken off, and scales
 // (and minima) in float32:
 //
-//	panel[((b·16+i)·2)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·2)·16 + row] = d[row][b][g]
+//	panel[(b·16+i)·64 + 2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[((b·groups+g)·kinds+kind)·32 + row] = d or m[row][b][g]
 //
 //go:noescape
 func unpackQ40AVX2(panel *int16, scales *float32, tile *byte, blocks int)
@@ -190,8 +360,8 @@ func gemmQ41AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int
 // unpackQ41AVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 0 taken off, and scales
 // (and minima) in float32:
 //
-//	panel[((b·16+i)·2)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·2)·16 + row] = d[row][b][g]
+//	panel[(b·16+i)·64 + 2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[((b·groups+g)·kinds+kind)·32 + row] = d or m[row][b][g]
 //
 //go:noescape
 func unpackQ41AVX2(panel *int16, scales *float32, tile *byte, blocks int)
@@ -205,8 +375,8 @@ func gemmQ50AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int
 // unpackQ50AVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 16 taken off, and scales
 // (and minima) in float32:
 //
-//	panel[((b·16+i)·2)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·2)·16 + row] = d[row][b][g]
+//	panel[(b·16+i)·64 + 2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[((b·groups+g)·kinds+kind)·32 + row] = d or m[row][b][g]
 //
 //go:noescape
 func unpackQ50AVX2(panel *int16, scales *float32, tile *byte, blocks int)
@@ -220,8 +390,8 @@ func gemmQ51AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int
 // unpackQ51AVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 0 taken off, and scales
 // (and minima) in float32:
 //
-//	panel[((b·16+i)·2)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·2)·16 + row] = d[row][b][g]
+//	panel[(b·16+i)·64 + 2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[((b·groups+g)·kinds+kind)·32 + row] = d or m[row][b][g]
 //
 //go:noescape
 func unpackQ51AVX2(panel *int16, scales *float32, tile *byte, blocks int)
@@ -235,8 +405,8 @@ func gemmQ80AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int
 // unpackQ80AVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 128 taken off, and scales
 // (and minima) in float32:
 //
-//	panel[((b·16+i)·2)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·2)·16 + row] = d[row][b][g]
+//	panel[(b·16+i)·64 + 2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[((b·groups+g)·kinds+kind)·32 + row] = d or m[row][b][g]
 //
 //go:noescape
 func unpackQ80AVX2(panel *int16, scales *float32, tile *byte, blocks int)
@@ -250,8 +420,8 @@ func gemmQ2KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int
 // unpackQ2KAVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 0 taken off, and scales
 // (and minima) in float32:
 //
-//	panel[((b·16+i)·2)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·2)·16 + row] = d[row][b][g]
+//	panel[(b·16+i)·64 + 2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[((b·groups+g)·kinds+kind)·32 + row] = d or m[row][b][g]
 //
 //go:noescape
 func unpackQ2KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
@@ -265,8 +435,8 @@ func gemmQ3KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int
 // unpackQ3KAVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 4 taken off, and scales
 // (and minima) in float32:
 //
-//	panel[((b·16+i)·2)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·2)·16 + row] = d[row][b][g]
+//	panel[(b·16+i)·64 + 2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[((b·groups+g)·kinds+kind)·32 + row] = d or m[row][b][g]
 //
 //go:noescape
 func unpackQ3KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
@@ -280,8 +450,8 @@ func gemmQ4KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int
 // unpackQ4KAVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 0 taken off, and scales
 // (and minima) in float32:
 //
-//	panel[((b·16+i)·2)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·2)·16 + row] = d[row][b][g]
+//	panel[(b·16+i)·64 + 2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[((b·groups+g)·kinds+kind)·32 + row] = d or m[row][b][g]
 //
 //go:noescape
 func unpackQ4KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
@@ -295,8 +465,8 @@ func gemmQ5KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int
 // unpackQ5KAVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 0 taken off, and scales
 // (and minima) in float32:
 //
-//	panel[((b·16+i)·2)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·2)·16 + row] = d[row][b][g]
+//	panel[(b·16+i)·64 + 2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[((b·groups+g)·kinds+kind)·32 + row] = d or m[row][b][g]
 //
 //go:noescape
 func unpackQ5KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
@@ -310,27 +480,73 @@ func gemmQ6KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int
 // unpackQ6KAVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 32 taken off, and scales
 // (and minima) in float32:
 //
-//	panel[((b·16+i)·2)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·2)·16 + row] = d[row][b][g]
+//	panel[(b·16+i)·64 + 2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[((b·groups+g)·kinds+kind)·32 + row] = d or m[row][b][g]
 //
 //go:noescape
 func unpackQ6KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
 
+// gemm32AVX2 computes the 32 outputs of a panel for each of rows rows of activations, 1 to 4; strides in bytes:
+//
+//	for r := range rows {
+//		for b := range blocks {
+//			for g := range 1 {
+//				sum := Σ panel[k][o]·x[r][b].Q[k] over the 32 columns of the group, in integers
+//				out[r][o] = fma(float32(sum)·x[r][b].Scale, d[b][g][o], out[r][o])
+//			}
+//		}
+//	}
+//
 // Meanwhile it has 256 bytes a block read from ahead on, which is where the next panel lies.
 //
 //go:noescape
 func gemm32AVX2(out *float32, outStride int, panel *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
+// gemm32MinAVX2 computes the 32 outputs of a panel for each of rows rows of activations, 1 to 4; strides in bytes:
+//
+//	for r := range rows {
+//		for b := range blocks {
+//			for g := range 1 {
+//				sum := Σ panel[k][o]·x[r][b].Q[k] over the 32 columns of the group, in integers
+//				out[r][o] = fma(float32(sum)·x[r][b].Scale, d[b][g][o], out[r][o])
+//				out[r][o] = fma(m[b][g][o], x[r][b].Sum[g], out[r][o])
+//			}
+//		}
+//	}
+//
 // Meanwhile it has 256 bytes a block read from ahead on, which is where the next panel lies.
 //
 //go:noescape
 func gemm32MinAVX2(out *float32, outStride int, panel *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
+// gemm16AVX2 computes the 32 outputs of a panel for each of rows rows of activations, 1 to 4; strides in bytes:
+//
+//	for r := range rows {
+//		for b := range blocks {
+//			for g := range 2 {
+//				sum := Σ panel[k][o]·x[r][b].Q[k] over the 16 columns of the group, in integers
+//				out[r][o] = fma(float32(sum)·x[r][b].Scale, d[b][g][o], out[r][o])
+//			}
+//		}
+//	}
+//
 // Meanwhile it has 256 bytes a block read from ahead on, which is where the next panel lies.
 //
 //go:noescape
 func gemm16AVX2(out *float32, outStride int, panel *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
+// gemm16MinAVX2 computes the 32 outputs of a panel for each of rows rows of activations, 1 to 4; strides in bytes:
+//
+//	for r := range rows {
+//		for b := range blocks {
+//			for g := range 2 {
+//				sum := Σ panel[k][o]·x[r][b].Q[k] over the 16 columns of the group, in integers
+//				out[r][o] = fma(float32(sum)·x[r][b].Scale, d[b][g][o], out[r][o])
+//				out[r][o] = fma(m[b][g][o], x[r][b].Sum[g], out[r][o])
+//			}
+//		}
+//	}
+//
 // Meanwhile it has 256 bytes a block read from ahead on, which is where the next panel lies.
 //
 //go:noescape

@@ -134,7 +134,7 @@ func (p *Packed) Row(dst []float32, i int) {
 			q := l.number(tile[col/BlockColumns*l.blockBytes():], row, col%BlockColumns)
 			x := d * float32(int(q)-l.Offset)
 			if l.Minima {
-				x = float32(x) + m
+				x = float32(d*float32(int(q)-l.Offset)) + m // not fused
 			}
 			dst[col] = x
 		}

@@ -133,7 +133,7 @@ func rotateHalves(dst, x, cos, sin []float32) {
 func (s *Set) Greatest(x []float32) float32 { return s.greatest(&x[0], len(x)) }
 
 // ExpSum sets x = exp(x−shift) and returns the sum; len(x) is a multiple of 16.
-// What lies 87 or more below shift becomes zero.
+// What lies more than 87 below shift becomes zero.
 func (s *Set) ExpSum(x []float32, shift float32) float32 {
 	if len(x) == 0 {
 		return 0

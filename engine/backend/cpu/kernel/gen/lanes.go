@@ -70,14 +70,6 @@ func (s isa) loadHalf(m Mem, v vec) {
 	}
 }
 
-// broadcast sets all lanes to the 32 bits at m.
-func (s isa) broadcast(m Mem, v vec) {
-	VBROADCASTSS(m, v[0])
-	for _, r := range v[1:] {
-		VMOVAPS(v[0], r)
-	}
-}
-
 // zero clears the lanes.
 func (s isa) zero(v vec) {
 	for _, r := range v {
@@ -102,13 +94,6 @@ func (s isa) clear(r reg.VecVirtual) {
 func (s isa) copy(src, dst vec) {
 	for i := range dst {
 		VMOVAPS(src[i], dst[i])
-	}
-}
-
-// each applies a two-operand instruction to all registers.
-func each1(op func(...Op), a, dst vec) {
-	for i := range dst {
-		op(a[i], dst[i])
 	}
 }
 

@@ -131,7 +131,7 @@ const prefetchBytes = 2048
 func gemv(s isa, l layout) {
 	TEXT("gemv"+l.name+s.name, attrs, "func(out *float32, tiles *byte, x *byte, blocks, count, stride int)")
 	Pragma("noescape")
-	Doc(
+	doc := []string{
 		fmt.Sprintf("gemv%s%s computes the %d outputs of each of count tiles, which lie stride bytes apart, from one row of", l.name, s.name, lanes),
 		"activations:",
 		"",
@@ -140,11 +140,11 @@ func gemv(s isa, l layout) {
 		fmt.Sprintf("			for g := range %d {", l.groups()),
 		fmt.Sprintf("				sum := Σ (q[row][k]−%d)·x[b].Q[k] over the %d columns of the group, in integers", l.offset, l.group),
 		"				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])",
-	)
-	if l.mins {
-		Doc("				out[16·t+row] = fma(m[row][b][g], x[b].Sum[g], out[16·t+row])")
 	}
-	Doc("			}", "		}", "	}")
+	if l.mins {
+		doc = append(doc, "				out[16·t+row] = fma(m[row][b][g], x[b].Sum[g], out[16·t+row])")
+	}
+	Doc(append(doc, "			}", "		}", "	}")...)
 	out, tile, x := param("out"), param("tiles"), param("x")
 	blocks, count, stride := param("blocks"), param("count"), param("stride")
 
@@ -243,8 +243,8 @@ func unpack(s isa, l layout) {
 		fmt.Sprintf("unpack%s%s expands a tile into its half of a panel: 16-bit numbers with the offset of %d taken off, and scales", l.name, s.name, l.offset),
 		"(and minima) in float32:",
 		"",
-		"	panel[((b·16+i)·2)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset",
-		"	scales[((b·groups+g)·2)·16 + row] = d[row][b][g]",
+		"	panel[(b·16+i)·64 + 2·row + p] = q[row][32·b+2·i+p] − offset",
+		"	scales[((b·groups+g)·kinds+kind)·32 + row] = d or m[row][b][g]",
 	)
 	panel, scales, quants, blocks := param("panel"), param("scales"), param("tile"), param("blocks")
 	u := newUnpacker(s, l, quants)
@@ -305,7 +305,7 @@ func gemm(s isa, group int, mins bool) {
 	}
 	TEXT(name+s.name, attrs, "func(out *float32, outStride int, panel *int16, scales *float32, x *byte, xStride, rows, blocks int, ahead *byte)")
 	Pragma("noescape")
-	Doc(
+	doc := []string{
 		fmt.Sprintf("%s%s computes the 32 outputs of a panel for each of rows rows of activations, 1 to %d; strides in bytes:", name, s.name, gemmRows),
 		"",
 		"	for r := range rows {",
@@ -313,12 +313,13 @@ func gemm(s isa, group int, mins bool) {
 		fmt.Sprintf("			for g := range %d {", l.groups()),
 		fmt.Sprintf("				sum := Σ panel[k][o]·x[r][b].Q[k] over the %d columns of the group, in integers", group),
 		"				out[r][o] = fma(float32(sum)·x[r][b].Scale, d[b][g][o], out[r][o])",
-	)
-	if mins {
-		Doc("				out[r][o] = fma(m[b][g][o], x[r][b].Sum[g], out[r][o])")
 	}
-	Doc("			}", "		}", "	}")
-	Doc("", fmt.Sprintf("Meanwhile it has %d bytes a block read from ahead on, which is where the next panel lies.", aheadBytes))
+	if mins {
+		doc = append(doc, "				out[r][o] = fma(m[b][g][o], x[r][b].Sum[g], out[r][o])")
+	}
+	doc = append(doc, "			}", "		}", "	}", "",
+		fmt.Sprintf("Meanwhile it has %d bytes a block read from ahead on, which is where the next panel lies.", aheadBytes))
+	Doc(doc...)
 	rows := param("rows")
 	for n := gemmRows; n > 1; n-- {
 		CMPQ(rows, Imm(uint64(n)))
