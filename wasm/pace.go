@@ -27,7 +27,7 @@ const (
 	// longestRest keeps the page alive on a slow machine, in ms.
 	longestRest = 500
 	// attentive is how long after the reader's last doing all is drawn at once, in ms.
-	attentive = 1000
+	attentive = 200
 )
 
 func newPace() *pace {
