@@ -78,6 +78,9 @@ func (r *rest) state(s engine.StateInfo) {
 // One may wait at a time.
 func (r *rest) wait(ctx context.Context, forTime time.Duration) (quiet context.Context, done func(), err error) {
 	for {
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
 		r.mu.Lock()
 		left := forTime - time.Since(r.since)
 		if len(r.active) > 0 {

@@ -39,3 +39,22 @@ func TestRest(t *testing.T) {
 		}
 	})
 }
+
+// When the server stops in the middle of a measurement, nobody begins another.
+func TestRestEndsWithItsContext(t *testing.T) {
+	r := newRest()
+	r.since = time.Now().Add(-time.Hour)
+	ctx, stop := context.WithCancel(t.Context())
+	quiet, done, err := r.wait(ctx, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if quiet.Err() == nil {
+		t.Error("the rest goes on when the server stops")
+	}
+	done()
+	if _, _, err := r.wait(ctx, time.Second); err == nil {
+		t.Error("a rest began after the server had stopped")
+	}
+}

@@ -44,6 +44,9 @@ func ReadBandwidth(ctx context.Context, threads, bytes int) (Bandwidth, error) {
 	if threads < 1 || bytes < threads*chunk {
 		return Bandwidth{}, fmt.Errorf("machine: reading %d bytes with %d threads, want at least one thread and %d bytes for each", bytes, threads, chunk)
 	}
+	if err := ctx.Err(); err != nil {
+		return Bandwidth{}, fmt.Errorf("machine: reading memory: %w", err)
+	}
 	part := bytes / threads / chunk * chunk
 	bytes = part * threads
 	// Outside of Go's heap, so that it is given back at once.
