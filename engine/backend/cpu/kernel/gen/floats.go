@@ -133,13 +133,7 @@ func floatMatrix(s isa, n number) {
 		"		}",
 		"	}",
 	)
-	rows := param("rows")
-	for n := s.floatRows(); n > 1; n-- {
-		CMPQ(rows, Imm(uint64(n)))
-		JE(LabelRef(fmt.Sprintf("rows%d", n)))
-	}
-	for count := 1; count <= s.floatRows(); count++ {
-		Label(fmt.Sprintf("rows%d", count))
+	byRows(s.floatRows(), func(count int) {
 		tile, cols := param("tile"), param("cols")
 		x := newStrided("x", "xStride", count)
 		sums := make([]vec, count)
@@ -164,7 +158,7 @@ func floatMatrix(s isa, n number) {
 			s.store(sums[r], out.row(r))
 		}
 		done()
-	}
+	})
 }
 
 // strided addresses up to nine rows a stride apart with few registers.

@@ -56,7 +56,7 @@ func (u *unpacker) wide() bool { return u.isa.wide() }
 // pair puts the unsigned numbers of columns 2i and 2i+1 into dst. Pairs are
 // asked for in order.
 func (u *unpacker) pair(i int, dst vec) {
-	fields := 16 / u.low0() // in a lane of 16 bits
+	fields := 16 / u.lowBits() // in a lane of 16 bits
 	v, field := i/fields, i%fields
 	if field == 0 {
 		for r := range u.low {
@@ -68,9 +68,9 @@ func (u *unpacker) pair(i int, dst vec) {
 		case field == 0:
 			u.and(u.mask, u.low[r], dst[r])
 		case field == fields-1:
-			VPSRLW(Imm(uint64(field*u.low0())), u.low[r], dst[r])
+			VPSRLW(Imm(uint64(field*u.lowBits())), u.low[r], dst[r])
 		default:
-			VPSRLW(Imm(uint64(field*u.low0())), u.low[r], dst[r])
+			VPSRLW(Imm(uint64(field*u.lowBits())), u.low[r], dst[r])
 			u.and(u.mask, dst[r], dst[r])
 		}
 	}
@@ -84,7 +84,7 @@ func (u *unpacker) pair(i int, dst vec) {
 			u.move(at(u.quants).Offset((u.lowVectors()+v)*vectorBytes+r*u.size), u.high[r])
 		}
 	}
-	shift := u.low0() - field*u.layout.high // to the left
+	shift := u.lowBits() - field*u.layout.high // to the left
 	for r := range dst {
 		t, shifted := u.reg(), u.high[r]
 		switch {
@@ -104,7 +104,7 @@ func (u *unpacker) pair(i int, dst vec) {
 	}
 }
 
-func (u *unpacker) low0() int { return u.layout.low }
+func (u *unpacker) lowBits() int { return u.layout.low }
 
 func (u *unpacker) move(m Mem, r reg.VecVirtual) {
 	if u.wide() {
@@ -265,12 +265,7 @@ func unpack(s isa, l layout) {
 				if l.offset != 0 {
 					VPSUBW(offset, w[r], w[r])
 				}
-				m := at(panel).Offset(i*panelPair + r*s.size)
-				if s.wide() {
-					VMOVDQU32(w[r], m)
-				} else {
-					VMOVDQU(w[r], m)
-				}
+				VMOVDQU(w[r], at(panel).Offset(i*panelPair+r*s.size))
 			}
 		}
 		for g := range l.groups() * kinds {
@@ -320,15 +315,7 @@ func gemm(s isa, group int, mins bool) {
 	doc = append(doc, "			}", "		}", "	}", "",
 		fmt.Sprintf("Meanwhile it has %d bytes a block read from ahead on, which is where the next panel lies.", aheadBytes))
 	Doc(doc...)
-	rows := param("rows")
-	for n := gemmRows; n > 1; n-- {
-		CMPQ(rows, Imm(uint64(n)))
-		JE(LabelRef(fmt.Sprintf("rows%d", n)))
-	}
-	for n := 1; n <= gemmRows; n++ {
-		Label(fmt.Sprintf("rows%d", n))
-		panelRows(s, l, n)
-	}
+	byRows(gemmRows, func(rows int) { panelRows(s, l, rows) })
 }
 
 // panelRows is gemm for n rows with the sums in float32 in memory: the panel's
