@@ -1,13 +1,11 @@
 package gguf
 
 import (
-	"bufio"
-	"cmp"
 	"encoding/binary"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
+
+	"vitrine/engine/internal/wholefile"
 )
 
 const writtenVersion = 3
@@ -33,33 +31,9 @@ func Write(w io.Writer, metadata []KV, tensors []Tensor) error {
 	return nil
 }
 
-// WriteFile writes a GGUF file at path, over one that is there. The file has this name only when it is whole and on the
-// disk: it is written under another name in the same folder, and renamed, so a file that is mapped may be replaced.
-func WriteFile(path string, metadata []KV, tensors []Tensor) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.part")
-	if err != nil {
-		return fmt.Errorf("gguf: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(file.Name()) // the error that matters is the first
-		}
-	}()
-	buffered := bufio.NewWriterSize(file, 1<<20)
-	err = cmp.Or( // the first error; with one, the rest does no harm
-		Write(buffered, metadata, tensors),
-		buffered.Flush(),
-		file.Chmod(0o644), // a temporary file is made for its owner alone
-		file.Sync(),
-		file.Close(),
-	)
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(file.Name(), path); err != nil {
-		return fmt.Errorf("gguf: %w", err)
-	}
-	return nil
+// WriteFile writes a GGUF file at path, over one that is there, whole or not at all; see [wholefile.Write].
+func WriteFile(path string, metadata []KV, tensors []Tensor) error {
+	return wholefile.Write(path, "gguf", func(w io.Writer) error { return Write(w, metadata, tensors) })
 }
 
 // encodeHeader gives all that stands before the tensor data, the padding included.

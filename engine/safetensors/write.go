@@ -1,18 +1,17 @@
 package safetensors
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"vitrine/engine/internal/wholefile"
 )
 
 // Write writes a safetensors file. The same tensors and metadata give the same bytes in whatever order they come. As in
@@ -38,48 +37,10 @@ func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	return nil
 }
 
-// WriteFile writes a safetensors file at path, over one that is there. The file has this name only when it is whole
-// and on the disk: it is written under another name in the same folder, and renamed. The tensors go out one by one, and
-// no more of the file is held in memory than a buffer. What is there and is no file, a device or a pipe, is written to
-// as it is.
-func WriteFile(path string, tensors []Tensor, metadata map[string]string) (err error) {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return writeTo(path, tensors, metadata)
-	}
-	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.part")
-	if err != nil {
-		return fmt.Errorf("safetensors: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(file.Name()) // the error that matters is the first
-		}
-	}()
-	buffered := bufio.NewWriterSize(file, 1<<20)
-	err = cmp.Or( // the first error; with one, the rest does no harm
-		Write(buffered, tensors, metadata),
-		buffered.Flush(),
-		file.Chmod(0o644), // a temporary file is made for its owner alone
-		file.Sync(),
-		file.Close(),
-	)
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(file.Name(), path); err != nil {
-		return fmt.Errorf("safetensors: %w", err)
-	}
-	return nil
-}
-
-// writeTo writes to what is at path, which a renamed file must not replace.
-func writeTo(path string, tensors []Tensor, metadata map[string]string) error {
-	file, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return fmt.Errorf("safetensors: %w", err)
-	}
-	buffered := bufio.NewWriterSize(file, 1<<20)
-	return cmp.Or(Write(buffered, tensors, metadata), buffered.Flush(), file.Close())
+// WriteFile writes a safetensors file at path, over one that is there, whole or not at all; see [wholefile.Write]. The
+// tensors go out one by one, and no more of the file is held in memory than a buffer.
+func WriteFile(path string, tensors []Tensor, metadata map[string]string) error {
+	return wholefile.Write(path, "safetensors", func(w io.Writer) error { return Write(w, tensors, metadata) })
 }
 
 // tensorInfo is what the header says of one tensor.
