@@ -57,12 +57,14 @@ var (
 // at a time, several together at the least depth.
 func (b *benchFlags) compareCases(context int) []bench.Case {
 	prompts, depths, batches := comparePrompts, compareDepths, compareBatches
-	given := b.changed("prompt-tokens") || b.changed("depth") || b.changed("batch")
+	given := b.changed("prompt-tokens") || b.changed("depth")
 	if given {
 		prompts, depths, batches = nil, b.depths, b.batches
 		if b.changed("prompt-tokens") {
 			prompts = b.prompts
 		}
+	} else if b.changed("batch") {
+		batches = b.batches // at the depths there are by default
 	}
 	var cases []bench.Case
 	add := func(c bench.Case) {
