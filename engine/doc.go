@@ -11,7 +11,7 @@
 //	b := cpu.New(0)
 //	m, err := model.Load("smollm2.gguf", b, model.LoadOptions{})
 //	…
-//	e, err := engine.New(m, tok, engine.Options{})
+//	e, err := engine.Start(m, tok, engine.Options{})
 //	h, err := e.Add(ctx, engine.Request{Prompt: ids, Params: sampler.Defaults()})
 //	for {
 //		event, err := h.Next(ctx)

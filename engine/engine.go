@@ -58,8 +58,8 @@ type Engine struct {
 	step      stepBuffers
 }
 
-// New starts an engine on a model, which belongs to it until Close.
-func New(m *model.Model, t *tokenizer.Tokenizer, o Options) (*Engine, error) {
+// Start starts an engine on a model, which belongs to it until Close.
+func Start(m *model.Model, t *tokenizer.Tokenizer, o Options) (*Engine, error) {
 	if o.BlockSize == 0 {
 		o.BlockSize = 16
 	}

@@ -508,7 +508,7 @@ func TestCloseEndsReaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	e, err := engine.New(m, tinyTokenizer(t), engine.Options{})
+	e, err := engine.Start(m, tinyTokenizer(t), engine.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

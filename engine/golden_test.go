@@ -193,7 +193,7 @@ func smolLM2Engine(t *testing.T, o engine.Options) *engine.Engine {
 
 func start(t *testing.T, m *model.Model, tok *tokenizer.Tokenizer, o engine.Options) *engine.Engine {
 	t.Helper()
-	e, err := engine.New(m, tok, o)
+	e, err := engine.Start(m, tok, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -367,7 +367,7 @@ func TestRandomOutputs(t *testing.T) {
 	defer m.Close()
 	tok := tinyTokenizer(t)
 	rapid.Check(t, func(t *rapid.T) {
-		e, err := engine.New(m, tok, engine.Options{
+		e, err := engine.Start(m, tok, engine.Options{
 			BlockSize: rapid.IntRange(1, 8).Draw(t, "block size"), Blocks: rapid.IntRange(16, 40).Draw(t, "blocks"),
 			MaxBatchTokens: rapid.IntRange(1, 20).Draw(t, "chunk"), MaxSequences: rapid.IntRange(1, 5).Draw(t, "sequences"),
 		})

@@ -120,7 +120,7 @@ func BenchmarkTiming(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	e, err := engine.New(m, tok, engine.Options{})
+	e, err := engine.Start(m, tok, engine.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}

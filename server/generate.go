@@ -101,7 +101,7 @@ func (c *cli) generateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			e, err := engine.New(model.Model, model.Tokenizer, engine.Options{
+			e, err := engine.Start(model.Model, model.Tokenizer, engine.Options{
 				Blocks: model.PoolBlocks(blockSize), BlockSize: blockSize, MaxSequences: params.N,
 			})
 			if err != nil {

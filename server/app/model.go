@@ -83,7 +83,7 @@ func (a *App) openModel(ctx context.Context, c Config, found *load.Found) (*runn
 	}
 	observer := a.sessions.Observer()
 	observer.State = a.rest.state
-	e, err := engine.New(m.Model, m.Tokenizer, engine.Options{Blocks: blocks, BlockSize: blockSize, Observer: observer})
+	e, err := engine.Start(m.Model, m.Tokenizer, engine.Options{Blocks: blocks, BlockSize: blockSize, Observer: observer})
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}

@@ -75,7 +75,7 @@ func Open(m *load.Model, c Case, batchTokens int) (*Runner, error) {
 	if err := m.CheckPool(blocks, blockSize); err != nil {
 		return nil, err
 	}
-	e, err := engine.New(m.Model, m.Tokenizer, engine.Options{
+	e, err := engine.Start(m.Model, m.Tokenizer, engine.Options{
 		Blocks: blocks, BlockSize: blockSize, MaxSequences: c.Batch, MaxBatchTokens: batchTokens,
 	})
 	if err != nil {

@@ -115,7 +115,7 @@ func start(t testing.TB, path string, tok *tokenizer.Tokenizer, template *chat.T
 	}
 	server := NewServer(o)
 	eo.Observer = server.Observer()
-	e, err := engine.New(m, tok, eo)
+	e, err := engine.Start(m, tok, eo)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -122,7 +122,7 @@ func dial(t *testing.T) *page {
 	template, err := chat.Load(folder)
 	must(err)
 	s := server.NewServer(server.Options{})
-	e, err := engine.New(m, tok, engine.Options{Observer: s.Observer()})
+	e, err := engine.Start(m, tok, engine.Options{Observer: s.Observer()})
 	must(err)
 	c, pool := m.Config(), e.Pool()
 	s.SetEngine(e, template, wire.Model{
