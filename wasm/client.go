@@ -61,6 +61,11 @@ type place struct {
 // reload of the page finds it again.
 const sessionKey = "vitrine.session"
 
+// betweenMessages is how long the server gathers, in milliseconds, what it has
+// to tell: each message wakes the browser's processes one after the other, and
+// a fast model would do that hundreds of times a second.
+const betweenMessages = 50
+
 func newClient() *client {
 	c := &client{
 		words: newWords(), live: session.New(), at: place{token: -1, key: -1}, following: true,
@@ -167,6 +172,7 @@ func (c *client) open() {
 	c.greeted = false
 	c.status.lostFor = -1
 	c.socket.send(&wire.Open{Session: stored("sessionStorage", sessionKey), Locale: c.words.lang})
+	c.socket.send(&wire.Pace{Millis: betweenMessages})
 	c.changed(change{page: changedSocket})
 }
 
@@ -183,6 +189,12 @@ func (c *client) receive(raw []byte) {
 	if err != nil {
 		detail := err.Error()
 		c.status.complain(func() string { return c.words.say("problem.unreadable", "Detail", detail) })
+		return
+	}
+	if together, ok := frame.(*wire.Bundle); ok {
+		for _, raw := range together.Frames {
+			c.receive(raw)
+		}
 		return
 	}
 	changed := c.live.Apply(frame)

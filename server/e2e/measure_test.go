@@ -64,7 +64,7 @@ func BenchmarkUsable(b *testing.B) {
 // The page has written an answer before, for the browser compiles a new page's
 // program once more while it runs.
 func BenchmarkWatching(b *testing.B) {
-	const tokens, rounds = 384, 5
+	const tokens, rounds = 768, 5
 	url, _ := serve(b, "127.0.0.1:0")
 	p := open(b, "about:blank")
 	p.before(noteArrivals)
@@ -138,14 +138,19 @@ func rate(b *testing.B, url string, views wire.Views, n int) float64 {
 	}
 }
 
-// noteArrivals has the page note when frames of the server's arrive: it shows
-// them later, and the more so the faster they come.
-const noteArrivals = `window.WebSocket = class extends WebSocket {
+// noteArrivals has the page note when each of the sequence's frames arrives, be
+// it in a bundle: it shows them later, and the more so the faster they come.
+var noteArrivals = fmt.Sprintf(`window.arrivals = []; window.WebSocket = class extends WebSocket {
 	constructor(...where) {
 		super(...where)
-		this.addEventListener('message', m => { const kind = new Uint8Array(m.data)[1]; (window.arrivals ??= {})[kind] ??= []; arrivals[kind].push(performance.now()) })
+		this.addEventListener('message', m => {
+			const now = performance.now(), data = new DataView(m.data)
+			const note = kind => { if (kind === %[1]d) arrivals.push(now) }
+			if (data.getUint8(1) !== %[2]d) return note(data.getUint8(1))
+			for (let at = 6; at < data.byteLength; at += 4 + data.getUint32(at, true)) note(data.getUint8(at + 5))
+		})
 	}
-}`
+}`, wire.KindTokens, wire.KindBundle)
 
 // pageRate asks the same in the page.
 func pageRate(p *tab, n int) float64 {
@@ -154,15 +159,15 @@ func pageRate(p *tab, n int) float64 {
 	for field, value := range map[string]string{"#param-seed": "7", "#param-max-tokens": fmt.Sprint(n)} {
 		p.set(field, value)
 	}
-	eval[bool](p, "(document.querySelector('#param-ignore-eos').checked || document.querySelector('#param-ignore-eos').click(), window.arrivals = {}, true)")
+	eval[bool](p, "(document.querySelector('#param-ignore-eos').checked || document.querySelector('#param-ignore-eos').click(), window.arrivals = [], true)")
 	p.set("#say", watchedPrompt)
 	eval[bool](p, "(document.querySelector('#send').click(), true)")
 	for count := 0; count <= n; time.Sleep(time.Second) { // each question costs the browser something
-		count = eval[int](p, fmt.Sprintf("arrivals[%d]?.length ?? 0", wire.KindTokens))
+		count = eval[int](p, "arrivals.length")
 	}
 	p.state("Finished")
-	tokens := eval[[]float64](p, fmt.Sprintf("arrivals[%d]", wire.KindTokens))
-	drawn := tokens[len(tokens)-n:] // before them comes the prompt
+	all := eval[[]float64](p, "arrivals")
+	drawn := all[len(all)-n:] // before them comes the prompt
 	return 1000 * float64(n-1) / (drawn[n-1] - drawn[0])
 }
 

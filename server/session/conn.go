@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -19,6 +20,8 @@ const (
 	// maxBadFrames is how many messages that are no command are answered with
 	// a problem before the connection is closed.
 	maxBadFrames = 20
+	// maxBundleBytes is the size from which on a bundle takes in no more frames.
+	maxBundleBytes = 1 << 20
 	// openTimeout is how long a connection may take to say Open.
 	openTimeout = 10 * time.Second
 	// closeTimeout is how long the page may take to answer a close.
@@ -48,7 +51,8 @@ type conn struct {
 	server *Server
 	ws     *websocket.Conn
 
-	entered atomic.Bool // it belongs to a session, which says goodbye
+	entered atomic.Bool  // it belongs to a session, which says goodbye
+	pace    atomic.Int64 // nanoseconds between two messages, at least; see [wire.Pace]
 	hang    sync.Once
 	code    int // of the close, with its reason; set before out is closed
 	reason  string
@@ -158,6 +162,13 @@ func (c *conn) read() {
 		switch command := command.(type) {
 		case *wire.Ping:
 			c.send(&wire.Pong{Number: command.Number})
+		case *wire.Pace:
+			if command.Millis > wire.MaxPace {
+				p, _ := problemOf(&badField{"Millis", fmt.Sprintf("is %d, want 0 to %d", command.Millis, wire.MaxPace)})
+				c.send(p)
+				continue
+			}
+			c.pace.Store(int64(time.Duration(command.Millis) * time.Millisecond))
 		default:
 			c.pass(s, command)
 		}
@@ -241,13 +252,16 @@ func (c *conn) wait(d time.Duration) {
 func (c *conn) write() {
 	ping := time.NewTicker(c.server.options.PingInterval)
 	defer ping.Stop()
+	var sent time.Time
 	for {
-		b, ok := c.out.pop()
+		c.rest(sent)
+		b, ok := c.gather()
 		if ok {
 			if err := c.sendBytes(b); err != nil {
 				c.giveUp("a page does not read", err)
 				return
 			}
+			sent = time.Now()
 			continue
 		}
 		if c.out.isClosed() {
@@ -263,6 +277,38 @@ func (c *conn) write() {
 			}
 		}
 	}
+}
+
+// rest lets the time go by that the page wants between two messages. It is not
+// long, so that not even a close needs to break it off.
+func (c *conn) rest(sent time.Time) {
+	left := time.Duration(c.pace.Load()) - time.Since(sent)
+	if left <= 0 {
+		return
+	}
+	c.out.rest(true)
+	time.Sleep(left)
+	c.out.rest(false)
+}
+
+// gather takes what is to be sent next: one frame, or all that wait if the page
+// wants them together.
+func (c *conn) gather() (b []byte, ok bool) {
+	b, ok = c.out.pop()
+	if !ok || c.pace.Load() == 0 {
+		return b, ok
+	}
+	together := wire.Bundle{Frames: [][]byte{b}}
+	for size := len(b); size < maxBundleBytes; size += len(b) {
+		if b, ok = c.out.pop(); !ok {
+			break
+		}
+		together.Frames = append(together.Frames, b)
+	}
+	if len(together.Frames) == 1 {
+		return together.Frames[0], true
+	}
+	return wire.AppendFrame(nil, &together), true
 }
 
 func (c *conn) sendBytes(b []byte) error {

@@ -36,6 +36,7 @@ type outbox struct {
 	blocks   func() *wire.Blocks
 	dropped  uint64 // visual frames that gave way to a later one
 	overflow bool   // the queue's bound was passed
+	resting  bool   // the page asked to be told of all at once, a little later
 	closed   bool   // nothing more is taken
 	wake     chan struct{}
 	drained  chan struct{}
@@ -86,10 +87,18 @@ func (o *outbox) update(f func()) {
 // a dropped visual frame: only the last one has a meaning.
 func (o *outbox) offerStatus(s wire.Status) { o.update(func() { o.status = &s }) }
 
+// rest says whether frames wait because the page asked for that. What gives way
+// to a later one meanwhile was not dropped because the page is slow.
+func (o *outbox) rest(on bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.resting = on
+}
+
 // offerStep replaces the step that is waiting.
 func (o *outbox) offerStep(s wire.Step) {
 	o.update(func() {
-		if o.step != nil {
+		if o.step != nil && !o.resting {
 			o.dropped++
 		}
 		o.step = &s
@@ -99,7 +108,7 @@ func (o *outbox) offerStep(s wire.Step) {
 // offerLogits replaces the logits that are waiting.
 func (o *outbox) offerLogits(l wire.Logits) {
 	o.update(func() {
-		if o.logits != nil {
+		if o.logits != nil && !o.resting {
 			o.dropped++
 		}
 		o.logits = &l
@@ -113,7 +122,7 @@ func (o *outbox) offerTiming(t wire.Timing) {
 		if t.Batch > t.Requests {
 			place = &o.prompt
 		}
-		if *place != nil {
+		if *place != nil && !o.resting {
 			o.dropped++
 		}
 		*place = &t

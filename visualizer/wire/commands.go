@@ -166,3 +166,11 @@ type Query struct {
 
 // Ping asks for a [Pong].
 type Ping struct{ Number uint32 }
+
+// Pace asks for at least so much time between two messages, for this
+// connection. What comes about in between arrives together, in a [Bundle]. A
+// connection that does not ask gets each frame at once.
+type Pace struct{ Millis uint16 } // at most [MaxPace]
+
+// MaxPace is the slowest [Pace], in milliseconds.
+const MaxPace = 1000

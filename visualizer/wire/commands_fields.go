@@ -120,3 +120,7 @@ func (m *Query) fields(c *coder) {
 func (*Ping) Kind() Kind { return KindPing }
 
 func (m *Ping) fields(c *coder) { c.uint32("Number", &m.Number) }
+
+func (*Pace) Kind() Kind { return KindPace }
+
+func (m *Pace) fields(c *coder) { c.uint16("Millis", &m.Millis) }

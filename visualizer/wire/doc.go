@@ -45,6 +45,8 @@
 //	Projection, 512 tokens                      190,616 B (186 KiB)
 //	Timing, one step                            1,510 B
 //
+// A page that asks for a [Pace] gets several of them in one message, a [Bundle].
+//
 // # Reading defensively
 //
 // The decoders accept any bytes. A version or kind that is not known, a

@@ -464,3 +464,8 @@ type Machine struct {
 	Bytes          uint64 // size of the buffer that was read for it
 	Threads        uint16
 }
+
+// Bundle holds frames that were sent together: to a page that asked for a
+// [Pace], whatever came about since the last message. They are read one after
+// the other by [DecodeFrame]; none of them is a Bundle.
+type Bundle struct{ Frames [][]byte }

@@ -459,6 +459,21 @@ func (f *Machine) fields(c *coder) {
 	c.uint16("Threads", &f.Threads)
 }
 
+// Kind implements [Frame].
+func (*Bundle) Kind() Kind { return KindBundle }
+
+func (f *Bundle) fields(c *coder) {
+	c.byteSlices("Frames", &f.Frames)
+	for i, b := range f.Frames {
+		if !c.ok() {
+			return
+		}
+		if k, err := KindOf(b); err != nil || !k.IsFrame() || k == KindBundle {
+			c.fail("Frames["+strconv.Itoa(i)+"]", 0, "a frame that is no Bundle")
+		}
+	}
+}
+
 // length checks, after reading, that a slice has the length that other fields
 // give it: want, where over says that the true number is over 64 bits.
 func (c *coder) length(field string, have int, over, want uint64, why string) {

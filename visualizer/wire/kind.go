@@ -35,6 +35,7 @@ const (
 	KindPong
 	KindTiming
 	KindMachine
+	KindBundle
 	endFrames
 )
 
@@ -49,6 +50,7 @@ const (
 	KindSubscribe
 	KindQuery
 	KindPing
+	KindPace
 	endCommands
 )
 
@@ -59,9 +61,10 @@ var (
 		"Hello", "Status", "Tokens", "Message", "State", "Step", "AttentionRows", "Logits",
 		"Blocks", "Branches", "Merges", "Vector", "Neighbours", "Projection", "HeadMatrix",
 		"Cell", "Flow", "Lens", "BlockHeat", "Pieces", "Source", "Problem", "Pong", "Timing", "Machine",
+		"Bundle",
 	}
 	commandNames = [endCommands - KindOpen]string{
-		"Open", "Chat", "Complete", "Restore", "SetParams", "Control", "Subscribe", "Query", "Ping",
+		"Open", "Chat", "Complete", "Restore", "SetParams", "Control", "Subscribe", "Query", "Ping", "Pace",
 	}
 )
 
@@ -135,6 +138,8 @@ func newFrame(k Kind) Frame {
 		return new(Timing)
 	case KindMachine:
 		return new(Machine)
+	case KindBundle:
+		return new(Bundle)
 	}
 	return nil
 }
@@ -160,6 +165,8 @@ func newCommand(k Kind) Command {
 		return new(Query)
 	case KindPing:
 		return new(Ping)
+	case KindPace:
+		return new(Pace)
 	}
 	return nil
 }

@@ -71,6 +71,7 @@ func sampleFrames() []Frame {
 		&Timing{Number: 1 << 40, Position: 511, Computed: 1, Batch: 17, Requests: 4, Step: 6310.5, Draw: 220.25,
 			Outer: []OperationTime{{Op: OperationFinalNorm, Micros: 2}, {Op: OperationUnembed, Micros: 1400}}, Layers: 2, Inner: []Operation{OperationQKV, OperationDown}, Micros: []float32{12.5, 40, 12, 41}},
 		&Machine{StepBytes: 98_000_000, BytesPerSecond: 33_000_000_000, Bytes: 256 << 20, Threads: 2},
+		&Bundle{Frames: [][]byte{AppendFrame(nil, &Pong{Number: 1}), AppendFrame(nil, &Message{Index: 2, Role: RoleAssistant, Append: true, Text: "引力"})}},
 	}
 }
 
@@ -88,5 +89,6 @@ func sampleCommands() []Command {
 		&Query{ID: 77, What: QueryAttention, Position: 33, Layer: 11, Head: 4, Key: 5, Token: 9354, Block: 3,
 			Tokens: []int32{1, 2}, Text: "engine/backend/ref.RMSNorm"},
 		&Ping{Number: 7},
+		&Pace{Millis: 50},
 	}
 }
