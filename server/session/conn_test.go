@@ -21,6 +21,34 @@ import (
 	"vitrine/visualizer/wire"
 )
 
+// A page that asks for a pace gets what comes about in between together, all of
+// it and in order; and its time between two messages.
+func TestPace(t *testing.T) {
+	url := tiny(t, Options{}).serve(t)
+	plain, paced := visit(t, url, ""), visit(t, url, "")
+	const pace = 300 * time.Millisecond
+	paced.send(&wire.Pace{Millis: uint16(pace.Milliseconds())})
+	paced.send(&wire.Ping{Number: 1}) // whose answer says that the pace holds
+	paced.wait("Pong", func() bool { return slices.ContainsFunc(paced.frames, func(f wire.Frame) bool { return f.Kind() == wire.KindPong }) })
+	begin := time.Now()
+	for _, p := range []*page{plain, paced} {
+		p.send(&wire.Chat{Text: "Hello", Params: params(200)})
+		p.waitState(wire.StateLengthCapped)
+	}
+	took := time.Since(begin)
+	if have, want := paced.ids(), plain.ids(); !slices.Equal(have, want) {
+		t.Errorf("the paced page has the tokens %v, the other %v", have, want)
+	}
+	paced.mu.Lock()
+	defer paced.mu.Unlock()
+	if most := int(took/pace) + 2; paced.bundles == 0 || paced.bundles > most {
+		t.Errorf("%d bundles came in %v, want 1 to %d", paced.bundles, took, most)
+	}
+	if plain.bundles > 0 {
+		t.Errorf("%d bundles came to a page that did not ask", plain.bundles)
+	}
+}
+
 func TestBadCommands(t *testing.T) {
 	p := visit(t, tiny(t, Options{}).serve(t), "")
 	with := func(f func(*wire.Params)) wire.Command {
@@ -60,6 +88,7 @@ func TestBadCommands(t *testing.T) {
 		{control(wire.OpResume), codeBadField, "Op", "no conversation"},
 		{control(wire.OpRewind), codeBadField, "Op", "no conversation"},
 		{&wire.Open{}, codeBadFrame, "", "Open"},
+		{&wire.Pace{Millis: wire.MaxPace + 1}, codeBadField, "Millis", "1001"},
 	} {
 		got := p.problem(c.command)
 		if got.Code != c.code || got.Field != c.field || !strings.Contains(got.Detail, c.says) {

@@ -45,6 +45,7 @@ type page struct {
 	changed *sync.Cond
 	know    *vis.Session
 	frames  []wire.Frame
+	bundles int
 	err     error // that ended the connection
 	lastID  uint32
 }
@@ -77,8 +78,22 @@ func (p *page) listen() {
 			p.mu.Unlock()
 			return
 		}
-		p.frames = append(p.frames, f)
-		p.know.Apply(f)
+		frames := []wire.Frame{f}
+		if together, ok := f.(*wire.Bundle); ok {
+			p.bundles++
+			frames = frames[:0]
+			for _, b := range together.Frames {
+				f, err := wire.DecodeFrame(b)
+				if err != nil {
+					p.err = err
+				}
+				frames = append(frames, f)
+			}
+		}
+		for _, f := range frames {
+			p.frames = append(p.frames, f)
+			p.know.Apply(f)
+		}
 		p.changed.Broadcast()
 		p.mu.Unlock()
 	}
