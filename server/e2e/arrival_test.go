@@ -84,3 +84,26 @@ func TestPageBeforeTheModel(t *testing.T) {
 	p.ask("Hi")
 	p.state("Finished")
 }
+
+// A pool of KV blocks that the machine has no memory for is said in the page,
+// with what would help; the recording plays all the same.
+func TestOutOfMemoryIsSaid(t *testing.T) {
+	a, err := app.Start(context.Background(), app.Config{Addr: "127.0.0.1:0", Model: modeltest.SmolLM2(t), Blocks: 1 << 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := a.Shutdown(ctx); err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+	}()
+	for lang, says := range map[string]string{"en": "The model could not be loaded.", "zh": "模型没能载入"} {
+		p := open(t, a.URL()+"/?lang="+lang)
+		for _, part := range []string{says, "does not fit into this machine's memory", "--kv-blocks"} {
+			p.wait("the page says that the memory is too small and what to do", fmt.Sprintf("document.querySelector('#arrival').textContent.includes(%q)", part))
+		}
+		p.wait("the recording plays", answer+".length > 0")
+	}
+}
