@@ -41,15 +41,28 @@ func jobs() []engine.Request {
 	return all
 }
 
-// answers adds requests to an engine and returns the tokens of each output of each.
-func answers(t *testing.T, e *engine.Engine, requests []engine.Request) [][][]int32 {
+// addAll adds requests while the engine stands still, so that they come in
+// together however busy the machine is.
+func addAll(t *testing.T, e *engine.Engine, requests ...engine.Request) []*engine.Handle {
 	t.Helper()
+	if err := e.AllowSteps(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
 	var handles []*engine.Handle
 	for _, q := range requests {
 		handles = append(handles, add(t, e, q))
 	}
+	if err := e.AllowSteps(t.Context(), -1); err != nil {
+		t.Fatal(err)
+	}
+	return handles
+}
+
+// answers adds requests to an engine and returns the tokens of each output of each.
+func answers(t *testing.T, e *engine.Engine, requests []engine.Request) [][][]int32 {
+	t.Helper()
 	var out [][][]int32
-	for i, h := range handles {
+	for i, h := range addAll(t, e, requests...) {
 		out = append(out, outputsOf(t, h, requests[i].Params.N))
 	}
 	return out
