@@ -15,18 +15,24 @@ type group struct {
 	box     *mailbox
 }
 
-func newGroup(n int) *group { return &group{n: n, forks: n - 1, box: newMailbox()} }
+func newGroup(n int, box *mailbox) *group {
+	return &group{n: n, forks: n - 1, box: box}
+}
 
 // fork makes the other outputs of s, whose prompt has just been computed. They
-// wait at the head of the queue: the request was admitted already.
+// wait at the head of the queue: the request was admitted already. Memory that
+// is not paged cannot be shared, so there they compute the prompt themselves.
 func (e *Engine) fork(s *sequence) error {
 	for at := 0; s.forks > 0; s.forks-- {
 		o := &sequence{
 			tokens: slices.Clone(s.tokens), computed: s.computed, params: s.params, watch: s.watch,
-			steps: s.steps, turns: slices.Clone(s.turns), used: s.used, group: s.group,
+			steps: s.steps, turns: slices.Clone(s.turns), used: s.used, priority: s.priority, group: s.group,
 		}
+		o.table.Salt = s.table.Salt
 		o.params.Seed = s.params.Seed + uint64(len(s.outputs))
-		if err := e.pool.Fork(&o.table, &s.table); err != nil {
+		if e.options.Memory != Paged {
+			o.computed = 0
+		} else if err := e.pool.Fork(&o.table, &s.table); err != nil {
 			return err
 		}
 		e.newSequence(o)
