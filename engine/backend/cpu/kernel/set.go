@@ -36,8 +36,8 @@ type Set struct {
 type (
 	gemvFunc        = func(out *float32, tiles *byte, x *byte, blocks, count, stride int)
 	gemmTileFunc    = func(out *float32, outStride int, tile *byte, x *byte, xStride, rows, blocks int, ahead *byte)
-	unpackFunc      = func(panel *int16, scales *float32, tile *byte, blocks int)
-	gemmFunc        = func(out *float32, outStride int, panel *int16, scales *float32, x *byte, xStride, rows, blocks int, ahead *byte)
+	unpackFunc      = func(numbers *int16, scales *float32, tile *byte, blocks int)
+	gemmFunc        = func(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride, rows, blocks int, ahead *byte)
 	floatVectorFunc = func(out *float32, tiles *byte, x *float32, cols, count, stride int)
 	floatMatrixFunc = func(out *float32, outStride int, tile *byte, x *float32, xStride, rows, cols int)
 	scoresFunc      = func(out *float32, outStride int, q *float32, qStride int, keys *byte, groupBytes int, table *int32, groups, dim, rows int, scale float32)
