@@ -50,7 +50,7 @@ func (b *Backend) MatMul(x backend.Tensor, n int, products ...backend.Product) {
 		quantized = quantized || w.packed != nil
 	}
 	if quantized {
-		m.quants.Reserve(n, m.x.Cols())
+		b.kernels.Reserve(&m.quants, n, m.x.Cols())
 		if n*m.x.Cols() < alone {
 			m.quantize.run(0, 0, n)
 		} else {

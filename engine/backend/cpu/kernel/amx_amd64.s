@@ -1010,9 +1010,7 @@ block_done:
 TEXT ·gemm32AMX(SB), NOSPLIT, $0-72
 	MOVQ  out+0(FP), AX
 	MOVQ  bunches+40(FP), CX
-	MOVQ  ahead+64(FP), R8
-	LEAQ  tiles32<>+0(SB), DX
-	MOVQ  DX, BX
+	LEAQ  tiles32<>+0(SB), BX
 	BYTE  $0xc4
 	BYTE  $0xe2
 	BYTE  $0x78
@@ -1026,6 +1024,7 @@ TEXT ·gemm32AMX(SB), NOSPLIT, $0-72
 
 bunch:
 	MOVQ   numbers+16(FP), DI
+	MOVQ   ahead+64(FP), R8
 	MOVQ   scales+24(FP), R9
 	MOVQ   blocks+48(FP), R10
 	VPXORD Z0, Z0, Z0
@@ -1118,15 +1117,6 @@ bunch:
 pair:
 	CMPQ        R10, $0x02
 	JLE         pair_done
-	PREFETCHT1  (R8)
-	PREFETCHT1  64(R8)
-	PREFETCHT1  128(R8)
-	PREFETCHT1  192(R8)
-	PREFETCHT1  256(R8)
-	PREFETCHT1  320(R8)
-	PREFETCHT1  384(R8)
-	PREFETCHT1  448(R8)
-	ADDQ        $0x00000200, R8
 	BYTE        $0xc4
 	BYTE        $0xe2
 	BYTE        $0x7b
@@ -1278,6 +1268,13 @@ pair:
 	VCVTDQ2PS   Z17, Z17
 	VMULPS.BCST 1084(SI), Z17, Z17
 	VFMADD231PS Z16, Z17, Z15
+	PREFETCHT1  (R8)
+	PREFETCHT1  64(R8)
+	PREFETCHT1  128(R8)
+	PREFETCHT1  192(R8)
+	PREFETCHT1  256(R8)
+	PREFETCHT1  320(R8)
+	ADDQ        $0x00000180, R8
 	ADDQ        $0x00000500, SI
 	ADDQ        $0x00000200, DI
 	ADDQ        $0x40, R9
@@ -1432,6 +1429,13 @@ pair:
 	VCVTDQ2PS   Z17, Z17
 	VMULPS.BCST 1084(SI), Z17, Z17
 	VFMADD231PS Z16, Z17, Z15
+	PREFETCHT1  (R8)
+	PREFETCHT1  64(R8)
+	PREFETCHT1  128(R8)
+	PREFETCHT1  192(R8)
+	PREFETCHT1  256(R8)
+	PREFETCHT1  320(R8)
+	ADDQ        $0x00000180, R8
 	ADDQ        $0x00000500, SI
 	ADDQ        $0x00000200, DI
 	ADDQ        $0x40, R9
@@ -1591,6 +1595,13 @@ pair_done:
 	VCVTDQ2PS   Z17, Z17
 	VMULPS.BCST 1084(SI), Z17, Z17
 	VFMADD231PS Z16, Z17, Z15
+	PREFETCHT1  (R8)
+	PREFETCHT1  64(R8)
+	PREFETCHT1  128(R8)
+	PREFETCHT1  192(R8)
+	PREFETCHT1  256(R8)
+	PREFETCHT1  320(R8)
+	ADDQ        $0x00000180, R8
 	ADDQ        $0x00000500, SI
 	ADDQ        $0x00000200, DI
 	ADDQ        $0x40, R9
@@ -1675,6 +1686,13 @@ pair_done:
 	VCVTDQ2PS   Z17, Z17
 	VMULPS.BCST 1084(SI), Z17, Z17
 	VFMADD231PS Z16, Z17, Z15
+	PREFETCHT1  (R8)
+	PREFETCHT1  64(R8)
+	PREFETCHT1  128(R8)
+	PREFETCHT1  192(R8)
+	PREFETCHT1  256(R8)
+	PREFETCHT1  320(R8)
+	ADDQ        $0x00000180, R8
 	ADDQ        $0x00000500, SI
 	ADDQ        $0x00000200, DI
 	ADDQ        $0x40, R9
@@ -1762,6 +1780,13 @@ single:
 	VCVTDQ2PS   Z17, Z17
 	VMULPS.BCST 1084(SI), Z17, Z17
 	VFMADD231PS Z16, Z17, Z15
+	PREFETCHT1  (R8)
+	PREFETCHT1  64(R8)
+	PREFETCHT1  128(R8)
+	PREFETCHT1  192(R8)
+	PREFETCHT1  256(R8)
+	PREFETCHT1  320(R8)
+	ADDQ        $0x00000180, R8
 	ADDQ        $0x00000500, SI
 	ADDQ        $0x00000200, DI
 	ADDQ        $0x40, R9
@@ -1817,9 +1842,7 @@ bunch_done:
 TEXT ·gemm32MinAMX(SB), NOSPLIT, $0-72
 	MOVQ  out+0(FP), AX
 	MOVQ  bunches+40(FP), CX
-	MOVQ  ahead+64(FP), R8
-	LEAQ  tiles32<>+0(SB), DX
-	MOVQ  DX, BX
+	LEAQ  tiles32<>+0(SB), BX
 	BYTE  $0xc4
 	BYTE  $0xe2
 	BYTE  $0x78
@@ -1833,6 +1856,7 @@ TEXT ·gemm32MinAMX(SB), NOSPLIT, $0-72
 
 bunch:
 	MOVQ   numbers+16(FP), DI
+	MOVQ   ahead+64(FP), R8
 	MOVQ   scales+24(FP), R9
 	MOVQ   blocks+48(FP), R10
 	VPXORD Z0, Z0, Z0
@@ -1925,15 +1949,6 @@ bunch:
 pair:
 	CMPQ             R10, $0x02
 	JLE              pair_done
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       256(R8)
-	PREFETCHT1       320(R8)
-	PREFETCHT1       384(R8)
-	PREFETCHT1       448(R8)
-	ADDQ             $0x00000200, R8
 	BYTE             $0xc4
 	BYTE             $0xe2
 	BYTE             $0x7b
@@ -2102,6 +2117,13 @@ pair:
 	VMULPS.BCST      1084(SI), Z18, Z18
 	VFMADD231PS      Z16, Z18, Z15
 	VFMADD231PS.BCST 1148(SI), Z17, Z15
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       256(R8)
+	PREFETCHT1       320(R8)
+	ADDQ             $0x00000180, R8
 	ADDQ             $0x00000500, SI
 	ADDQ             $0x00000200, DI
 	ADDQ             $0x00000080, R9
@@ -2273,6 +2295,13 @@ pair:
 	VMULPS.BCST      1084(SI), Z18, Z18
 	VFMADD231PS      Z16, Z18, Z15
 	VFMADD231PS.BCST 1148(SI), Z17, Z15
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       256(R8)
+	PREFETCHT1       320(R8)
+	ADDQ             $0x00000180, R8
 	ADDQ             $0x00000500, SI
 	ADDQ             $0x00000200, DI
 	ADDQ             $0x00000080, R9
@@ -2449,6 +2478,13 @@ pair_done:
 	VMULPS.BCST      1084(SI), Z18, Z18
 	VFMADD231PS      Z16, Z18, Z15
 	VFMADD231PS.BCST 1148(SI), Z17, Z15
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       256(R8)
+	PREFETCHT1       320(R8)
+	ADDQ             $0x00000180, R8
 	ADDQ             $0x00000500, SI
 	ADDQ             $0x00000200, DI
 	ADDQ             $0x00000080, R9
@@ -2550,6 +2586,13 @@ pair_done:
 	VMULPS.BCST      1084(SI), Z18, Z18
 	VFMADD231PS      Z16, Z18, Z15
 	VFMADD231PS.BCST 1148(SI), Z17, Z15
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       256(R8)
+	PREFETCHT1       320(R8)
+	ADDQ             $0x00000180, R8
 	ADDQ             $0x00000500, SI
 	ADDQ             $0x00000200, DI
 	ADDQ             $0x00000080, R9
@@ -2654,6 +2697,13 @@ single:
 	VMULPS.BCST      1084(SI), Z18, Z18
 	VFMADD231PS      Z16, Z18, Z15
 	VFMADD231PS.BCST 1148(SI), Z17, Z15
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       256(R8)
+	PREFETCHT1       320(R8)
+	ADDQ             $0x00000180, R8
 	ADDQ             $0x00000500, SI
 	ADDQ             $0x00000200, DI
 	ADDQ             $0x00000080, R9
@@ -2705,13 +2755,11 @@ bunch_done:
 	RET
 
 // func gemm16AMX(out *float32, outStride int, numbers *int8, scales *float32, x *byte, bunches int, blocks int, sums *int32, ahead *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·gemm16AMX(SB), NOSPLIT, $0-72
 	MOVQ  out+0(FP), AX
 	MOVQ  bunches+40(FP), CX
-	MOVQ  ahead+64(FP), DX
-	LEAQ  tiles16<>+0(SB), DX
-	MOVQ  DX, BX
+	LEAQ  tiles16<>+0(SB), BX
 	BYTE  $0xc4
 	BYTE  $0xe2
 	BYTE  $0x78
@@ -2725,8 +2773,9 @@ TEXT ·gemm16AMX(SB), NOSPLIT, $0-72
 
 bunch:
 	MOVQ   numbers+16(FP), DI
-	MOVQ   scales+24(FP), R8
-	MOVQ   blocks+48(FP), R9
+	MOVQ   ahead+64(FP), R8
+	MOVQ   scales+24(FP), R9
+	MOVQ   blocks+48(FP), R10
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -2813,8 +2862,8 @@ bunch:
 	BYTE   $0x04
 	BYTE   $0x00
 	BYTE   $0x00
-	DECQ   R9
-	TESTQ  R9, R9
+	DECQ   R10
+	TESTQ  R10, R10
 	JE     block_done
 
 block:
@@ -2888,7 +2937,7 @@ block:
 	BYTE        $0x0c
 	BYTE        $0x00
 	BYTE        $0x00
-	VMOVUPS     (R8), Z16
+	VMOVUPS     (R9), Z16
 	VPSLLD      $0x08, 1024(BX), Z17
 	VPADDD      (BX), Z17, Z17
 	VCVTDQ2PS   Z17, Z17
@@ -3039,7 +3088,7 @@ block:
 	BYTE        $0x04
 	BYTE        $0x00
 	BYTE        $0x00
-	VMOVUPS     64(R8), Z16
+	VMOVUPS     64(R9), Z16
 	VPSLLD      $0x08, 3072(BX), Z17
 	VPADDD      2048(BX), Z17, Z17
 	VCVTDQ2PS   Z17, Z17
@@ -3120,10 +3169,17 @@ block:
 	VCVTDQ2PS   Z17, Z17
 	VMULPS.BCST 1084(SI), Z17, Z17
 	VFMADD231PS Z16, Z17, Z15
+	PREFETCHT1  (R8)
+	PREFETCHT1  64(R8)
+	PREFETCHT1  128(R8)
+	PREFETCHT1  192(R8)
+	PREFETCHT1  256(R8)
+	PREFETCHT1  320(R8)
+	ADDQ        $0x00000180, R8
 	ADDQ        $0x00000500, SI
 	ADDQ        $0x00000200, DI
-	ADDQ        $0x00000080, R8
-	DECQ        R9
+	ADDQ        $0x00000080, R9
+	DECQ        R10
 	JNE         block
 
 block_done:
@@ -3197,7 +3253,7 @@ block_done:
 	BYTE        $0x0c
 	BYTE        $0x00
 	BYTE        $0x00
-	VMOVUPS     (R8), Z16
+	VMOVUPS     (R9), Z16
 	VPSLLD      $0x08, 1024(BX), Z17
 	VPADDD      (BX), Z17, Z17
 	VCVTDQ2PS   Z17, Z17
@@ -3278,7 +3334,7 @@ block_done:
 	VCVTDQ2PS   Z17, Z17
 	VMULPS.BCST 1084(SI), Z17, Z17
 	VFMADD231PS Z16, Z17, Z15
-	VMOVUPS     64(R8), Z16
+	VMOVUPS     64(R9), Z16
 	VPSLLD      $0x08, 3072(BX), Z17
 	VPADDD      2048(BX), Z17, Z17
 	VCVTDQ2PS   Z17, Z17
@@ -3359,9 +3415,16 @@ block_done:
 	VCVTDQ2PS   Z17, Z17
 	VMULPS.BCST 1084(SI), Z17, Z17
 	VFMADD231PS Z16, Z17, Z15
+	PREFETCHT1  (R8)
+	PREFETCHT1  64(R8)
+	PREFETCHT1  128(R8)
+	PREFETCHT1  192(R8)
+	PREFETCHT1  256(R8)
+	PREFETCHT1  320(R8)
+	ADDQ        $0x00000180, R8
 	ADDQ        $0x00000500, SI
 	ADDQ        $0x00000200, DI
-	ADDQ        $0x00000080, R8
+	ADDQ        $0x00000080, R9
 	MOVQ        outStride+8(FP), DI
 	VMOVUPS     Z0, (AX)
 	ADDQ        DI, AX
@@ -3408,13 +3471,11 @@ bunch_done:
 	RET
 
 // func gemm16MinAMX(out *float32, outStride int, numbers *int8, scales *float32, x *byte, bunches int, blocks int, sums *int32, ahead *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·gemm16MinAMX(SB), NOSPLIT, $0-72
 	MOVQ  out+0(FP), AX
 	MOVQ  bunches+40(FP), CX
-	MOVQ  ahead+64(FP), DX
-	LEAQ  tiles16<>+0(SB), DX
-	MOVQ  DX, BX
+	LEAQ  tiles16<>+0(SB), BX
 	BYTE  $0xc4
 	BYTE  $0xe2
 	BYTE  $0x78
@@ -3428,8 +3489,9 @@ TEXT ·gemm16MinAMX(SB), NOSPLIT, $0-72
 
 bunch:
 	MOVQ   numbers+16(FP), DI
-	MOVQ   scales+24(FP), R8
-	MOVQ   blocks+48(FP), R9
+	MOVQ   ahead+64(FP), R8
+	MOVQ   scales+24(FP), R9
+	MOVQ   blocks+48(FP), R10
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -3516,8 +3578,8 @@ bunch:
 	BYTE   $0x04
 	BYTE   $0x00
 	BYTE   $0x00
-	DECQ   R9
-	TESTQ  R9, R9
+	DECQ   R10
+	TESTQ  R10, R10
 	JE     block_done
 
 block:
@@ -3591,8 +3653,8 @@ block:
 	BYTE             $0x0c
 	BYTE             $0x00
 	BYTE             $0x00
-	VMOVUPS          (R8), Z16
-	VMOVUPS          64(R8), Z17
+	VMOVUPS          (R9), Z16
+	VMOVUPS          64(R9), Z17
 	VPSLLD           $0x08, 1024(BX), Z18
 	VPADDD           (BX), Z18, Z18
 	VCVTDQ2PS        Z18, Z18
@@ -3759,8 +3821,8 @@ block:
 	BYTE             $0x04
 	BYTE             $0x00
 	BYTE             $0x00
-	VMOVUPS          128(R8), Z16
-	VMOVUPS          192(R8), Z17
+	VMOVUPS          128(R9), Z16
+	VMOVUPS          192(R9), Z17
 	VPSLLD           $0x08, 3072(BX), Z18
 	VPADDD           2048(BX), Z18, Z18
 	VCVTDQ2PS        Z18, Z18
@@ -3857,10 +3919,17 @@ block:
 	VMULPS.BCST      1084(SI), Z18, Z18
 	VFMADD231PS      Z16, Z18, Z15
 	VFMADD231PS.BCST 1276(SI), Z17, Z15
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       256(R8)
+	PREFETCHT1       320(R8)
+	ADDQ             $0x00000180, R8
 	ADDQ             $0x00000500, SI
 	ADDQ             $0x00000200, DI
-	ADDQ             $0x00000100, R8
-	DECQ             R9
+	ADDQ             $0x00000100, R9
+	DECQ             R10
 	JNE              block
 
 block_done:
@@ -3934,8 +4003,8 @@ block_done:
 	BYTE             $0x0c
 	BYTE             $0x00
 	BYTE             $0x00
-	VMOVUPS          (R8), Z16
-	VMOVUPS          64(R8), Z17
+	VMOVUPS          (R9), Z16
+	VMOVUPS          64(R9), Z17
 	VPSLLD           $0x08, 1024(BX), Z18
 	VPADDD           (BX), Z18, Z18
 	VCVTDQ2PS        Z18, Z18
@@ -4032,8 +4101,8 @@ block_done:
 	VMULPS.BCST      1084(SI), Z18, Z18
 	VFMADD231PS      Z16, Z18, Z15
 	VFMADD231PS.BCST 1212(SI), Z17, Z15
-	VMOVUPS          128(R8), Z16
-	VMOVUPS          192(R8), Z17
+	VMOVUPS          128(R9), Z16
+	VMOVUPS          192(R9), Z17
 	VPSLLD           $0x08, 3072(BX), Z18
 	VPADDD           2048(BX), Z18, Z18
 	VCVTDQ2PS        Z18, Z18
@@ -4130,9 +4199,16 @@ block_done:
 	VMULPS.BCST      1084(SI), Z18, Z18
 	VFMADD231PS      Z16, Z18, Z15
 	VFMADD231PS.BCST 1276(SI), Z17, Z15
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       256(R8)
+	PREFETCHT1       320(R8)
+	ADDQ             $0x00000180, R8
 	ADDQ             $0x00000500, SI
 	ADDQ             $0x00000200, DI
-	ADDQ             $0x00000100, R8
+	ADDQ             $0x00000100, R9
 	MOVQ             outStride+8(FP), DI
 	VMOVUPS          Z0, (AX)
 	ADDQ             DI, AX

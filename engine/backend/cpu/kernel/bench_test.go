@@ -25,7 +25,7 @@ func BenchmarkMatVec(b *testing.B) {
 			b.Run(format.String()+"/"+level.String(), func(b *testing.B) {
 				s := For(level)
 				var q Rows
-				q.Reserve(1, cols)
+				s.Reserve(&q, 1, cols)
 				s.Quantize(&q, 0, x)
 				out := make([]float32, w.Tiles()*Lanes)
 				b.SetBytes(int64(len(w.data)))
@@ -53,7 +53,7 @@ func BenchmarkMatMul(b *testing.B) {
 		for _, level := range Levels() {
 			s := For(level)
 			var q Rows
-			q.Reserve(most, cols)
+			s.Reserve(&q, most, cols)
 			for i := range most {
 				s.Quantize(&q, i, activations(r, cols))
 			}

@@ -11,14 +11,25 @@ const PanelRows = 2 * Lanes
 // cache.
 type Panel struct {
 	numbers []int16
+	bytes   []int8 // the numbers, where they are multiplied as bytes
 	scales  []float32
+	sums    [4 * bunchRows * Lanes]int32
 }
 
 // reserve makes room for the tiles of a matrix.
 func (p *Panel) reserve(w *Packed) {
 	p.numbers = grow(p.numbers, Lanes*w.Cols)
-	p.scales = grow(p.scales, Lanes*w.Cols/w.Layout.Group*w.Layout.kinds())
+	p.scales = grow(p.scales, w.scales())
 }
+
+// reserveBytes makes room for them as bytes.
+func (p *Panel) reserveBytes(w *Packed) {
+	p.bytes = grow(p.bytes, Lanes*w.Cols)
+	p.scales = grow(p.scales, w.scales())
+}
+
+// scales is the number of scales and minima of a tile.
+func (p *Packed) scales() int { return Lanes * p.Cols / p.Layout.Group * p.Layout.kinds() }
 
 // Panels is the number of panels of a matrix.
 func (p *Packed) Panels() int { return (p.Tiles() + 1) / 2 }
@@ -41,11 +52,18 @@ func (s *Set) MatVec(out []float32, w *Packed, x *Rows, i, lo, hi int) {
 func (s *Set) MatMul(out []float32, stride int, p *Panel, w *Packed, i int, x *Rows, n int) {
 	_ = out[(n-1)*stride+PanelRows-1]
 	w.check(x)
+	bunched := min(n, x.bunched) / bunchRows * bunchRows
 	for t := 2 * i; t < min(2*i+2, w.Tiles()); t++ {
-		if s.gemmTile[w.Layout.index] != nil {
-			s.tile(out[t%2*Lanes:], stride, w, t, x, n)
-		} else {
-			s.expanded(out[t%2*Lanes:], stride, p, w, t, x, n)
+		out := out[t%2*Lanes:]
+		if bunched > 0 {
+			s.bunches(out, stride, p, w, t, x, bunched/bunchRows)
+		}
+		switch {
+		case bunched == n:
+		case s.gemmTile[w.Layout.index] != nil:
+			s.tile(out[bunched*stride:], stride, w, t, x, bunched, n)
+		default:
+			s.expanded(out, stride, p, w, t, x, n)
 		}
 	}
 }
@@ -57,10 +75,20 @@ func (p *Packed) check(x *Rows) {
 	}
 }
 
-// tile multiplies with tile t as it lies in memory.
-func (s *Set) tile(out []float32, stride int, w *Packed, t int, x *Rows, n int) {
+// tile multiplies with tile t as it lies in memory, for rows lo … hi-1.
+func (s *Set) tile(out []float32, stride int, w *Packed, t int, x *Rows, lo, hi int) {
 	next := min(t+1, w.Tiles()-1)
-	s.gemmTile[w.Layout.index](&out[0], 4*stride, &w.tile(t)[0], pointer(x.rows(0, n)), blockBytes*w.blocks(), n, w.blocks(), &w.tile(next)[0])
+	s.gemmTile[w.Layout.index](&out[0], 4*stride, &w.tile(t)[0], pointer(x.rows(lo, hi)), blockBytes*w.blocks(), hi-lo, w.blocks(), &w.tile(next)[0])
+}
+
+// bunches expands tile t to bytes and multiplies with that, for the first
+// bunches of rows.
+func (s *Set) bunches(out []float32, stride int, p *Panel, w *Packed, t int, x *Rows, bunches int) {
+	p.reserveBytes(w)
+	next := min(t+1, w.Tiles()-1)
+	s.expand[w.Layout.index](&p.bytes[0], &p.scales[0], &w.tile(t)[0], w.blocks())
+	f := s.gemmBunch[index(w.Layout.Group == 16)][index(w.Layout.Minima)]
+	f(&out[0], 4*stride, &p.bytes[0], &p.scales[0], &x.bunches[0], bunches, w.blocks(), &p.sums[0], &w.tile(next)[0])
 }
 
 // expanded expands tile t and multiplies with that.

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 
-	"github.com/mmcloughlin/avo/attr"
 	. "github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/ir"
 	. "github.com/mmcloughlin/avo/operand"
@@ -23,6 +22,9 @@ const (
 	bunchBytes  = bunchSum + 3*vectorBytes
 	sumsBytes   = bunchRows * vectorBytes // a tile of sums
 	numberBytes = 32 * lanes              // a block of an expanded tile, in bytes
+	// amxAheadBytes is how much of the next tile is asked for in each block: all
+	// of it by the first bunch, for there may be no other.
+	amxAheadBytes = 384
 )
 
 // The tiles' registers. Sums are there twice, so that one block is multiplied
@@ -96,9 +98,12 @@ func tileConfig() {
 // tileRelease is TILERELEASE.
 func tileRelease() { instructionBytes(nil, append(vex3(0, 0), 0x49, 0xc0)...) }
 
-// amxConfig declares the tiles' shapes for blocks of so many columns.
+// amxConfigs are the tiles' shapes for groups of so many columns.
+var amxConfigs = map[int]Mem{}
+
+// amxConfig declares the tiles' shapes for groups of so many columns.
 func amxConfig(group int) Mem {
-	m := GLOBL(fmt.Sprintf("tiles%d", group), attr.RODATA|attr.NOPTR)
+	m := GLOBL(fmt.Sprintf("tiles%d", group), constAttrs)
 	var c [64]byte
 	c[0] = 1 // palette
 	shape := func(tile, rows, bytes int) { c[16+2*tile], c[48+tile] = byte(bytes), byte(rows) }
@@ -129,14 +134,21 @@ func gemmAMX(group int, mins bool) {
 	}
 	TEXT(name+"AMX", attrs, "func(out *float32, outStride int, numbers *int8, scales *float32, x *byte, bunches, blocks int, sums *int32, ahead *byte)")
 	Pragma("noescape")
+	Doc(
+		fmt.Sprintf("%sAMX computes the %d outputs of a tile for bunches of %d rows of activations; outStride in bytes:", name, lanes, bunchRows),
+		"",
+		"	for r := range 16·bunches {",
+		"		for b := range blocks {",
+		fmt.Sprintf("			for g := range %d {", l.groups()),
+		fmt.Sprintf("				sum := 256·Σ numbers[k][o]·x[r][b].high[k] + Σ numbers[k][o]·x[r][b].low[k] over the %d columns of the group", group),
+		"				out[r][o] = fma(float32(sum)·x[r][b].Scale, d[b][g][o], out[r][o])",
+		map[bool]string{true: "				out[r][o] = fma(m[b][g][o], x[r][b].Sum[g], out[r][o])", false: "				// no minima"}[mins],
+		"			}", "		}", "	}", "",
+		"sums is room for four tiles of sums. Meanwhile the next tile is read from ahead on.",
+	)
 	out, bunches := param("out"), param("bunches")
-	ahead := param("ahead")
-	{
-		c := GP64()
-		LEAQ(config, c)
-		MOVQ(c, amxSums)
-		tileConfig()
-	}
+	LEAQ(config, amxSums)
+	tileConfig()
 	Load(Param("x"), amxX)
 	Load(Param("sums"), amxSums)
 	MOVQ(U32(vectorBytes), amxStep)
@@ -144,6 +156,7 @@ func gemmAMX(group int, mins bool) {
 
 	loop("bunch", bunches, func() {
 		Load(Param("numbers"), amxNumbers)
+		ahead := param("ahead")
 		scales, blocks := param("scales"), param("blocks")
 		total := make([]reg.VecVirtual, bunchRows)
 		for r := range total {
@@ -186,6 +199,10 @@ func gemmAMX(group int, mins bool) {
 			}
 		}
 		next := func() {
+			for i := range amxAheadBytes / vectorBytes {
+				PREFETCHT1(at(ahead).Offset(i * vectorBytes))
+			}
+			ADDQ(imm(amxAheadBytes), ahead)
 			ADDQ(imm(bunchBytes), amxX)
 			ADDQ(imm(numberBytes), amxNumbers)
 			ADDQ(imm(l.groups()*kinds*vectorBytes), scales)
@@ -215,10 +232,6 @@ func gemmAMX(group int, mins bool) {
 			Label("pair")
 			CMPQ(blocks, Imm(2))
 			JLE(LabelRef("pair_done"))
-			for i := range aheadBytes * 2 / vectorBytes {
-				PREFETCHT1(at(ahead).Offset(i * vectorBytes))
-			}
-			ADDQ(imm(2*aheadBytes), ahead)
 			step(false, 0)
 			step(false, 1)
 			SUBQ(Imm(2), blocks)
@@ -242,13 +255,18 @@ func gemmAMX(group int, mins bool) {
 	done()
 }
 
-var amxConfigs = map[int]Mem{}
-
 // expandAMX generates the expansion of a tile to bytes.
 func expandAMX(l layout) {
 	s := avx512
 	TEXT("expand"+l.name+"AMX", attrs, "func(numbers *int8, scales *float32, tile *byte, blocks int)")
 	Pragma("noescape")
+	Doc(
+		fmt.Sprintf("expand%sAMX expands a tile into 8-bit numbers with the offset of %d taken off, four columns of a row side by", l.name, l.offset),
+		"side, and scales (and minima) in float32:",
+		"",
+		"	numbers[((b·8+j)·16 + row)·4 + i] = q[row][32·b + column(j, i)] − offset, column(j, i) = 8·(j/2) + 2·(j%2) + {0, 4, 1, 5}[i]",
+		"	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]",
+	)
 	numbers, scales, quants, blocks := param("numbers"), param("scales"), param("tile"), param("blocks")
 	u := newUnpacker(s, l, quants)
 	offset, bytes := s.reg(), s.reg()
@@ -303,12 +321,20 @@ func expandAMX(l layout) {
 func bunchAMX() {
 	TEXT("bunchAMX", attrs, "func(bunch *byte, row int, x *byte, blocks int)")
 	Pragma("noescape")
-	order := GLOBL("bunchOrder", attr.RODATA|attr.NOPTR)
+	Doc(
+		"bunchAMX writes a quantized row to its place, 0 to 15, of a bunch:",
+		"",
+		"	low[b][row][k], high[b][row][k] = x[b].Q[column(k/4, k%4)] as two bytes, columns in the order of an expanded tile",
+		"	scale[b][row], sum[b][0 … 2][row] = x[b].Scale, x[b].Sum",
+	)
+	// In eight columns: their low bytes and their high bytes, each in the order
+	// of an expanded tile; then all low bytes of a block before the high ones.
+	order := GLOBL("bunchOrder", constAttrs)
 	for i := range 4 {
 		DATA(16*i, U64(0x0e060c040a020800))
 		DATA(16*i+8, U64(0x0f070d050b030901))
 	}
-	quarters := GLOBL("bunchQuarters", attr.RODATA|attr.NOPTR)
+	quarters := GLOBL("bunchQuarters", constAttrs)
 	for i, q := range []uint64{0, 2, 4, 6, 1, 3, 5, 7} {
 		DATA(8*i, U64(q))
 	}
