@@ -1,6 +1,9 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // PanelRows is the number of outputs of a panel: two tiles.
 const PanelRows = 2 * Lanes
@@ -13,7 +16,7 @@ type Panel struct {
 	numbers []int16
 	bytes   []int8 // the numbers, where they are multiplied as bytes
 	scales  []float32
-	sums    [4 * bunchRows * Lanes]int32
+	sums    []int32 // tiles of sums, aligned
 }
 
 // reserve makes room for the tiles of a matrix.
@@ -24,8 +27,23 @@ func (p *Panel) reserve(w *Packed) {
 
 // reserveBytes makes room for them as bytes.
 func (p *Panel) reserveBytes(w *Packed) {
-	p.bytes = grow(p.bytes, Lanes*w.Cols)
+	p.bytes = aligned(p.bytes, Lanes*w.Cols)
 	p.scales = grow(p.scales, w.scales())
+	p.sums = aligned(p.sums, 4*bunchRows*Lanes)
+}
+
+// aligned is grow for memory that begins with a cache line: AMX stores whole
+// lines, and one that lies in two of them costs it many times as much.
+func aligned[T any](s []T, n int) []T {
+	if cap(s) >= n {
+		return s[:n]
+	}
+	var one T
+	const line = vectorBytes
+	size := int(unsafe.Sizeof(one))
+	s = make([]T, n+line/size)
+	skip := -uintptr(unsafe.Pointer(&s[0])) % line
+	return s[int(skip)/size:][:n]
 }
 
 // scales is the number of scales and minima of a tile.

@@ -41,7 +41,7 @@ func (s *Set) Reserve(r *Rows, n, cols int) {
 	r.bunched = 0
 	if s.bunch != nil {
 		r.bunched = n / bunchRows * bunchRows
-		r.bunches = grow(r.bunches, r.bunched/bunchRows*cols/BlockColumns*bunchBytes)
+		r.bunches = aligned(r.bunches, r.bunched/bunchRows*cols/BlockColumns*bunchBytes)
 	}
 }
 
