@@ -1113,60 +1113,62 @@ bunch:
 	BYTE   $0x04
 	BYTE   $0x00
 	BYTE   $0x00
+	CMPQ   R10, $0x01
+	JE     last1
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x7b
+	BYTE   $0x4b
+	BYTE   $0x94
+	BYTE   $0x17
+	BYTE   $0x00
+	BYTE   $0x02
+	BYTE   $0x00
+	BYTE   $0x00
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x7b
+	BYTE   $0x4b
+	BYTE   $0x84
+	BYTE   $0x16
+	BYTE   $0x00
+	BYTE   $0x05
+	BYTE   $0x00
+	BYTE   $0x00
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x7b
+	BYTE   $0x4b
+	BYTE   $0x8c
+	BYTE   $0x16
+	BYTE   $0x20
+	BYTE   $0x05
+	BYTE   $0x00
+	BYTE   $0x00
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x7b
+	BYTE   $0x49
+	BYTE   $0xf0
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x7b
+	BYTE   $0x49
+	BYTE   $0xf8
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x69
+	BYTE   $0x5e
+	BYTE   $0xf0
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x6b
+	BYTE   $0x5e
+	BYTE   $0xf9
 
 pair:
-	CMPQ        R10, $0x02
-	JLE         pair_done
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x94
-	BYTE        $0x17
-	BYTE        $0x00
-	BYTE        $0x02
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x84
-	BYTE        $0x16
-	BYTE        $0x00
-	BYTE        $0x05
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x8c
-	BYTE        $0x16
-	BYTE        $0x20
-	BYTE        $0x05
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x49
-	BYTE        $0xf0
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x49
-	BYTE        $0xf8
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x69
-	BYTE        $0x5e
-	BYTE        $0xf0
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x6b
-	BYTE        $0x5e
-	BYTE        $0xf9
+	CMPQ        R10, $0x04
+	JL          few
 	BYTE        $0xc4
 	BYTE        $0xe2
 	BYTE        $0x7a
@@ -1187,6 +1189,56 @@ pair:
 	BYTE        $0x0c
 	BYTE        $0x00
 	BYTE        $0x00
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x7b
+	BYTE        $0x4b
+	BYTE        $0x94
+	BYTE        $0x17
+	BYTE        $0x00
+	BYTE        $0x04
+	BYTE        $0x00
+	BYTE        $0x00
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x7b
+	BYTE        $0x4b
+	BYTE        $0x84
+	BYTE        $0x16
+	BYTE        $0x00
+	BYTE        $0x0a
+	BYTE        $0x00
+	BYTE        $0x00
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x7b
+	BYTE        $0x4b
+	BYTE        $0x8c
+	BYTE        $0x16
+	BYTE        $0x20
+	BYTE        $0x0a
+	BYTE        $0x00
+	BYTE        $0x00
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x7b
+	BYTE        $0x49
+	BYTE        $0xe0
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x7b
+	BYTE        $0x49
+	BYTE        $0xe8
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x69
+	BYTE        $0x5e
+	BYTE        $0xe0
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x6b
+	BYTE        $0x5e
+	BYTE        $0xe9
 	VMOVUPS     (R9), Z16
 	VPSLLD      $0x08, 1024(BX), Z17
 	VPADDD      (BX), Z17, Z17
@@ -1280,12 +1332,32 @@ pair:
 	ADDQ        $0x40, R9
 	BYTE        $0xc4
 	BYTE        $0xe2
+	BYTE        $0x7a
+	BYTE        $0x4b
+	BYTE        $0xa4
+	BYTE        $0x13
+	BYTE        $0x00
+	BYTE        $0x00
+	BYTE        $0x00
+	BYTE        $0x00
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x7a
+	BYTE        $0x4b
+	BYTE        $0xac
+	BYTE        $0x13
+	BYTE        $0x00
+	BYTE        $0x04
+	BYTE        $0x00
+	BYTE        $0x00
+	BYTE        $0xc4
+	BYTE        $0xe2
 	BYTE        $0x7b
 	BYTE        $0x4b
 	BYTE        $0x94
 	BYTE        $0x17
 	BYTE        $0x00
-	BYTE        $0x02
+	BYTE        $0x04
 	BYTE        $0x00
 	BYTE        $0x00
 	BYTE        $0xc4
@@ -1295,7 +1367,7 @@ pair:
 	BYTE        $0x84
 	BYTE        $0x16
 	BYTE        $0x00
-	BYTE        $0x05
+	BYTE        $0x0a
 	BYTE        $0x00
 	BYTE        $0x00
 	BYTE        $0xc4
@@ -1305,7 +1377,174 @@ pair:
 	BYTE        $0x8c
 	BYTE        $0x16
 	BYTE        $0x20
-	BYTE        $0x05
+	BYTE        $0x0a
+	BYTE        $0x00
+	BYTE        $0x00
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x7b
+	BYTE        $0x49
+	BYTE        $0xf0
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x7b
+	BYTE        $0x49
+	BYTE        $0xf8
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x69
+	BYTE        $0x5e
+	BYTE        $0xf0
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x6b
+	BYTE        $0x5e
+	BYTE        $0xf9
+	VMOVUPS     (R9), Z16
+	VPSLLD      $0x08, 3072(BX), Z17
+	VPADDD      2048(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1024(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z0
+	VPSLLD      $0x08, 3136(BX), Z17
+	VPADDD      2112(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1028(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z1
+	VPSLLD      $0x08, 3200(BX), Z17
+	VPADDD      2176(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1032(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z2
+	VPSLLD      $0x08, 3264(BX), Z17
+	VPADDD      2240(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1036(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z3
+	VPSLLD      $0x08, 3328(BX), Z17
+	VPADDD      2304(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1040(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z4
+	VPSLLD      $0x08, 3392(BX), Z17
+	VPADDD      2368(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1044(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z5
+	VPSLLD      $0x08, 3456(BX), Z17
+	VPADDD      2432(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1048(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z6
+	VPSLLD      $0x08, 3520(BX), Z17
+	VPADDD      2496(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1052(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z7
+	VPSLLD      $0x08, 3584(BX), Z17
+	VPADDD      2560(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1056(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z8
+	VPSLLD      $0x08, 3648(BX), Z17
+	VPADDD      2624(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1060(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z9
+	VPSLLD      $0x08, 3712(BX), Z17
+	VPADDD      2688(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1064(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z10
+	VPSLLD      $0x08, 3776(BX), Z17
+	VPADDD      2752(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1068(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z11
+	VPSLLD      $0x08, 3840(BX), Z17
+	VPADDD      2816(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1072(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z12
+	VPSLLD      $0x08, 3904(BX), Z17
+	VPADDD      2880(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1076(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z13
+	VPSLLD      $0x08, 3968(BX), Z17
+	VPADDD      2944(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1080(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z14
+	VPSLLD      $0x08, 4032(BX), Z17
+	VPADDD      3008(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1084(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z15
+	PREFETCHT1  (R8)
+	PREFETCHT1  64(R8)
+	PREFETCHT1  128(R8)
+	PREFETCHT1  192(R8)
+	PREFETCHT1  256(R8)
+	PREFETCHT1  320(R8)
+	ADDQ        $0x00000180, R8
+	ADDQ        $0x00000500, SI
+	ADDQ        $0x00000200, DI
+	ADDQ        $0x40, R9
+	SUBQ        $0x02, R10
+	JMP         pair
+
+few:
+	CMPQ        R10, $0x02
+	JE          last2
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x7a
+	BYTE        $0x4b
+	BYTE        $0xb4
+	BYTE        $0x13
+	BYTE        $0x00
+	BYTE        $0x08
+	BYTE        $0x00
+	BYTE        $0x00
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x7a
+	BYTE        $0x4b
+	BYTE        $0xbc
+	BYTE        $0x13
+	BYTE        $0x00
+	BYTE        $0x0c
+	BYTE        $0x00
+	BYTE        $0x00
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x7b
+	BYTE        $0x4b
+	BYTE        $0x94
+	BYTE        $0x17
+	BYTE        $0x00
+	BYTE        $0x04
+	BYTE        $0x00
+	BYTE        $0x00
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x7b
+	BYTE        $0x4b
+	BYTE        $0x84
+	BYTE        $0x16
+	BYTE        $0x00
+	BYTE        $0x0a
+	BYTE        $0x00
+	BYTE        $0x00
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x7b
+	BYTE        $0x4b
+	BYTE        $0x8c
+	BYTE        $0x16
+	BYTE        $0x20
+	BYTE        $0x0a
 	BYTE        $0x00
 	BYTE        $0x00
 	BYTE        $0xc4
@@ -1328,6 +1567,97 @@ pair:
 	BYTE        $0x6b
 	BYTE        $0x5e
 	BYTE        $0xe9
+	VMOVUPS     (R9), Z16
+	VPSLLD      $0x08, 1024(BX), Z17
+	VPADDD      (BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1024(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z0
+	VPSLLD      $0x08, 1088(BX), Z17
+	VPADDD      64(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1028(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z1
+	VPSLLD      $0x08, 1152(BX), Z17
+	VPADDD      128(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1032(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z2
+	VPSLLD      $0x08, 1216(BX), Z17
+	VPADDD      192(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1036(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z3
+	VPSLLD      $0x08, 1280(BX), Z17
+	VPADDD      256(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1040(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z4
+	VPSLLD      $0x08, 1344(BX), Z17
+	VPADDD      320(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1044(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z5
+	VPSLLD      $0x08, 1408(BX), Z17
+	VPADDD      384(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1048(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z6
+	VPSLLD      $0x08, 1472(BX), Z17
+	VPADDD      448(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1052(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z7
+	VPSLLD      $0x08, 1536(BX), Z17
+	VPADDD      512(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1056(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z8
+	VPSLLD      $0x08, 1600(BX), Z17
+	VPADDD      576(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1060(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z9
+	VPSLLD      $0x08, 1664(BX), Z17
+	VPADDD      640(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1064(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z10
+	VPSLLD      $0x08, 1728(BX), Z17
+	VPADDD      704(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1068(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z11
+	VPSLLD      $0x08, 1792(BX), Z17
+	VPADDD      768(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1072(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z12
+	VPSLLD      $0x08, 1856(BX), Z17
+	VPADDD      832(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1076(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z13
+	VPSLLD      $0x08, 1920(BX), Z17
+	VPADDD      896(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1080(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z14
+	VPSLLD      $0x08, 1984(BX), Z17
+	VPADDD      960(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1084(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z15
+	PREFETCHT1  (R8)
+	PREFETCHT1  64(R8)
+	PREFETCHT1  128(R8)
+	PREFETCHT1  192(R8)
+	PREFETCHT1  256(R8)
+	PREFETCHT1  320(R8)
+	ADDQ        $0x00000180, R8
+	ADDQ        $0x00000500, SI
+	ADDQ        $0x00000200, DI
+	ADDQ        $0x40, R9
 	BYTE        $0xc4
 	BYTE        $0xe2
 	BYTE        $0x7a
@@ -1439,61 +1769,100 @@ pair:
 	ADDQ        $0x00000500, SI
 	ADDQ        $0x00000200, DI
 	ADDQ        $0x40, R9
-	SUBQ        $0x02, R10
-	JMP         pair
+	VMOVUPS     (R9), Z16
+	VPSLLD      $0x08, 1024(BX), Z17
+	VPADDD      (BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1024(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z0
+	VPSLLD      $0x08, 1088(BX), Z17
+	VPADDD      64(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1028(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z1
+	VPSLLD      $0x08, 1152(BX), Z17
+	VPADDD      128(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1032(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z2
+	VPSLLD      $0x08, 1216(BX), Z17
+	VPADDD      192(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1036(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z3
+	VPSLLD      $0x08, 1280(BX), Z17
+	VPADDD      256(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1040(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z4
+	VPSLLD      $0x08, 1344(BX), Z17
+	VPADDD      320(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1044(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z5
+	VPSLLD      $0x08, 1408(BX), Z17
+	VPADDD      384(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1048(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z6
+	VPSLLD      $0x08, 1472(BX), Z17
+	VPADDD      448(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1052(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z7
+	VPSLLD      $0x08, 1536(BX), Z17
+	VPADDD      512(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1056(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z8
+	VPSLLD      $0x08, 1600(BX), Z17
+	VPADDD      576(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1060(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z9
+	VPSLLD      $0x08, 1664(BX), Z17
+	VPADDD      640(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1064(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z10
+	VPSLLD      $0x08, 1728(BX), Z17
+	VPADDD      704(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1068(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z11
+	VPSLLD      $0x08, 1792(BX), Z17
+	VPADDD      768(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1072(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z12
+	VPSLLD      $0x08, 1856(BX), Z17
+	VPADDD      832(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1076(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z13
+	VPSLLD      $0x08, 1920(BX), Z17
+	VPADDD      896(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1080(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z14
+	VPSLLD      $0x08, 1984(BX), Z17
+	VPADDD      960(BX), Z17, Z17
+	VCVTDQ2PS   Z17, Z17
+	VMULPS.BCST 1084(SI), Z17, Z17
+	VFMADD231PS Z16, Z17, Z15
+	PREFETCHT1  (R8)
+	PREFETCHT1  64(R8)
+	PREFETCHT1  128(R8)
+	PREFETCHT1  192(R8)
+	PREFETCHT1  256(R8)
+	PREFETCHT1  320(R8)
+	ADDQ        $0x00000180, R8
+	ADDQ        $0x00000500, SI
+	ADDQ        $0x00000200, DI
+	ADDQ        $0x40, R9
+	JMP         store
 
-pair_done:
-	JL          single
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x94
-	BYTE        $0x17
-	BYTE        $0x00
-	BYTE        $0x02
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x84
-	BYTE        $0x16
-	BYTE        $0x00
-	BYTE        $0x05
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x8c
-	BYTE        $0x16
-	BYTE        $0x20
-	BYTE        $0x05
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x49
-	BYTE        $0xf0
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x49
-	BYTE        $0xf8
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x69
-	BYTE        $0x5e
-	BYTE        $0xf0
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x6b
-	BYTE        $0x5e
-	BYTE        $0xf9
+last2:
 	BYTE        $0xc4
 	BYTE        $0xe2
 	BYTE        $0x7a
@@ -1698,7 +2067,7 @@ pair_done:
 	ADDQ        $0x40, R9
 	JMP         store
 
-single:
+last1:
 	VMOVUPS     (R9), Z16
 	VPSLLD      $0x08, 1024(BX), Z17
 	VPADDD      (BX), Z17, Z17
@@ -1945,60 +2314,62 @@ bunch:
 	BYTE   $0x04
 	BYTE   $0x00
 	BYTE   $0x00
+	CMPQ   R10, $0x01
+	JE     last1
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x7b
+	BYTE   $0x4b
+	BYTE   $0x94
+	BYTE   $0x17
+	BYTE   $0x00
+	BYTE   $0x02
+	BYTE   $0x00
+	BYTE   $0x00
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x7b
+	BYTE   $0x4b
+	BYTE   $0x84
+	BYTE   $0x16
+	BYTE   $0x00
+	BYTE   $0x05
+	BYTE   $0x00
+	BYTE   $0x00
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x7b
+	BYTE   $0x4b
+	BYTE   $0x8c
+	BYTE   $0x16
+	BYTE   $0x20
+	BYTE   $0x05
+	BYTE   $0x00
+	BYTE   $0x00
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x7b
+	BYTE   $0x49
+	BYTE   $0xf0
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x7b
+	BYTE   $0x49
+	BYTE   $0xf8
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x69
+	BYTE   $0x5e
+	BYTE   $0xf0
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x6b
+	BYTE   $0x5e
+	BYTE   $0xf9
 
 pair:
-	CMPQ             R10, $0x02
-	JLE              pair_done
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x94
-	BYTE             $0x17
-	BYTE             $0x00
-	BYTE             $0x02
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x84
-	BYTE             $0x16
-	BYTE             $0x00
-	BYTE             $0x05
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x8c
-	BYTE             $0x16
-	BYTE             $0x20
-	BYTE             $0x05
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x49
-	BYTE             $0xf0
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x49
-	BYTE             $0xf8
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x69
-	BYTE             $0x5e
-	BYTE             $0xf0
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x6b
-	BYTE             $0x5e
-	BYTE             $0xf9
+	CMPQ             R10, $0x04
+	JL               few
 	BYTE             $0xc4
 	BYTE             $0xe2
 	BYTE             $0x7a
@@ -2019,6 +2390,56 @@ pair:
 	BYTE             $0x0c
 	BYTE             $0x00
 	BYTE             $0x00
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x7b
+	BYTE             $0x4b
+	BYTE             $0x94
+	BYTE             $0x17
+	BYTE             $0x00
+	BYTE             $0x04
+	BYTE             $0x00
+	BYTE             $0x00
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x7b
+	BYTE             $0x4b
+	BYTE             $0x84
+	BYTE             $0x16
+	BYTE             $0x00
+	BYTE             $0x0a
+	BYTE             $0x00
+	BYTE             $0x00
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x7b
+	BYTE             $0x4b
+	BYTE             $0x8c
+	BYTE             $0x16
+	BYTE             $0x20
+	BYTE             $0x0a
+	BYTE             $0x00
+	BYTE             $0x00
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x7b
+	BYTE             $0x49
+	BYTE             $0xe0
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x7b
+	BYTE             $0x49
+	BYTE             $0xe8
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x69
+	BYTE             $0x5e
+	BYTE             $0xe0
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x6b
+	BYTE             $0x5e
+	BYTE             $0xe9
 	VMOVUPS          (R9), Z16
 	VMOVUPS          64(R9), Z17
 	VPSLLD           $0x08, 1024(BX), Z18
@@ -2129,12 +2550,32 @@ pair:
 	ADDQ             $0x00000080, R9
 	BYTE             $0xc4
 	BYTE             $0xe2
+	BYTE             $0x7a
+	BYTE             $0x4b
+	BYTE             $0xa4
+	BYTE             $0x13
+	BYTE             $0x00
+	BYTE             $0x00
+	BYTE             $0x00
+	BYTE             $0x00
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x7a
+	BYTE             $0x4b
+	BYTE             $0xac
+	BYTE             $0x13
+	BYTE             $0x00
+	BYTE             $0x04
+	BYTE             $0x00
+	BYTE             $0x00
+	BYTE             $0xc4
+	BYTE             $0xe2
 	BYTE             $0x7b
 	BYTE             $0x4b
 	BYTE             $0x94
 	BYTE             $0x17
 	BYTE             $0x00
-	BYTE             $0x02
+	BYTE             $0x04
 	BYTE             $0x00
 	BYTE             $0x00
 	BYTE             $0xc4
@@ -2144,7 +2585,7 @@ pair:
 	BYTE             $0x84
 	BYTE             $0x16
 	BYTE             $0x00
-	BYTE             $0x05
+	BYTE             $0x0a
 	BYTE             $0x00
 	BYTE             $0x00
 	BYTE             $0xc4
@@ -2154,7 +2595,191 @@ pair:
 	BYTE             $0x8c
 	BYTE             $0x16
 	BYTE             $0x20
-	BYTE             $0x05
+	BYTE             $0x0a
+	BYTE             $0x00
+	BYTE             $0x00
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x7b
+	BYTE             $0x49
+	BYTE             $0xf0
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x7b
+	BYTE             $0x49
+	BYTE             $0xf8
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x69
+	BYTE             $0x5e
+	BYTE             $0xf0
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x6b
+	BYTE             $0x5e
+	BYTE             $0xf9
+	VMOVUPS          (R9), Z16
+	VMOVUPS          64(R9), Z17
+	VPSLLD           $0x08, 3072(BX), Z18
+	VPADDD           2048(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1024(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z0
+	VFMADD231PS.BCST 1088(SI), Z17, Z0
+	VPSLLD           $0x08, 3136(BX), Z18
+	VPADDD           2112(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1028(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z1
+	VFMADD231PS.BCST 1092(SI), Z17, Z1
+	VPSLLD           $0x08, 3200(BX), Z18
+	VPADDD           2176(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1032(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z2
+	VFMADD231PS.BCST 1096(SI), Z17, Z2
+	VPSLLD           $0x08, 3264(BX), Z18
+	VPADDD           2240(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1036(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z3
+	VFMADD231PS.BCST 1100(SI), Z17, Z3
+	VPSLLD           $0x08, 3328(BX), Z18
+	VPADDD           2304(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1040(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z4
+	VFMADD231PS.BCST 1104(SI), Z17, Z4
+	VPSLLD           $0x08, 3392(BX), Z18
+	VPADDD           2368(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1044(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z5
+	VFMADD231PS.BCST 1108(SI), Z17, Z5
+	VPSLLD           $0x08, 3456(BX), Z18
+	VPADDD           2432(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1048(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z6
+	VFMADD231PS.BCST 1112(SI), Z17, Z6
+	VPSLLD           $0x08, 3520(BX), Z18
+	VPADDD           2496(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1052(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z7
+	VFMADD231PS.BCST 1116(SI), Z17, Z7
+	VPSLLD           $0x08, 3584(BX), Z18
+	VPADDD           2560(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1056(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z8
+	VFMADD231PS.BCST 1120(SI), Z17, Z8
+	VPSLLD           $0x08, 3648(BX), Z18
+	VPADDD           2624(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1060(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z9
+	VFMADD231PS.BCST 1124(SI), Z17, Z9
+	VPSLLD           $0x08, 3712(BX), Z18
+	VPADDD           2688(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1064(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z10
+	VFMADD231PS.BCST 1128(SI), Z17, Z10
+	VPSLLD           $0x08, 3776(BX), Z18
+	VPADDD           2752(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1068(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z11
+	VFMADD231PS.BCST 1132(SI), Z17, Z11
+	VPSLLD           $0x08, 3840(BX), Z18
+	VPADDD           2816(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1072(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z12
+	VFMADD231PS.BCST 1136(SI), Z17, Z12
+	VPSLLD           $0x08, 3904(BX), Z18
+	VPADDD           2880(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1076(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z13
+	VFMADD231PS.BCST 1140(SI), Z17, Z13
+	VPSLLD           $0x08, 3968(BX), Z18
+	VPADDD           2944(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1080(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z14
+	VFMADD231PS.BCST 1144(SI), Z17, Z14
+	VPSLLD           $0x08, 4032(BX), Z18
+	VPADDD           3008(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1084(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z15
+	VFMADD231PS.BCST 1148(SI), Z17, Z15
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       256(R8)
+	PREFETCHT1       320(R8)
+	ADDQ             $0x00000180, R8
+	ADDQ             $0x00000500, SI
+	ADDQ             $0x00000200, DI
+	ADDQ             $0x00000080, R9
+	SUBQ             $0x02, R10
+	JMP              pair
+
+few:
+	CMPQ             R10, $0x02
+	JE               last2
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x7a
+	BYTE             $0x4b
+	BYTE             $0xb4
+	BYTE             $0x13
+	BYTE             $0x00
+	BYTE             $0x08
+	BYTE             $0x00
+	BYTE             $0x00
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x7a
+	BYTE             $0x4b
+	BYTE             $0xbc
+	BYTE             $0x13
+	BYTE             $0x00
+	BYTE             $0x0c
+	BYTE             $0x00
+	BYTE             $0x00
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x7b
+	BYTE             $0x4b
+	BYTE             $0x94
+	BYTE             $0x17
+	BYTE             $0x00
+	BYTE             $0x04
+	BYTE             $0x00
+	BYTE             $0x00
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x7b
+	BYTE             $0x4b
+	BYTE             $0x84
+	BYTE             $0x16
+	BYTE             $0x00
+	BYTE             $0x0a
+	BYTE             $0x00
+	BYTE             $0x00
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x7b
+	BYTE             $0x4b
+	BYTE             $0x8c
+	BYTE             $0x16
+	BYTE             $0x20
+	BYTE             $0x0a
 	BYTE             $0x00
 	BYTE             $0x00
 	BYTE             $0xc4
@@ -2177,6 +2802,114 @@ pair:
 	BYTE             $0x6b
 	BYTE             $0x5e
 	BYTE             $0xe9
+	VMOVUPS          (R9), Z16
+	VMOVUPS          64(R9), Z17
+	VPSLLD           $0x08, 1024(BX), Z18
+	VPADDD           (BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1024(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z0
+	VFMADD231PS.BCST 1088(SI), Z17, Z0
+	VPSLLD           $0x08, 1088(BX), Z18
+	VPADDD           64(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1028(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z1
+	VFMADD231PS.BCST 1092(SI), Z17, Z1
+	VPSLLD           $0x08, 1152(BX), Z18
+	VPADDD           128(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1032(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z2
+	VFMADD231PS.BCST 1096(SI), Z17, Z2
+	VPSLLD           $0x08, 1216(BX), Z18
+	VPADDD           192(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1036(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z3
+	VFMADD231PS.BCST 1100(SI), Z17, Z3
+	VPSLLD           $0x08, 1280(BX), Z18
+	VPADDD           256(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1040(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z4
+	VFMADD231PS.BCST 1104(SI), Z17, Z4
+	VPSLLD           $0x08, 1344(BX), Z18
+	VPADDD           320(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1044(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z5
+	VFMADD231PS.BCST 1108(SI), Z17, Z5
+	VPSLLD           $0x08, 1408(BX), Z18
+	VPADDD           384(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1048(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z6
+	VFMADD231PS.BCST 1112(SI), Z17, Z6
+	VPSLLD           $0x08, 1472(BX), Z18
+	VPADDD           448(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1052(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z7
+	VFMADD231PS.BCST 1116(SI), Z17, Z7
+	VPSLLD           $0x08, 1536(BX), Z18
+	VPADDD           512(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1056(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z8
+	VFMADD231PS.BCST 1120(SI), Z17, Z8
+	VPSLLD           $0x08, 1600(BX), Z18
+	VPADDD           576(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1060(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z9
+	VFMADD231PS.BCST 1124(SI), Z17, Z9
+	VPSLLD           $0x08, 1664(BX), Z18
+	VPADDD           640(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1064(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z10
+	VFMADD231PS.BCST 1128(SI), Z17, Z10
+	VPSLLD           $0x08, 1728(BX), Z18
+	VPADDD           704(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1068(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z11
+	VFMADD231PS.BCST 1132(SI), Z17, Z11
+	VPSLLD           $0x08, 1792(BX), Z18
+	VPADDD           768(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1072(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z12
+	VFMADD231PS.BCST 1136(SI), Z17, Z12
+	VPSLLD           $0x08, 1856(BX), Z18
+	VPADDD           832(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1076(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z13
+	VFMADD231PS.BCST 1140(SI), Z17, Z13
+	VPSLLD           $0x08, 1920(BX), Z18
+	VPADDD           896(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1080(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z14
+	VFMADD231PS.BCST 1144(SI), Z17, Z14
+	VPSLLD           $0x08, 1984(BX), Z18
+	VPADDD           960(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1084(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z15
+	VFMADD231PS.BCST 1148(SI), Z17, Z15
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       256(R8)
+	PREFETCHT1       320(R8)
+	ADDQ             $0x00000180, R8
+	ADDQ             $0x00000500, SI
+	ADDQ             $0x00000200, DI
+	ADDQ             $0x00000080, R9
 	BYTE             $0xc4
 	BYTE             $0xe2
 	BYTE             $0x7a
@@ -2305,61 +3038,117 @@ pair:
 	ADDQ             $0x00000500, SI
 	ADDQ             $0x00000200, DI
 	ADDQ             $0x00000080, R9
-	SUBQ             $0x02, R10
-	JMP              pair
+	VMOVUPS          (R9), Z16
+	VMOVUPS          64(R9), Z17
+	VPSLLD           $0x08, 1024(BX), Z18
+	VPADDD           (BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1024(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z0
+	VFMADD231PS.BCST 1088(SI), Z17, Z0
+	VPSLLD           $0x08, 1088(BX), Z18
+	VPADDD           64(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1028(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z1
+	VFMADD231PS.BCST 1092(SI), Z17, Z1
+	VPSLLD           $0x08, 1152(BX), Z18
+	VPADDD           128(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1032(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z2
+	VFMADD231PS.BCST 1096(SI), Z17, Z2
+	VPSLLD           $0x08, 1216(BX), Z18
+	VPADDD           192(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1036(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z3
+	VFMADD231PS.BCST 1100(SI), Z17, Z3
+	VPSLLD           $0x08, 1280(BX), Z18
+	VPADDD           256(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1040(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z4
+	VFMADD231PS.BCST 1104(SI), Z17, Z4
+	VPSLLD           $0x08, 1344(BX), Z18
+	VPADDD           320(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1044(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z5
+	VFMADD231PS.BCST 1108(SI), Z17, Z5
+	VPSLLD           $0x08, 1408(BX), Z18
+	VPADDD           384(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1048(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z6
+	VFMADD231PS.BCST 1112(SI), Z17, Z6
+	VPSLLD           $0x08, 1472(BX), Z18
+	VPADDD           448(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1052(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z7
+	VFMADD231PS.BCST 1116(SI), Z17, Z7
+	VPSLLD           $0x08, 1536(BX), Z18
+	VPADDD           512(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1056(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z8
+	VFMADD231PS.BCST 1120(SI), Z17, Z8
+	VPSLLD           $0x08, 1600(BX), Z18
+	VPADDD           576(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1060(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z9
+	VFMADD231PS.BCST 1124(SI), Z17, Z9
+	VPSLLD           $0x08, 1664(BX), Z18
+	VPADDD           640(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1064(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z10
+	VFMADD231PS.BCST 1128(SI), Z17, Z10
+	VPSLLD           $0x08, 1728(BX), Z18
+	VPADDD           704(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1068(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z11
+	VFMADD231PS.BCST 1132(SI), Z17, Z11
+	VPSLLD           $0x08, 1792(BX), Z18
+	VPADDD           768(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1072(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z12
+	VFMADD231PS.BCST 1136(SI), Z17, Z12
+	VPSLLD           $0x08, 1856(BX), Z18
+	VPADDD           832(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1076(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z13
+	VFMADD231PS.BCST 1140(SI), Z17, Z13
+	VPSLLD           $0x08, 1920(BX), Z18
+	VPADDD           896(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1080(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z14
+	VFMADD231PS.BCST 1144(SI), Z17, Z14
+	VPSLLD           $0x08, 1984(BX), Z18
+	VPADDD           960(BX), Z18, Z18
+	VCVTDQ2PS        Z18, Z18
+	VMULPS.BCST      1084(SI), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z15
+	VFMADD231PS.BCST 1148(SI), Z17, Z15
+	PREFETCHT1       (R8)
+	PREFETCHT1       64(R8)
+	PREFETCHT1       128(R8)
+	PREFETCHT1       192(R8)
+	PREFETCHT1       256(R8)
+	PREFETCHT1       320(R8)
+	ADDQ             $0x00000180, R8
+	ADDQ             $0x00000500, SI
+	ADDQ             $0x00000200, DI
+	ADDQ             $0x00000080, R9
+	JMP              store
 
-pair_done:
-	JL               single
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x94
-	BYTE             $0x17
-	BYTE             $0x00
-	BYTE             $0x02
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x84
-	BYTE             $0x16
-	BYTE             $0x00
-	BYTE             $0x05
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x8c
-	BYTE             $0x16
-	BYTE             $0x20
-	BYTE             $0x05
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x49
-	BYTE             $0xf0
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x49
-	BYTE             $0xf8
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x69
-	BYTE             $0x5e
-	BYTE             $0xf0
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x6b
-	BYTE             $0x5e
-	BYTE             $0xf9
+last2:
 	BYTE             $0xc4
 	BYTE             $0xe2
 	BYTE             $0x7a
@@ -2598,7 +3387,7 @@ pair_done:
 	ADDQ             $0x00000080, R9
 	JMP              store
 
-single:
+last1:
 	VMOVUPS          (R9), Z16
 	VMOVUPS          64(R9), Z17
 	VPSLLD           $0x08, 1024(BX), Z18
@@ -2862,61 +3651,61 @@ bunch:
 	BYTE   $0x04
 	BYTE   $0x00
 	BYTE   $0x00
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x7b
+	BYTE   $0x4b
+	BYTE   $0x94
+	BYTE   $0x17
+	BYTE   $0x00
+	BYTE   $0x01
+	BYTE   $0x00
+	BYTE   $0x00
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x7b
+	BYTE   $0x4b
+	BYTE   $0x84
+	BYTE   $0x16
+	BYTE   $0x10
+	BYTE   $0x00
+	BYTE   $0x00
+	BYTE   $0x00
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x7b
+	BYTE   $0x4b
+	BYTE   $0x8c
+	BYTE   $0x16
+	BYTE   $0x30
+	BYTE   $0x00
+	BYTE   $0x00
+	BYTE   $0x00
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x7b
+	BYTE   $0x49
+	BYTE   $0xf0
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x7b
+	BYTE   $0x49
+	BYTE   $0xf8
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x69
+	BYTE   $0x5e
+	BYTE   $0xf0
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x6b
+	BYTE   $0x5e
+	BYTE   $0xf9
 	DECQ   R10
 	TESTQ  R10, R10
 	JE     block_done
 
 block:
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x94
-	BYTE        $0x17
-	BYTE        $0x00
-	BYTE        $0x01
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x84
-	BYTE        $0x16
-	BYTE        $0x10
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x8c
-	BYTE        $0x16
-	BYTE        $0x30
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x49
-	BYTE        $0xf0
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x49
-	BYTE        $0xf8
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x69
-	BYTE        $0x5e
-	BYTE        $0xf0
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x6b
-	BYTE        $0x5e
-	BYTE        $0xf9
 	BYTE        $0xc4
 	BYTE        $0xe2
 	BYTE        $0x7a
@@ -2937,6 +3726,56 @@ block:
 	BYTE        $0x0c
 	BYTE        $0x00
 	BYTE        $0x00
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x7b
+	BYTE        $0x4b
+	BYTE        $0x94
+	BYTE        $0x17
+	BYTE        $0x00
+	BYTE        $0x02
+	BYTE        $0x00
+	BYTE        $0x00
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x7b
+	BYTE        $0x4b
+	BYTE        $0x84
+	BYTE        $0x16
+	BYTE        $0x00
+	BYTE        $0x05
+	BYTE        $0x00
+	BYTE        $0x00
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x7b
+	BYTE        $0x4b
+	BYTE        $0x8c
+	BYTE        $0x16
+	BYTE        $0x20
+	BYTE        $0x05
+	BYTE        $0x00
+	BYTE        $0x00
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x7b
+	BYTE        $0x49
+	BYTE        $0xe0
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x7b
+	BYTE        $0x49
+	BYTE        $0xe8
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x69
+	BYTE        $0x5e
+	BYTE        $0xe0
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x6b
+	BYTE        $0x5e
+	BYTE        $0xe9
 	VMOVUPS     (R9), Z16
 	VPSLLD      $0x08, 1024(BX), Z17
 	VPADDD      (BX), Z17, Z17
@@ -3020,56 +3859,6 @@ block:
 	VFMADD231PS Z16, Z17, Z15
 	BYTE        $0xc4
 	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x94
-	BYTE        $0x17
-	BYTE        $0x00
-	BYTE        $0x02
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x84
-	BYTE        $0x16
-	BYTE        $0x00
-	BYTE        $0x05
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x8c
-	BYTE        $0x16
-	BYTE        $0x20
-	BYTE        $0x05
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x49
-	BYTE        $0xe0
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x49
-	BYTE        $0xe8
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x69
-	BYTE        $0x5e
-	BYTE        $0xe0
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x6b
-	BYTE        $0x5e
-	BYTE        $0xe9
-	BYTE        $0xc4
-	BYTE        $0xe2
 	BYTE        $0x7a
 	BYTE        $0x4b
 	BYTE        $0xa4
@@ -3088,6 +3877,56 @@ block:
 	BYTE        $0x04
 	BYTE        $0x00
 	BYTE        $0x00
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x7b
+	BYTE        $0x4b
+	BYTE        $0x94
+	BYTE        $0x17
+	BYTE        $0x00
+	BYTE        $0x03
+	BYTE        $0x00
+	BYTE        $0x00
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x7b
+	BYTE        $0x4b
+	BYTE        $0x84
+	BYTE        $0x16
+	BYTE        $0x10
+	BYTE        $0x05
+	BYTE        $0x00
+	BYTE        $0x00
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x7b
+	BYTE        $0x4b
+	BYTE        $0x8c
+	BYTE        $0x16
+	BYTE        $0x30
+	BYTE        $0x05
+	BYTE        $0x00
+	BYTE        $0x00
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x7b
+	BYTE        $0x49
+	BYTE        $0xf0
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x7b
+	BYTE        $0x49
+	BYTE        $0xf8
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x69
+	BYTE        $0x5e
+	BYTE        $0xf0
+	BYTE        $0xc4
+	BYTE        $0xe2
+	BYTE        $0x6b
+	BYTE        $0x5e
+	BYTE        $0xf9
 	VMOVUPS     64(R9), Z16
 	VPSLLD      $0x08, 3072(BX), Z17
 	VPADDD      2048(BX), Z17, Z17
@@ -3183,56 +4022,6 @@ block:
 	JNE         block
 
 block_done:
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x94
-	BYTE        $0x17
-	BYTE        $0x00
-	BYTE        $0x01
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x84
-	BYTE        $0x16
-	BYTE        $0x10
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x8c
-	BYTE        $0x16
-	BYTE        $0x30
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x49
-	BYTE        $0xf0
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x49
-	BYTE        $0xf8
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x69
-	BYTE        $0x5e
-	BYTE        $0xf0
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x6b
-	BYTE        $0x5e
-	BYTE        $0xf9
 	BYTE        $0xc4
 	BYTE        $0xe2
 	BYTE        $0x7a
@@ -3578,61 +4367,61 @@ bunch:
 	BYTE   $0x04
 	BYTE   $0x00
 	BYTE   $0x00
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x7b
+	BYTE   $0x4b
+	BYTE   $0x94
+	BYTE   $0x17
+	BYTE   $0x00
+	BYTE   $0x01
+	BYTE   $0x00
+	BYTE   $0x00
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x7b
+	BYTE   $0x4b
+	BYTE   $0x84
+	BYTE   $0x16
+	BYTE   $0x10
+	BYTE   $0x00
+	BYTE   $0x00
+	BYTE   $0x00
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x7b
+	BYTE   $0x4b
+	BYTE   $0x8c
+	BYTE   $0x16
+	BYTE   $0x30
+	BYTE   $0x00
+	BYTE   $0x00
+	BYTE   $0x00
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x7b
+	BYTE   $0x49
+	BYTE   $0xf0
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x7b
+	BYTE   $0x49
+	BYTE   $0xf8
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x69
+	BYTE   $0x5e
+	BYTE   $0xf0
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x6b
+	BYTE   $0x5e
+	BYTE   $0xf9
 	DECQ   R10
 	TESTQ  R10, R10
 	JE     block_done
 
 block:
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x94
-	BYTE             $0x17
-	BYTE             $0x00
-	BYTE             $0x01
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x84
-	BYTE             $0x16
-	BYTE             $0x10
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x8c
-	BYTE             $0x16
-	BYTE             $0x30
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x49
-	BYTE             $0xf0
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x49
-	BYTE             $0xf8
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x69
-	BYTE             $0x5e
-	BYTE             $0xf0
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x6b
-	BYTE             $0x5e
-	BYTE             $0xf9
 	BYTE             $0xc4
 	BYTE             $0xe2
 	BYTE             $0x7a
@@ -3653,6 +4442,56 @@ block:
 	BYTE             $0x0c
 	BYTE             $0x00
 	BYTE             $0x00
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x7b
+	BYTE             $0x4b
+	BYTE             $0x94
+	BYTE             $0x17
+	BYTE             $0x00
+	BYTE             $0x02
+	BYTE             $0x00
+	BYTE             $0x00
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x7b
+	BYTE             $0x4b
+	BYTE             $0x84
+	BYTE             $0x16
+	BYTE             $0x00
+	BYTE             $0x05
+	BYTE             $0x00
+	BYTE             $0x00
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x7b
+	BYTE             $0x4b
+	BYTE             $0x8c
+	BYTE             $0x16
+	BYTE             $0x20
+	BYTE             $0x05
+	BYTE             $0x00
+	BYTE             $0x00
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x7b
+	BYTE             $0x49
+	BYTE             $0xe0
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x7b
+	BYTE             $0x49
+	BYTE             $0xe8
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x69
+	BYTE             $0x5e
+	BYTE             $0xe0
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x6b
+	BYTE             $0x5e
+	BYTE             $0xe9
 	VMOVUPS          (R9), Z16
 	VMOVUPS          64(R9), Z17
 	VPSLLD           $0x08, 1024(BX), Z18
@@ -3753,56 +4592,6 @@ block:
 	VFMADD231PS.BCST 1212(SI), Z17, Z15
 	BYTE             $0xc4
 	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x94
-	BYTE             $0x17
-	BYTE             $0x00
-	BYTE             $0x02
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x84
-	BYTE             $0x16
-	BYTE             $0x00
-	BYTE             $0x05
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x8c
-	BYTE             $0x16
-	BYTE             $0x20
-	BYTE             $0x05
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x49
-	BYTE             $0xe0
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x49
-	BYTE             $0xe8
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x69
-	BYTE             $0x5e
-	BYTE             $0xe0
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x6b
-	BYTE             $0x5e
-	BYTE             $0xe9
-	BYTE             $0xc4
-	BYTE             $0xe2
 	BYTE             $0x7a
 	BYTE             $0x4b
 	BYTE             $0xa4
@@ -3821,6 +4610,56 @@ block:
 	BYTE             $0x04
 	BYTE             $0x00
 	BYTE             $0x00
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x7b
+	BYTE             $0x4b
+	BYTE             $0x94
+	BYTE             $0x17
+	BYTE             $0x00
+	BYTE             $0x03
+	BYTE             $0x00
+	BYTE             $0x00
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x7b
+	BYTE             $0x4b
+	BYTE             $0x84
+	BYTE             $0x16
+	BYTE             $0x10
+	BYTE             $0x05
+	BYTE             $0x00
+	BYTE             $0x00
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x7b
+	BYTE             $0x4b
+	BYTE             $0x8c
+	BYTE             $0x16
+	BYTE             $0x30
+	BYTE             $0x05
+	BYTE             $0x00
+	BYTE             $0x00
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x7b
+	BYTE             $0x49
+	BYTE             $0xf0
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x7b
+	BYTE             $0x49
+	BYTE             $0xf8
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x69
+	BYTE             $0x5e
+	BYTE             $0xf0
+	BYTE             $0xc4
+	BYTE             $0xe2
+	BYTE             $0x6b
+	BYTE             $0x5e
+	BYTE             $0xf9
 	VMOVUPS          128(R9), Z16
 	VMOVUPS          192(R9), Z17
 	VPSLLD           $0x08, 3072(BX), Z18
@@ -3933,56 +4772,6 @@ block:
 	JNE              block
 
 block_done:
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x94
-	BYTE             $0x17
-	BYTE             $0x00
-	BYTE             $0x01
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x84
-	BYTE             $0x16
-	BYTE             $0x10
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x8c
-	BYTE             $0x16
-	BYTE             $0x30
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x49
-	BYTE             $0xf0
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x49
-	BYTE             $0xf8
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x69
-	BYTE             $0x5e
-	BYTE             $0xf0
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x6b
-	BYTE             $0x5e
-	BYTE             $0xf9
 	BYTE             $0xc4
 	BYTE             $0xe2
 	BYTE             $0x7a

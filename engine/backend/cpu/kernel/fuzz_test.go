@@ -15,7 +15,7 @@ func FuzzProducts(f *testing.F) {
 		if len(file) == 0 || len(activations) == 0 {
 			return
 		}
-		const rows, cols, n = 17, 256, 17 // a whole bunch and one row more
+		const rows, cols, n = 17, 256, leastBunched + 1
 		l := layouts[int(format)%len(layouts)]
 		rowBytes, err := l.Format.RowBytes(cols)
 		if err != nil {

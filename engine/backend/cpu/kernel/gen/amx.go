@@ -172,8 +172,11 @@ func gemmAMX(group int, mins bool) {
 			tileZero(sums + 1)
 			tileDot(1, sums, tileLow, tileNumbers)
 			tileDot(3, sums+1, tileHigh, tileNumbers)
-			tileStore(sums, amxSums, 2*set*sumsBytes)
-			tileStore(sums+1, amxSums, (2*set+1)*sumsBytes)
+		}
+		keep := func(set int) {
+			for i := 2 * set; i < 2*set+2; i++ {
+				tileStore(tileSums+i, amxSums, i*sumsBytes)
+			}
 		}
 		d, m := s.vec(), s.vec()
 		finish := func(set, g int) {
@@ -207,42 +210,61 @@ func gemmAMX(group int, mins bool) {
 			ADDQ(imm(numberBytes), amxNumbers)
 			ADDQ(imm(l.groups()*kinds*vectorBytes), scales)
 		}
-		// The first group's products, then always the next group's before the sums
-		// of one are scaled.
-		groups := l.groups()
-		step := func(last bool, set int) {
-			for g := range groups {
-				this := (set + g) % 2
-				switch {
-				case g+1 < groups:
-					multiply(1-this, 0, g+1)
-				case !last:
-					multiply(1-this, 1, 0)
-				}
-				finish(this, g)
-			}
-			next()
-		}
+		// Three groups are under way at once: while the sums of one are scaled,
+		// those of the next are stored, and those of the one after it are computed.
+		// A store that came right behind its product would wait for it, and hold up
+		// the stores and all that follow.
 		multiply(0, 0, 0)
-		if groups > 1 { // an even number of groups: each block begins with the same set
+		keep(0)
+		if groups := l.groups(); groups > 1 {
+			multiply(1, 0, 1)
 			DECQ(blocks)
-			loop("block", blocks, func() { step(false, 0) })
-			step(true, 0)
+			loop("block", blocks, func() {
+				for g := range groups {
+					keep(1 - g)
+					multiply(g, 1, g)
+					finish(g, g)
+				}
+				next()
+			})
+			keep(1)
+			finish(0, 0)
+			finish(1, 1)
+			next()
 		} else {
+			step := func(set, left int) { // left: groups after this one, 2 for more
+				if left > 0 {
+					keep(1 - set)
+				}
+				if left > 1 {
+					multiply(set, 2, 0)
+				}
+				finish(set, 0)
+				next()
+			}
+			CMPQ(blocks, Imm(1))
+			JE(LabelRef("last1"))
+			multiply(1, 1, 0)
 			Label("pair")
-			CMPQ(blocks, Imm(2))
-			JLE(LabelRef("pair_done"))
-			step(false, 0)
-			step(false, 1)
+			CMPQ(blocks, Imm(4))
+			JL(LabelRef("few"))
+			step(0, 2)
+			step(1, 2)
 			SUBQ(Imm(2), blocks)
 			JMP(LabelRef("pair"))
-			Label("pair_done")
-			JL(LabelRef("single"))
-			step(false, 0)
-			step(true, 1)
+			Label("few")
+			CMPQ(blocks, Imm(2))
+			JE(LabelRef("last2"))
+			step(0, 2)
+			step(1, 1)
+			step(0, 0)
 			JMP(LabelRef("store"))
-			Label("single")
-			step(true, 0)
+			Label("last2")
+			step(0, 1)
+			step(1, 0)
+			JMP(LabelRef("store"))
+			Label("last1")
+			step(0, 0)
 			Label("store")
 		}
 		stride := param("outStride")
