@@ -45,7 +45,7 @@ func (b *Backend) MatMul(x backend.Tensor, n int, products ...backend.Product) {
 	m.quantize.m = m
 	parts, quantized := 0, false
 	for _, p := range products {
-		w := of(p.W)
+		w := b.matrix(p.W)
 		parts += m.parts(w)
 		quantized = quantized || w.packed != nil
 	}
