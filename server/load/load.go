@@ -40,7 +40,7 @@ type Options struct {
 var Backends = []string{"cpu", "ref"}
 
 // CPULevels names the levels of processor features, the best first.
-var CPULevels = []string{kernel.AVX512.String(), kernel.AVX2.String(), kernel.Go.String()}
+var CPULevels = []string{kernel.AMX.String(), kernel.AVX512.String(), kernel.AVX2.String(), kernel.Go.String()}
 
 // KVFormats names the formats of keys and values, the default first.
 var KVFormats = []string{kernel.KVF16.String(), kernel.KVF32.String(), kernel.KVI8.String()}

@@ -45,12 +45,12 @@ func (b *Backend) MatMul(x backend.Tensor, n int, products ...backend.Product) {
 	m.quantize.m = m
 	parts, quantized := 0, false
 	for _, p := range products {
-		w := of(p.W)
+		w := b.matrix(p.W)
 		parts += m.parts(w)
 		quantized = quantized || w.packed != nil
 	}
 	if quantized {
-		m.quants.Reserve(n, m.x.Cols())
+		b.kernels.Reserve(&m.quants, n, m.x.Cols())
 		if n*m.x.Cols() < alone {
 			m.quantize.run(0, 0, n)
 		} else {

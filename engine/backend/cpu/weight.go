@@ -1,7 +1,9 @@
 package cpu
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math"
 	"sync"
 
 	"vitrine/engine/backend"
@@ -14,7 +16,10 @@ type weight struct {
 	rows, cols int
 	packed     *kernel.Packed // a quantized matrix
 	floats     *kernel.Floats // a matrix of floats
-	vector     []float32      // the numbers, if there is one row
+	// vector is the numbers, if there is one row: such a parameter is nearly
+	// always a norm's or a bias. It becomes a matrix with its first product,
+	// for a tile of it is sixteen times as large.
+	vector []float32
 }
 
 // Shape is the number of rows and columns.
@@ -32,11 +37,14 @@ func of(handle backend.Weight) *weight {
 
 // row sets dst to row i.
 func (w *weight) row(dst []float32, i int) {
-	if w.packed != nil {
+	switch {
+	case w.vector != nil:
+		copy(dst, w.vector)
+	case w.packed != nil:
 		w.packed.Row(dst, i)
-		return
+	default:
+		w.floats.Row(dst, i)
 	}
-	w.floats.Row(dst, i)
 }
 
 // tiles is the number of tiles.
@@ -66,11 +74,29 @@ func (b *Backend) NewWeight(name string, t quant.Type, rows, cols int, data []by
 		if err := quant.Dequantize(w.vector, t, data); err != nil {
 			return nil, fmt.Errorf("weight %s: %w", name, err)
 		}
+		return w, nil
 	}
 	if err := b.pack(w, t, data); err != nil {
 		return nil, fmt.Errorf("weight %s: %w", name, err)
 	}
 	return w, nil
+}
+
+// matrix returns the weight behind a handle with its tiles. It panics where
+// the system has no memory for those of a vector.
+func (b *Backend) matrix(handle backend.Weight) *weight {
+	w := of(handle)
+	if w.packed != nil || w.floats != nil {
+		return w
+	}
+	data := make([]byte, 0, 4*w.cols)
+	for _, x := range w.vector {
+		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(x))
+	}
+	if err := b.pack(w, quant.F32, data); err != nil {
+		panic(fmt.Sprintf("cpu: a vector of %d numbers as a matrix: %v", w.cols, err))
+	}
+	return w
 }
 
 // pack fills the tiles of w.

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -24,7 +25,7 @@ func BenchmarkMatVec(b *testing.B) {
 			b.Run(format.String()+"/"+level.String(), func(b *testing.B) {
 				s := For(level)
 				var q Rows
-				q.Reserve(1, cols)
+				s.Reserve(&q, 1, cols)
 				s.Quantize(&q, 0, x)
 				out := make([]float32, w.Tiles()*Lanes)
 				b.SetBytes(int64(len(w.data)))
@@ -37,9 +38,10 @@ func BenchmarkMatVec(b *testing.B) {
 	}
 }
 
-// BenchmarkMatMul multiplies 64 rows with the panels of a matrix.
+// BenchmarkMatMul multiplies 16 rows, as a batch of decodes has them, and 480, as a
+// prompt has, with the panels of a matrix.
 func BenchmarkMatMul(b *testing.B) {
-	const rows, cols, n = 1536, 576, 60
+	const rows, cols, most = 1536, 576, 480
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, format := range []quant.Type{quant.Q4_1, quant.Q4_0, quant.Q8_0, quant.Q6_K} {
 		cols := cols
@@ -49,22 +51,24 @@ func BenchmarkMatMul(b *testing.B) {
 		l, _ := LayoutOf(format)
 		w := pack(b, l, rows, cols, matrix(b, r, format, rows, cols))
 		for _, level := range Levels() {
-			b.Run(format.String()+"/"+level.String(), func(b *testing.B) {
-				s := For(level)
-				var q Rows
-				q.Reserve(n, cols)
-				for i := range n {
-					s.Quantize(&q, i, activations(r, cols))
-				}
-				out := make([]float32, n*PanelRows)
-				var p Panel
-				for b.Loop() {
-					for i := range w.Panels() {
-						s.MatMul(out, PanelRows, &p, w, i, &q, n)
+			s := For(level)
+			var q Rows
+			s.Reserve(&q, most, cols)
+			for i := range most {
+				s.Quantize(&q, i, activations(r, cols))
+			}
+			out := make([]float32, most*PanelRows)
+			var p Panel
+			for _, n := range []int{16, most} {
+				b.Run(fmt.Sprintf("%v/%v/%d", format, level, n), func(b *testing.B) {
+					for b.Loop() {
+						for i := range w.Panels() {
+							s.MatMul(out, PanelRows, &p, w, i, &q, n)
+						}
 					}
-				}
-				b.ReportMetric(float64(rows*cols*n)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GMAC/s")
-			})
+					b.ReportMetric(float64(rows*cols*n)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GMAC/s")
+				})
+			}
 		}
 	}
 }

@@ -16,12 +16,13 @@
 // One row of activations is multiplied with many tiles ([Set.MatVec]), for then
 // reading them is what takes the time; several rows with two tiles after two
 // ([Set.MatMul]), taken apart in registers or, where those are few, expanded to
-// a [Panel].
+// a [Panel]. With AMX, sixteen rows at a time are multiplied with a tile expanded
+// to bytes, the numbers' high and low bytes apart: the sums are the same.
 //
 // # Caveats
 //
 // A result of a row depends on that row and the weights alone, and is the same
-// to the bit at [AVX2] and [AVX512] and whichever kernel computes it. [Go]
+// to the bit at [AVX2], [AVX512] and [AMX] and whichever kernel computes it. [Go]
 // computes the same integers, but rounds products that the others do not round.
 //
 // The assembly is written by the generator in folder gen, a module of its own;
@@ -29,6 +30,7 @@
 package kernel
 
 //go:generate go -C gen run . -room matmul -out ../matmul_amd64.s -stubs ../matmul_amd64.go -pkg kernel
+//go:generate go -C gen run . -room amx -out ../amx_amd64.s -stubs ../amx_amd64.go -pkg kernel
 //go:generate go -C gen run . -room floats -out ../floats_amd64.s -stubs ../floats_amd64.go -pkg kernel
 //go:generate go -C gen run . -room features -out ../features_amd64.s -stubs ../features_amd64.go -pkg kernel
 //go:generate go -C gen run . -room vector -out ../vector_amd64.s -stubs ../vector_amd64.go -pkg kernel

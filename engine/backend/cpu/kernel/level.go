@@ -13,9 +13,11 @@ const (
 	// AVX512 needs AVX-512 F, BW, DQ, VL and VNNI besides (Intel Cascade Lake
 	// and Ice Lake, AMD Zen 4).
 	AVX512
+	// AMX needs AMX-TILE and AMX-INT8 besides (Intel Sapphire Rapids), and Linux.
+	AMX
 )
 
-var levelNames = [...]string{Go: "go", AVX2: "avx2", AVX512: "avx512"}
+var levelNames = [...]string{Go: "go", AVX2: "avx2", AVX512: "avx512", AMX: "amx"}
 
 // String is the level's name in options.
 func (l Level) String() string {
@@ -32,7 +34,7 @@ func ParseLevel(name string) (Level, error) {
 			return Level(l), nil
 		}
 	}
-	return Go, fmt.Errorf("kernel: no level is called %q, want go, avx2 or avx512", name)
+	return Go, fmt.Errorf("kernel: no level is called %q, want go, avx2, avx512 or amx", name)
 }
 
 // Levels lists what this processor can run, the slowest first.

@@ -1,24 +1,53 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // PanelRows is the number of outputs of a panel: two tiles.
 const PanelRows = 2 * Lanes
 
-// Panel is two tiles of a matrix expanded to 16-bit numbers and float32
-// scales, for several rows of activations to share where the kernels need that.
-// It is made anew for every product, so it is small enough for the second-level
+// Panel is room for a tile expanded to 16-bit numbers and float32 scales, which
+// several rows of activations share where the kernels need that. A tile is
+// expanded anew for every product, so it is small enough for the first-level
 // cache.
 type Panel struct {
-	q      []int16
-	scales []float32
+	numbers []int16
+	bytes   []int8 // the numbers, where they are multiplied as bytes
+	scales  []float32
+	sums    []int32 // tiles of sums, aligned
 }
 
-// reserve makes room for the panels of a matrix.
+// reserve makes room for the tiles of a matrix.
 func (p *Panel) reserve(w *Packed) {
-	p.q = grow(p.q, PanelRows*w.Cols)
-	p.scales = grow(p.scales, PanelRows*w.Cols/w.Layout.Group*w.Layout.kinds())
+	p.numbers = grow(p.numbers, Lanes*w.Cols)
+	p.scales = grow(p.scales, w.scales())
 }
+
+// reserveBytes makes room for them as bytes.
+func (p *Panel) reserveBytes(w *Packed) {
+	p.bytes = aligned(p.bytes, Lanes*w.Cols)
+	p.scales = grow(p.scales, w.scales())
+	p.sums = aligned(p.sums, 4*bunchRows*Lanes)
+}
+
+// aligned is grow for memory that begins with a cache line: AMX stores whole
+// lines, and one that lies in two of them costs it many times as much.
+func aligned[T any](s []T, n int) []T {
+	if cap(s) >= n {
+		return s[:n]
+	}
+	var one T
+	const line = vectorBytes
+	size := int(unsafe.Sizeof(one))
+	s = make([]T, n+line/size)
+	skip := -uintptr(unsafe.Pointer(&s[0])) % line
+	return s[int(skip)/size:][:n]
+}
+
+// scales is the number of scales and minima of a tile.
+func (p *Packed) scales() int { return Lanes * p.Cols / p.Layout.Group * p.Layout.kinds() }
 
 // Panels is the number of panels of a matrix.
 func (p *Packed) Panels() int { return (p.Tiles() + 1) / 2 }
@@ -41,10 +70,19 @@ func (s *Set) MatVec(out []float32, w *Packed, x *Rows, i, lo, hi int) {
 func (s *Set) MatMul(out []float32, stride int, p *Panel, w *Packed, i int, x *Rows, n int) {
 	_ = out[(n-1)*stride+PanelRows-1]
 	w.check(x)
-	if s.gemmTile[w.Layout.index] != nil {
-		s.tiles(out, stride, w, i, x, n)
-	} else {
-		s.panel(out, stride, p, w, i, x, n)
+	bunched := min(n, x.bunched) / bunchRows * bunchRows
+	for t := 2 * i; t < min(2*i+2, w.Tiles()); t++ {
+		out := out[t%2*Lanes:]
+		if bunched > 0 {
+			s.bunches(out, stride, p, w, t, x, bunched/bunchRows)
+		}
+		switch {
+		case bunched == n:
+		case s.gemmTile[w.Layout.index] != nil:
+			s.tile(out[bunched*stride:], stride, w, t, x, bunched, n)
+		default:
+			s.expanded(out, stride, p, w, t, x, n)
+		}
 	}
 }
 
@@ -55,34 +93,39 @@ func (p *Packed) check(x *Rows) {
 	}
 }
 
-// tiles multiplies with the panel's two tiles one after the other.
-func (s *Set) tiles(out []float32, stride int, w *Packed, i int, x *Rows, n int) {
-	for t := 2 * i; t < min(2*i+2, w.Tiles()); t++ {
-		next := min(t+1, w.Tiles()-1)
-		s.gemmTile[w.Layout.index](&out[t%2*Lanes], 4*stride, &w.tile(t)[0], pointer(x.rows(0, n)), blockBytes*w.blocks(), n, w.blocks(), &w.tile(next)[0])
-	}
+// tile multiplies with tile t as it lies in memory, for rows lo … hi-1.
+func (s *Set) tile(out []float32, stride int, w *Packed, t int, x *Rows, lo, hi int) {
+	next := min(t+1, w.Tiles()-1)
+	s.gemmTile[w.Layout.index](&out[0], 4*stride, &w.tile(t)[0], pointer(x.rows(lo, hi)), blockBytes*w.blocks(), hi-lo, w.blocks(), &w.tile(next)[0])
 }
 
-// panel expands the two tiles and multiplies with them together.
-func (s *Set) panel(out []float32, stride int, p *Panel, w *Packed, i int, x *Rows, n int) {
+// bunches expands tile t to bytes and multiplies with that, for the first
+// bunches of rows.
+func (s *Set) bunches(out []float32, stride int, p *Panel, w *Packed, t int, x *Rows, bunches int) {
+	p.reserveBytes(w)
+	next := min(t+1, w.Tiles()-1)
+	s.expand[w.Layout.index](&p.bytes[0], &p.scales[0], &w.tile(t)[0], w.blocks())
+	f := s.gemmBunch[index(w.Layout.Group == 16)][index(w.Layout.Minima)]
+	f(&out[0], 4*stride, &p.bytes[0], &p.scales[0], &x.bunches[0], bunches, w.blocks(), &p.sums[0], &w.tile(next)[0])
+}
+
+// expanded expands tile t and multiplies with that.
+func (s *Set) expanded(out []float32, stride int, p *Panel, w *Packed, t int, x *Rows, n int) {
 	p.reserve(w)
-	for half := range 2 {
-		tile := min(2*i+half, w.Tiles()-1) // the second half of a last odd tile is computed and not looked at
-		s.unpack[w.Layout.index](&p.q[half*2*Lanes], &p.scales[half*Lanes], &w.tile(tile)[0], w.blocks())
-	}
-	f := s.gemm[index(w.Layout.Group == 16)][index(w.Layout.Minima)]
 	blocks := w.blocks()
-	next, end := min(2*(i+1), w.Tiles()-1)*w.stride, min(2*(i+2), w.Tiles())*w.stride
+	s.unpack[w.Layout.index](&p.numbers[0], &p.scales[0], &w.tile(t)[0], blocks)
+	f := s.gemm[index(w.Layout.Group == 16)][index(w.Layout.Minima)]
+	next, end := min(t+1, w.Tiles()-1)*w.stride, min(t+2, w.Tiles())*w.stride
 	for r := 0; r < n; r += gemmRows {
 		rows := min(gemmRows, n-r)
-		f(&out[r*stride], 4*stride, &p.q[0], &p.scales[0], pointer(x.rows(r, r+rows)), blockBytes*blocks, rows, blocks, &w.data[next])
+		f(&out[r*stride], 4*stride, &p.numbers[0], &p.scales[0], pointer(x.rows(r, r+rows)), blockBytes*blocks, rows, blocks, &w.data[next])
 		next = min(next+aheadBytes*blocks, end-1)
 	}
 }
 
 const (
 	// gemmRows is how many rows gemm takes at most.
-	gemmRows = 4
+	gemmRows = 6
 	// aheadBytes is what a product asks for ahead in each block.
 	aheadBytes = 256
 )

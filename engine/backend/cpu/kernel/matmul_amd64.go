@@ -342,14 +342,14 @@ func quantizeAVX512(q *byte, x *float32, blocks int)
 //go:noescape
 func gemmQ40AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
-// unpackQ40AVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 8 taken off, and scales
-// (and minima) in float32:
+// unpackQ40AVX2 expands a tile into 16-bit numbers with the offset of 8 taken off, and scales (and
+// minima) in float32:
 //
-//	panel[(b·16+i)·64 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·kinds+kind)·32 + row] = d or m[row][b][g]
+//	numbers[(b·16+i)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
 //
 //go:noescape
-func unpackQ40AVX2(panel *int16, scales *float32, tile *byte, blocks int)
+func unpackQ40AVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 
 // gemmQ41AVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ41AVX512 does for one; strides
 // in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
@@ -357,14 +357,14 @@ func unpackQ40AVX2(panel *int16, scales *float32, tile *byte, blocks int)
 //go:noescape
 func gemmQ41AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
-// unpackQ41AVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 0 taken off, and scales
-// (and minima) in float32:
+// unpackQ41AVX2 expands a tile into 16-bit numbers with the offset of 0 taken off, and scales (and
+// minima) in float32:
 //
-//	panel[(b·16+i)·64 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·kinds+kind)·32 + row] = d or m[row][b][g]
+//	numbers[(b·16+i)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
 //
 //go:noescape
-func unpackQ41AVX2(panel *int16, scales *float32, tile *byte, blocks int)
+func unpackQ41AVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 
 // gemmQ50AVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ50AVX512 does for one; strides
 // in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
@@ -372,14 +372,14 @@ func unpackQ41AVX2(panel *int16, scales *float32, tile *byte, blocks int)
 //go:noescape
 func gemmQ50AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
-// unpackQ50AVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 16 taken off, and scales
-// (and minima) in float32:
+// unpackQ50AVX2 expands a tile into 16-bit numbers with the offset of 16 taken off, and scales (and
+// minima) in float32:
 //
-//	panel[(b·16+i)·64 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·kinds+kind)·32 + row] = d or m[row][b][g]
+//	numbers[(b·16+i)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
 //
 //go:noescape
-func unpackQ50AVX2(panel *int16, scales *float32, tile *byte, blocks int)
+func unpackQ50AVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 
 // gemmQ51AVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ51AVX512 does for one; strides
 // in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
@@ -387,14 +387,14 @@ func unpackQ50AVX2(panel *int16, scales *float32, tile *byte, blocks int)
 //go:noescape
 func gemmQ51AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
-// unpackQ51AVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 0 taken off, and scales
-// (and minima) in float32:
+// unpackQ51AVX2 expands a tile into 16-bit numbers with the offset of 0 taken off, and scales (and
+// minima) in float32:
 //
-//	panel[(b·16+i)·64 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·kinds+kind)·32 + row] = d or m[row][b][g]
+//	numbers[(b·16+i)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
 //
 //go:noescape
-func unpackQ51AVX2(panel *int16, scales *float32, tile *byte, blocks int)
+func unpackQ51AVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 
 // gemmQ80AVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ80AVX512 does for one; strides
 // in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
@@ -402,14 +402,14 @@ func unpackQ51AVX2(panel *int16, scales *float32, tile *byte, blocks int)
 //go:noescape
 func gemmQ80AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
-// unpackQ80AVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 128 taken off, and scales
-// (and minima) in float32:
+// unpackQ80AVX2 expands a tile into 16-bit numbers with the offset of 128 taken off, and scales (and
+// minima) in float32:
 //
-//	panel[(b·16+i)·64 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·kinds+kind)·32 + row] = d or m[row][b][g]
+//	numbers[(b·16+i)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
 //
 //go:noescape
-func unpackQ80AVX2(panel *int16, scales *float32, tile *byte, blocks int)
+func unpackQ80AVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 
 // gemmQ2KAVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ2KAVX512 does for one; strides
 // in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
@@ -417,14 +417,14 @@ func unpackQ80AVX2(panel *int16, scales *float32, tile *byte, blocks int)
 //go:noescape
 func gemmQ2KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
-// unpackQ2KAVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 0 taken off, and scales
-// (and minima) in float32:
+// unpackQ2KAVX2 expands a tile into 16-bit numbers with the offset of 0 taken off, and scales (and
+// minima) in float32:
 //
-//	panel[(b·16+i)·64 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·kinds+kind)·32 + row] = d or m[row][b][g]
+//	numbers[(b·16+i)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
 //
 //go:noescape
-func unpackQ2KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
+func unpackQ2KAVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 
 // gemmQ3KAVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ3KAVX512 does for one; strides
 // in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
@@ -432,14 +432,14 @@ func unpackQ2KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
 //go:noescape
 func gemmQ3KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
-// unpackQ3KAVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 4 taken off, and scales
-// (and minima) in float32:
+// unpackQ3KAVX2 expands a tile into 16-bit numbers with the offset of 4 taken off, and scales (and
+// minima) in float32:
 //
-//	panel[(b·16+i)·64 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·kinds+kind)·32 + row] = d or m[row][b][g]
+//	numbers[(b·16+i)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
 //
 //go:noescape
-func unpackQ3KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
+func unpackQ3KAVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 
 // gemmQ4KAVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ4KAVX512 does for one; strides
 // in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
@@ -447,14 +447,14 @@ func unpackQ3KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
 //go:noescape
 func gemmQ4KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
-// unpackQ4KAVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 0 taken off, and scales
-// (and minima) in float32:
+// unpackQ4KAVX2 expands a tile into 16-bit numbers with the offset of 0 taken off, and scales (and
+// minima) in float32:
 //
-//	panel[(b·16+i)·64 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·kinds+kind)·32 + row] = d or m[row][b][g]
+//	numbers[(b·16+i)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
 //
 //go:noescape
-func unpackQ4KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
+func unpackQ4KAVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 
 // gemmQ5KAVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ5KAVX512 does for one; strides
 // in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
@@ -462,14 +462,14 @@ func unpackQ4KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
 //go:noescape
 func gemmQ5KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
-// unpackQ5KAVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 0 taken off, and scales
-// (and minima) in float32:
+// unpackQ5KAVX2 expands a tile into 16-bit numbers with the offset of 0 taken off, and scales (and
+// minima) in float32:
 //
-//	panel[(b·16+i)·64 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·kinds+kind)·32 + row] = d or m[row][b][g]
+//	numbers[(b·16+i)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
 //
 //go:noescape
-func unpackQ5KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
+func unpackQ5KAVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 
 // gemmQ6KAVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ6KAVX512 does for one; strides
 // in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
@@ -477,77 +477,77 @@ func unpackQ5KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
 //go:noescape
 func gemmQ6KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
-// unpackQ6KAVX2 expands a tile into its half of a panel: 16-bit numbers with the offset of 32 taken off, and scales
-// (and minima) in float32:
+// unpackQ6KAVX2 expands a tile into 16-bit numbers with the offset of 32 taken off, and scales (and
+// minima) in float32:
 //
-//	panel[(b·16+i)·64 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·kinds+kind)·32 + row] = d or m[row][b][g]
+//	numbers[(b·16+i)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
 //
 //go:noescape
-func unpackQ6KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
+func unpackQ6KAVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 
-// gemm32AVX2 computes the 32 outputs of a panel for each of rows rows of activations, 1 to 4; strides in bytes:
+// gemm32AVX2 computes the 16 outputs of a tile for each of rows rows of activations, 1 to 6; strides in bytes:
 //
 //	for r := range rows {
 //		for b := range blocks {
 //			for g := range 1 {
-//				sum := Σ panel[k][o]·x[r][b].Q[k] over the 32 columns of the group, in integers
+//				sum := Σ numbers[k][o]·x[r][b].Q[k] over the 32 columns of the group, in integers
 //				out[r][o] = fma(float32(sum)·x[r][b].Scale, d[b][g][o], out[r][o])
 //			}
 //		}
 //	}
 //
-// Meanwhile it has 256 bytes a block read from ahead on, which is where the next panel lies.
+// Meanwhile it has 256 bytes a block read from ahead on, which is where the next tile lies.
 //
 //go:noescape
-func gemm32AVX2(out *float32, outStride int, panel *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
+func gemm32AVX2(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
-// gemm32MinAVX2 computes the 32 outputs of a panel for each of rows rows of activations, 1 to 4; strides in bytes:
+// gemm32MinAVX2 computes the 16 outputs of a tile for each of rows rows of activations, 1 to 6; strides in bytes:
 //
 //	for r := range rows {
 //		for b := range blocks {
 //			for g := range 1 {
-//				sum := Σ panel[k][o]·x[r][b].Q[k] over the 32 columns of the group, in integers
+//				sum := Σ numbers[k][o]·x[r][b].Q[k] over the 32 columns of the group, in integers
 //				out[r][o] = fma(float32(sum)·x[r][b].Scale, d[b][g][o], out[r][o])
 //				out[r][o] = fma(m[b][g][o], x[r][b].Sum[g], out[r][o])
 //			}
 //		}
 //	}
 //
-// Meanwhile it has 256 bytes a block read from ahead on, which is where the next panel lies.
+// Meanwhile it has 256 bytes a block read from ahead on, which is where the next tile lies.
 //
 //go:noescape
-func gemm32MinAVX2(out *float32, outStride int, panel *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
+func gemm32MinAVX2(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
-// gemm16AVX2 computes the 32 outputs of a panel for each of rows rows of activations, 1 to 4; strides in bytes:
+// gemm16AVX2 computes the 16 outputs of a tile for each of rows rows of activations, 1 to 6; strides in bytes:
 //
 //	for r := range rows {
 //		for b := range blocks {
 //			for g := range 2 {
-//				sum := Σ panel[k][o]·x[r][b].Q[k] over the 16 columns of the group, in integers
+//				sum := Σ numbers[k][o]·x[r][b].Q[k] over the 16 columns of the group, in integers
 //				out[r][o] = fma(float32(sum)·x[r][b].Scale, d[b][g][o], out[r][o])
 //			}
 //		}
 //	}
 //
-// Meanwhile it has 256 bytes a block read from ahead on, which is where the next panel lies.
+// Meanwhile it has 256 bytes a block read from ahead on, which is where the next tile lies.
 //
 //go:noescape
-func gemm16AVX2(out *float32, outStride int, panel *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
+func gemm16AVX2(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
 
-// gemm16MinAVX2 computes the 32 outputs of a panel for each of rows rows of activations, 1 to 4; strides in bytes:
+// gemm16MinAVX2 computes the 16 outputs of a tile for each of rows rows of activations, 1 to 6; strides in bytes:
 //
 //	for r := range rows {
 //		for b := range blocks {
 //			for g := range 2 {
-//				sum := Σ panel[k][o]·x[r][b].Q[k] over the 16 columns of the group, in integers
+//				sum := Σ numbers[k][o]·x[r][b].Q[k] over the 16 columns of the group, in integers
 //				out[r][o] = fma(float32(sum)·x[r][b].Scale, d[b][g][o], out[r][o])
 //				out[r][o] = fma(m[b][g][o], x[r][b].Sum[g], out[r][o])
 //			}
 //		}
 //	}
 //
-// Meanwhile it has 256 bytes a block read from ahead on, which is where the next panel lies.
+// Meanwhile it has 256 bytes a block read from ahead on, which is where the next tile lies.
 //
 //go:noescape
-func gemm16MinAVX2(out *float32, outStride int, panel *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
+func gemm16MinAVX2(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)

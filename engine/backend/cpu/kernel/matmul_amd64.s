@@ -5101,10 +5101,10 @@ rows1_done:
 	VZEROUPPER
 	RET
 
-// func unpackQ40AVX2(panel *int16, scales *float32, tile *byte, blocks int)
+// func unpackQ40AVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·unpackQ40AVX2(SB), NOSPLIT, $0-32
-	MOVQ         panel+0(FP), AX
+	MOVQ         numbers+0(FP), AX
 	MOVQ         scales+8(FP), CX
 	MOVQ         tile+16(FP), DX
 	MOVQ         blocks+24(FP), BX
@@ -5136,25 +5136,55 @@ block:
 	VPSRLW     $0x04, Y1, Y5
 	VPAND      Y2, Y5, Y5
 	VPSUBW     Y3, Y4, Y4
-	VMOVDQU    Y4, 128(AX)
+	VMOVDQU    Y4, 64(AX)
 	VPSUBW     Y3, Y5, Y5
-	VMOVDQU    Y5, 160(AX)
+	VMOVDQU    Y5, 96(AX)
 	VPSRLW     $0x08, Y0, Y4
 	VPAND      Y2, Y4, Y4
 	VPSRLW     $0x08, Y1, Y5
 	VPAND      Y2, Y5, Y5
 	VPSUBW     Y3, Y4, Y4
+	VMOVDQU    Y4, 128(AX)
+	VPSUBW     Y3, Y5, Y5
+	VMOVDQU    Y5, 160(AX)
+	VPSRLW     $0x0c, Y0, Y4
+	VPSRLW     $0x0c, Y1, Y5
+	VPSUBW     Y3, Y4, Y4
+	VMOVDQU    Y4, 192(AX)
+	VPSUBW     Y3, Y5, Y5
+	VMOVDQU    Y5, 224(AX)
+	VMOVDQU    64(DX), Y0
+	VMOVDQU    96(DX), Y1
+	VPAND      Y2, Y0, Y4
+	VPAND      Y2, Y1, Y5
+	VPSUBW     Y3, Y4, Y4
 	VMOVDQU    Y4, 256(AX)
 	VPSUBW     Y3, Y5, Y5
 	VMOVDQU    Y5, 288(AX)
-	VPSRLW     $0x0c, Y0, Y4
-	VPSRLW     $0x0c, Y1, Y5
+	VPSRLW     $0x04, Y0, Y4
+	VPAND      Y2, Y4, Y4
+	VPSRLW     $0x04, Y1, Y5
+	VPAND      Y2, Y5, Y5
+	VPSUBW     Y3, Y4, Y4
+	VMOVDQU    Y4, 320(AX)
+	VPSUBW     Y3, Y5, Y5
+	VMOVDQU    Y5, 352(AX)
+	VPSRLW     $0x08, Y0, Y4
+	VPAND      Y2, Y4, Y4
+	VPSRLW     $0x08, Y1, Y5
+	VPAND      Y2, Y5, Y5
 	VPSUBW     Y3, Y4, Y4
 	VMOVDQU    Y4, 384(AX)
 	VPSUBW     Y3, Y5, Y5
 	VMOVDQU    Y5, 416(AX)
-	VMOVDQU    64(DX), Y0
-	VMOVDQU    96(DX), Y1
+	VPSRLW     $0x0c, Y0, Y4
+	VPSRLW     $0x0c, Y1, Y5
+	VPSUBW     Y3, Y4, Y4
+	VMOVDQU    Y4, 448(AX)
+	VPSUBW     Y3, Y5, Y5
+	VMOVDQU    Y5, 480(AX)
+	VMOVDQU    128(DX), Y0
+	VMOVDQU    160(DX), Y1
 	VPAND      Y2, Y0, Y4
 	VPAND      Y2, Y1, Y5
 	VPSUBW     Y3, Y4, Y4
@@ -5166,90 +5196,60 @@ block:
 	VPSRLW     $0x04, Y1, Y5
 	VPAND      Y2, Y5, Y5
 	VPSUBW     Y3, Y4, Y4
+	VMOVDQU    Y4, 576(AX)
+	VPSUBW     Y3, Y5, Y5
+	VMOVDQU    Y5, 608(AX)
+	VPSRLW     $0x08, Y0, Y4
+	VPAND      Y2, Y4, Y4
+	VPSRLW     $0x08, Y1, Y5
+	VPAND      Y2, Y5, Y5
+	VPSUBW     Y3, Y4, Y4
 	VMOVDQU    Y4, 640(AX)
 	VPSUBW     Y3, Y5, Y5
 	VMOVDQU    Y5, 672(AX)
-	VPSRLW     $0x08, Y0, Y4
-	VPAND      Y2, Y4, Y4
-	VPSRLW     $0x08, Y1, Y5
-	VPAND      Y2, Y5, Y5
-	VPSUBW     Y3, Y4, Y4
-	VMOVDQU    Y4, 768(AX)
-	VPSUBW     Y3, Y5, Y5
-	VMOVDQU    Y5, 800(AX)
 	VPSRLW     $0x0c, Y0, Y4
 	VPSRLW     $0x0c, Y1, Y5
 	VPSUBW     Y3, Y4, Y4
-	VMOVDQU    Y4, 896(AX)
+	VMOVDQU    Y4, 704(AX)
 	VPSUBW     Y3, Y5, Y5
-	VMOVDQU    Y5, 928(AX)
-	VMOVDQU    128(DX), Y0
-	VMOVDQU    160(DX), Y1
-	VPAND      Y2, Y0, Y4
-	VPAND      Y2, Y1, Y5
-	VPSUBW     Y3, Y4, Y4
-	VMOVDQU    Y4, 1024(AX)
-	VPSUBW     Y3, Y5, Y5
-	VMOVDQU    Y5, 1056(AX)
-	VPSRLW     $0x04, Y0, Y4
-	VPAND      Y2, Y4, Y4
-	VPSRLW     $0x04, Y1, Y5
-	VPAND      Y2, Y5, Y5
-	VPSUBW     Y3, Y4, Y4
-	VMOVDQU    Y4, 1152(AX)
-	VPSUBW     Y3, Y5, Y5
-	VMOVDQU    Y5, 1184(AX)
-	VPSRLW     $0x08, Y0, Y4
-	VPAND      Y2, Y4, Y4
-	VPSRLW     $0x08, Y1, Y5
-	VPAND      Y2, Y5, Y5
-	VPSUBW     Y3, Y4, Y4
-	VMOVDQU    Y4, 1280(AX)
-	VPSUBW     Y3, Y5, Y5
-	VMOVDQU    Y5, 1312(AX)
-	VPSRLW     $0x0c, Y0, Y4
-	VPSRLW     $0x0c, Y1, Y5
-	VPSUBW     Y3, Y4, Y4
-	VMOVDQU    Y4, 1408(AX)
-	VPSUBW     Y3, Y5, Y5
-	VMOVDQU    Y5, 1440(AX)
+	VMOVDQU    Y5, 736(AX)
 	VMOVDQU    192(DX), Y0
 	VMOVDQU    224(DX), Y1
 	VPAND      Y2, Y0, Y4
 	VPAND      Y2, Y1, Y5
 	VPSUBW     Y3, Y4, Y4
-	VMOVDQU    Y4, 1536(AX)
+	VMOVDQU    Y4, 768(AX)
 	VPSUBW     Y3, Y5, Y5
-	VMOVDQU    Y5, 1568(AX)
+	VMOVDQU    Y5, 800(AX)
 	VPSRLW     $0x04, Y0, Y4
 	VPAND      Y2, Y4, Y4
 	VPSRLW     $0x04, Y1, Y5
 	VPAND      Y2, Y5, Y5
 	VPSUBW     Y3, Y4, Y4
-	VMOVDQU    Y4, 1664(AX)
+	VMOVDQU    Y4, 832(AX)
 	VPSUBW     Y3, Y5, Y5
-	VMOVDQU    Y5, 1696(AX)
+	VMOVDQU    Y5, 864(AX)
 	VPSRLW     $0x08, Y0, Y4
 	VPAND      Y2, Y4, Y4
 	VPSRLW     $0x08, Y1, Y5
 	VPAND      Y2, Y5, Y5
 	VPSUBW     Y3, Y4, Y4
-	VMOVDQU    Y4, 1792(AX)
+	VMOVDQU    Y4, 896(AX)
 	VPSUBW     Y3, Y5, Y5
-	VMOVDQU    Y5, 1824(AX)
+	VMOVDQU    Y5, 928(AX)
 	VPSRLW     $0x0c, Y0, Y4
 	VPSRLW     $0x0c, Y1, Y5
 	VPSUBW     Y3, Y4, Y4
-	VMOVDQU    Y4, 1920(AX)
+	VMOVDQU    Y4, 960(AX)
 	VPSUBW     Y3, Y5, Y5
-	VMOVDQU    Y5, 1952(AX)
+	VMOVDQU    Y5, 992(AX)
 	VCVTPH2PS  256(DX), Y0
 	VCVTPH2PS  272(DX), Y1
 	VMOVUPS    Y0, (CX)
 	VMOVUPS    Y1, 32(CX)
 	ADDQ       $0x00000120, DX
-	ADDQ       $0x00000800, AX
-	ADDQ       $0x00000080, CX
+	ADDQ       $0x00000400, AX
+	ADDQ       $0x40, CX
 	DECQ       BX
 	JNE        block
 
@@ -6304,10 +6304,10 @@ rows1_done:
 	VZEROUPPER
 	RET
 
-// func unpackQ41AVX2(panel *int16, scales *float32, tile *byte, blocks int)
+// func unpackQ41AVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·unpackQ41AVX2(SB), NOSPLIT, $0-32
-	MOVQ         panel+0(FP), AX
+	MOVQ         numbers+0(FP), AX
 	MOVQ         scales+8(FP), CX
 	MOVQ         tile+16(FP), DX
 	MOVQ         blocks+24(FP), BX
@@ -6333,20 +6333,42 @@ block:
 	VPAND      Y2, Y3, Y3
 	VPSRLW     $0x04, Y1, Y4
 	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 128(AX)
-	VMOVDQU    Y4, 160(AX)
+	VMOVDQU    Y3, 64(AX)
+	VMOVDQU    Y4, 96(AX)
 	VPSRLW     $0x08, Y0, Y3
 	VPAND      Y2, Y3, Y3
 	VPSRLW     $0x08, Y1, Y4
 	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 256(AX)
-	VMOVDQU    Y4, 288(AX)
+	VMOVDQU    Y3, 128(AX)
+	VMOVDQU    Y4, 160(AX)
 	VPSRLW     $0x0c, Y0, Y3
 	VPSRLW     $0x0c, Y1, Y4
-	VMOVDQU    Y3, 384(AX)
-	VMOVDQU    Y4, 416(AX)
+	VMOVDQU    Y3, 192(AX)
+	VMOVDQU    Y4, 224(AX)
 	VMOVDQU    64(DX), Y0
 	VMOVDQU    96(DX), Y1
+	VPAND      Y2, Y0, Y3
+	VPAND      Y2, Y1, Y4
+	VMOVDQU    Y3, 256(AX)
+	VMOVDQU    Y4, 288(AX)
+	VPSRLW     $0x04, Y0, Y3
+	VPAND      Y2, Y3, Y3
+	VPSRLW     $0x04, Y1, Y4
+	VPAND      Y2, Y4, Y4
+	VMOVDQU    Y3, 320(AX)
+	VMOVDQU    Y4, 352(AX)
+	VPSRLW     $0x08, Y0, Y3
+	VPAND      Y2, Y3, Y3
+	VPSRLW     $0x08, Y1, Y4
+	VPAND      Y2, Y4, Y4
+	VMOVDQU    Y3, 384(AX)
+	VMOVDQU    Y4, 416(AX)
+	VPSRLW     $0x0c, Y0, Y3
+	VPSRLW     $0x0c, Y1, Y4
+	VMOVDQU    Y3, 448(AX)
+	VMOVDQU    Y4, 480(AX)
+	VMOVDQU    128(DX), Y0
+	VMOVDQU    160(DX), Y1
 	VPAND      Y2, Y0, Y3
 	VPAND      Y2, Y1, Y4
 	VMOVDQU    Y3, 512(AX)
@@ -6355,73 +6377,51 @@ block:
 	VPAND      Y2, Y3, Y3
 	VPSRLW     $0x04, Y1, Y4
 	VPAND      Y2, Y4, Y4
+	VMOVDQU    Y3, 576(AX)
+	VMOVDQU    Y4, 608(AX)
+	VPSRLW     $0x08, Y0, Y3
+	VPAND      Y2, Y3, Y3
+	VPSRLW     $0x08, Y1, Y4
+	VPAND      Y2, Y4, Y4
 	VMOVDQU    Y3, 640(AX)
 	VMOVDQU    Y4, 672(AX)
-	VPSRLW     $0x08, Y0, Y3
-	VPAND      Y2, Y3, Y3
-	VPSRLW     $0x08, Y1, Y4
-	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 768(AX)
-	VMOVDQU    Y4, 800(AX)
 	VPSRLW     $0x0c, Y0, Y3
 	VPSRLW     $0x0c, Y1, Y4
-	VMOVDQU    Y3, 896(AX)
-	VMOVDQU    Y4, 928(AX)
-	VMOVDQU    128(DX), Y0
-	VMOVDQU    160(DX), Y1
-	VPAND      Y2, Y0, Y3
-	VPAND      Y2, Y1, Y4
-	VMOVDQU    Y3, 1024(AX)
-	VMOVDQU    Y4, 1056(AX)
-	VPSRLW     $0x04, Y0, Y3
-	VPAND      Y2, Y3, Y3
-	VPSRLW     $0x04, Y1, Y4
-	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 1152(AX)
-	VMOVDQU    Y4, 1184(AX)
-	VPSRLW     $0x08, Y0, Y3
-	VPAND      Y2, Y3, Y3
-	VPSRLW     $0x08, Y1, Y4
-	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 1280(AX)
-	VMOVDQU    Y4, 1312(AX)
-	VPSRLW     $0x0c, Y0, Y3
-	VPSRLW     $0x0c, Y1, Y4
-	VMOVDQU    Y3, 1408(AX)
-	VMOVDQU    Y4, 1440(AX)
+	VMOVDQU    Y3, 704(AX)
+	VMOVDQU    Y4, 736(AX)
 	VMOVDQU    192(DX), Y0
 	VMOVDQU    224(DX), Y1
 	VPAND      Y2, Y0, Y3
 	VPAND      Y2, Y1, Y4
-	VMOVDQU    Y3, 1536(AX)
-	VMOVDQU    Y4, 1568(AX)
+	VMOVDQU    Y3, 768(AX)
+	VMOVDQU    Y4, 800(AX)
 	VPSRLW     $0x04, Y0, Y3
 	VPAND      Y2, Y3, Y3
 	VPSRLW     $0x04, Y1, Y4
 	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 1664(AX)
-	VMOVDQU    Y4, 1696(AX)
+	VMOVDQU    Y3, 832(AX)
+	VMOVDQU    Y4, 864(AX)
 	VPSRLW     $0x08, Y0, Y3
 	VPAND      Y2, Y3, Y3
 	VPSRLW     $0x08, Y1, Y4
 	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 1792(AX)
-	VMOVDQU    Y4, 1824(AX)
+	VMOVDQU    Y3, 896(AX)
+	VMOVDQU    Y4, 928(AX)
 	VPSRLW     $0x0c, Y0, Y3
 	VPSRLW     $0x0c, Y1, Y4
-	VMOVDQU    Y3, 1920(AX)
-	VMOVDQU    Y4, 1952(AX)
+	VMOVDQU    Y3, 960(AX)
+	VMOVDQU    Y4, 992(AX)
 	VCVTPH2PS  256(DX), Y0
 	VCVTPH2PS  272(DX), Y1
 	VMOVUPS    Y0, (CX)
 	VMOVUPS    Y1, 32(CX)
 	VCVTPH2PS  288(DX), Y0
 	VCVTPH2PS  304(DX), Y1
-	VMOVUPS    Y0, 128(CX)
-	VMOVUPS    Y1, 160(CX)
+	VMOVUPS    Y0, 64(CX)
+	VMOVUPS    Y1, 96(CX)
 	ADDQ       $0x00000140, DX
-	ADDQ       $0x00000800, AX
-	ADDQ       $0x00000100, CX
+	ADDQ       $0x00000400, AX
+	ADDQ       $0x00000080, CX
 	DECQ       BX
 	JNE        block
 
@@ -7614,10 +7614,10 @@ rows1_done:
 	VZEROUPPER
 	RET
 
-// func unpackQ50AVX2(panel *int16, scales *float32, tile *byte, blocks int)
+// func unpackQ50AVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·unpackQ50AVX2(SB), NOSPLIT, $0-32
-	MOVQ         panel+0(FP), AX
+	MOVQ         numbers+0(FP), AX
 	MOVQ         scales+8(FP), CX
 	MOVQ         tile+16(FP), DX
 	MOVQ         blocks+24(FP), BX
@@ -7667,9 +7667,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 128(AX)
+	VMOVDQU    Y7, 64(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 160(AX)
+	VMOVDQU    Y8, 96(AX)
 	VPSRLW     $0x08, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x08, Y1, Y8
@@ -7681,9 +7681,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 256(AX)
+	VMOVDQU    Y7, 128(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 288(AX)
+	VMOVDQU    Y8, 160(AX)
 	VPSRLW     $0x0c, Y0, Y7
 	VPSRLW     $0x0c, Y1, Y8
 	VPSLLW     $0x01, Y3, Y0
@@ -7693,9 +7693,9 @@ block:
 	VPAND      Y0, Y5, Y0
 	VPOR       Y0, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 384(AX)
+	VMOVDQU    Y7, 192(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 416(AX)
+	VMOVDQU    Y8, 224(AX)
 	VMOVDQU    64(DX), Y0
 	VMOVDQU    96(DX), Y1
 	VPAND      Y2, Y0, Y7
@@ -7705,9 +7705,9 @@ block:
 	VPAND      Y4, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 512(AX)
+	VMOVDQU    Y7, 256(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 544(AX)
+	VMOVDQU    Y8, 288(AX)
 	VPSRLW     $0x04, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x04, Y1, Y8
@@ -7719,9 +7719,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 640(AX)
+	VMOVDQU    Y7, 320(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 672(AX)
+	VMOVDQU    Y8, 352(AX)
 	VPSRLW     $0x08, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x08, Y1, Y8
@@ -7733,9 +7733,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 768(AX)
+	VMOVDQU    Y7, 384(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 800(AX)
+	VMOVDQU    Y8, 416(AX)
 	VPSRLW     $0x0c, Y0, Y7
 	VPSRLW     $0x0c, Y1, Y8
 	VPSRLW     $0x03, Y3, Y0
@@ -7745,9 +7745,9 @@ block:
 	VPAND      Y0, Y5, Y0
 	VPOR       Y0, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 896(AX)
+	VMOVDQU    Y7, 448(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 928(AX)
+	VMOVDQU    Y8, 480(AX)
 	VMOVDQU    128(DX), Y0
 	VMOVDQU    160(DX), Y1
 	VPAND      Y2, Y0, Y7
@@ -7759,9 +7759,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 1024(AX)
+	VMOVDQU    Y7, 512(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 1056(AX)
+	VMOVDQU    Y8, 544(AX)
 	VPSRLW     $0x04, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x04, Y1, Y8
@@ -7773,9 +7773,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 1152(AX)
+	VMOVDQU    Y7, 576(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 1184(AX)
+	VMOVDQU    Y8, 608(AX)
 	VPSRLW     $0x08, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x08, Y1, Y8
@@ -7787,9 +7787,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 1280(AX)
+	VMOVDQU    Y7, 640(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 1312(AX)
+	VMOVDQU    Y8, 672(AX)
 	VPSRLW     $0x0c, Y0, Y7
 	VPSRLW     $0x0c, Y1, Y8
 	VPSRLW     $0x07, Y3, Y0
@@ -7799,9 +7799,9 @@ block:
 	VPAND      Y0, Y5, Y0
 	VPOR       Y0, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 1408(AX)
+	VMOVDQU    Y7, 704(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 1440(AX)
+	VMOVDQU    Y8, 736(AX)
 	VMOVDQU    192(DX), Y0
 	VMOVDQU    224(DX), Y1
 	VPAND      Y2, Y0, Y7
@@ -7813,9 +7813,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 1536(AX)
+	VMOVDQU    Y7, 768(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 1568(AX)
+	VMOVDQU    Y8, 800(AX)
 	VPSRLW     $0x04, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x04, Y1, Y8
@@ -7827,9 +7827,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 1664(AX)
+	VMOVDQU    Y7, 832(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 1696(AX)
+	VMOVDQU    Y8, 864(AX)
 	VPSRLW     $0x08, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x08, Y1, Y8
@@ -7841,9 +7841,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 1792(AX)
+	VMOVDQU    Y7, 896(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 1824(AX)
+	VMOVDQU    Y8, 928(AX)
 	VPSRLW     $0x0c, Y0, Y7
 	VPSRLW     $0x0c, Y1, Y8
 	VPSRLW     $0x0b, Y3, Y0
@@ -7853,16 +7853,16 @@ block:
 	VPAND      Y0, Y5, Y0
 	VPOR       Y0, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 1920(AX)
+	VMOVDQU    Y7, 960(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 1952(AX)
+	VMOVDQU    Y8, 992(AX)
 	VCVTPH2PS  320(DX), Y0
 	VCVTPH2PS  336(DX), Y1
 	VMOVUPS    Y0, (CX)
 	VMOVUPS    Y1, 32(CX)
 	ADDQ       $0x00000160, DX
-	ADDQ       $0x00000800, AX
-	ADDQ       $0x00000080, CX
+	ADDQ       $0x00000400, AX
+	ADDQ       $0x40, CX
 	DECQ       BX
 	JNE        block
 
@@ -9087,10 +9087,10 @@ rows1_done:
 	VZEROUPPER
 	RET
 
-// func unpackQ51AVX2(panel *int16, scales *float32, tile *byte, blocks int)
+// func unpackQ51AVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·unpackQ51AVX2(SB), NOSPLIT, $0-32
-	MOVQ         panel+0(FP), AX
+	MOVQ         numbers+0(FP), AX
 	MOVQ         scales+8(FP), CX
 	MOVQ         tile+16(FP), DX
 	MOVQ         blocks+24(FP), BX
@@ -9134,8 +9134,8 @@ block:
 	VPSLLW     $0x03, Y4, Y8
 	VPAND      Y8, Y5, Y8
 	VPOR       Y8, Y7, Y7
-	VMOVDQU    Y6, 128(AX)
-	VMOVDQU    Y7, 160(AX)
+	VMOVDQU    Y6, 64(AX)
+	VMOVDQU    Y7, 96(AX)
 	VPSRLW     $0x08, Y0, Y6
 	VPAND      Y2, Y6, Y6
 	VPSRLW     $0x08, Y1, Y7
@@ -9146,8 +9146,8 @@ block:
 	VPSLLW     $0x02, Y4, Y8
 	VPAND      Y8, Y5, Y8
 	VPOR       Y8, Y7, Y7
-	VMOVDQU    Y6, 256(AX)
-	VMOVDQU    Y7, 288(AX)
+	VMOVDQU    Y6, 128(AX)
+	VMOVDQU    Y7, 160(AX)
 	VPSRLW     $0x0c, Y0, Y6
 	VPSRLW     $0x0c, Y1, Y7
 	VPSLLW     $0x01, Y3, Y0
@@ -9156,8 +9156,8 @@ block:
 	VPSLLW     $0x01, Y4, Y0
 	VPAND      Y0, Y5, Y0
 	VPOR       Y0, Y7, Y7
-	VMOVDQU    Y6, 384(AX)
-	VMOVDQU    Y7, 416(AX)
+	VMOVDQU    Y6, 192(AX)
+	VMOVDQU    Y7, 224(AX)
 	VMOVDQU    64(DX), Y0
 	VMOVDQU    96(DX), Y1
 	VPAND      Y2, Y0, Y6
@@ -9166,8 +9166,8 @@ block:
 	VPOR       Y8, Y6, Y6
 	VPAND      Y4, Y5, Y8
 	VPOR       Y8, Y7, Y7
-	VMOVDQU    Y6, 512(AX)
-	VMOVDQU    Y7, 544(AX)
+	VMOVDQU    Y6, 256(AX)
+	VMOVDQU    Y7, 288(AX)
 	VPSRLW     $0x04, Y0, Y6
 	VPAND      Y2, Y6, Y6
 	VPSRLW     $0x04, Y1, Y7
@@ -9178,8 +9178,8 @@ block:
 	VPSRLW     $0x01, Y4, Y8
 	VPAND      Y8, Y5, Y8
 	VPOR       Y8, Y7, Y7
-	VMOVDQU    Y6, 640(AX)
-	VMOVDQU    Y7, 672(AX)
+	VMOVDQU    Y6, 320(AX)
+	VMOVDQU    Y7, 352(AX)
 	VPSRLW     $0x08, Y0, Y6
 	VPAND      Y2, Y6, Y6
 	VPSRLW     $0x08, Y1, Y7
@@ -9190,8 +9190,8 @@ block:
 	VPSRLW     $0x02, Y4, Y8
 	VPAND      Y8, Y5, Y8
 	VPOR       Y8, Y7, Y7
-	VMOVDQU    Y6, 768(AX)
-	VMOVDQU    Y7, 800(AX)
+	VMOVDQU    Y6, 384(AX)
+	VMOVDQU    Y7, 416(AX)
 	VPSRLW     $0x0c, Y0, Y6
 	VPSRLW     $0x0c, Y1, Y7
 	VPSRLW     $0x03, Y3, Y0
@@ -9200,8 +9200,8 @@ block:
 	VPSRLW     $0x03, Y4, Y0
 	VPAND      Y0, Y5, Y0
 	VPOR       Y0, Y7, Y7
-	VMOVDQU    Y6, 896(AX)
-	VMOVDQU    Y7, 928(AX)
+	VMOVDQU    Y6, 448(AX)
+	VMOVDQU    Y7, 480(AX)
 	VMOVDQU    128(DX), Y0
 	VMOVDQU    160(DX), Y1
 	VPAND      Y2, Y0, Y6
@@ -9212,8 +9212,8 @@ block:
 	VPSRLW     $0x04, Y4, Y8
 	VPAND      Y8, Y5, Y8
 	VPOR       Y8, Y7, Y7
-	VMOVDQU    Y6, 1024(AX)
-	VMOVDQU    Y7, 1056(AX)
+	VMOVDQU    Y6, 512(AX)
+	VMOVDQU    Y7, 544(AX)
 	VPSRLW     $0x04, Y0, Y6
 	VPAND      Y2, Y6, Y6
 	VPSRLW     $0x04, Y1, Y7
@@ -9224,8 +9224,8 @@ block:
 	VPSRLW     $0x05, Y4, Y8
 	VPAND      Y8, Y5, Y8
 	VPOR       Y8, Y7, Y7
-	VMOVDQU    Y6, 1152(AX)
-	VMOVDQU    Y7, 1184(AX)
+	VMOVDQU    Y6, 576(AX)
+	VMOVDQU    Y7, 608(AX)
 	VPSRLW     $0x08, Y0, Y6
 	VPAND      Y2, Y6, Y6
 	VPSRLW     $0x08, Y1, Y7
@@ -9236,8 +9236,8 @@ block:
 	VPSRLW     $0x06, Y4, Y8
 	VPAND      Y8, Y5, Y8
 	VPOR       Y8, Y7, Y7
-	VMOVDQU    Y6, 1280(AX)
-	VMOVDQU    Y7, 1312(AX)
+	VMOVDQU    Y6, 640(AX)
+	VMOVDQU    Y7, 672(AX)
 	VPSRLW     $0x0c, Y0, Y6
 	VPSRLW     $0x0c, Y1, Y7
 	VPSRLW     $0x07, Y3, Y0
@@ -9246,8 +9246,8 @@ block:
 	VPSRLW     $0x07, Y4, Y0
 	VPAND      Y0, Y5, Y0
 	VPOR       Y0, Y7, Y7
-	VMOVDQU    Y6, 1408(AX)
-	VMOVDQU    Y7, 1440(AX)
+	VMOVDQU    Y6, 704(AX)
+	VMOVDQU    Y7, 736(AX)
 	VMOVDQU    192(DX), Y0
 	VMOVDQU    224(DX), Y1
 	VPAND      Y2, Y0, Y6
@@ -9258,8 +9258,8 @@ block:
 	VPSRLW     $0x08, Y4, Y8
 	VPAND      Y8, Y5, Y8
 	VPOR       Y8, Y7, Y7
-	VMOVDQU    Y6, 1536(AX)
-	VMOVDQU    Y7, 1568(AX)
+	VMOVDQU    Y6, 768(AX)
+	VMOVDQU    Y7, 800(AX)
 	VPSRLW     $0x04, Y0, Y6
 	VPAND      Y2, Y6, Y6
 	VPSRLW     $0x04, Y1, Y7
@@ -9270,8 +9270,8 @@ block:
 	VPSRLW     $0x09, Y4, Y8
 	VPAND      Y8, Y5, Y8
 	VPOR       Y8, Y7, Y7
-	VMOVDQU    Y6, 1664(AX)
-	VMOVDQU    Y7, 1696(AX)
+	VMOVDQU    Y6, 832(AX)
+	VMOVDQU    Y7, 864(AX)
 	VPSRLW     $0x08, Y0, Y6
 	VPAND      Y2, Y6, Y6
 	VPSRLW     $0x08, Y1, Y7
@@ -9282,8 +9282,8 @@ block:
 	VPSRLW     $0x0a, Y4, Y8
 	VPAND      Y8, Y5, Y8
 	VPOR       Y8, Y7, Y7
-	VMOVDQU    Y6, 1792(AX)
-	VMOVDQU    Y7, 1824(AX)
+	VMOVDQU    Y6, 896(AX)
+	VMOVDQU    Y7, 928(AX)
 	VPSRLW     $0x0c, Y0, Y6
 	VPSRLW     $0x0c, Y1, Y7
 	VPSRLW     $0x0b, Y3, Y0
@@ -9292,19 +9292,19 @@ block:
 	VPSRLW     $0x0b, Y4, Y0
 	VPAND      Y0, Y5, Y0
 	VPOR       Y0, Y7, Y7
-	VMOVDQU    Y6, 1920(AX)
-	VMOVDQU    Y7, 1952(AX)
+	VMOVDQU    Y6, 960(AX)
+	VMOVDQU    Y7, 992(AX)
 	VCVTPH2PS  320(DX), Y0
 	VCVTPH2PS  336(DX), Y1
 	VMOVUPS    Y0, (CX)
 	VMOVUPS    Y1, 32(CX)
 	VCVTPH2PS  352(DX), Y0
 	VCVTPH2PS  368(DX), Y1
-	VMOVUPS    Y0, 128(CX)
-	VMOVUPS    Y1, 160(CX)
+	VMOVUPS    Y0, 64(CX)
+	VMOVUPS    Y1, 96(CX)
 	ADDQ       $0x00000180, DX
-	ADDQ       $0x00000800, AX
-	ADDQ       $0x00000100, CX
+	ADDQ       $0x00000400, AX
+	ADDQ       $0x00000080, CX
 	DECQ       BX
 	JNE        block
 
@@ -10307,10 +10307,10 @@ rows1_done:
 	VZEROUPPER
 	RET
 
-// func unpackQ80AVX2(panel *int16, scales *float32, tile *byte, blocks int)
+// func unpackQ80AVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 // Requires: AVX, AVX2, F16C, MMX+
 TEXT ·unpackQ80AVX2(SB), NOSPLIT, $0-32
-	MOVQ         panel+0(FP), AX
+	MOVQ         numbers+0(FP), AX
 	MOVQ         scales+8(FP), CX
 	MOVQ         tile+16(FP), DX
 	MOVQ         blocks+24(FP), BX
@@ -10344,11 +10344,25 @@ block:
 	VPSRLW     $0x08, Y0, Y4
 	VPSRLW     $0x08, Y1, Y5
 	VPSUBW     Y3, Y4, Y4
+	VMOVDQU    Y4, 64(AX)
+	VPSUBW     Y3, Y5, Y5
+	VMOVDQU    Y5, 96(AX)
+	VMOVDQU    64(DX), Y0
+	VMOVDQU    96(DX), Y1
+	VPAND      Y2, Y0, Y4
+	VPAND      Y2, Y1, Y5
+	VPSUBW     Y3, Y4, Y4
 	VMOVDQU    Y4, 128(AX)
 	VPSUBW     Y3, Y5, Y5
 	VMOVDQU    Y5, 160(AX)
-	VMOVDQU    64(DX), Y0
-	VMOVDQU    96(DX), Y1
+	VPSRLW     $0x08, Y0, Y4
+	VPSRLW     $0x08, Y1, Y5
+	VPSUBW     Y3, Y4, Y4
+	VMOVDQU    Y4, 192(AX)
+	VPSUBW     Y3, Y5, Y5
+	VMOVDQU    Y5, 224(AX)
+	VMOVDQU    128(DX), Y0
+	VMOVDQU    160(DX), Y1
 	VPAND      Y2, Y0, Y4
 	VPAND      Y2, Y1, Y5
 	VPSUBW     Y3, Y4, Y4
@@ -10358,11 +10372,25 @@ block:
 	VPSRLW     $0x08, Y0, Y4
 	VPSRLW     $0x08, Y1, Y5
 	VPSUBW     Y3, Y4, Y4
+	VMOVDQU    Y4, 320(AX)
+	VPSUBW     Y3, Y5, Y5
+	VMOVDQU    Y5, 352(AX)
+	VMOVDQU    192(DX), Y0
+	VMOVDQU    224(DX), Y1
+	VPAND      Y2, Y0, Y4
+	VPAND      Y2, Y1, Y5
+	VPSUBW     Y3, Y4, Y4
 	VMOVDQU    Y4, 384(AX)
 	VPSUBW     Y3, Y5, Y5
 	VMOVDQU    Y5, 416(AX)
-	VMOVDQU    128(DX), Y0
-	VMOVDQU    160(DX), Y1
+	VPSRLW     $0x08, Y0, Y4
+	VPSRLW     $0x08, Y1, Y5
+	VPSUBW     Y3, Y4, Y4
+	VMOVDQU    Y4, 448(AX)
+	VPSUBW     Y3, Y5, Y5
+	VMOVDQU    Y5, 480(AX)
+	VMOVDQU    256(DX), Y0
+	VMOVDQU    288(DX), Y1
 	VPAND      Y2, Y0, Y4
 	VPAND      Y2, Y1, Y5
 	VPSUBW     Y3, Y4, Y4
@@ -10372,11 +10400,25 @@ block:
 	VPSRLW     $0x08, Y0, Y4
 	VPSRLW     $0x08, Y1, Y5
 	VPSUBW     Y3, Y4, Y4
+	VMOVDQU    Y4, 576(AX)
+	VPSUBW     Y3, Y5, Y5
+	VMOVDQU    Y5, 608(AX)
+	VMOVDQU    320(DX), Y0
+	VMOVDQU    352(DX), Y1
+	VPAND      Y2, Y0, Y4
+	VPAND      Y2, Y1, Y5
+	VPSUBW     Y3, Y4, Y4
 	VMOVDQU    Y4, 640(AX)
 	VPSUBW     Y3, Y5, Y5
 	VMOVDQU    Y5, 672(AX)
-	VMOVDQU    192(DX), Y0
-	VMOVDQU    224(DX), Y1
+	VPSRLW     $0x08, Y0, Y4
+	VPSRLW     $0x08, Y1, Y5
+	VPSUBW     Y3, Y4, Y4
+	VMOVDQU    Y4, 704(AX)
+	VPSUBW     Y3, Y5, Y5
+	VMOVDQU    Y5, 736(AX)
+	VMOVDQU    384(DX), Y0
+	VMOVDQU    416(DX), Y1
 	VPAND      Y2, Y0, Y4
 	VPAND      Y2, Y1, Y5
 	VPSUBW     Y3, Y4, Y4
@@ -10386,72 +10428,30 @@ block:
 	VPSRLW     $0x08, Y0, Y4
 	VPSRLW     $0x08, Y1, Y5
 	VPSUBW     Y3, Y4, Y4
-	VMOVDQU    Y4, 896(AX)
+	VMOVDQU    Y4, 832(AX)
 	VPSUBW     Y3, Y5, Y5
-	VMOVDQU    Y5, 928(AX)
-	VMOVDQU    256(DX), Y0
-	VMOVDQU    288(DX), Y1
-	VPAND      Y2, Y0, Y4
-	VPAND      Y2, Y1, Y5
-	VPSUBW     Y3, Y4, Y4
-	VMOVDQU    Y4, 1024(AX)
-	VPSUBW     Y3, Y5, Y5
-	VMOVDQU    Y5, 1056(AX)
-	VPSRLW     $0x08, Y0, Y4
-	VPSRLW     $0x08, Y1, Y5
-	VPSUBW     Y3, Y4, Y4
-	VMOVDQU    Y4, 1152(AX)
-	VPSUBW     Y3, Y5, Y5
-	VMOVDQU    Y5, 1184(AX)
-	VMOVDQU    320(DX), Y0
-	VMOVDQU    352(DX), Y1
-	VPAND      Y2, Y0, Y4
-	VPAND      Y2, Y1, Y5
-	VPSUBW     Y3, Y4, Y4
-	VMOVDQU    Y4, 1280(AX)
-	VPSUBW     Y3, Y5, Y5
-	VMOVDQU    Y5, 1312(AX)
-	VPSRLW     $0x08, Y0, Y4
-	VPSRLW     $0x08, Y1, Y5
-	VPSUBW     Y3, Y4, Y4
-	VMOVDQU    Y4, 1408(AX)
-	VPSUBW     Y3, Y5, Y5
-	VMOVDQU    Y5, 1440(AX)
-	VMOVDQU    384(DX), Y0
-	VMOVDQU    416(DX), Y1
-	VPAND      Y2, Y0, Y4
-	VPAND      Y2, Y1, Y5
-	VPSUBW     Y3, Y4, Y4
-	VMOVDQU    Y4, 1536(AX)
-	VPSUBW     Y3, Y5, Y5
-	VMOVDQU    Y5, 1568(AX)
-	VPSRLW     $0x08, Y0, Y4
-	VPSRLW     $0x08, Y1, Y5
-	VPSUBW     Y3, Y4, Y4
-	VMOVDQU    Y4, 1664(AX)
-	VPSUBW     Y3, Y5, Y5
-	VMOVDQU    Y5, 1696(AX)
+	VMOVDQU    Y5, 864(AX)
 	VMOVDQU    448(DX), Y0
 	VMOVDQU    480(DX), Y1
 	VPAND      Y2, Y0, Y4
 	VPAND      Y2, Y1, Y5
 	VPSUBW     Y3, Y4, Y4
-	VMOVDQU    Y4, 1792(AX)
+	VMOVDQU    Y4, 896(AX)
 	VPSUBW     Y3, Y5, Y5
-	VMOVDQU    Y5, 1824(AX)
+	VMOVDQU    Y5, 928(AX)
 	VPSRLW     $0x08, Y0, Y4
 	VPSRLW     $0x08, Y1, Y5
 	VPSUBW     Y3, Y4, Y4
-	VMOVDQU    Y4, 1920(AX)
+	VMOVDQU    Y4, 960(AX)
 	VPSUBW     Y3, Y5, Y5
-	VMOVDQU    Y5, 1952(AX)
+	VMOVDQU    Y5, 992(AX)
 	VCVTPH2PS  512(DX), Y0
 	VCVTPH2PS  528(DX), Y1
 	VMOVUPS    Y0, (CX)
 	VMOVUPS    Y1, 32(CX)
 	ADDQ       $0x00000220, DX
-	ADDQ       $0x00000800, AX
-	ADDQ       $0x00000080, CX
+	ADDQ       $0x00000400, AX
+	ADDQ       $0x40, CX
 	DECQ       BX
 	JNE        block
 
@@ -11675,10 +11675,10 @@ rows1_done:
 	VZEROUPPER
 	RET
 
-// func unpackQ2KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
+// func unpackQ2KAVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 // Requires: AVX, AVX2, MMX+
 TEXT ·unpackQ2KAVX2(SB), NOSPLIT, $0-32
-	MOVQ         panel+0(FP), AX
+	MOVQ         numbers+0(FP), AX
 	MOVQ         scales+8(FP), CX
 	MOVQ         tile+16(FP), DX
 	MOVQ         blocks+24(FP), BX
@@ -11705,107 +11705,107 @@ block:
 	VPAND      Y2, Y3, Y3
 	VPSRLW     $0x02, Y1, Y4
 	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 128(AX)
-	VMOVDQU    Y4, 160(AX)
+	VMOVDQU    Y3, 64(AX)
+	VMOVDQU    Y4, 96(AX)
 	VPSRLW     $0x04, Y0, Y3
 	VPAND      Y2, Y3, Y3
 	VPSRLW     $0x04, Y1, Y4
 	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 256(AX)
-	VMOVDQU    Y4, 288(AX)
+	VMOVDQU    Y3, 128(AX)
+	VMOVDQU    Y4, 160(AX)
 	VPSRLW     $0x06, Y0, Y3
 	VPAND      Y2, Y3, Y3
 	VPSRLW     $0x06, Y1, Y4
 	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 384(AX)
-	VMOVDQU    Y4, 416(AX)
+	VMOVDQU    Y3, 192(AX)
+	VMOVDQU    Y4, 224(AX)
 	VPSRLW     $0x08, Y0, Y3
 	VPAND      Y2, Y3, Y3
 	VPSRLW     $0x08, Y1, Y4
 	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 512(AX)
-	VMOVDQU    Y4, 544(AX)
+	VMOVDQU    Y3, 256(AX)
+	VMOVDQU    Y4, 288(AX)
 	VPSRLW     $0x0a, Y0, Y3
 	VPAND      Y2, Y3, Y3
 	VPSRLW     $0x0a, Y1, Y4
 	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 640(AX)
-	VMOVDQU    Y4, 672(AX)
+	VMOVDQU    Y3, 320(AX)
+	VMOVDQU    Y4, 352(AX)
 	VPSRLW     $0x0c, Y0, Y3
 	VPAND      Y2, Y3, Y3
 	VPSRLW     $0x0c, Y1, Y4
 	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 768(AX)
-	VMOVDQU    Y4, 800(AX)
+	VMOVDQU    Y3, 384(AX)
+	VMOVDQU    Y4, 416(AX)
 	VPSRLW     $0x0e, Y0, Y3
 	VPSRLW     $0x0e, Y1, Y4
-	VMOVDQU    Y3, 896(AX)
-	VMOVDQU    Y4, 928(AX)
+	VMOVDQU    Y3, 448(AX)
+	VMOVDQU    Y4, 480(AX)
 	VMOVDQU    64(DX), Y0
 	VMOVDQU    96(DX), Y1
 	VPAND      Y2, Y0, Y3
 	VPAND      Y2, Y1, Y4
-	VMOVDQU    Y3, 1024(AX)
-	VMOVDQU    Y4, 1056(AX)
+	VMOVDQU    Y3, 512(AX)
+	VMOVDQU    Y4, 544(AX)
 	VPSRLW     $0x02, Y0, Y3
 	VPAND      Y2, Y3, Y3
 	VPSRLW     $0x02, Y1, Y4
 	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 1152(AX)
-	VMOVDQU    Y4, 1184(AX)
+	VMOVDQU    Y3, 576(AX)
+	VMOVDQU    Y4, 608(AX)
 	VPSRLW     $0x04, Y0, Y3
 	VPAND      Y2, Y3, Y3
 	VPSRLW     $0x04, Y1, Y4
 	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 1280(AX)
-	VMOVDQU    Y4, 1312(AX)
+	VMOVDQU    Y3, 640(AX)
+	VMOVDQU    Y4, 672(AX)
 	VPSRLW     $0x06, Y0, Y3
 	VPAND      Y2, Y3, Y3
 	VPSRLW     $0x06, Y1, Y4
 	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 1408(AX)
-	VMOVDQU    Y4, 1440(AX)
+	VMOVDQU    Y3, 704(AX)
+	VMOVDQU    Y4, 736(AX)
 	VPSRLW     $0x08, Y0, Y3
 	VPAND      Y2, Y3, Y3
 	VPSRLW     $0x08, Y1, Y4
 	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 1536(AX)
-	VMOVDQU    Y4, 1568(AX)
+	VMOVDQU    Y3, 768(AX)
+	VMOVDQU    Y4, 800(AX)
 	VPSRLW     $0x0a, Y0, Y3
 	VPAND      Y2, Y3, Y3
 	VPSRLW     $0x0a, Y1, Y4
 	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 1664(AX)
-	VMOVDQU    Y4, 1696(AX)
+	VMOVDQU    Y3, 832(AX)
+	VMOVDQU    Y4, 864(AX)
 	VPSRLW     $0x0c, Y0, Y3
 	VPAND      Y2, Y3, Y3
 	VPSRLW     $0x0c, Y1, Y4
 	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 1792(AX)
-	VMOVDQU    Y4, 1824(AX)
+	VMOVDQU    Y3, 896(AX)
+	VMOVDQU    Y4, 928(AX)
 	VPSRLW     $0x0e, Y0, Y3
 	VPSRLW     $0x0e, Y1, Y4
-	VMOVDQU    Y3, 1920(AX)
-	VMOVDQU    Y4, 1952(AX)
+	VMOVDQU    Y3, 960(AX)
+	VMOVDQU    Y4, 992(AX)
 	VMOVUPS    128(DX), Y0
 	VMOVUPS    160(DX), Y1
 	VMOVUPS    Y0, (CX)
 	VMOVUPS    Y1, 32(CX)
 	VMOVUPS    192(DX), Y0
 	VMOVUPS    224(DX), Y1
-	VMOVUPS    Y0, 128(CX)
-	VMOVUPS    Y1, 160(CX)
+	VMOVUPS    Y0, 64(CX)
+	VMOVUPS    Y1, 96(CX)
 	VMOVUPS    256(DX), Y0
 	VMOVUPS    288(DX), Y1
-	VMOVUPS    Y0, 256(CX)
-	VMOVUPS    Y1, 288(CX)
+	VMOVUPS    Y0, 128(CX)
+	VMOVUPS    Y1, 160(CX)
 	VMOVUPS    320(DX), Y0
 	VMOVUPS    352(DX), Y1
-	VMOVUPS    Y0, 384(CX)
-	VMOVUPS    Y1, 416(CX)
+	VMOVUPS    Y0, 192(CX)
+	VMOVUPS    Y1, 224(CX)
 	ADDQ       $0x00000180, DX
-	ADDQ       $0x00000800, AX
-	ADDQ       $0x00000200, CX
+	ADDQ       $0x00000400, AX
+	ADDQ       $0x00000100, CX
 	DECQ       BX
 	JNE        block
 
@@ -13135,10 +13135,10 @@ rows1_done:
 	VZEROUPPER
 	RET
 
-// func unpackQ3KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
+// func unpackQ3KAVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 // Requires: AVX, AVX2, MMX+
 TEXT ·unpackQ3KAVX2(SB), NOSPLIT, $0-32
-	MOVQ         panel+0(FP), AX
+	MOVQ         numbers+0(FP), AX
 	MOVQ         scales+8(FP), CX
 	MOVQ         tile+16(FP), DX
 	MOVQ         blocks+24(FP), BX
@@ -13187,9 +13187,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 128(AX)
+	VMOVDQU    Y7, 64(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 160(AX)
+	VMOVDQU    Y8, 96(AX)
 	VPSRLW     $0x04, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x04, Y1, Y8
@@ -13199,9 +13199,9 @@ block:
 	VPAND      Y4, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 256(AX)
+	VMOVDQU    Y7, 128(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 288(AX)
+	VMOVDQU    Y8, 160(AX)
 	VPSRLW     $0x06, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x06, Y1, Y8
@@ -13213,9 +13213,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 384(AX)
+	VMOVDQU    Y7, 192(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 416(AX)
+	VMOVDQU    Y8, 224(AX)
 	VPSRLW     $0x08, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x08, Y1, Y8
@@ -13227,9 +13227,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 512(AX)
+	VMOVDQU    Y7, 256(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 544(AX)
+	VMOVDQU    Y8, 288(AX)
 	VPSRLW     $0x0a, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x0a, Y1, Y8
@@ -13241,9 +13241,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 640(AX)
+	VMOVDQU    Y7, 320(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 672(AX)
+	VMOVDQU    Y8, 352(AX)
 	VPSRLW     $0x0c, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x0c, Y1, Y8
@@ -13255,9 +13255,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 768(AX)
+	VMOVDQU    Y7, 384(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 800(AX)
+	VMOVDQU    Y8, 416(AX)
 	VPSRLW     $0x0e, Y0, Y7
 	VPSRLW     $0x0e, Y1, Y8
 	VPSRLW     $0x05, Y3, Y0
@@ -13267,9 +13267,9 @@ block:
 	VPAND      Y0, Y5, Y0
 	VPOR       Y0, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 896(AX)
+	VMOVDQU    Y7, 448(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 928(AX)
+	VMOVDQU    Y8, 480(AX)
 	VMOVDQU    64(DX), Y0
 	VMOVDQU    96(DX), Y1
 	VPAND      Y2, Y0, Y7
@@ -13281,9 +13281,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 1024(AX)
+	VMOVDQU    Y7, 512(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 1056(AX)
+	VMOVDQU    Y8, 544(AX)
 	VPSRLW     $0x02, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x02, Y1, Y8
@@ -13295,9 +13295,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 1152(AX)
+	VMOVDQU    Y7, 576(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 1184(AX)
+	VMOVDQU    Y8, 608(AX)
 	VPSRLW     $0x04, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x04, Y1, Y8
@@ -13309,9 +13309,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 1280(AX)
+	VMOVDQU    Y7, 640(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 1312(AX)
+	VMOVDQU    Y8, 672(AX)
 	VPSRLW     $0x06, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x06, Y1, Y8
@@ -13323,9 +13323,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 1408(AX)
+	VMOVDQU    Y7, 704(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 1440(AX)
+	VMOVDQU    Y8, 736(AX)
 	VPSRLW     $0x08, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x08, Y1, Y8
@@ -13337,9 +13337,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 1536(AX)
+	VMOVDQU    Y7, 768(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 1568(AX)
+	VMOVDQU    Y8, 800(AX)
 	VPSRLW     $0x0a, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x0a, Y1, Y8
@@ -13351,9 +13351,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 1664(AX)
+	VMOVDQU    Y7, 832(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 1696(AX)
+	VMOVDQU    Y8, 864(AX)
 	VPSRLW     $0x0c, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x0c, Y1, Y8
@@ -13365,9 +13365,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 1792(AX)
+	VMOVDQU    Y7, 896(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 1824(AX)
+	VMOVDQU    Y8, 928(AX)
 	VPSRLW     $0x0e, Y0, Y7
 	VPSRLW     $0x0e, Y1, Y8
 	VPSRLW     $0x0d, Y3, Y0
@@ -13377,20 +13377,20 @@ block:
 	VPAND      Y0, Y5, Y0
 	VPOR       Y0, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 1920(AX)
+	VMOVDQU    Y7, 960(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 1952(AX)
+	VMOVDQU    Y8, 992(AX)
 	VMOVUPS    192(DX), Y0
 	VMOVUPS    224(DX), Y1
 	VMOVUPS    Y0, (CX)
 	VMOVUPS    Y1, 32(CX)
 	VMOVUPS    256(DX), Y0
 	VMOVUPS    288(DX), Y1
-	VMOVUPS    Y0, 128(CX)
-	VMOVUPS    Y1, 160(CX)
+	VMOVUPS    Y0, 64(CX)
+	VMOVUPS    Y1, 96(CX)
 	ADDQ       $0x00000140, DX
-	ADDQ       $0x00000800, AX
-	ADDQ       $0x00000100, CX
+	ADDQ       $0x00000400, AX
+	ADDQ       $0x00000080, CX
 	DECQ       BX
 	JNE        block
 
@@ -14445,10 +14445,10 @@ rows1_done:
 	VZEROUPPER
 	RET
 
-// func unpackQ4KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
+// func unpackQ4KAVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 // Requires: AVX, AVX2, MMX+
 TEXT ·unpackQ4KAVX2(SB), NOSPLIT, $0-32
-	MOVQ         panel+0(FP), AX
+	MOVQ         numbers+0(FP), AX
 	MOVQ         scales+8(FP), CX
 	MOVQ         tile+16(FP), DX
 	MOVQ         blocks+24(FP), BX
@@ -14475,20 +14475,42 @@ block:
 	VPAND      Y2, Y3, Y3
 	VPSRLW     $0x04, Y1, Y4
 	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 128(AX)
-	VMOVDQU    Y4, 160(AX)
+	VMOVDQU    Y3, 64(AX)
+	VMOVDQU    Y4, 96(AX)
 	VPSRLW     $0x08, Y0, Y3
 	VPAND      Y2, Y3, Y3
 	VPSRLW     $0x08, Y1, Y4
 	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 256(AX)
-	VMOVDQU    Y4, 288(AX)
+	VMOVDQU    Y3, 128(AX)
+	VMOVDQU    Y4, 160(AX)
 	VPSRLW     $0x0c, Y0, Y3
 	VPSRLW     $0x0c, Y1, Y4
-	VMOVDQU    Y3, 384(AX)
-	VMOVDQU    Y4, 416(AX)
+	VMOVDQU    Y3, 192(AX)
+	VMOVDQU    Y4, 224(AX)
 	VMOVDQU    64(DX), Y0
 	VMOVDQU    96(DX), Y1
+	VPAND      Y2, Y0, Y3
+	VPAND      Y2, Y1, Y4
+	VMOVDQU    Y3, 256(AX)
+	VMOVDQU    Y4, 288(AX)
+	VPSRLW     $0x04, Y0, Y3
+	VPAND      Y2, Y3, Y3
+	VPSRLW     $0x04, Y1, Y4
+	VPAND      Y2, Y4, Y4
+	VMOVDQU    Y3, 320(AX)
+	VMOVDQU    Y4, 352(AX)
+	VPSRLW     $0x08, Y0, Y3
+	VPAND      Y2, Y3, Y3
+	VPSRLW     $0x08, Y1, Y4
+	VPAND      Y2, Y4, Y4
+	VMOVDQU    Y3, 384(AX)
+	VMOVDQU    Y4, 416(AX)
+	VPSRLW     $0x0c, Y0, Y3
+	VPSRLW     $0x0c, Y1, Y4
+	VMOVDQU    Y3, 448(AX)
+	VMOVDQU    Y4, 480(AX)
+	VMOVDQU    128(DX), Y0
+	VMOVDQU    160(DX), Y1
 	VPAND      Y2, Y0, Y3
 	VPAND      Y2, Y1, Y4
 	VMOVDQU    Y3, 512(AX)
@@ -14497,73 +14519,51 @@ block:
 	VPAND      Y2, Y3, Y3
 	VPSRLW     $0x04, Y1, Y4
 	VPAND      Y2, Y4, Y4
+	VMOVDQU    Y3, 576(AX)
+	VMOVDQU    Y4, 608(AX)
+	VPSRLW     $0x08, Y0, Y3
+	VPAND      Y2, Y3, Y3
+	VPSRLW     $0x08, Y1, Y4
+	VPAND      Y2, Y4, Y4
 	VMOVDQU    Y3, 640(AX)
 	VMOVDQU    Y4, 672(AX)
-	VPSRLW     $0x08, Y0, Y3
-	VPAND      Y2, Y3, Y3
-	VPSRLW     $0x08, Y1, Y4
-	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 768(AX)
-	VMOVDQU    Y4, 800(AX)
 	VPSRLW     $0x0c, Y0, Y3
 	VPSRLW     $0x0c, Y1, Y4
-	VMOVDQU    Y3, 896(AX)
-	VMOVDQU    Y4, 928(AX)
-	VMOVDQU    128(DX), Y0
-	VMOVDQU    160(DX), Y1
-	VPAND      Y2, Y0, Y3
-	VPAND      Y2, Y1, Y4
-	VMOVDQU    Y3, 1024(AX)
-	VMOVDQU    Y4, 1056(AX)
-	VPSRLW     $0x04, Y0, Y3
-	VPAND      Y2, Y3, Y3
-	VPSRLW     $0x04, Y1, Y4
-	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 1152(AX)
-	VMOVDQU    Y4, 1184(AX)
-	VPSRLW     $0x08, Y0, Y3
-	VPAND      Y2, Y3, Y3
-	VPSRLW     $0x08, Y1, Y4
-	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 1280(AX)
-	VMOVDQU    Y4, 1312(AX)
-	VPSRLW     $0x0c, Y0, Y3
-	VPSRLW     $0x0c, Y1, Y4
-	VMOVDQU    Y3, 1408(AX)
-	VMOVDQU    Y4, 1440(AX)
+	VMOVDQU    Y3, 704(AX)
+	VMOVDQU    Y4, 736(AX)
 	VMOVDQU    192(DX), Y0
 	VMOVDQU    224(DX), Y1
 	VPAND      Y2, Y0, Y3
 	VPAND      Y2, Y1, Y4
-	VMOVDQU    Y3, 1536(AX)
-	VMOVDQU    Y4, 1568(AX)
+	VMOVDQU    Y3, 768(AX)
+	VMOVDQU    Y4, 800(AX)
 	VPSRLW     $0x04, Y0, Y3
 	VPAND      Y2, Y3, Y3
 	VPSRLW     $0x04, Y1, Y4
 	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 1664(AX)
-	VMOVDQU    Y4, 1696(AX)
+	VMOVDQU    Y3, 832(AX)
+	VMOVDQU    Y4, 864(AX)
 	VPSRLW     $0x08, Y0, Y3
 	VPAND      Y2, Y3, Y3
 	VPSRLW     $0x08, Y1, Y4
 	VPAND      Y2, Y4, Y4
-	VMOVDQU    Y3, 1792(AX)
-	VMOVDQU    Y4, 1824(AX)
+	VMOVDQU    Y3, 896(AX)
+	VMOVDQU    Y4, 928(AX)
 	VPSRLW     $0x0c, Y0, Y3
 	VPSRLW     $0x0c, Y1, Y4
-	VMOVDQU    Y3, 1920(AX)
-	VMOVDQU    Y4, 1952(AX)
+	VMOVDQU    Y3, 960(AX)
+	VMOVDQU    Y4, 992(AX)
 	VMOVUPS    256(DX), Y0
 	VMOVUPS    288(DX), Y1
 	VMOVUPS    Y0, (CX)
 	VMOVUPS    Y1, 32(CX)
 	VMOVUPS    320(DX), Y0
 	VMOVUPS    352(DX), Y1
-	VMOVUPS    Y0, 128(CX)
-	VMOVUPS    Y1, 160(CX)
+	VMOVUPS    Y0, 64(CX)
+	VMOVUPS    Y1, 96(CX)
 	ADDQ       $0x00000180, DX
-	ADDQ       $0x00000800, AX
-	ADDQ       $0x00000100, CX
+	ADDQ       $0x00000400, AX
+	ADDQ       $0x00000080, CX
 	DECQ       BX
 	JNE        block
 
@@ -15788,10 +15788,10 @@ rows1_done:
 	VZEROUPPER
 	RET
 
-// func unpackQ5KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
+// func unpackQ5KAVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 // Requires: AVX, AVX2, MMX+
 TEXT ·unpackQ5KAVX2(SB), NOSPLIT, $0-32
-	MOVQ         panel+0(FP), AX
+	MOVQ         numbers+0(FP), AX
 	MOVQ         scales+8(FP), CX
 	MOVQ         tile+16(FP), DX
 	MOVQ         blocks+24(FP), BX
@@ -15836,8 +15836,8 @@ block:
 	VPSLLW     $0x03, Y4, Y8
 	VPAND      Y8, Y5, Y8
 	VPOR       Y8, Y7, Y7
-	VMOVDQU    Y6, 128(AX)
-	VMOVDQU    Y7, 160(AX)
+	VMOVDQU    Y6, 64(AX)
+	VMOVDQU    Y7, 96(AX)
 	VPSRLW     $0x08, Y0, Y6
 	VPAND      Y2, Y6, Y6
 	VPSRLW     $0x08, Y1, Y7
@@ -15848,8 +15848,8 @@ block:
 	VPSLLW     $0x02, Y4, Y8
 	VPAND      Y8, Y5, Y8
 	VPOR       Y8, Y7, Y7
-	VMOVDQU    Y6, 256(AX)
-	VMOVDQU    Y7, 288(AX)
+	VMOVDQU    Y6, 128(AX)
+	VMOVDQU    Y7, 160(AX)
 	VPSRLW     $0x0c, Y0, Y6
 	VPSRLW     $0x0c, Y1, Y7
 	VPSLLW     $0x01, Y3, Y0
@@ -15858,8 +15858,8 @@ block:
 	VPSLLW     $0x01, Y4, Y0
 	VPAND      Y0, Y5, Y0
 	VPOR       Y0, Y7, Y7
-	VMOVDQU    Y6, 384(AX)
-	VMOVDQU    Y7, 416(AX)
+	VMOVDQU    Y6, 192(AX)
+	VMOVDQU    Y7, 224(AX)
 	VMOVDQU    64(DX), Y0
 	VMOVDQU    96(DX), Y1
 	VPAND      Y2, Y0, Y6
@@ -15868,8 +15868,8 @@ block:
 	VPOR       Y8, Y6, Y6
 	VPAND      Y4, Y5, Y8
 	VPOR       Y8, Y7, Y7
-	VMOVDQU    Y6, 512(AX)
-	VMOVDQU    Y7, 544(AX)
+	VMOVDQU    Y6, 256(AX)
+	VMOVDQU    Y7, 288(AX)
 	VPSRLW     $0x04, Y0, Y6
 	VPAND      Y2, Y6, Y6
 	VPSRLW     $0x04, Y1, Y7
@@ -15880,8 +15880,8 @@ block:
 	VPSRLW     $0x01, Y4, Y8
 	VPAND      Y8, Y5, Y8
 	VPOR       Y8, Y7, Y7
-	VMOVDQU    Y6, 640(AX)
-	VMOVDQU    Y7, 672(AX)
+	VMOVDQU    Y6, 320(AX)
+	VMOVDQU    Y7, 352(AX)
 	VPSRLW     $0x08, Y0, Y6
 	VPAND      Y2, Y6, Y6
 	VPSRLW     $0x08, Y1, Y7
@@ -15892,8 +15892,8 @@ block:
 	VPSRLW     $0x02, Y4, Y8
 	VPAND      Y8, Y5, Y8
 	VPOR       Y8, Y7, Y7
-	VMOVDQU    Y6, 768(AX)
-	VMOVDQU    Y7, 800(AX)
+	VMOVDQU    Y6, 384(AX)
+	VMOVDQU    Y7, 416(AX)
 	VPSRLW     $0x0c, Y0, Y6
 	VPSRLW     $0x0c, Y1, Y7
 	VPSRLW     $0x03, Y3, Y0
@@ -15902,8 +15902,8 @@ block:
 	VPSRLW     $0x03, Y4, Y0
 	VPAND      Y0, Y5, Y0
 	VPOR       Y0, Y7, Y7
-	VMOVDQU    Y6, 896(AX)
-	VMOVDQU    Y7, 928(AX)
+	VMOVDQU    Y6, 448(AX)
+	VMOVDQU    Y7, 480(AX)
 	VMOVDQU    128(DX), Y0
 	VMOVDQU    160(DX), Y1
 	VPAND      Y2, Y0, Y6
@@ -15914,8 +15914,8 @@ block:
 	VPSRLW     $0x04, Y4, Y8
 	VPAND      Y8, Y5, Y8
 	VPOR       Y8, Y7, Y7
-	VMOVDQU    Y6, 1024(AX)
-	VMOVDQU    Y7, 1056(AX)
+	VMOVDQU    Y6, 512(AX)
+	VMOVDQU    Y7, 544(AX)
 	VPSRLW     $0x04, Y0, Y6
 	VPAND      Y2, Y6, Y6
 	VPSRLW     $0x04, Y1, Y7
@@ -15926,8 +15926,8 @@ block:
 	VPSRLW     $0x05, Y4, Y8
 	VPAND      Y8, Y5, Y8
 	VPOR       Y8, Y7, Y7
-	VMOVDQU    Y6, 1152(AX)
-	VMOVDQU    Y7, 1184(AX)
+	VMOVDQU    Y6, 576(AX)
+	VMOVDQU    Y7, 608(AX)
 	VPSRLW     $0x08, Y0, Y6
 	VPAND      Y2, Y6, Y6
 	VPSRLW     $0x08, Y1, Y7
@@ -15938,8 +15938,8 @@ block:
 	VPSRLW     $0x06, Y4, Y8
 	VPAND      Y8, Y5, Y8
 	VPOR       Y8, Y7, Y7
-	VMOVDQU    Y6, 1280(AX)
-	VMOVDQU    Y7, 1312(AX)
+	VMOVDQU    Y6, 640(AX)
+	VMOVDQU    Y7, 672(AX)
 	VPSRLW     $0x0c, Y0, Y6
 	VPSRLW     $0x0c, Y1, Y7
 	VPSRLW     $0x07, Y3, Y0
@@ -15948,8 +15948,8 @@ block:
 	VPSRLW     $0x07, Y4, Y0
 	VPAND      Y0, Y5, Y0
 	VPOR       Y0, Y7, Y7
-	VMOVDQU    Y6, 1408(AX)
-	VMOVDQU    Y7, 1440(AX)
+	VMOVDQU    Y6, 704(AX)
+	VMOVDQU    Y7, 736(AX)
 	VMOVDQU    192(DX), Y0
 	VMOVDQU    224(DX), Y1
 	VPAND      Y2, Y0, Y6
@@ -15960,8 +15960,8 @@ block:
 	VPSRLW     $0x08, Y4, Y8
 	VPAND      Y8, Y5, Y8
 	VPOR       Y8, Y7, Y7
-	VMOVDQU    Y6, 1536(AX)
-	VMOVDQU    Y7, 1568(AX)
+	VMOVDQU    Y6, 768(AX)
+	VMOVDQU    Y7, 800(AX)
 	VPSRLW     $0x04, Y0, Y6
 	VPAND      Y2, Y6, Y6
 	VPSRLW     $0x04, Y1, Y7
@@ -15972,8 +15972,8 @@ block:
 	VPSRLW     $0x09, Y4, Y8
 	VPAND      Y8, Y5, Y8
 	VPOR       Y8, Y7, Y7
-	VMOVDQU    Y6, 1664(AX)
-	VMOVDQU    Y7, 1696(AX)
+	VMOVDQU    Y6, 832(AX)
+	VMOVDQU    Y7, 864(AX)
 	VPSRLW     $0x08, Y0, Y6
 	VPAND      Y2, Y6, Y6
 	VPSRLW     $0x08, Y1, Y7
@@ -15984,8 +15984,8 @@ block:
 	VPSRLW     $0x0a, Y4, Y8
 	VPAND      Y8, Y5, Y8
 	VPOR       Y8, Y7, Y7
-	VMOVDQU    Y6, 1792(AX)
-	VMOVDQU    Y7, 1824(AX)
+	VMOVDQU    Y6, 896(AX)
+	VMOVDQU    Y7, 928(AX)
 	VPSRLW     $0x0c, Y0, Y6
 	VPSRLW     $0x0c, Y1, Y7
 	VPSRLW     $0x0b, Y3, Y0
@@ -15994,19 +15994,19 @@ block:
 	VPSRLW     $0x0b, Y4, Y0
 	VPAND      Y0, Y5, Y0
 	VPOR       Y0, Y7, Y7
-	VMOVDQU    Y6, 1920(AX)
-	VMOVDQU    Y7, 1952(AX)
+	VMOVDQU    Y6, 960(AX)
+	VMOVDQU    Y7, 992(AX)
 	VMOVUPS    320(DX), Y0
 	VMOVUPS    352(DX), Y1
 	VMOVUPS    Y0, (CX)
 	VMOVUPS    Y1, 32(CX)
 	VMOVUPS    384(DX), Y0
 	VMOVUPS    416(DX), Y1
-	VMOVUPS    Y0, 128(CX)
-	VMOVUPS    Y1, 160(CX)
+	VMOVUPS    Y0, 64(CX)
+	VMOVUPS    Y1, 96(CX)
 	ADDQ       $0x000001c0, DX
-	ADDQ       $0x00000800, AX
-	ADDQ       $0x00000100, CX
+	ADDQ       $0x00000400, AX
+	ADDQ       $0x00000080, CX
 	DECQ       BX
 	JNE        block
 
@@ -17326,10 +17326,10 @@ rows1_done:
 	VZEROUPPER
 	RET
 
-// func unpackQ6KAVX2(panel *int16, scales *float32, tile *byte, blocks int)
+// func unpackQ6KAVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 // Requires: AVX, AVX2, MMX+
 TEXT ·unpackQ6KAVX2(SB), NOSPLIT, $0-32
-	MOVQ         panel+0(FP), AX
+	MOVQ         numbers+0(FP), AX
 	MOVQ         scales+8(FP), CX
 	MOVQ         tile+16(FP), DX
 	MOVQ         blocks+24(FP), BX
@@ -17381,9 +17381,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 128(AX)
+	VMOVDQU    Y7, 64(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 160(AX)
+	VMOVDQU    Y8, 96(AX)
 	VPSRLW     $0x08, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x08, Y1, Y8
@@ -17393,9 +17393,9 @@ block:
 	VPAND      Y4, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 256(AX)
+	VMOVDQU    Y7, 128(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 288(AX)
+	VMOVDQU    Y8, 160(AX)
 	VPSRLW     $0x0c, Y0, Y7
 	VPSRLW     $0x0c, Y1, Y8
 	VPSRLW     $0x02, Y3, Y0
@@ -17405,9 +17405,9 @@ block:
 	VPAND      Y0, Y5, Y0
 	VPOR       Y0, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 384(AX)
+	VMOVDQU    Y7, 192(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 416(AX)
+	VMOVDQU    Y8, 224(AX)
 	VMOVDQU    64(DX), Y0
 	VMOVDQU    96(DX), Y1
 	VPAND      Y2, Y0, Y7
@@ -17419,9 +17419,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 512(AX)
+	VMOVDQU    Y7, 256(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 544(AX)
+	VMOVDQU    Y8, 288(AX)
 	VPSRLW     $0x04, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x04, Y1, Y8
@@ -17433,9 +17433,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 640(AX)
+	VMOVDQU    Y7, 320(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 672(AX)
+	VMOVDQU    Y8, 352(AX)
 	VPSRLW     $0x08, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x08, Y1, Y8
@@ -17447,9 +17447,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 768(AX)
+	VMOVDQU    Y7, 384(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 800(AX)
+	VMOVDQU    Y8, 416(AX)
 	VPSRLW     $0x0c, Y0, Y7
 	VPSRLW     $0x0c, Y1, Y8
 	VPSRLW     $0x0a, Y3, Y0
@@ -17459,9 +17459,9 @@ block:
 	VPAND      Y0, Y5, Y0
 	VPOR       Y0, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 896(AX)
+	VMOVDQU    Y7, 448(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 928(AX)
+	VMOVDQU    Y8, 480(AX)
 	VMOVDQU    128(DX), Y0
 	VMOVDQU    160(DX), Y1
 	VPAND      Y2, Y0, Y7
@@ -17475,9 +17475,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 1024(AX)
+	VMOVDQU    Y7, 512(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 1056(AX)
+	VMOVDQU    Y8, 544(AX)
 	VPSRLW     $0x04, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x04, Y1, Y8
@@ -17489,9 +17489,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 1152(AX)
+	VMOVDQU    Y7, 576(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 1184(AX)
+	VMOVDQU    Y8, 608(AX)
 	VPSRLW     $0x08, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x08, Y1, Y8
@@ -17501,9 +17501,9 @@ block:
 	VPAND      Y4, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 1280(AX)
+	VMOVDQU    Y7, 640(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 1312(AX)
+	VMOVDQU    Y8, 672(AX)
 	VPSRLW     $0x0c, Y0, Y7
 	VPSRLW     $0x0c, Y1, Y8
 	VPSRLW     $0x02, Y3, Y0
@@ -17513,9 +17513,9 @@ block:
 	VPAND      Y0, Y5, Y0
 	VPOR       Y0, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 1408(AX)
+	VMOVDQU    Y7, 704(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 1440(AX)
+	VMOVDQU    Y8, 736(AX)
 	VMOVDQU    192(DX), Y0
 	VMOVDQU    224(DX), Y1
 	VPAND      Y2, Y0, Y7
@@ -17527,9 +17527,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 1536(AX)
+	VMOVDQU    Y7, 768(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 1568(AX)
+	VMOVDQU    Y8, 800(AX)
 	VPSRLW     $0x04, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x04, Y1, Y8
@@ -17541,9 +17541,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 1664(AX)
+	VMOVDQU    Y7, 832(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 1696(AX)
+	VMOVDQU    Y8, 864(AX)
 	VPSRLW     $0x08, Y0, Y7
 	VPAND      Y2, Y7, Y7
 	VPSRLW     $0x08, Y1, Y8
@@ -17555,9 +17555,9 @@ block:
 	VPAND      Y9, Y5, Y9
 	VPOR       Y9, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 1792(AX)
+	VMOVDQU    Y7, 896(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 1824(AX)
+	VMOVDQU    Y8, 928(AX)
 	VPSRLW     $0x0c, Y0, Y7
 	VPSRLW     $0x0c, Y1, Y8
 	VPSRLW     $0x0a, Y3, Y0
@@ -17567,20 +17567,20 @@ block:
 	VPAND      Y0, Y5, Y0
 	VPOR       Y0, Y8, Y8
 	VPSUBW     Y6, Y7, Y7
-	VMOVDQU    Y7, 1920(AX)
+	VMOVDQU    Y7, 960(AX)
 	VPSUBW     Y6, Y8, Y8
-	VMOVDQU    Y8, 1952(AX)
+	VMOVDQU    Y8, 992(AX)
 	VMOVUPS    384(DX), Y0
 	VMOVUPS    416(DX), Y1
 	VMOVUPS    Y0, (CX)
 	VMOVUPS    Y1, 32(CX)
 	VMOVUPS    448(DX), Y0
 	VMOVUPS    480(DX), Y1
-	VMOVUPS    Y0, 128(CX)
-	VMOVUPS    Y1, 160(CX)
+	VMOVUPS    Y0, 64(CX)
+	VMOVUPS    Y1, 96(CX)
 	ADDQ       $0x00000200, DX
-	ADDQ       $0x00000800, AX
-	ADDQ       $0x00000100, CX
+	ADDQ       $0x00000400, AX
+	ADDQ       $0x00000080, CX
 	DECQ       BX
 	JNE        block
 
@@ -17588,843 +17588,457 @@ block_done:
 	VZEROUPPER
 	RET
 
-// func gemm32AVX2(out *float32, outStride int, panel *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
+// func gemm32AVX2(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·gemm32AVX2(SB), NOSPLIT, $0-72
+TEXT ·gemm32AVX2(SB), NOSPLIT, $384-72
 	MOVQ    rows+48(FP), AX
+	CMPQ    AX, $0x06
+	JE      rows6
+	CMPQ    AX, $0x05
+	JE      rows5
 	CMPQ    AX, $0x04
 	JE      rows4
 	CMPQ    AX, $0x03
 	JE      rows3
 	CMPQ    AX, $0x02
 	JE      rows2
-	MOVQ    panel+16(FP), AX
+	MOVQ    numbers+16(FP), AX
 	MOVQ    scales+24(FP), CX
 	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    out+0(FP), SI
-	XORQ    DI, DI
+	MOVQ    ahead+64(FP), BX
+	MOVQ    x+32(FP), SI
 	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y0, 32(SI)
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
 	TESTQ   DX, DX
-	JE      block1_0_done
+	JE      block1_done
 
-block1_0:
-	MOVQ         ahead+64(FP), R8
-	PREFETCHT1   (R8)(DI*1)
-	PREFETCHT1   64(R8)(DI*1)
-	PREFETCHT1   128(R8)(DI*1)
-	PREFETCHT1   192(R8)(DI*1)
-	ADDQ         $0x00000100, DI
+block1:
+	PREFETCHT1   (BX)
+	PREFETCHT1   64(BX)
+	PREFETCHT1   128(BX)
+	PREFETCHT1   192(BX)
+	ADDQ         $0x00000100, BX
 	VXORPS       Y0, Y0, Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVDQU      (AX), Y2
 	VMOVDQU      32(AX), Y3
-	VPBROADCASTD (BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      128(AX), Y2
-	VMOVDQU      160(AX), Y3
-	VPBROADCASTD 4(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      256(AX), Y2
-	VMOVDQU      288(AX), Y3
-	VPBROADCASTD 8(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      384(AX), Y2
-	VMOVDQU      416(AX), Y3
-	VPBROADCASTD 12(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      512(AX), Y2
-	VMOVDQU      544(AX), Y3
-	VPBROADCASTD 16(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      640(AX), Y2
-	VMOVDQU      672(AX), Y3
-	VPBROADCASTD 20(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      768(AX), Y2
-	VMOVDQU      800(AX), Y3
-	VPBROADCASTD 24(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      896(AX), Y2
-	VMOVDQU      928(AX), Y3
-	VPBROADCASTD 28(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1024(AX), Y2
-	VMOVDQU      1056(AX), Y3
-	VPBROADCASTD 32(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1152(AX), Y2
-	VMOVDQU      1184(AX), Y3
-	VPBROADCASTD 36(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1280(AX), Y2
-	VMOVDQU      1312(AX), Y3
-	VPBROADCASTD 40(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1408(AX), Y2
-	VMOVDQU      1440(AX), Y3
-	VPBROADCASTD 44(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1536(AX), Y2
-	VMOVDQU      1568(AX), Y3
-	VPBROADCASTD 48(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1664(AX), Y2
-	VMOVDQU      1696(AX), Y3
-	VPBROADCASTD 52(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1792(AX), Y2
-	VMOVDQU      1824(AX), Y3
-	VPBROADCASTD 56(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1920(AX), Y2
-	VMOVDQU      1952(AX), Y3
-	VPBROADCASTD 60(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVUPS      (CX), Y2
-	VMOVUPS      32(CX), Y3
-	VBROADCASTSS 64(BX), Y4
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y4, Y0, Y0
-	VMOVUPS      (SI), Y5
-	VFMADD231PS  Y2, Y0, Y5
-	VMOVUPS      Y5, (SI)
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y4, Y1, Y1
-	VMOVUPS      32(SI), Y5
-	VFMADD231PS  Y3, Y1, Y5
-	VMOVUPS      Y5, 32(SI)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000080, CX
-	ADDQ         $0x60, BX
-	DECQ         DX
-	JNE          block1_0
-
-block1_0_done:
-	MOVQ    panel+16(FP), AX
-	MOVQ    scales+24(FP), CX
-	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    out+0(FP), SI
-	XORQ    DI, DI
-	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, 64(SI)
-	VMOVUPS Y0, 96(SI)
-	TESTQ   DX, DX
-	JE      block1_1_done
-
-block1_1:
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
+	VPBROADCASTD (SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
 	VMOVDQU      64(AX), Y2
 	VMOVDQU      96(AX), Y3
-	VPBROADCASTD (BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
+	VPBROADCASTD 4(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      128(AX), Y2
+	VMOVDQU      160(AX), Y3
+	VPBROADCASTD 8(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
 	VMOVDQU      192(AX), Y2
 	VMOVDQU      224(AX), Y3
-	VPBROADCASTD 4(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
+	VPBROADCASTD 12(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      256(AX), Y2
+	VMOVDQU      288(AX), Y3
+	VPBROADCASTD 16(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
 	VMOVDQU      320(AX), Y2
 	VMOVDQU      352(AX), Y3
-	VPBROADCASTD 8(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
+	VPBROADCASTD 20(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      384(AX), Y2
+	VMOVDQU      416(AX), Y3
+	VPBROADCASTD 24(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
 	VMOVDQU      448(AX), Y2
 	VMOVDQU      480(AX), Y3
-	VPBROADCASTD 12(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
+	VPBROADCASTD 28(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      512(AX), Y2
+	VMOVDQU      544(AX), Y3
+	VPBROADCASTD 32(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
 	VMOVDQU      576(AX), Y2
 	VMOVDQU      608(AX), Y3
-	VPBROADCASTD 16(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
+	VPBROADCASTD 36(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      640(AX), Y2
+	VMOVDQU      672(AX), Y3
+	VPBROADCASTD 40(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
 	VMOVDQU      704(AX), Y2
 	VMOVDQU      736(AX), Y3
-	VPBROADCASTD 20(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
+	VPBROADCASTD 44(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      768(AX), Y2
+	VMOVDQU      800(AX), Y3
+	VPBROADCASTD 48(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
 	VMOVDQU      832(AX), Y2
 	VMOVDQU      864(AX), Y3
-	VPBROADCASTD 24(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
+	VPBROADCASTD 52(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      896(AX), Y2
+	VMOVDQU      928(AX), Y3
+	VPBROADCASTD 56(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
 	VMOVDQU      960(AX), Y2
 	VMOVDQU      992(AX), Y3
-	VPBROADCASTD 28(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1088(AX), Y2
-	VMOVDQU      1120(AX), Y3
-	VPBROADCASTD 32(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1216(AX), Y2
-	VMOVDQU      1248(AX), Y3
-	VPBROADCASTD 36(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1344(AX), Y2
-	VMOVDQU      1376(AX), Y3
-	VPBROADCASTD 40(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1472(AX), Y2
-	VMOVDQU      1504(AX), Y3
-	VPBROADCASTD 44(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1600(AX), Y2
-	VMOVDQU      1632(AX), Y3
-	VPBROADCASTD 48(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1728(AX), Y2
-	VMOVDQU      1760(AX), Y3
-	VPBROADCASTD 52(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1856(AX), Y2
-	VMOVDQU      1888(AX), Y3
-	VPBROADCASTD 56(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1984(AX), Y2
-	VMOVDQU      2016(AX), Y3
-	VPBROADCASTD 60(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVUPS      64(CX), Y2
-	VMOVUPS      96(CX), Y3
-	VBROADCASTSS 64(BX), Y4
+	VPBROADCASTD 60(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVUPS      (CX), Y2
+	VMOVUPS      32(CX), Y3
+	VBROADCASTSS 64(SI), Y4
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y4, Y0, Y0
-	VMOVUPS      64(SI), Y5
-	VFMADD231PS  Y2, Y0, Y5
-	VMOVUPS      Y5, 64(SI)
+	VFMADD213PS  (SP), Y2, Y0
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y4, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VFMADD231PS  Y3, Y1, Y5
-	VMOVUPS      Y5, 96(SI)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000080, CX
-	ADDQ         $0x60, BX
+	VFMADD213PS  32(SP), Y3, Y1
+	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y1, 32(SP)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x60, SI
 	DECQ         DX
-	JNE          block1_1
+	JNE          block1
 
-block1_1_done:
+block1_done:
+	MOVQ    out+0(FP), AX
+	VMOVUPS (SP), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS Y0, 32(AX)
 	VZEROUPPER
 	RET
 
 rows2:
-	MOVQ    panel+16(FP), AX
+	MOVQ    numbers+16(FP), AX
 	MOVQ    scales+24(FP), CX
 	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    xStride+40(FP), SI
-	MOVQ    out+0(FP), DI
-	MOVQ    outStride+8(FP), R8
-	XORQ    R9, R9
+	MOVQ    ahead+64(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    xStride+40(FP), DI
 	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y0, 32(DI)
-	VMOVUPS Y0, (DI)(R8*1)
-	VMOVUPS Y0, 32(DI)(R8*1)
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
+	VMOVUPS Y0, 64(SP)
+	VMOVUPS Y0, 96(SP)
 	TESTQ   DX, DX
-	JE      block2_0_done
+	JE      block2_done
 
-block2_0:
-	MOVQ         ahead+64(FP), R10
-	PREFETCHT1   (R10)(R9*1)
-	PREFETCHT1   64(R10)(R9*1)
-	PREFETCHT1   128(R10)(R9*1)
-	PREFETCHT1   192(R10)(R9*1)
-	ADDQ         $0x00000100, R9
+block2:
+	PREFETCHT1   (BX)
+	PREFETCHT1   64(BX)
+	PREFETCHT1   128(BX)
+	PREFETCHT1   192(BX)
+	ADDQ         $0x00000100, BX
 	VXORPS       Y0, Y0, Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VMOVDQU      (AX), Y4
 	VMOVDQU      32(AX), Y5
-	VPBROADCASTD (BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD (SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
 	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD (BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD (SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      64(AX), Y4
+	VMOVDQU      96(AX), Y5
+	VPBROADCASTD 4(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 4(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
 	VPADDD       Y7, Y3, Y3
 	VMOVDQU      128(AX), Y4
 	VMOVDQU      160(AX), Y5
-	VPBROADCASTD 4(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 8(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
 	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 4(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      256(AX), Y4
-	VMOVDQU      288(AX), Y5
-	VPBROADCASTD 8(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 8(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      384(AX), Y4
-	VMOVDQU      416(AX), Y5
-	VPBROADCASTD 12(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 12(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      512(AX), Y4
-	VMOVDQU      544(AX), Y5
-	VPBROADCASTD 16(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 16(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      640(AX), Y4
-	VMOVDQU      672(AX), Y5
-	VPBROADCASTD 20(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 20(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      768(AX), Y4
-	VMOVDQU      800(AX), Y5
-	VPBROADCASTD 24(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 24(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      896(AX), Y4
-	VMOVDQU      928(AX), Y5
-	VPBROADCASTD 28(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 28(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1024(AX), Y4
-	VMOVDQU      1056(AX), Y5
-	VPBROADCASTD 32(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 32(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1152(AX), Y4
-	VMOVDQU      1184(AX), Y5
-	VPBROADCASTD 36(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 36(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1280(AX), Y4
-	VMOVDQU      1312(AX), Y5
-	VPBROADCASTD 40(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 40(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1408(AX), Y4
-	VMOVDQU      1440(AX), Y5
-	VPBROADCASTD 44(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 44(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1536(AX), Y4
-	VMOVDQU      1568(AX), Y5
-	VPBROADCASTD 48(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 48(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1664(AX), Y4
-	VMOVDQU      1696(AX), Y5
-	VPBROADCASTD 52(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 52(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1792(AX), Y4
-	VMOVDQU      1824(AX), Y5
-	VPBROADCASTD 56(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 56(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1920(AX), Y4
-	VMOVDQU      1952(AX), Y5
-	VPBROADCASTD 60(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 60(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVUPS      (CX), Y4
-	VMOVUPS      32(CX), Y5
-	VBROADCASTSS 64(BX), Y6
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y6, Y0, Y0
-	VMOVUPS      (DI), Y7
-	VFMADD231PS  Y4, Y0, Y7
-	VMOVUPS      Y7, (DI)
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y6, Y1, Y1
-	VMOVUPS      32(DI), Y7
-	VFMADD231PS  Y5, Y1, Y7
-	VMOVUPS      Y7, 32(DI)
-	VBROADCASTSS 64(BX)(SI*1), Y6
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y6, Y2, Y2
-	VMOVUPS      (DI)(R8*1), Y7
-	VFMADD231PS  Y4, Y2, Y7
-	VMOVUPS      Y7, (DI)(R8*1)
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y6, Y3, Y3
-	VMOVUPS      32(DI)(R8*1), Y7
-	VFMADD231PS  Y5, Y3, Y7
-	VMOVUPS      Y7, 32(DI)(R8*1)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000080, CX
-	ADDQ         $0x60, BX
-	DECQ         DX
-	JNE          block2_0
-
-block2_0_done:
-	MOVQ    panel+16(FP), AX
-	MOVQ    scales+24(FP), CX
-	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    xStride+40(FP), SI
-	MOVQ    out+0(FP), DI
-	MOVQ    outStride+8(FP), R8
-	XORQ    R9, R9
-	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, 64(DI)
-	VMOVUPS Y0, 96(DI)
-	VMOVUPS Y0, 64(DI)(R8*1)
-	VMOVUPS Y0, 96(DI)(R8*1)
-	TESTQ   DX, DX
-	JE      block2_1_done
-
-block2_1:
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVDQU      64(AX), Y4
-	VMOVDQU      96(AX), Y5
-	VPBROADCASTD (BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD (BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 8(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
 	VPADDD       Y7, Y3, Y3
 	VMOVDQU      192(AX), Y4
 	VMOVDQU      224(AX), Y5
-	VPBROADCASTD 4(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 12(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
 	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 4(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 12(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      256(AX), Y4
+	VMOVDQU      288(AX), Y5
+	VPBROADCASTD 16(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 16(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
 	VPADDD       Y7, Y3, Y3
 	VMOVDQU      320(AX), Y4
 	VMOVDQU      352(AX), Y5
-	VPBROADCASTD 8(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 20(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
 	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 8(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 20(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      384(AX), Y4
+	VMOVDQU      416(AX), Y5
+	VPBROADCASTD 24(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 24(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
 	VPADDD       Y7, Y3, Y3
 	VMOVDQU      448(AX), Y4
 	VMOVDQU      480(AX), Y5
-	VPBROADCASTD 12(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 28(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
 	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 12(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 28(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      512(AX), Y4
+	VMOVDQU      544(AX), Y5
+	VPBROADCASTD 32(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 32(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
 	VPADDD       Y7, Y3, Y3
 	VMOVDQU      576(AX), Y4
 	VMOVDQU      608(AX), Y5
-	VPBROADCASTD 16(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 36(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
 	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 16(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 36(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      640(AX), Y4
+	VMOVDQU      672(AX), Y5
+	VPBROADCASTD 40(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 40(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
 	VPADDD       Y7, Y3, Y3
 	VMOVDQU      704(AX), Y4
 	VMOVDQU      736(AX), Y5
-	VPBROADCASTD 20(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 44(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
 	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 20(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 44(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      768(AX), Y4
+	VMOVDQU      800(AX), Y5
+	VPBROADCASTD 48(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 48(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
 	VPADDD       Y7, Y3, Y3
 	VMOVDQU      832(AX), Y4
 	VMOVDQU      864(AX), Y5
-	VPBROADCASTD 24(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 52(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
 	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 24(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 52(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      896(AX), Y4
+	VMOVDQU      928(AX), Y5
+	VPBROADCASTD 56(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 56(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
 	VPADDD       Y7, Y3, Y3
 	VMOVDQU      960(AX), Y4
 	VMOVDQU      992(AX), Y5
-	VPBROADCASTD 28(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 60(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
 	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 28(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 60(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
 	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1088(AX), Y4
-	VMOVDQU      1120(AX), Y5
-	VPBROADCASTD 32(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 32(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1216(AX), Y4
-	VMOVDQU      1248(AX), Y5
-	VPBROADCASTD 36(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 36(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1344(AX), Y4
-	VMOVDQU      1376(AX), Y5
-	VPBROADCASTD 40(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 40(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1472(AX), Y4
-	VMOVDQU      1504(AX), Y5
-	VPBROADCASTD 44(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 44(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1600(AX), Y4
-	VMOVDQU      1632(AX), Y5
-	VPBROADCASTD 48(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 48(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1728(AX), Y4
-	VMOVDQU      1760(AX), Y5
-	VPBROADCASTD 52(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 52(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1856(AX), Y4
-	VMOVDQU      1888(AX), Y5
-	VPBROADCASTD 56(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 56(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1984(AX), Y4
-	VMOVDQU      2016(AX), Y5
-	VPBROADCASTD 60(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 60(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVUPS      64(CX), Y4
-	VMOVUPS      96(CX), Y5
-	VBROADCASTSS 64(BX), Y6
+	VMOVUPS      (CX), Y4
+	VMOVUPS      32(CX), Y5
+	VBROADCASTSS 64(SI), Y6
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y6, Y0, Y0
-	VMOVUPS      64(DI), Y7
-	VFMADD231PS  Y4, Y0, Y7
-	VMOVUPS      Y7, 64(DI)
+	VFMADD213PS  (SP), Y4, Y0
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y6, Y1, Y1
-	VMOVUPS      96(DI), Y7
-	VFMADD231PS  Y5, Y1, Y7
-	VMOVUPS      Y7, 96(DI)
-	VBROADCASTSS 64(BX)(SI*1), Y6
+	VFMADD213PS  32(SP), Y5, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y6
 	VCVTDQ2PS    Y2, Y2
 	VMULPS       Y6, Y2, Y2
-	VMOVUPS      64(DI)(R8*1), Y7
-	VFMADD231PS  Y4, Y2, Y7
-	VMOVUPS      Y7, 64(DI)(R8*1)
+	VFMADD213PS  64(SP), Y4, Y2
 	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y6, Y3, Y3
-	VMOVUPS      96(DI)(R8*1), Y7
-	VFMADD231PS  Y5, Y3, Y7
-	VMOVUPS      Y7, 96(DI)(R8*1)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000080, CX
-	ADDQ         $0x60, BX
+	VFMADD213PS  96(SP), Y5, Y3
+	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y2, 64(SP)
+	VMOVUPS      Y3, 96(SP)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x60, SI
 	DECQ         DX
-	JNE          block2_1
+	JNE          block2
 
-block2_1_done:
+block2_done:
+	MOVQ    out+0(FP), AX
+	MOVQ    outStride+8(FP), CX
+	VMOVUPS (SP), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(SP), Y0
+	VMOVUPS Y0, (AX)(CX*1)
+	VMOVUPS 96(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*1)
 	VZEROUPPER
 	RET
 
 rows3:
-	MOVQ    panel+16(FP), AX
+	MOVQ    numbers+16(FP), AX
 	MOVQ    scales+24(FP), CX
 	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    xStride+40(FP), SI
-	MOVQ    out+0(FP), DI
-	MOVQ    outStride+8(FP), R8
-	XORQ    R9, R9
+	MOVQ    ahead+64(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    xStride+40(FP), DI
 	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y0, 32(DI)
-	VMOVUPS Y0, (DI)(R8*1)
-	VMOVUPS Y0, 32(DI)(R8*1)
-	VMOVUPS Y0, (DI)(R8*2)
-	VMOVUPS Y0, 32(DI)(R8*2)
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
+	VMOVUPS Y0, 64(SP)
+	VMOVUPS Y0, 96(SP)
+	VMOVUPS Y0, 128(SP)
+	VMOVUPS Y0, 160(SP)
 	TESTQ   DX, DX
-	JE      block3_0_done
+	JE      block3_done
 
-block3_0:
-	MOVQ         ahead+64(FP), R10
-	PREFETCHT1   (R10)(R9*1)
-	PREFETCHT1   64(R10)(R9*1)
-	PREFETCHT1   128(R10)(R9*1)
-	PREFETCHT1   192(R10)(R9*1)
-	ADDQ         $0x00000100, R9
+block3:
+	PREFETCHT1   (BX)
+	PREFETCHT1   64(BX)
+	PREFETCHT1   128(BX)
+	PREFETCHT1   192(BX)
+	ADDQ         $0x00000100, BX
 	VXORPS       Y0, Y0, Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
@@ -18433,692 +18047,356 @@ block3_0:
 	VXORPS       Y5, Y5, Y5
 	VMOVDQU      (AX), Y6
 	VMOVDQU      32(AX), Y7
-	VPBROADCASTD (BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD (SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
 	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD (BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD (SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
 	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD (BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD (SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      64(AX), Y6
+	VMOVDQU      96(AX), Y7
+	VPBROADCASTD 4(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 4(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 4(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
 	VPADDD       Y9, Y5, Y5
 	VMOVDQU      128(AX), Y6
 	VMOVDQU      160(AX), Y7
-	VPBROADCASTD 4(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 8(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
 	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 4(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 8(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
 	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 4(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      256(AX), Y6
-	VMOVDQU      288(AX), Y7
-	VPBROADCASTD 8(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 8(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 8(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      384(AX), Y6
-	VMOVDQU      416(AX), Y7
-	VPBROADCASTD 12(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 12(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 12(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      512(AX), Y6
-	VMOVDQU      544(AX), Y7
-	VPBROADCASTD 16(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 16(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 16(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      640(AX), Y6
-	VMOVDQU      672(AX), Y7
-	VPBROADCASTD 20(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 20(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 20(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      768(AX), Y6
-	VMOVDQU      800(AX), Y7
-	VPBROADCASTD 24(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 24(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 24(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      896(AX), Y6
-	VMOVDQU      928(AX), Y7
-	VPBROADCASTD 28(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 28(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 28(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1024(AX), Y6
-	VMOVDQU      1056(AX), Y7
-	VPBROADCASTD 32(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 32(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 32(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1152(AX), Y6
-	VMOVDQU      1184(AX), Y7
-	VPBROADCASTD 36(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 36(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 36(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1280(AX), Y6
-	VMOVDQU      1312(AX), Y7
-	VPBROADCASTD 40(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 40(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 40(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1408(AX), Y6
-	VMOVDQU      1440(AX), Y7
-	VPBROADCASTD 44(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 44(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 44(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1536(AX), Y6
-	VMOVDQU      1568(AX), Y7
-	VPBROADCASTD 48(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 48(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 48(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1664(AX), Y6
-	VMOVDQU      1696(AX), Y7
-	VPBROADCASTD 52(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 52(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 52(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1792(AX), Y6
-	VMOVDQU      1824(AX), Y7
-	VPBROADCASTD 56(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 56(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 56(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1920(AX), Y6
-	VMOVDQU      1952(AX), Y7
-	VPBROADCASTD 60(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 60(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 60(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVUPS      (CX), Y6
-	VMOVUPS      32(CX), Y7
-	VBROADCASTSS 64(BX), Y8
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVUPS      (DI), Y9
-	VFMADD231PS  Y6, Y0, Y9
-	VMOVUPS      Y9, (DI)
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMOVUPS      32(DI), Y9
-	VFMADD231PS  Y7, Y1, Y9
-	VMOVUPS      Y9, 32(DI)
-	VBROADCASTSS 64(BX)(SI*1), Y8
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMOVUPS      (DI)(R8*1), Y9
-	VFMADD231PS  Y6, Y2, Y9
-	VMOVUPS      Y9, (DI)(R8*1)
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y8, Y3, Y3
-	VMOVUPS      32(DI)(R8*1), Y9
-	VFMADD231PS  Y7, Y3, Y9
-	VMOVUPS      Y9, 32(DI)(R8*1)
-	VBROADCASTSS 64(BX)(SI*2), Y8
-	VCVTDQ2PS    Y4, Y4
-	VMULPS       Y8, Y4, Y4
-	VMOVUPS      (DI)(R8*2), Y9
-	VFMADD231PS  Y6, Y4, Y9
-	VMOVUPS      Y9, (DI)(R8*2)
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y8, Y5, Y5
-	VMOVUPS      32(DI)(R8*2), Y9
-	VFMADD231PS  Y7, Y5, Y9
-	VMOVUPS      Y9, 32(DI)(R8*2)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000080, CX
-	ADDQ         $0x60, BX
-	DECQ         DX
-	JNE          block3_0
-
-block3_0_done:
-	MOVQ    panel+16(FP), AX
-	MOVQ    scales+24(FP), CX
-	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    xStride+40(FP), SI
-	MOVQ    out+0(FP), DI
-	MOVQ    outStride+8(FP), R8
-	XORQ    R9, R9
-	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, 64(DI)
-	VMOVUPS Y0, 96(DI)
-	VMOVUPS Y0, 64(DI)(R8*1)
-	VMOVUPS Y0, 96(DI)(R8*1)
-	VMOVUPS Y0, 64(DI)(R8*2)
-	VMOVUPS Y0, 96(DI)(R8*2)
-	TESTQ   DX, DX
-	JE      block3_1_done
-
-block3_1:
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VMOVDQU      64(AX), Y6
-	VMOVDQU      96(AX), Y7
-	VPBROADCASTD (BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD (BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD (BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 8(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
 	VPADDD       Y9, Y5, Y5
 	VMOVDQU      192(AX), Y6
 	VMOVDQU      224(AX), Y7
-	VPBROADCASTD 4(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 12(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
 	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 4(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 12(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
 	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 4(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 12(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      256(AX), Y6
+	VMOVDQU      288(AX), Y7
+	VPBROADCASTD 16(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 16(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 16(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
 	VPADDD       Y9, Y5, Y5
 	VMOVDQU      320(AX), Y6
 	VMOVDQU      352(AX), Y7
-	VPBROADCASTD 8(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 20(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
 	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 8(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 20(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
 	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 8(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 20(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      384(AX), Y6
+	VMOVDQU      416(AX), Y7
+	VPBROADCASTD 24(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 24(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 24(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
 	VPADDD       Y9, Y5, Y5
 	VMOVDQU      448(AX), Y6
 	VMOVDQU      480(AX), Y7
-	VPBROADCASTD 12(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 28(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
 	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 12(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 28(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
 	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 12(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 28(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      512(AX), Y6
+	VMOVDQU      544(AX), Y7
+	VPBROADCASTD 32(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 32(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 32(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
 	VPADDD       Y9, Y5, Y5
 	VMOVDQU      576(AX), Y6
 	VMOVDQU      608(AX), Y7
-	VPBROADCASTD 16(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 36(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
 	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 16(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 36(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
 	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 16(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 36(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      640(AX), Y6
+	VMOVDQU      672(AX), Y7
+	VPBROADCASTD 40(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 40(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 40(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
 	VPADDD       Y9, Y5, Y5
 	VMOVDQU      704(AX), Y6
 	VMOVDQU      736(AX), Y7
-	VPBROADCASTD 20(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 44(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
 	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 20(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 44(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
 	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 20(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 44(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      768(AX), Y6
+	VMOVDQU      800(AX), Y7
+	VPBROADCASTD 48(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 48(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 48(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
 	VPADDD       Y9, Y5, Y5
 	VMOVDQU      832(AX), Y6
 	VMOVDQU      864(AX), Y7
-	VPBROADCASTD 24(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 52(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
 	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 24(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 52(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
 	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 24(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 52(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      896(AX), Y6
+	VMOVDQU      928(AX), Y7
+	VPBROADCASTD 56(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 56(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 56(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
 	VPADDD       Y9, Y5, Y5
 	VMOVDQU      960(AX), Y6
 	VMOVDQU      992(AX), Y7
-	VPBROADCASTD 28(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 60(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
 	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 28(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 60(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
 	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 28(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 60(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
 	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1088(AX), Y6
-	VMOVDQU      1120(AX), Y7
-	VPBROADCASTD 32(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 32(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 32(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1216(AX), Y6
-	VMOVDQU      1248(AX), Y7
-	VPBROADCASTD 36(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 36(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 36(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1344(AX), Y6
-	VMOVDQU      1376(AX), Y7
-	VPBROADCASTD 40(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 40(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 40(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1472(AX), Y6
-	VMOVDQU      1504(AX), Y7
-	VPBROADCASTD 44(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 44(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 44(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1600(AX), Y6
-	VMOVDQU      1632(AX), Y7
-	VPBROADCASTD 48(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 48(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 48(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1728(AX), Y6
-	VMOVDQU      1760(AX), Y7
-	VPBROADCASTD 52(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 52(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 52(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1856(AX), Y6
-	VMOVDQU      1888(AX), Y7
-	VPBROADCASTD 56(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 56(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 56(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1984(AX), Y6
-	VMOVDQU      2016(AX), Y7
-	VPBROADCASTD 60(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 60(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 60(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVUPS      64(CX), Y6
-	VMOVUPS      96(CX), Y7
-	VBROADCASTSS 64(BX), Y8
+	VMOVUPS      (CX), Y6
+	VMOVUPS      32(CX), Y7
+	VBROADCASTSS 64(SI), Y8
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y8, Y0, Y0
-	VMOVUPS      64(DI), Y9
-	VFMADD231PS  Y6, Y0, Y9
-	VMOVUPS      Y9, 64(DI)
+	VFMADD213PS  (SP), Y6, Y0
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y8, Y1, Y1
-	VMOVUPS      96(DI), Y9
-	VFMADD231PS  Y7, Y1, Y9
-	VMOVUPS      Y9, 96(DI)
-	VBROADCASTSS 64(BX)(SI*1), Y8
+	VFMADD213PS  32(SP), Y7, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y8
 	VCVTDQ2PS    Y2, Y2
 	VMULPS       Y8, Y2, Y2
-	VMOVUPS      64(DI)(R8*1), Y9
-	VFMADD231PS  Y6, Y2, Y9
-	VMOVUPS      Y9, 64(DI)(R8*1)
+	VFMADD213PS  64(SP), Y6, Y2
 	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y8, Y3, Y3
-	VMOVUPS      96(DI)(R8*1), Y9
-	VFMADD231PS  Y7, Y3, Y9
-	VMOVUPS      Y9, 96(DI)(R8*1)
-	VBROADCASTSS 64(BX)(SI*2), Y8
+	VFMADD213PS  96(SP), Y7, Y3
+	VBROADCASTSS 64(SI)(DI*2), Y8
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y8, Y4, Y4
-	VMOVUPS      64(DI)(R8*2), Y9
-	VFMADD231PS  Y6, Y4, Y9
-	VMOVUPS      Y9, 64(DI)(R8*2)
+	VFMADD213PS  128(SP), Y6, Y4
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y8, Y5, Y5
-	VMOVUPS      96(DI)(R8*2), Y9
-	VFMADD231PS  Y7, Y5, Y9
-	VMOVUPS      Y9, 96(DI)(R8*2)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000080, CX
-	ADDQ         $0x60, BX
+	VFMADD213PS  160(SP), Y7, Y5
+	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y2, 64(SP)
+	VMOVUPS      Y3, 96(SP)
+	VMOVUPS      Y4, 128(SP)
+	VMOVUPS      Y5, 160(SP)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x60, SI
 	DECQ         DX
-	JNE          block3_1
+	JNE          block3
 
-block3_1_done:
+block3_done:
+	MOVQ    out+0(FP), AX
+	MOVQ    outStride+8(FP), CX
+	VMOVUPS (SP), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(SP), Y0
+	VMOVUPS Y0, (AX)(CX*1)
+	VMOVUPS 96(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*1)
+	VMOVUPS 128(SP), Y0
+	VMOVUPS Y0, (AX)(CX*2)
+	VMOVUPS 160(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*2)
 	VZEROUPPER
 	RET
 
 rows4:
-	MOVQ    panel+16(FP), AX
+	MOVQ    numbers+16(FP), AX
 	MOVQ    scales+24(FP), CX
 	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    xStride+40(FP), SI
-	LEAQ    (BX)(SI*2), DI
-	ADDQ    SI, DI
-	MOVQ    out+0(FP), R8
-	MOVQ    outStride+8(FP), R9
-	LEAQ    (R8)(R9*2), R10
-	ADDQ    R9, R10
-	XORQ    R11, R11
+	MOVQ    ahead+64(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    xStride+40(FP), DI
+	LEAQ    (SI)(DI*2), R8
+	ADDQ    DI, R8
 	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, (R8)
-	VMOVUPS Y0, 32(R8)
-	VMOVUPS Y0, (R8)(R9*1)
-	VMOVUPS Y0, 32(R8)(R9*1)
-	VMOVUPS Y0, (R8)(R9*2)
-	VMOVUPS Y0, 32(R8)(R9*2)
-	VMOVUPS Y0, (R10)
-	VMOVUPS Y0, 32(R10)
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
+	VMOVUPS Y0, 64(SP)
+	VMOVUPS Y0, 96(SP)
+	VMOVUPS Y0, 128(SP)
+	VMOVUPS Y0, 160(SP)
+	VMOVUPS Y0, 192(SP)
+	VMOVUPS Y0, 224(SP)
 	TESTQ   DX, DX
-	JE      block4_0_done
+	JE      block4_done
 
-block4_0:
-	MOVQ         ahead+64(FP), R12
-	PREFETCHT1   (R12)(R11*1)
-	PREFETCHT1   64(R12)(R11*1)
-	PREFETCHT1   128(R12)(R11*1)
-	PREFETCHT1   192(R12)(R11*1)
-	ADDQ         $0x00000100, R11
+block4:
+	PREFETCHT1   (BX)
+	PREFETCHT1   64(BX)
+	PREFETCHT1   128(BX)
+	PREFETCHT1   192(BX)
+	ADDQ         $0x00000100, BX
 	VXORPS       Y0, Y0, Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
@@ -19129,435 +18407,454 @@ block4_0:
 	VXORPS       Y7, Y7, Y7
 	VMOVDQU      (AX), Y8
 	VMOVDQU      32(AX), Y9
-	VPBROADCASTD (BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD (SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
 	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD (BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD (SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
 	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD (BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD (SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
 	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD (DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD (R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      64(AX), Y8
+	VMOVDQU      96(AX), Y9
+	VPBROADCASTD 4(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 4(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 4(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 4(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
 	VPADDD       Y11, Y7, Y7
 	VMOVDQU      128(AX), Y8
 	VMOVDQU      160(AX), Y9
-	VPBROADCASTD 4(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 8(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
 	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 4(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 8(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
 	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 4(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 8(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
 	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 4(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 8(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      192(AX), Y8
+	VMOVDQU      224(AX), Y9
+	VPBROADCASTD 12(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 12(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 12(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 12(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
 	VPADDD       Y11, Y7, Y7
 	VMOVDQU      256(AX), Y8
 	VMOVDQU      288(AX), Y9
-	VPBROADCASTD 8(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 16(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
 	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 8(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 16(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
 	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 8(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 16(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
 	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 8(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 16(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      320(AX), Y8
+	VMOVDQU      352(AX), Y9
+	VPBROADCASTD 20(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 20(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 20(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 20(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
 	VPADDD       Y11, Y7, Y7
 	VMOVDQU      384(AX), Y8
 	VMOVDQU      416(AX), Y9
-	VPBROADCASTD 12(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 24(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
 	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 12(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 24(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
 	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 12(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 24(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
 	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 12(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 24(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      448(AX), Y8
+	VMOVDQU      480(AX), Y9
+	VPBROADCASTD 28(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 28(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 28(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 28(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
 	VPADDD       Y11, Y7, Y7
 	VMOVDQU      512(AX), Y8
 	VMOVDQU      544(AX), Y9
-	VPBROADCASTD 16(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 32(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
 	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 16(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 32(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
 	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 16(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 32(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
 	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 16(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 32(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      576(AX), Y8
+	VMOVDQU      608(AX), Y9
+	VPBROADCASTD 36(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 36(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 36(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 36(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
 	VPADDD       Y11, Y7, Y7
 	VMOVDQU      640(AX), Y8
 	VMOVDQU      672(AX), Y9
-	VPBROADCASTD 20(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 40(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
 	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 20(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 40(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
 	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 20(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 40(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
 	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 20(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 40(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      704(AX), Y8
+	VMOVDQU      736(AX), Y9
+	VPBROADCASTD 44(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 44(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 44(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 44(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
 	VPADDD       Y11, Y7, Y7
 	VMOVDQU      768(AX), Y8
 	VMOVDQU      800(AX), Y9
-	VPBROADCASTD 24(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 48(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
 	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 24(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 48(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
 	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 24(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 48(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
 	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 24(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 48(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      832(AX), Y8
+	VMOVDQU      864(AX), Y9
+	VPBROADCASTD 52(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 52(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 52(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 52(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
 	VPADDD       Y11, Y7, Y7
 	VMOVDQU      896(AX), Y8
 	VMOVDQU      928(AX), Y9
-	VPBROADCASTD 28(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 56(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
 	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 28(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 56(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
 	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 28(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 56(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
 	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 28(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 56(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
 	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1024(AX), Y8
-	VMOVDQU      1056(AX), Y9
-	VPBROADCASTD 32(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
+	VMOVDQU      960(AX), Y8
+	VMOVDQU      992(AX), Y9
+	VPBROADCASTD 60(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
 	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 32(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 60(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
 	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 32(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 60(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
 	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 32(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1152(AX), Y8
-	VMOVDQU      1184(AX), Y9
-	VPBROADCASTD 36(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 36(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 36(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 36(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1280(AX), Y8
-	VMOVDQU      1312(AX), Y9
-	VPBROADCASTD 40(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 40(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 40(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 40(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1408(AX), Y8
-	VMOVDQU      1440(AX), Y9
-	VPBROADCASTD 44(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 44(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 44(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 44(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1536(AX), Y8
-	VMOVDQU      1568(AX), Y9
-	VPBROADCASTD 48(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 48(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 48(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 48(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1664(AX), Y8
-	VMOVDQU      1696(AX), Y9
-	VPBROADCASTD 52(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 52(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 52(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 52(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1792(AX), Y8
-	VMOVDQU      1824(AX), Y9
-	VPBROADCASTD 56(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 56(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 56(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 56(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1920(AX), Y8
-	VMOVDQU      1952(AX), Y9
-	VPBROADCASTD 60(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 60(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 60(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 60(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 60(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
 	VPADDD       Y11, Y7, Y7
 	VMOVUPS      (CX), Y8
 	VMOVUPS      32(CX), Y9
-	VBROADCASTSS 64(BX), Y10
+	VBROADCASTSS 64(SI), Y10
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y10, Y0, Y0
-	VMOVUPS      (R8), Y11
-	VFMADD231PS  Y8, Y0, Y11
-	VMOVUPS      Y11, (R8)
+	VFMADD213PS  (SP), Y8, Y0
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y10, Y1, Y1
-	VMOVUPS      32(R8), Y11
-	VFMADD231PS  Y9, Y1, Y11
-	VMOVUPS      Y11, 32(R8)
-	VBROADCASTSS 64(BX)(SI*1), Y10
+	VFMADD213PS  32(SP), Y9, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y10
 	VCVTDQ2PS    Y2, Y2
 	VMULPS       Y10, Y2, Y2
-	VMOVUPS      (R8)(R9*1), Y11
-	VFMADD231PS  Y8, Y2, Y11
-	VMOVUPS      Y11, (R8)(R9*1)
+	VFMADD213PS  64(SP), Y8, Y2
 	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y10, Y3, Y3
-	VMOVUPS      32(R8)(R9*1), Y11
-	VFMADD231PS  Y9, Y3, Y11
-	VMOVUPS      Y11, 32(R8)(R9*1)
-	VBROADCASTSS 64(BX)(SI*2), Y10
+	VFMADD213PS  96(SP), Y9, Y3
+	VBROADCASTSS 64(SI)(DI*2), Y10
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y10, Y4, Y4
-	VMOVUPS      (R8)(R9*2), Y11
-	VFMADD231PS  Y8, Y4, Y11
-	VMOVUPS      Y11, (R8)(R9*2)
+	VFMADD213PS  128(SP), Y8, Y4
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y10, Y5, Y5
-	VMOVUPS      32(R8)(R9*2), Y11
-	VFMADD231PS  Y9, Y5, Y11
-	VMOVUPS      Y11, 32(R8)(R9*2)
-	VBROADCASTSS 64(DI), Y10
+	VFMADD213PS  160(SP), Y9, Y5
+	VBROADCASTSS 64(R8), Y10
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y10, Y6, Y6
-	VMOVUPS      (R10), Y11
-	VFMADD231PS  Y8, Y6, Y11
-	VMOVUPS      Y11, (R10)
+	VFMADD213PS  192(SP), Y8, Y6
 	VCVTDQ2PS    Y7, Y7
 	VMULPS       Y10, Y7, Y7
-	VMOVUPS      32(R10), Y11
-	VFMADD231PS  Y9, Y7, Y11
-	VMOVUPS      Y11, 32(R10)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000080, CX
-	ADDQ         $0x60, BX
-	ADDQ         $0x60, DI
+	VFMADD213PS  224(SP), Y9, Y7
+	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y2, 64(SP)
+	VMOVUPS      Y3, 96(SP)
+	VMOVUPS      Y4, 128(SP)
+	VMOVUPS      Y5, 160(SP)
+	VMOVUPS      Y6, 192(SP)
+	VMOVUPS      Y7, 224(SP)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x60, SI
+	ADDQ         $0x60, R8
 	DECQ         DX
-	JNE          block4_0
+	JNE          block4
 
-block4_0_done:
-	MOVQ    panel+16(FP), AX
+block4_done:
+	MOVQ    out+0(FP), AX
+	MOVQ    outStride+8(FP), CX
+	LEAQ    (AX)(CX*2), DX
+	ADDQ    CX, DX
+	VMOVUPS (SP), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(SP), Y0
+	VMOVUPS Y0, (AX)(CX*1)
+	VMOVUPS 96(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*1)
+	VMOVUPS 128(SP), Y0
+	VMOVUPS Y0, (AX)(CX*2)
+	VMOVUPS 160(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*2)
+	VMOVUPS 192(SP), Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 224(SP), Y0
+	VMOVUPS Y0, 32(DX)
+	VZEROUPPER
+	RET
+
+rows5:
+	MOVQ    numbers+16(FP), AX
 	MOVQ    scales+24(FP), CX
 	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    xStride+40(FP), SI
-	LEAQ    (BX)(SI*2), DI
-	ADDQ    SI, DI
-	MOVQ    out+0(FP), R8
-	MOVQ    outStride+8(FP), R9
-	LEAQ    (R8)(R9*2), R10
-	ADDQ    R9, R10
-	XORQ    R11, R11
+	MOVQ    ahead+64(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    xStride+40(FP), DI
+	LEAQ    (SI)(DI*2), R8
+	ADDQ    DI, R8
 	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, 64(R8)
-	VMOVUPS Y0, 96(R8)
-	VMOVUPS Y0, 64(R8)(R9*1)
-	VMOVUPS Y0, 96(R8)(R9*1)
-	VMOVUPS Y0, 64(R8)(R9*2)
-	VMOVUPS Y0, 96(R8)(R9*2)
-	VMOVUPS Y0, 64(R10)
-	VMOVUPS Y0, 96(R10)
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
+	VMOVUPS Y0, 64(SP)
+	VMOVUPS Y0, 96(SP)
+	VMOVUPS Y0, 128(SP)
+	VMOVUPS Y0, 160(SP)
+	VMOVUPS Y0, 192(SP)
+	VMOVUPS Y0, 224(SP)
+	VMOVUPS Y0, 256(SP)
+	VMOVUPS Y0, 288(SP)
 	TESTQ   DX, DX
-	JE      block4_1_done
+	JE      block5_done
 
-block4_1:
+block5:
+	PREFETCHT1   (BX)
+	PREFETCHT1   64(BX)
+	PREFETCHT1   128(BX)
+	PREFETCHT1   192(BX)
+	ADDQ         $0x00000100, BX
 	VXORPS       Y0, Y0, Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
@@ -19566,1290 +18863,6886 @@ block4_1:
 	VXORPS       Y5, Y5, Y5
 	VXORPS       Y6, Y6, Y6
 	VXORPS       Y7, Y7, Y7
-	VMOVDQU      64(AX), Y8
-	VMOVDQU      96(AX), Y9
-	VPBROADCASTD (BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD (BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD (BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD (DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      192(AX), Y8
-	VMOVDQU      224(AX), Y9
-	VPBROADCASTD 4(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 4(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 4(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 4(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      320(AX), Y8
-	VMOVDQU      352(AX), Y9
-	VPBROADCASTD 8(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 8(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 8(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 8(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      448(AX), Y8
-	VMOVDQU      480(AX), Y9
-	VPBROADCASTD 12(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 12(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 12(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 12(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      576(AX), Y8
-	VMOVDQU      608(AX), Y9
-	VPBROADCASTD 16(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 16(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 16(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 16(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      704(AX), Y8
-	VMOVDQU      736(AX), Y9
-	VPBROADCASTD 20(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 20(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 20(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 20(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      832(AX), Y8
-	VMOVDQU      864(AX), Y9
-	VPBROADCASTD 24(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 24(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 24(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 24(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      960(AX), Y8
-	VMOVDQU      992(AX), Y9
-	VPBROADCASTD 28(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 28(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 28(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 28(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1088(AX), Y8
-	VMOVDQU      1120(AX), Y9
-	VPBROADCASTD 32(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 32(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 32(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 32(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1216(AX), Y8
-	VMOVDQU      1248(AX), Y9
-	VPBROADCASTD 36(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 36(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 36(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 36(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1344(AX), Y8
-	VMOVDQU      1376(AX), Y9
-	VPBROADCASTD 40(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 40(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 40(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 40(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1472(AX), Y8
-	VMOVDQU      1504(AX), Y9
-	VPBROADCASTD 44(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 44(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 44(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 44(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1600(AX), Y8
-	VMOVDQU      1632(AX), Y9
-	VPBROADCASTD 48(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 48(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 48(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 48(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1728(AX), Y8
-	VMOVDQU      1760(AX), Y9
-	VPBROADCASTD 52(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 52(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 52(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 52(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1856(AX), Y8
-	VMOVDQU      1888(AX), Y9
-	VPBROADCASTD 56(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 56(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 56(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 56(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1984(AX), Y8
-	VMOVDQU      2016(AX), Y9
-	VPBROADCASTD 60(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 60(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 60(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 60(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVUPS      64(CX), Y8
-	VMOVUPS      96(CX), Y9
-	VBROADCASTSS 64(BX), Y10
+	VXORPS       Y8, Y8, Y8
+	VXORPS       Y9, Y9, Y9
+	VMOVDQU      (AX), Y10
+	VMOVDQU      32(AX), Y11
+	VPBROADCASTD (SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD (SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD (SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD (R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD (R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      64(AX), Y10
+	VMOVDQU      96(AX), Y11
+	VPBROADCASTD 4(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 4(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 4(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 4(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 4(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      128(AX), Y10
+	VMOVDQU      160(AX), Y11
+	VPBROADCASTD 8(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 8(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 8(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 8(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 8(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      192(AX), Y10
+	VMOVDQU      224(AX), Y11
+	VPBROADCASTD 12(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 12(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 12(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 12(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 12(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      256(AX), Y10
+	VMOVDQU      288(AX), Y11
+	VPBROADCASTD 16(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 16(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 16(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 16(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 16(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      320(AX), Y10
+	VMOVDQU      352(AX), Y11
+	VPBROADCASTD 20(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 20(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 20(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 20(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 20(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      384(AX), Y10
+	VMOVDQU      416(AX), Y11
+	VPBROADCASTD 24(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 24(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 24(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 24(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 24(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      448(AX), Y10
+	VMOVDQU      480(AX), Y11
+	VPBROADCASTD 28(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 28(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 28(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 28(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 28(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      512(AX), Y10
+	VMOVDQU      544(AX), Y11
+	VPBROADCASTD 32(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 32(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 32(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 32(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 32(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      576(AX), Y10
+	VMOVDQU      608(AX), Y11
+	VPBROADCASTD 36(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 36(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 36(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 36(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 36(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      640(AX), Y10
+	VMOVDQU      672(AX), Y11
+	VPBROADCASTD 40(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 40(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 40(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 40(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 40(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      704(AX), Y10
+	VMOVDQU      736(AX), Y11
+	VPBROADCASTD 44(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 44(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 44(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 44(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 44(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      768(AX), Y10
+	VMOVDQU      800(AX), Y11
+	VPBROADCASTD 48(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 48(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 48(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 48(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 48(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      832(AX), Y10
+	VMOVDQU      864(AX), Y11
+	VPBROADCASTD 52(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 52(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 52(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 52(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 52(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      896(AX), Y10
+	VMOVDQU      928(AX), Y11
+	VPBROADCASTD 56(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 56(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 56(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 56(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 56(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      960(AX), Y10
+	VMOVDQU      992(AX), Y11
+	VPBROADCASTD 60(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 60(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 60(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 60(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 60(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVUPS      (CX), Y10
+	VMOVUPS      32(CX), Y11
+	VBROADCASTSS 64(SI), Y12
 	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y10, Y0, Y0
-	VMOVUPS      64(R8), Y11
-	VFMADD231PS  Y8, Y0, Y11
-	VMOVUPS      Y11, 64(R8)
+	VMULPS       Y12, Y0, Y0
+	VFMADD213PS  (SP), Y10, Y0
 	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VMOVUPS      96(R8), Y11
-	VFMADD231PS  Y9, Y1, Y11
-	VMOVUPS      Y11, 96(R8)
-	VBROADCASTSS 64(BX)(SI*1), Y10
+	VMULPS       Y12, Y1, Y1
+	VFMADD213PS  32(SP), Y11, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y12
 	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y10, Y2, Y2
-	VMOVUPS      64(R8)(R9*1), Y11
-	VFMADD231PS  Y8, Y2, Y11
-	VMOVUPS      Y11, 64(R8)(R9*1)
+	VMULPS       Y12, Y2, Y2
+	VFMADD213PS  64(SP), Y10, Y2
 	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y10, Y3, Y3
-	VMOVUPS      96(R8)(R9*1), Y11
-	VFMADD231PS  Y9, Y3, Y11
-	VMOVUPS      Y11, 96(R8)(R9*1)
-	VBROADCASTSS 64(BX)(SI*2), Y10
+	VMULPS       Y12, Y3, Y3
+	VFMADD213PS  96(SP), Y11, Y3
+	VBROADCASTSS 64(SI)(DI*2), Y12
 	VCVTDQ2PS    Y4, Y4
-	VMULPS       Y10, Y4, Y4
-	VMOVUPS      64(R8)(R9*2), Y11
-	VFMADD231PS  Y8, Y4, Y11
-	VMOVUPS      Y11, 64(R8)(R9*2)
+	VMULPS       Y12, Y4, Y4
+	VFMADD213PS  128(SP), Y10, Y4
 	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y10, Y5, Y5
-	VMOVUPS      96(R8)(R9*2), Y11
-	VFMADD231PS  Y9, Y5, Y11
-	VMOVUPS      Y11, 96(R8)(R9*2)
-	VBROADCASTSS 64(DI), Y10
+	VMULPS       Y12, Y5, Y5
+	VFMADD213PS  160(SP), Y11, Y5
+	VBROADCASTSS 64(R8), Y12
 	VCVTDQ2PS    Y6, Y6
-	VMULPS       Y10, Y6, Y6
-	VMOVUPS      64(R10), Y11
-	VFMADD231PS  Y8, Y6, Y11
-	VMOVUPS      Y11, 64(R10)
+	VMULPS       Y12, Y6, Y6
+	VFMADD213PS  192(SP), Y10, Y6
 	VCVTDQ2PS    Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VMOVUPS      96(R10), Y11
-	VFMADD231PS  Y9, Y7, Y11
-	VMOVUPS      Y11, 96(R10)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000080, CX
-	ADDQ         $0x60, BX
-	ADDQ         $0x60, DI
+	VMULPS       Y12, Y7, Y7
+	VFMADD213PS  224(SP), Y11, Y7
+	VBROADCASTSS 64(R8)(DI*1), Y12
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y12, Y8, Y8
+	VFMADD213PS  256(SP), Y10, Y8
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y12, Y9, Y9
+	VFMADD213PS  288(SP), Y11, Y9
+	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y2, 64(SP)
+	VMOVUPS      Y3, 96(SP)
+	VMOVUPS      Y4, 128(SP)
+	VMOVUPS      Y5, 160(SP)
+	VMOVUPS      Y6, 192(SP)
+	VMOVUPS      Y7, 224(SP)
+	VMOVUPS      Y8, 256(SP)
+	VMOVUPS      Y9, 288(SP)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x60, SI
+	ADDQ         $0x60, R8
 	DECQ         DX
-	JNE          block4_1
+	JNE          block5
 
-block4_1_done:
+block5_done:
+	MOVQ    out+0(FP), AX
+	MOVQ    outStride+8(FP), CX
+	LEAQ    (AX)(CX*2), DX
+	ADDQ    CX, DX
+	VMOVUPS (SP), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(SP), Y0
+	VMOVUPS Y0, (AX)(CX*1)
+	VMOVUPS 96(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*1)
+	VMOVUPS 128(SP), Y0
+	VMOVUPS Y0, (AX)(CX*2)
+	VMOVUPS 160(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*2)
+	VMOVUPS 192(SP), Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 224(SP), Y0
+	VMOVUPS Y0, 32(DX)
+	VMOVUPS 256(SP), Y0
+	VMOVUPS Y0, (DX)(CX*1)
+	VMOVUPS 288(SP), Y0
+	VMOVUPS Y0, 32(DX)(CX*1)
 	VZEROUPPER
 	RET
 
-// func gemm32MinAVX2(out *float32, outStride int, panel *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
+rows6:
+	MOVQ    numbers+16(FP), AX
+	MOVQ    scales+24(FP), CX
+	MOVQ    blocks+56(FP), DX
+	MOVQ    ahead+64(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    xStride+40(FP), DI
+	LEAQ    (SI)(DI*2), R8
+	ADDQ    DI, R8
+	VXORPS  Y0, Y0, Y0
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
+	VMOVUPS Y0, 64(SP)
+	VMOVUPS Y0, 96(SP)
+	VMOVUPS Y0, 128(SP)
+	VMOVUPS Y0, 160(SP)
+	VMOVUPS Y0, 192(SP)
+	VMOVUPS Y0, 224(SP)
+	VMOVUPS Y0, 256(SP)
+	VMOVUPS Y0, 288(SP)
+	VMOVUPS Y0, 320(SP)
+	VMOVUPS Y0, 352(SP)
+	TESTQ   DX, DX
+	JE      block6_done
+
+block6:
+	PREFETCHT1   (BX)
+	PREFETCHT1   64(BX)
+	PREFETCHT1   128(BX)
+	PREFETCHT1   192(BX)
+	ADDQ         $0x00000100, BX
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	VXORPS       Y9, Y9, Y9
+	VXORPS       Y10, Y10, Y10
+	VXORPS       Y11, Y11, Y11
+	VMOVDQU      (AX), Y12
+	VMOVDQU      32(AX), Y13
+	VPBROADCASTD (SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD (SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD (R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD (R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      64(AX), Y12
+	VMOVDQU      96(AX), Y13
+	VPBROADCASTD 4(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 4(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 4(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 4(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 4(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 4(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      128(AX), Y12
+	VMOVDQU      160(AX), Y13
+	VPBROADCASTD 8(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 8(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 8(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 8(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 8(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 8(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      192(AX), Y12
+	VMOVDQU      224(AX), Y13
+	VPBROADCASTD 12(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 12(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 12(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 12(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 12(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 12(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      256(AX), Y12
+	VMOVDQU      288(AX), Y13
+	VPBROADCASTD 16(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 16(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 16(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 16(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 16(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 16(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      320(AX), Y12
+	VMOVDQU      352(AX), Y13
+	VPBROADCASTD 20(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 20(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 20(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 20(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 20(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 20(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      384(AX), Y12
+	VMOVDQU      416(AX), Y13
+	VPBROADCASTD 24(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 24(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 24(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 24(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 24(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 24(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      448(AX), Y12
+	VMOVDQU      480(AX), Y13
+	VPBROADCASTD 28(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 28(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 28(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 28(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 28(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 28(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      512(AX), Y12
+	VMOVDQU      544(AX), Y13
+	VPBROADCASTD 32(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 32(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 32(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 32(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 32(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 32(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      576(AX), Y12
+	VMOVDQU      608(AX), Y13
+	VPBROADCASTD 36(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 36(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 36(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 36(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 36(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 36(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      640(AX), Y12
+	VMOVDQU      672(AX), Y13
+	VPBROADCASTD 40(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 40(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 40(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 40(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 40(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 40(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      704(AX), Y12
+	VMOVDQU      736(AX), Y13
+	VPBROADCASTD 44(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 44(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 44(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 44(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 44(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 44(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      768(AX), Y12
+	VMOVDQU      800(AX), Y13
+	VPBROADCASTD 48(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 48(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 48(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 48(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 48(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 48(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      832(AX), Y12
+	VMOVDQU      864(AX), Y13
+	VPBROADCASTD 52(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 52(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 52(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 52(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 52(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 52(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      896(AX), Y12
+	VMOVDQU      928(AX), Y13
+	VPBROADCASTD 56(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 56(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 56(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 56(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 56(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 56(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      960(AX), Y12
+	VMOVDQU      992(AX), Y13
+	VPBROADCASTD 60(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 60(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 60(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 60(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 60(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 60(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVUPS      (CX), Y12
+	VMOVUPS      32(CX), Y13
+	VBROADCASTSS 64(SI), Y14
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y14, Y0, Y0
+	VFMADD213PS  (SP), Y12, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y14, Y1, Y1
+	VFMADD213PS  32(SP), Y13, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y14
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y14, Y2, Y2
+	VFMADD213PS  64(SP), Y12, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y14, Y3, Y3
+	VFMADD213PS  96(SP), Y13, Y3
+	VBROADCASTSS 64(SI)(DI*2), Y14
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y14, Y4, Y4
+	VFMADD213PS  128(SP), Y12, Y4
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y14, Y5, Y5
+	VFMADD213PS  160(SP), Y13, Y5
+	VBROADCASTSS 64(R8), Y14
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y14, Y6, Y6
+	VFMADD213PS  192(SP), Y12, Y6
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y14, Y7, Y7
+	VFMADD213PS  224(SP), Y13, Y7
+	VBROADCASTSS 64(R8)(DI*1), Y14
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y14, Y8, Y8
+	VFMADD213PS  256(SP), Y12, Y8
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y14, Y9, Y9
+	VFMADD213PS  288(SP), Y13, Y9
+	VBROADCASTSS 64(R8)(DI*2), Y14
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y14, Y10, Y10
+	VFMADD213PS  320(SP), Y12, Y10
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y14, Y11, Y11
+	VFMADD213PS  352(SP), Y13, Y11
+	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y2, 64(SP)
+	VMOVUPS      Y3, 96(SP)
+	VMOVUPS      Y4, 128(SP)
+	VMOVUPS      Y5, 160(SP)
+	VMOVUPS      Y6, 192(SP)
+	VMOVUPS      Y7, 224(SP)
+	VMOVUPS      Y8, 256(SP)
+	VMOVUPS      Y9, 288(SP)
+	VMOVUPS      Y10, 320(SP)
+	VMOVUPS      Y11, 352(SP)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x40, CX
+	ADDQ         $0x60, SI
+	ADDQ         $0x60, R8
+	DECQ         DX
+	JNE          block6
+
+block6_done:
+	MOVQ    out+0(FP), AX
+	MOVQ    outStride+8(FP), CX
+	LEAQ    (AX)(CX*2), DX
+	ADDQ    CX, DX
+	VMOVUPS (SP), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(SP), Y0
+	VMOVUPS Y0, (AX)(CX*1)
+	VMOVUPS 96(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*1)
+	VMOVUPS 128(SP), Y0
+	VMOVUPS Y0, (AX)(CX*2)
+	VMOVUPS 160(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*2)
+	VMOVUPS 192(SP), Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 224(SP), Y0
+	VMOVUPS Y0, 32(DX)
+	VMOVUPS 256(SP), Y0
+	VMOVUPS Y0, (DX)(CX*1)
+	VMOVUPS 288(SP), Y0
+	VMOVUPS Y0, 32(DX)(CX*1)
+	VMOVUPS 320(SP), Y0
+	VMOVUPS Y0, (DX)(CX*2)
+	VMOVUPS 352(SP), Y0
+	VMOVUPS Y0, 32(DX)(CX*2)
+	VZEROUPPER
+	RET
+
+// func gemm32MinAVX2(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·gemm32MinAVX2(SB), NOSPLIT, $0-72
+TEXT ·gemm32MinAVX2(SB), NOSPLIT, $384-72
 	MOVQ    rows+48(FP), AX
+	CMPQ    AX, $0x06
+	JE      rows6
+	CMPQ    AX, $0x05
+	JE      rows5
 	CMPQ    AX, $0x04
 	JE      rows4
 	CMPQ    AX, $0x03
 	JE      rows3
 	CMPQ    AX, $0x02
 	JE      rows2
-	MOVQ    panel+16(FP), AX
+	MOVQ    numbers+16(FP), AX
 	MOVQ    scales+24(FP), CX
 	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    out+0(FP), SI
-	XORQ    DI, DI
+	MOVQ    ahead+64(FP), BX
+	MOVQ    x+32(FP), SI
 	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y0, 32(SI)
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
 	TESTQ   DX, DX
-	JE      block1_0_done
+	JE      block1_done
 
-block1_0:
-	MOVQ         ahead+64(FP), R8
-	PREFETCHT1   (R8)(DI*1)
-	PREFETCHT1   64(R8)(DI*1)
-	PREFETCHT1   128(R8)(DI*1)
-	PREFETCHT1   192(R8)(DI*1)
-	ADDQ         $0x00000100, DI
+block1:
+	PREFETCHT1   (BX)
+	PREFETCHT1   64(BX)
+	PREFETCHT1   128(BX)
+	PREFETCHT1   192(BX)
+	ADDQ         $0x00000100, BX
 	VXORPS       Y0, Y0, Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVDQU      (AX), Y2
 	VMOVDQU      32(AX), Y3
-	VPBROADCASTD (BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
+	VPBROADCASTD (SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      64(AX), Y2
+	VMOVDQU      96(AX), Y3
+	VPBROADCASTD 4(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
 	VMOVDQU      128(AX), Y2
 	VMOVDQU      160(AX), Y3
-	VPBROADCASTD 4(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
+	VPBROADCASTD 8(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      192(AX), Y2
+	VMOVDQU      224(AX), Y3
+	VPBROADCASTD 12(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
 	VMOVDQU      256(AX), Y2
 	VMOVDQU      288(AX), Y3
-	VPBROADCASTD 8(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
+	VPBROADCASTD 16(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      320(AX), Y2
+	VMOVDQU      352(AX), Y3
+	VPBROADCASTD 20(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
 	VMOVDQU      384(AX), Y2
 	VMOVDQU      416(AX), Y3
-	VPBROADCASTD 12(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
+	VPBROADCASTD 24(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      448(AX), Y2
+	VMOVDQU      480(AX), Y3
+	VPBROADCASTD 28(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
 	VMOVDQU      512(AX), Y2
 	VMOVDQU      544(AX), Y3
-	VPBROADCASTD 16(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
+	VPBROADCASTD 32(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      576(AX), Y2
+	VMOVDQU      608(AX), Y3
+	VPBROADCASTD 36(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
 	VMOVDQU      640(AX), Y2
 	VMOVDQU      672(AX), Y3
-	VPBROADCASTD 20(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
+	VPBROADCASTD 40(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      704(AX), Y2
+	VMOVDQU      736(AX), Y3
+	VPBROADCASTD 44(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
 	VMOVDQU      768(AX), Y2
 	VMOVDQU      800(AX), Y3
-	VPBROADCASTD 24(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
+	VPBROADCASTD 48(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      832(AX), Y2
+	VMOVDQU      864(AX), Y3
+	VPBROADCASTD 52(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
 	VMOVDQU      896(AX), Y2
 	VMOVDQU      928(AX), Y3
-	VPBROADCASTD 28(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1024(AX), Y2
-	VMOVDQU      1056(AX), Y3
-	VPBROADCASTD 32(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1152(AX), Y2
-	VMOVDQU      1184(AX), Y3
-	VPBROADCASTD 36(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1280(AX), Y2
-	VMOVDQU      1312(AX), Y3
-	VPBROADCASTD 40(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1408(AX), Y2
-	VMOVDQU      1440(AX), Y3
-	VPBROADCASTD 44(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1536(AX), Y2
-	VMOVDQU      1568(AX), Y3
-	VPBROADCASTD 48(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1664(AX), Y2
-	VMOVDQU      1696(AX), Y3
-	VPBROADCASTD 52(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1792(AX), Y2
-	VMOVDQU      1824(AX), Y3
-	VPBROADCASTD 56(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1920(AX), Y2
-	VMOVDQU      1952(AX), Y3
-	VPBROADCASTD 60(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
+	VPBROADCASTD 56(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      960(AX), Y2
+	VMOVDQU      992(AX), Y3
+	VPBROADCASTD 60(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
 	VMOVUPS      (CX), Y2
 	VMOVUPS      32(CX), Y3
-	VBROADCASTSS 64(BX), Y4
+	VBROADCASTSS 64(SI), Y4
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y4, Y0, Y0
-	VMOVUPS      (SI), Y5
-	VFMADD231PS  Y2, Y0, Y5
-	VMOVAPS      Y5, Y0
+	VFMADD213PS  (SP), Y2, Y0
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y4, Y1, Y1
-	VMOVUPS      32(SI), Y5
-	VFMADD231PS  Y3, Y1, Y5
-	VMOVAPS      Y5, Y1
+	VFMADD213PS  32(SP), Y3, Y1
+	VMOVUPS      64(CX), Y2
+	VMOVUPS      96(CX), Y3
+	VBROADCASTSS 80(SI), Y4
+	VFMADD231PS  Y4, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	VFMADD231PS  Y4, Y3, Y1
+	VMOVUPS      Y1, 32(SP)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x60, SI
+	DECQ         DX
+	JNE          block1
+
+block1_done:
+	MOVQ    out+0(FP), AX
+	VMOVUPS (SP), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS Y0, 32(AX)
+	VZEROUPPER
+	RET
+
+rows2:
+	MOVQ    numbers+16(FP), AX
+	MOVQ    scales+24(FP), CX
+	MOVQ    blocks+56(FP), DX
+	MOVQ    ahead+64(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    xStride+40(FP), DI
+	VXORPS  Y0, Y0, Y0
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
+	VMOVUPS Y0, 64(SP)
+	VMOVUPS Y0, 96(SP)
+	TESTQ   DX, DX
+	JE      block2_done
+
+block2:
+	PREFETCHT1   (BX)
+	PREFETCHT1   64(BX)
+	PREFETCHT1   128(BX)
+	PREFETCHT1   192(BX)
+	ADDQ         $0x00000100, BX
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVDQU      (AX), Y4
+	VMOVDQU      32(AX), Y5
+	VPBROADCASTD (SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD (SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      64(AX), Y4
+	VMOVDQU      96(AX), Y5
+	VPBROADCASTD 4(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 4(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      128(AX), Y4
+	VMOVDQU      160(AX), Y5
+	VPBROADCASTD 8(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 8(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      192(AX), Y4
+	VMOVDQU      224(AX), Y5
+	VPBROADCASTD 12(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 12(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      256(AX), Y4
+	VMOVDQU      288(AX), Y5
+	VPBROADCASTD 16(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 16(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      320(AX), Y4
+	VMOVDQU      352(AX), Y5
+	VPBROADCASTD 20(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 20(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      384(AX), Y4
+	VMOVDQU      416(AX), Y5
+	VPBROADCASTD 24(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 24(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      448(AX), Y4
+	VMOVDQU      480(AX), Y5
+	VPBROADCASTD 28(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 28(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      512(AX), Y4
+	VMOVDQU      544(AX), Y5
+	VPBROADCASTD 32(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 32(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      576(AX), Y4
+	VMOVDQU      608(AX), Y5
+	VPBROADCASTD 36(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 36(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      640(AX), Y4
+	VMOVDQU      672(AX), Y5
+	VPBROADCASTD 40(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 40(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      704(AX), Y4
+	VMOVDQU      736(AX), Y5
+	VPBROADCASTD 44(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 44(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      768(AX), Y4
+	VMOVDQU      800(AX), Y5
+	VPBROADCASTD 48(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 48(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      832(AX), Y4
+	VMOVDQU      864(AX), Y5
+	VPBROADCASTD 52(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 52(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      896(AX), Y4
+	VMOVDQU      928(AX), Y5
+	VPBROADCASTD 56(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 56(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      960(AX), Y4
+	VMOVDQU      992(AX), Y5
+	VPBROADCASTD 60(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 60(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVUPS      (CX), Y4
+	VMOVUPS      32(CX), Y5
+	VBROADCASTSS 64(SI), Y6
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y6, Y0, Y0
+	VFMADD213PS  (SP), Y4, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y6, Y1, Y1
+	VFMADD213PS  32(SP), Y5, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y6
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y6, Y2, Y2
+	VFMADD213PS  64(SP), Y4, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	VFMADD213PS  96(SP), Y5, Y3
+	VMOVUPS      64(CX), Y4
+	VMOVUPS      96(CX), Y5
+	VBROADCASTSS 80(SI), Y6
+	VFMADD231PS  Y6, Y4, Y0
+	VMOVUPS      Y0, (SP)
+	VFMADD231PS  Y6, Y5, Y1
+	VMOVUPS      Y1, 32(SP)
+	VBROADCASTSS 80(SI)(DI*1), Y6
+	VFMADD231PS  Y6, Y4, Y2
+	VMOVUPS      Y2, 64(SP)
+	VFMADD231PS  Y6, Y5, Y3
+	VMOVUPS      Y3, 96(SP)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x60, SI
+	DECQ         DX
+	JNE          block2
+
+block2_done:
+	MOVQ    out+0(FP), AX
+	MOVQ    outStride+8(FP), CX
+	VMOVUPS (SP), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(SP), Y0
+	VMOVUPS Y0, (AX)(CX*1)
+	VMOVUPS 96(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*1)
+	VZEROUPPER
+	RET
+
+rows3:
+	MOVQ    numbers+16(FP), AX
+	MOVQ    scales+24(FP), CX
+	MOVQ    blocks+56(FP), DX
+	MOVQ    ahead+64(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    xStride+40(FP), DI
+	VXORPS  Y0, Y0, Y0
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
+	VMOVUPS Y0, 64(SP)
+	VMOVUPS Y0, 96(SP)
+	VMOVUPS Y0, 128(SP)
+	VMOVUPS Y0, 160(SP)
+	TESTQ   DX, DX
+	JE      block3_done
+
+block3:
+	PREFETCHT1   (BX)
+	PREFETCHT1   64(BX)
+	PREFETCHT1   128(BX)
+	PREFETCHT1   192(BX)
+	ADDQ         $0x00000100, BX
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVDQU      (AX), Y6
+	VMOVDQU      32(AX), Y7
+	VPBROADCASTD (SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD (SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD (SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      64(AX), Y6
+	VMOVDQU      96(AX), Y7
+	VPBROADCASTD 4(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 4(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 4(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      128(AX), Y6
+	VMOVDQU      160(AX), Y7
+	VPBROADCASTD 8(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 8(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 8(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      192(AX), Y6
+	VMOVDQU      224(AX), Y7
+	VPBROADCASTD 12(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 12(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 12(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      256(AX), Y6
+	VMOVDQU      288(AX), Y7
+	VPBROADCASTD 16(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 16(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 16(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      320(AX), Y6
+	VMOVDQU      352(AX), Y7
+	VPBROADCASTD 20(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 20(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 20(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      384(AX), Y6
+	VMOVDQU      416(AX), Y7
+	VPBROADCASTD 24(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 24(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 24(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      448(AX), Y6
+	VMOVDQU      480(AX), Y7
+	VPBROADCASTD 28(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 28(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 28(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      512(AX), Y6
+	VMOVDQU      544(AX), Y7
+	VPBROADCASTD 32(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 32(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 32(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      576(AX), Y6
+	VMOVDQU      608(AX), Y7
+	VPBROADCASTD 36(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 36(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 36(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      640(AX), Y6
+	VMOVDQU      672(AX), Y7
+	VPBROADCASTD 40(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 40(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 40(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      704(AX), Y6
+	VMOVDQU      736(AX), Y7
+	VPBROADCASTD 44(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 44(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 44(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      768(AX), Y6
+	VMOVDQU      800(AX), Y7
+	VPBROADCASTD 48(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 48(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 48(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      832(AX), Y6
+	VMOVDQU      864(AX), Y7
+	VPBROADCASTD 52(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 52(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 52(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      896(AX), Y6
+	VMOVDQU      928(AX), Y7
+	VPBROADCASTD 56(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 56(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 56(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      960(AX), Y6
+	VMOVDQU      992(AX), Y7
+	VPBROADCASTD 60(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 60(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 60(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVUPS      (CX), Y6
+	VMOVUPS      32(CX), Y7
+	VBROADCASTSS 64(SI), Y8
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VFMADD213PS  (SP), Y6, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VFMADD213PS  32(SP), Y7, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y8
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y8, Y2, Y2
+	VFMADD213PS  64(SP), Y6, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y8, Y3, Y3
+	VFMADD213PS  96(SP), Y7, Y3
+	VBROADCASTSS 64(SI)(DI*2), Y8
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y8, Y4, Y4
+	VFMADD213PS  128(SP), Y6, Y4
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y8, Y5, Y5
+	VFMADD213PS  160(SP), Y7, Y5
+	VMOVUPS      64(CX), Y6
+	VMOVUPS      96(CX), Y7
+	VBROADCASTSS 80(SI), Y8
+	VFMADD231PS  Y8, Y6, Y0
+	VMOVUPS      Y0, (SP)
+	VFMADD231PS  Y8, Y7, Y1
+	VMOVUPS      Y1, 32(SP)
+	VBROADCASTSS 80(SI)(DI*1), Y8
+	VFMADD231PS  Y8, Y6, Y2
+	VMOVUPS      Y2, 64(SP)
+	VFMADD231PS  Y8, Y7, Y3
+	VMOVUPS      Y3, 96(SP)
+	VBROADCASTSS 80(SI)(DI*2), Y8
+	VFMADD231PS  Y8, Y6, Y4
+	VMOVUPS      Y4, 128(SP)
+	VFMADD231PS  Y8, Y7, Y5
+	VMOVUPS      Y5, 160(SP)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x60, SI
+	DECQ         DX
+	JNE          block3
+
+block3_done:
+	MOVQ    out+0(FP), AX
+	MOVQ    outStride+8(FP), CX
+	VMOVUPS (SP), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(SP), Y0
+	VMOVUPS Y0, (AX)(CX*1)
+	VMOVUPS 96(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*1)
+	VMOVUPS 128(SP), Y0
+	VMOVUPS Y0, (AX)(CX*2)
+	VMOVUPS 160(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*2)
+	VZEROUPPER
+	RET
+
+rows4:
+	MOVQ    numbers+16(FP), AX
+	MOVQ    scales+24(FP), CX
+	MOVQ    blocks+56(FP), DX
+	MOVQ    ahead+64(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    xStride+40(FP), DI
+	LEAQ    (SI)(DI*2), R8
+	ADDQ    DI, R8
+	VXORPS  Y0, Y0, Y0
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
+	VMOVUPS Y0, 64(SP)
+	VMOVUPS Y0, 96(SP)
+	VMOVUPS Y0, 128(SP)
+	VMOVUPS Y0, 160(SP)
+	VMOVUPS Y0, 192(SP)
+	VMOVUPS Y0, 224(SP)
+	TESTQ   DX, DX
+	JE      block4_done
+
+block4:
+	PREFETCHT1   (BX)
+	PREFETCHT1   64(BX)
+	PREFETCHT1   128(BX)
+	PREFETCHT1   192(BX)
+	ADDQ         $0x00000100, BX
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VMOVDQU      (AX), Y8
+	VMOVDQU      32(AX), Y9
+	VPBROADCASTD (SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD (SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD (SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD (R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      64(AX), Y8
+	VMOVDQU      96(AX), Y9
+	VPBROADCASTD 4(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 4(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 4(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 4(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      128(AX), Y8
+	VMOVDQU      160(AX), Y9
+	VPBROADCASTD 8(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 8(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 8(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 8(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      192(AX), Y8
+	VMOVDQU      224(AX), Y9
+	VPBROADCASTD 12(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 12(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 12(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 12(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      256(AX), Y8
+	VMOVDQU      288(AX), Y9
+	VPBROADCASTD 16(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 16(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 16(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 16(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      320(AX), Y8
+	VMOVDQU      352(AX), Y9
+	VPBROADCASTD 20(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 20(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 20(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 20(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      384(AX), Y8
+	VMOVDQU      416(AX), Y9
+	VPBROADCASTD 24(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 24(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 24(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 24(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      448(AX), Y8
+	VMOVDQU      480(AX), Y9
+	VPBROADCASTD 28(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 28(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 28(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 28(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      512(AX), Y8
+	VMOVDQU      544(AX), Y9
+	VPBROADCASTD 32(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 32(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 32(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 32(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      576(AX), Y8
+	VMOVDQU      608(AX), Y9
+	VPBROADCASTD 36(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 36(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 36(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 36(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      640(AX), Y8
+	VMOVDQU      672(AX), Y9
+	VPBROADCASTD 40(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 40(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 40(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 40(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      704(AX), Y8
+	VMOVDQU      736(AX), Y9
+	VPBROADCASTD 44(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 44(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 44(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 44(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      768(AX), Y8
+	VMOVDQU      800(AX), Y9
+	VPBROADCASTD 48(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 48(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 48(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 48(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      832(AX), Y8
+	VMOVDQU      864(AX), Y9
+	VPBROADCASTD 52(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 52(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 52(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 52(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      896(AX), Y8
+	VMOVDQU      928(AX), Y9
+	VPBROADCASTD 56(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 56(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 56(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 56(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      960(AX), Y8
+	VMOVDQU      992(AX), Y9
+	VPBROADCASTD 60(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 60(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 60(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 60(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVUPS      (CX), Y8
+	VMOVUPS      32(CX), Y9
+	VBROADCASTSS 64(SI), Y10
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VFMADD213PS  (SP), Y8, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VFMADD213PS  32(SP), Y9, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y10
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y10, Y2, Y2
+	VFMADD213PS  64(SP), Y8, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y10, Y3, Y3
+	VFMADD213PS  96(SP), Y9, Y3
+	VBROADCASTSS 64(SI)(DI*2), Y10
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y10, Y4, Y4
+	VFMADD213PS  128(SP), Y8, Y4
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y10, Y5, Y5
+	VFMADD213PS  160(SP), Y9, Y5
+	VBROADCASTSS 64(R8), Y10
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y10, Y6, Y6
+	VFMADD213PS  192(SP), Y8, Y6
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y10, Y7, Y7
+	VFMADD213PS  224(SP), Y9, Y7
+	VMOVUPS      64(CX), Y8
+	VMOVUPS      96(CX), Y9
+	VBROADCASTSS 80(SI), Y10
+	VFMADD231PS  Y10, Y8, Y0
+	VMOVUPS      Y0, (SP)
+	VFMADD231PS  Y10, Y9, Y1
+	VMOVUPS      Y1, 32(SP)
+	VBROADCASTSS 80(SI)(DI*1), Y10
+	VFMADD231PS  Y10, Y8, Y2
+	VMOVUPS      Y2, 64(SP)
+	VFMADD231PS  Y10, Y9, Y3
+	VMOVUPS      Y3, 96(SP)
+	VBROADCASTSS 80(SI)(DI*2), Y10
+	VFMADD231PS  Y10, Y8, Y4
+	VMOVUPS      Y4, 128(SP)
+	VFMADD231PS  Y10, Y9, Y5
+	VMOVUPS      Y5, 160(SP)
+	VBROADCASTSS 80(R8), Y10
+	VFMADD231PS  Y10, Y8, Y6
+	VMOVUPS      Y6, 192(SP)
+	VFMADD231PS  Y10, Y9, Y7
+	VMOVUPS      Y7, 224(SP)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x60, SI
+	ADDQ         $0x60, R8
+	DECQ         DX
+	JNE          block4
+
+block4_done:
+	MOVQ    out+0(FP), AX
+	MOVQ    outStride+8(FP), CX
+	LEAQ    (AX)(CX*2), DX
+	ADDQ    CX, DX
+	VMOVUPS (SP), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(SP), Y0
+	VMOVUPS Y0, (AX)(CX*1)
+	VMOVUPS 96(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*1)
+	VMOVUPS 128(SP), Y0
+	VMOVUPS Y0, (AX)(CX*2)
+	VMOVUPS 160(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*2)
+	VMOVUPS 192(SP), Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 224(SP), Y0
+	VMOVUPS Y0, 32(DX)
+	VZEROUPPER
+	RET
+
+rows5:
+	MOVQ    numbers+16(FP), AX
+	MOVQ    scales+24(FP), CX
+	MOVQ    blocks+56(FP), DX
+	MOVQ    ahead+64(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    xStride+40(FP), DI
+	LEAQ    (SI)(DI*2), R8
+	ADDQ    DI, R8
+	VXORPS  Y0, Y0, Y0
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
+	VMOVUPS Y0, 64(SP)
+	VMOVUPS Y0, 96(SP)
+	VMOVUPS Y0, 128(SP)
+	VMOVUPS Y0, 160(SP)
+	VMOVUPS Y0, 192(SP)
+	VMOVUPS Y0, 224(SP)
+	VMOVUPS Y0, 256(SP)
+	VMOVUPS Y0, 288(SP)
+	TESTQ   DX, DX
+	JE      block5_done
+
+block5:
+	PREFETCHT1   (BX)
+	PREFETCHT1   64(BX)
+	PREFETCHT1   128(BX)
+	PREFETCHT1   192(BX)
+	ADDQ         $0x00000100, BX
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	VXORPS       Y9, Y9, Y9
+	VMOVDQU      (AX), Y10
+	VMOVDQU      32(AX), Y11
+	VPBROADCASTD (SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD (SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD (SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD (R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD (R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      64(AX), Y10
+	VMOVDQU      96(AX), Y11
+	VPBROADCASTD 4(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 4(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 4(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 4(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 4(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      128(AX), Y10
+	VMOVDQU      160(AX), Y11
+	VPBROADCASTD 8(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 8(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 8(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 8(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 8(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      192(AX), Y10
+	VMOVDQU      224(AX), Y11
+	VPBROADCASTD 12(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 12(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 12(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 12(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 12(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      256(AX), Y10
+	VMOVDQU      288(AX), Y11
+	VPBROADCASTD 16(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 16(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 16(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 16(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 16(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      320(AX), Y10
+	VMOVDQU      352(AX), Y11
+	VPBROADCASTD 20(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 20(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 20(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 20(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 20(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      384(AX), Y10
+	VMOVDQU      416(AX), Y11
+	VPBROADCASTD 24(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 24(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 24(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 24(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 24(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      448(AX), Y10
+	VMOVDQU      480(AX), Y11
+	VPBROADCASTD 28(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 28(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 28(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 28(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 28(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      512(AX), Y10
+	VMOVDQU      544(AX), Y11
+	VPBROADCASTD 32(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 32(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 32(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 32(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 32(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      576(AX), Y10
+	VMOVDQU      608(AX), Y11
+	VPBROADCASTD 36(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 36(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 36(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 36(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 36(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      640(AX), Y10
+	VMOVDQU      672(AX), Y11
+	VPBROADCASTD 40(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 40(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 40(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 40(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 40(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      704(AX), Y10
+	VMOVDQU      736(AX), Y11
+	VPBROADCASTD 44(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 44(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 44(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 44(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 44(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      768(AX), Y10
+	VMOVDQU      800(AX), Y11
+	VPBROADCASTD 48(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 48(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 48(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 48(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 48(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      832(AX), Y10
+	VMOVDQU      864(AX), Y11
+	VPBROADCASTD 52(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 52(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 52(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 52(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 52(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      896(AX), Y10
+	VMOVDQU      928(AX), Y11
+	VPBROADCASTD 56(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 56(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 56(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 56(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 56(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      960(AX), Y10
+	VMOVDQU      992(AX), Y11
+	VPBROADCASTD 60(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 60(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 60(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 60(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 60(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVUPS      (CX), Y10
+	VMOVUPS      32(CX), Y11
+	VBROADCASTSS 64(SI), Y12
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VFMADD213PS  (SP), Y10, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VFMADD213PS  32(SP), Y11, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y12
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y12, Y2, Y2
+	VFMADD213PS  64(SP), Y10, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y12, Y3, Y3
+	VFMADD213PS  96(SP), Y11, Y3
+	VBROADCASTSS 64(SI)(DI*2), Y12
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y12, Y4, Y4
+	VFMADD213PS  128(SP), Y10, Y4
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y12, Y5, Y5
+	VFMADD213PS  160(SP), Y11, Y5
+	VBROADCASTSS 64(R8), Y12
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y12, Y6, Y6
+	VFMADD213PS  192(SP), Y10, Y6
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y12, Y7, Y7
+	VFMADD213PS  224(SP), Y11, Y7
+	VBROADCASTSS 64(R8)(DI*1), Y12
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y12, Y8, Y8
+	VFMADD213PS  256(SP), Y10, Y8
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y12, Y9, Y9
+	VFMADD213PS  288(SP), Y11, Y9
+	VMOVUPS      64(CX), Y10
+	VMOVUPS      96(CX), Y11
+	VBROADCASTSS 80(SI), Y12
+	VFMADD231PS  Y12, Y10, Y0
+	VMOVUPS      Y0, (SP)
+	VFMADD231PS  Y12, Y11, Y1
+	VMOVUPS      Y1, 32(SP)
+	VBROADCASTSS 80(SI)(DI*1), Y12
+	VFMADD231PS  Y12, Y10, Y2
+	VMOVUPS      Y2, 64(SP)
+	VFMADD231PS  Y12, Y11, Y3
+	VMOVUPS      Y3, 96(SP)
+	VBROADCASTSS 80(SI)(DI*2), Y12
+	VFMADD231PS  Y12, Y10, Y4
+	VMOVUPS      Y4, 128(SP)
+	VFMADD231PS  Y12, Y11, Y5
+	VMOVUPS      Y5, 160(SP)
+	VBROADCASTSS 80(R8), Y12
+	VFMADD231PS  Y12, Y10, Y6
+	VMOVUPS      Y6, 192(SP)
+	VFMADD231PS  Y12, Y11, Y7
+	VMOVUPS      Y7, 224(SP)
+	VBROADCASTSS 80(R8)(DI*1), Y12
+	VFMADD231PS  Y12, Y10, Y8
+	VMOVUPS      Y8, 256(SP)
+	VFMADD231PS  Y12, Y11, Y9
+	VMOVUPS      Y9, 288(SP)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x60, SI
+	ADDQ         $0x60, R8
+	DECQ         DX
+	JNE          block5
+
+block5_done:
+	MOVQ    out+0(FP), AX
+	MOVQ    outStride+8(FP), CX
+	LEAQ    (AX)(CX*2), DX
+	ADDQ    CX, DX
+	VMOVUPS (SP), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(SP), Y0
+	VMOVUPS Y0, (AX)(CX*1)
+	VMOVUPS 96(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*1)
+	VMOVUPS 128(SP), Y0
+	VMOVUPS Y0, (AX)(CX*2)
+	VMOVUPS 160(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*2)
+	VMOVUPS 192(SP), Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 224(SP), Y0
+	VMOVUPS Y0, 32(DX)
+	VMOVUPS 256(SP), Y0
+	VMOVUPS Y0, (DX)(CX*1)
+	VMOVUPS 288(SP), Y0
+	VMOVUPS Y0, 32(DX)(CX*1)
+	VZEROUPPER
+	RET
+
+rows6:
+	MOVQ    numbers+16(FP), AX
+	MOVQ    scales+24(FP), CX
+	MOVQ    blocks+56(FP), DX
+	MOVQ    ahead+64(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    xStride+40(FP), DI
+	LEAQ    (SI)(DI*2), R8
+	ADDQ    DI, R8
+	VXORPS  Y0, Y0, Y0
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
+	VMOVUPS Y0, 64(SP)
+	VMOVUPS Y0, 96(SP)
+	VMOVUPS Y0, 128(SP)
+	VMOVUPS Y0, 160(SP)
+	VMOVUPS Y0, 192(SP)
+	VMOVUPS Y0, 224(SP)
+	VMOVUPS Y0, 256(SP)
+	VMOVUPS Y0, 288(SP)
+	VMOVUPS Y0, 320(SP)
+	VMOVUPS Y0, 352(SP)
+	TESTQ   DX, DX
+	JE      block6_done
+
+block6:
+	PREFETCHT1   (BX)
+	PREFETCHT1   64(BX)
+	PREFETCHT1   128(BX)
+	PREFETCHT1   192(BX)
+	ADDQ         $0x00000100, BX
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	VXORPS       Y9, Y9, Y9
+	VXORPS       Y10, Y10, Y10
+	VXORPS       Y11, Y11, Y11
+	VMOVDQU      (AX), Y12
+	VMOVDQU      32(AX), Y13
+	VPBROADCASTD (SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD (SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD (R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD (R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      64(AX), Y12
+	VMOVDQU      96(AX), Y13
+	VPBROADCASTD 4(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 4(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 4(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 4(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 4(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 4(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      128(AX), Y12
+	VMOVDQU      160(AX), Y13
+	VPBROADCASTD 8(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 8(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 8(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 8(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 8(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 8(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      192(AX), Y12
+	VMOVDQU      224(AX), Y13
+	VPBROADCASTD 12(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 12(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 12(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 12(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 12(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 12(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      256(AX), Y12
+	VMOVDQU      288(AX), Y13
+	VPBROADCASTD 16(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 16(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 16(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 16(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 16(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 16(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      320(AX), Y12
+	VMOVDQU      352(AX), Y13
+	VPBROADCASTD 20(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 20(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 20(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 20(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 20(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 20(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      384(AX), Y12
+	VMOVDQU      416(AX), Y13
+	VPBROADCASTD 24(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 24(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 24(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 24(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 24(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 24(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      448(AX), Y12
+	VMOVDQU      480(AX), Y13
+	VPBROADCASTD 28(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 28(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 28(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 28(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 28(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 28(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      512(AX), Y12
+	VMOVDQU      544(AX), Y13
+	VPBROADCASTD 32(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 32(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 32(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 32(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 32(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 32(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      576(AX), Y12
+	VMOVDQU      608(AX), Y13
+	VPBROADCASTD 36(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 36(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 36(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 36(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 36(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 36(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      640(AX), Y12
+	VMOVDQU      672(AX), Y13
+	VPBROADCASTD 40(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 40(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 40(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 40(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 40(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 40(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      704(AX), Y12
+	VMOVDQU      736(AX), Y13
+	VPBROADCASTD 44(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 44(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 44(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 44(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 44(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 44(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      768(AX), Y12
+	VMOVDQU      800(AX), Y13
+	VPBROADCASTD 48(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 48(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 48(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 48(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 48(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 48(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      832(AX), Y12
+	VMOVDQU      864(AX), Y13
+	VPBROADCASTD 52(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 52(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 52(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 52(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 52(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 52(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      896(AX), Y12
+	VMOVDQU      928(AX), Y13
+	VPBROADCASTD 56(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 56(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 56(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 56(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 56(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 56(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      960(AX), Y12
+	VMOVDQU      992(AX), Y13
+	VPBROADCASTD 60(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 60(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 60(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 60(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 60(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 60(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVUPS      (CX), Y12
+	VMOVUPS      32(CX), Y13
+	VBROADCASTSS 64(SI), Y14
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y14, Y0, Y0
+	VFMADD213PS  (SP), Y12, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y14, Y1, Y1
+	VFMADD213PS  32(SP), Y13, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y14
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y14, Y2, Y2
+	VFMADD213PS  64(SP), Y12, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y14, Y3, Y3
+	VFMADD213PS  96(SP), Y13, Y3
+	VBROADCASTSS 64(SI)(DI*2), Y14
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y14, Y4, Y4
+	VFMADD213PS  128(SP), Y12, Y4
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y14, Y5, Y5
+	VFMADD213PS  160(SP), Y13, Y5
+	VBROADCASTSS 64(R8), Y14
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y14, Y6, Y6
+	VFMADD213PS  192(SP), Y12, Y6
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y14, Y7, Y7
+	VFMADD213PS  224(SP), Y13, Y7
+	VBROADCASTSS 64(R8)(DI*1), Y14
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y14, Y8, Y8
+	VFMADD213PS  256(SP), Y12, Y8
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y14, Y9, Y9
+	VFMADD213PS  288(SP), Y13, Y9
+	VBROADCASTSS 64(R8)(DI*2), Y14
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y14, Y10, Y10
+	VFMADD213PS  320(SP), Y12, Y10
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y14, Y11, Y11
+	VFMADD213PS  352(SP), Y13, Y11
+	VMOVUPS      64(CX), Y12
+	VMOVUPS      96(CX), Y13
+	VBROADCASTSS 80(SI), Y14
+	VFMADD231PS  Y14, Y12, Y0
+	VMOVUPS      Y0, (SP)
+	VFMADD231PS  Y14, Y13, Y1
+	VMOVUPS      Y1, 32(SP)
+	VBROADCASTSS 80(SI)(DI*1), Y14
+	VFMADD231PS  Y14, Y12, Y2
+	VMOVUPS      Y2, 64(SP)
+	VFMADD231PS  Y14, Y13, Y3
+	VMOVUPS      Y3, 96(SP)
+	VBROADCASTSS 80(SI)(DI*2), Y14
+	VFMADD231PS  Y14, Y12, Y4
+	VMOVUPS      Y4, 128(SP)
+	VFMADD231PS  Y14, Y13, Y5
+	VMOVUPS      Y5, 160(SP)
+	VBROADCASTSS 80(R8), Y14
+	VFMADD231PS  Y14, Y12, Y6
+	VMOVUPS      Y6, 192(SP)
+	VFMADD231PS  Y14, Y13, Y7
+	VMOVUPS      Y7, 224(SP)
+	VBROADCASTSS 80(R8)(DI*1), Y14
+	VFMADD231PS  Y14, Y12, Y8
+	VMOVUPS      Y8, 256(SP)
+	VFMADD231PS  Y14, Y13, Y9
+	VMOVUPS      Y9, 288(SP)
+	VBROADCASTSS 80(R8)(DI*2), Y14
+	VFMADD231PS  Y14, Y12, Y10
+	VMOVUPS      Y10, 320(SP)
+	VFMADD231PS  Y14, Y13, Y11
+	VMOVUPS      Y11, 352(SP)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x60, SI
+	ADDQ         $0x60, R8
+	DECQ         DX
+	JNE          block6
+
+block6_done:
+	MOVQ    out+0(FP), AX
+	MOVQ    outStride+8(FP), CX
+	LEAQ    (AX)(CX*2), DX
+	ADDQ    CX, DX
+	VMOVUPS (SP), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(SP), Y0
+	VMOVUPS Y0, (AX)(CX*1)
+	VMOVUPS 96(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*1)
+	VMOVUPS 128(SP), Y0
+	VMOVUPS Y0, (AX)(CX*2)
+	VMOVUPS 160(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*2)
+	VMOVUPS 192(SP), Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 224(SP), Y0
+	VMOVUPS Y0, 32(DX)
+	VMOVUPS 256(SP), Y0
+	VMOVUPS Y0, (DX)(CX*1)
+	VMOVUPS 288(SP), Y0
+	VMOVUPS Y0, 32(DX)(CX*1)
+	VMOVUPS 320(SP), Y0
+	VMOVUPS Y0, (DX)(CX*2)
+	VMOVUPS 352(SP), Y0
+	VMOVUPS Y0, 32(DX)(CX*2)
+	VZEROUPPER
+	RET
+
+// func gemm16AVX2(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·gemm16AVX2(SB), NOSPLIT, $384-72
+	MOVQ    rows+48(FP), AX
+	CMPQ    AX, $0x06
+	JE      rows6
+	CMPQ    AX, $0x05
+	JE      rows5
+	CMPQ    AX, $0x04
+	JE      rows4
+	CMPQ    AX, $0x03
+	JE      rows3
+	CMPQ    AX, $0x02
+	JE      rows2
+	MOVQ    numbers+16(FP), AX
+	MOVQ    scales+24(FP), CX
+	MOVQ    blocks+56(FP), DX
+	MOVQ    ahead+64(FP), BX
+	MOVQ    x+32(FP), SI
+	VXORPS  Y0, Y0, Y0
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
+	TESTQ   DX, DX
+	JE      block1_done
+
+block1:
+	PREFETCHT1   (BX)
+	PREFETCHT1   64(BX)
+	PREFETCHT1   128(BX)
+	PREFETCHT1   192(BX)
+	ADDQ         $0x00000100, BX
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVDQU      (AX), Y2
+	VMOVDQU      32(AX), Y3
+	VPBROADCASTD (SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      64(AX), Y2
+	VMOVDQU      96(AX), Y3
+	VPBROADCASTD 4(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      128(AX), Y2
+	VMOVDQU      160(AX), Y3
+	VPBROADCASTD 8(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      192(AX), Y2
+	VMOVDQU      224(AX), Y3
+	VPBROADCASTD 12(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      256(AX), Y2
+	VMOVDQU      288(AX), Y3
+	VPBROADCASTD 16(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      320(AX), Y2
+	VMOVDQU      352(AX), Y3
+	VPBROADCASTD 20(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      384(AX), Y2
+	VMOVDQU      416(AX), Y3
+	VPBROADCASTD 24(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      448(AX), Y2
+	VMOVDQU      480(AX), Y3
+	VPBROADCASTD 28(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVUPS      (CX), Y2
+	VMOVUPS      32(CX), Y3
+	VBROADCASTSS 64(SI), Y4
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y4, Y0, Y0
+	VFMADD213PS  (SP), Y2, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y4, Y1, Y1
+	VFMADD213PS  32(SP), Y3, Y1
+	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y1, 32(SP)
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVDQU      512(AX), Y2
+	VMOVDQU      544(AX), Y3
+	VPBROADCASTD 32(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      576(AX), Y2
+	VMOVDQU      608(AX), Y3
+	VPBROADCASTD 36(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      640(AX), Y2
+	VMOVDQU      672(AX), Y3
+	VPBROADCASTD 40(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      704(AX), Y2
+	VMOVDQU      736(AX), Y3
+	VPBROADCASTD 44(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      768(AX), Y2
+	VMOVDQU      800(AX), Y3
+	VPBROADCASTD 48(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      832(AX), Y2
+	VMOVDQU      864(AX), Y3
+	VPBROADCASTD 52(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      896(AX), Y2
+	VMOVDQU      928(AX), Y3
+	VPBROADCASTD 56(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      960(AX), Y2
+	VMOVDQU      992(AX), Y3
+	VPBROADCASTD 60(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVUPS      64(CX), Y2
+	VMOVUPS      96(CX), Y3
+	VBROADCASTSS 64(SI), Y4
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y4, Y0, Y0
+	VFMADD213PS  (SP), Y2, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y4, Y1, Y1
+	VFMADD213PS  32(SP), Y3, Y1
+	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y1, 32(SP)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x60, SI
+	DECQ         DX
+	JNE          block1
+
+block1_done:
+	MOVQ    out+0(FP), AX
+	VMOVUPS (SP), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS Y0, 32(AX)
+	VZEROUPPER
+	RET
+
+rows2:
+	MOVQ    numbers+16(FP), AX
+	MOVQ    scales+24(FP), CX
+	MOVQ    blocks+56(FP), DX
+	MOVQ    ahead+64(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    xStride+40(FP), DI
+	VXORPS  Y0, Y0, Y0
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
+	VMOVUPS Y0, 64(SP)
+	VMOVUPS Y0, 96(SP)
+	TESTQ   DX, DX
+	JE      block2_done
+
+block2:
+	PREFETCHT1   (BX)
+	PREFETCHT1   64(BX)
+	PREFETCHT1   128(BX)
+	PREFETCHT1   192(BX)
+	ADDQ         $0x00000100, BX
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVDQU      (AX), Y4
+	VMOVDQU      32(AX), Y5
+	VPBROADCASTD (SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD (SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      64(AX), Y4
+	VMOVDQU      96(AX), Y5
+	VPBROADCASTD 4(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 4(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      128(AX), Y4
+	VMOVDQU      160(AX), Y5
+	VPBROADCASTD 8(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 8(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      192(AX), Y4
+	VMOVDQU      224(AX), Y5
+	VPBROADCASTD 12(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 12(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      256(AX), Y4
+	VMOVDQU      288(AX), Y5
+	VPBROADCASTD 16(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 16(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      320(AX), Y4
+	VMOVDQU      352(AX), Y5
+	VPBROADCASTD 20(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 20(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      384(AX), Y4
+	VMOVDQU      416(AX), Y5
+	VPBROADCASTD 24(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 24(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      448(AX), Y4
+	VMOVDQU      480(AX), Y5
+	VPBROADCASTD 28(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 28(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVUPS      (CX), Y4
+	VMOVUPS      32(CX), Y5
+	VBROADCASTSS 64(SI), Y6
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y6, Y0, Y0
+	VFMADD213PS  (SP), Y4, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y6, Y1, Y1
+	VFMADD213PS  32(SP), Y5, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y6
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y6, Y2, Y2
+	VFMADD213PS  64(SP), Y4, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	VFMADD213PS  96(SP), Y5, Y3
+	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y2, 64(SP)
+	VMOVUPS      Y3, 96(SP)
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVDQU      512(AX), Y4
+	VMOVDQU      544(AX), Y5
+	VPBROADCASTD 32(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 32(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      576(AX), Y4
+	VMOVDQU      608(AX), Y5
+	VPBROADCASTD 36(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 36(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      640(AX), Y4
+	VMOVDQU      672(AX), Y5
+	VPBROADCASTD 40(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 40(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      704(AX), Y4
+	VMOVDQU      736(AX), Y5
+	VPBROADCASTD 44(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 44(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      768(AX), Y4
+	VMOVDQU      800(AX), Y5
+	VPBROADCASTD 48(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 48(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      832(AX), Y4
+	VMOVDQU      864(AX), Y5
+	VPBROADCASTD 52(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 52(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      896(AX), Y4
+	VMOVDQU      928(AX), Y5
+	VPBROADCASTD 56(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 56(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      960(AX), Y4
+	VMOVDQU      992(AX), Y5
+	VPBROADCASTD 60(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 60(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVUPS      64(CX), Y4
+	VMOVUPS      96(CX), Y5
+	VBROADCASTSS 64(SI), Y6
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y6, Y0, Y0
+	VFMADD213PS  (SP), Y4, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y6, Y1, Y1
+	VFMADD213PS  32(SP), Y5, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y6
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y6, Y2, Y2
+	VFMADD213PS  64(SP), Y4, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	VFMADD213PS  96(SP), Y5, Y3
+	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y2, 64(SP)
+	VMOVUPS      Y3, 96(SP)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x60, SI
+	DECQ         DX
+	JNE          block2
+
+block2_done:
+	MOVQ    out+0(FP), AX
+	MOVQ    outStride+8(FP), CX
+	VMOVUPS (SP), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(SP), Y0
+	VMOVUPS Y0, (AX)(CX*1)
+	VMOVUPS 96(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*1)
+	VZEROUPPER
+	RET
+
+rows3:
+	MOVQ    numbers+16(FP), AX
+	MOVQ    scales+24(FP), CX
+	MOVQ    blocks+56(FP), DX
+	MOVQ    ahead+64(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    xStride+40(FP), DI
+	VXORPS  Y0, Y0, Y0
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
+	VMOVUPS Y0, 64(SP)
+	VMOVUPS Y0, 96(SP)
+	VMOVUPS Y0, 128(SP)
+	VMOVUPS Y0, 160(SP)
+	TESTQ   DX, DX
+	JE      block3_done
+
+block3:
+	PREFETCHT1   (BX)
+	PREFETCHT1   64(BX)
+	PREFETCHT1   128(BX)
+	PREFETCHT1   192(BX)
+	ADDQ         $0x00000100, BX
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVDQU      (AX), Y6
+	VMOVDQU      32(AX), Y7
+	VPBROADCASTD (SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD (SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD (SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      64(AX), Y6
+	VMOVDQU      96(AX), Y7
+	VPBROADCASTD 4(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 4(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 4(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      128(AX), Y6
+	VMOVDQU      160(AX), Y7
+	VPBROADCASTD 8(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 8(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 8(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      192(AX), Y6
+	VMOVDQU      224(AX), Y7
+	VPBROADCASTD 12(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 12(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 12(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      256(AX), Y6
+	VMOVDQU      288(AX), Y7
+	VPBROADCASTD 16(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 16(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 16(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      320(AX), Y6
+	VMOVDQU      352(AX), Y7
+	VPBROADCASTD 20(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 20(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 20(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      384(AX), Y6
+	VMOVDQU      416(AX), Y7
+	VPBROADCASTD 24(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 24(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 24(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      448(AX), Y6
+	VMOVDQU      480(AX), Y7
+	VPBROADCASTD 28(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 28(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 28(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVUPS      (CX), Y6
+	VMOVUPS      32(CX), Y7
+	VBROADCASTSS 64(SI), Y8
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VFMADD213PS  (SP), Y6, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VFMADD213PS  32(SP), Y7, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y8
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y8, Y2, Y2
+	VFMADD213PS  64(SP), Y6, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y8, Y3, Y3
+	VFMADD213PS  96(SP), Y7, Y3
+	VBROADCASTSS 64(SI)(DI*2), Y8
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y8, Y4, Y4
+	VFMADD213PS  128(SP), Y6, Y4
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y8, Y5, Y5
+	VFMADD213PS  160(SP), Y7, Y5
+	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y2, 64(SP)
+	VMOVUPS      Y3, 96(SP)
+	VMOVUPS      Y4, 128(SP)
+	VMOVUPS      Y5, 160(SP)
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVDQU      512(AX), Y6
+	VMOVDQU      544(AX), Y7
+	VPBROADCASTD 32(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 32(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 32(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      576(AX), Y6
+	VMOVDQU      608(AX), Y7
+	VPBROADCASTD 36(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 36(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 36(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      640(AX), Y6
+	VMOVDQU      672(AX), Y7
+	VPBROADCASTD 40(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 40(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 40(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      704(AX), Y6
+	VMOVDQU      736(AX), Y7
+	VPBROADCASTD 44(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 44(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 44(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      768(AX), Y6
+	VMOVDQU      800(AX), Y7
+	VPBROADCASTD 48(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 48(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 48(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      832(AX), Y6
+	VMOVDQU      864(AX), Y7
+	VPBROADCASTD 52(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 52(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 52(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      896(AX), Y6
+	VMOVDQU      928(AX), Y7
+	VPBROADCASTD 56(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 56(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 56(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      960(AX), Y6
+	VMOVDQU      992(AX), Y7
+	VPBROADCASTD 60(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 60(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 60(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVUPS      64(CX), Y6
+	VMOVUPS      96(CX), Y7
+	VBROADCASTSS 64(SI), Y8
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VFMADD213PS  (SP), Y6, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VFMADD213PS  32(SP), Y7, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y8
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y8, Y2, Y2
+	VFMADD213PS  64(SP), Y6, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y8, Y3, Y3
+	VFMADD213PS  96(SP), Y7, Y3
+	VBROADCASTSS 64(SI)(DI*2), Y8
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y8, Y4, Y4
+	VFMADD213PS  128(SP), Y6, Y4
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y8, Y5, Y5
+	VFMADD213PS  160(SP), Y7, Y5
+	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y2, 64(SP)
+	VMOVUPS      Y3, 96(SP)
+	VMOVUPS      Y4, 128(SP)
+	VMOVUPS      Y5, 160(SP)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x60, SI
+	DECQ         DX
+	JNE          block3
+
+block3_done:
+	MOVQ    out+0(FP), AX
+	MOVQ    outStride+8(FP), CX
+	VMOVUPS (SP), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(SP), Y0
+	VMOVUPS Y0, (AX)(CX*1)
+	VMOVUPS 96(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*1)
+	VMOVUPS 128(SP), Y0
+	VMOVUPS Y0, (AX)(CX*2)
+	VMOVUPS 160(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*2)
+	VZEROUPPER
+	RET
+
+rows4:
+	MOVQ    numbers+16(FP), AX
+	MOVQ    scales+24(FP), CX
+	MOVQ    blocks+56(FP), DX
+	MOVQ    ahead+64(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    xStride+40(FP), DI
+	LEAQ    (SI)(DI*2), R8
+	ADDQ    DI, R8
+	VXORPS  Y0, Y0, Y0
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
+	VMOVUPS Y0, 64(SP)
+	VMOVUPS Y0, 96(SP)
+	VMOVUPS Y0, 128(SP)
+	VMOVUPS Y0, 160(SP)
+	VMOVUPS Y0, 192(SP)
+	VMOVUPS Y0, 224(SP)
+	TESTQ   DX, DX
+	JE      block4_done
+
+block4:
+	PREFETCHT1   (BX)
+	PREFETCHT1   64(BX)
+	PREFETCHT1   128(BX)
+	PREFETCHT1   192(BX)
+	ADDQ         $0x00000100, BX
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VMOVDQU      (AX), Y8
+	VMOVDQU      32(AX), Y9
+	VPBROADCASTD (SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD (SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD (SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD (R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      64(AX), Y8
+	VMOVDQU      96(AX), Y9
+	VPBROADCASTD 4(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 4(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 4(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 4(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      128(AX), Y8
+	VMOVDQU      160(AX), Y9
+	VPBROADCASTD 8(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 8(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 8(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 8(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      192(AX), Y8
+	VMOVDQU      224(AX), Y9
+	VPBROADCASTD 12(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 12(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 12(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 12(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      256(AX), Y8
+	VMOVDQU      288(AX), Y9
+	VPBROADCASTD 16(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 16(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 16(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 16(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      320(AX), Y8
+	VMOVDQU      352(AX), Y9
+	VPBROADCASTD 20(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 20(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 20(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 20(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      384(AX), Y8
+	VMOVDQU      416(AX), Y9
+	VPBROADCASTD 24(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 24(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 24(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 24(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      448(AX), Y8
+	VMOVDQU      480(AX), Y9
+	VPBROADCASTD 28(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 28(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 28(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 28(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVUPS      (CX), Y8
+	VMOVUPS      32(CX), Y9
+	VBROADCASTSS 64(SI), Y10
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VFMADD213PS  (SP), Y8, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VFMADD213PS  32(SP), Y9, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y10
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y10, Y2, Y2
+	VFMADD213PS  64(SP), Y8, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y10, Y3, Y3
+	VFMADD213PS  96(SP), Y9, Y3
+	VBROADCASTSS 64(SI)(DI*2), Y10
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y10, Y4, Y4
+	VFMADD213PS  128(SP), Y8, Y4
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y10, Y5, Y5
+	VFMADD213PS  160(SP), Y9, Y5
+	VBROADCASTSS 64(R8), Y10
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y10, Y6, Y6
+	VFMADD213PS  192(SP), Y8, Y6
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y10, Y7, Y7
+	VFMADD213PS  224(SP), Y9, Y7
+	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y2, 64(SP)
+	VMOVUPS      Y3, 96(SP)
+	VMOVUPS      Y4, 128(SP)
+	VMOVUPS      Y5, 160(SP)
+	VMOVUPS      Y6, 192(SP)
+	VMOVUPS      Y7, 224(SP)
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VMOVDQU      512(AX), Y8
+	VMOVDQU      544(AX), Y9
+	VPBROADCASTD 32(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 32(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 32(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 32(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      576(AX), Y8
+	VMOVDQU      608(AX), Y9
+	VPBROADCASTD 36(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 36(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 36(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 36(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      640(AX), Y8
+	VMOVDQU      672(AX), Y9
+	VPBROADCASTD 40(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 40(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 40(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 40(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      704(AX), Y8
+	VMOVDQU      736(AX), Y9
+	VPBROADCASTD 44(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 44(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 44(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 44(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      768(AX), Y8
+	VMOVDQU      800(AX), Y9
+	VPBROADCASTD 48(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 48(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 48(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 48(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      832(AX), Y8
+	VMOVDQU      864(AX), Y9
+	VPBROADCASTD 52(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 52(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 52(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 52(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      896(AX), Y8
+	VMOVDQU      928(AX), Y9
+	VPBROADCASTD 56(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 56(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 56(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 56(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      960(AX), Y8
+	VMOVDQU      992(AX), Y9
+	VPBROADCASTD 60(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 60(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 60(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 60(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVUPS      64(CX), Y8
+	VMOVUPS      96(CX), Y9
+	VBROADCASTSS 64(SI), Y10
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VFMADD213PS  (SP), Y8, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y10, Y1, Y1
+	VFMADD213PS  32(SP), Y9, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y10
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y10, Y2, Y2
+	VFMADD213PS  64(SP), Y8, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y10, Y3, Y3
+	VFMADD213PS  96(SP), Y9, Y3
+	VBROADCASTSS 64(SI)(DI*2), Y10
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y10, Y4, Y4
+	VFMADD213PS  128(SP), Y8, Y4
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y10, Y5, Y5
+	VFMADD213PS  160(SP), Y9, Y5
+	VBROADCASTSS 64(R8), Y10
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y10, Y6, Y6
+	VFMADD213PS  192(SP), Y8, Y6
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y10, Y7, Y7
+	VFMADD213PS  224(SP), Y9, Y7
+	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y2, 64(SP)
+	VMOVUPS      Y3, 96(SP)
+	VMOVUPS      Y4, 128(SP)
+	VMOVUPS      Y5, 160(SP)
+	VMOVUPS      Y6, 192(SP)
+	VMOVUPS      Y7, 224(SP)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x60, SI
+	ADDQ         $0x60, R8
+	DECQ         DX
+	JNE          block4
+
+block4_done:
+	MOVQ    out+0(FP), AX
+	MOVQ    outStride+8(FP), CX
+	LEAQ    (AX)(CX*2), DX
+	ADDQ    CX, DX
+	VMOVUPS (SP), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(SP), Y0
+	VMOVUPS Y0, (AX)(CX*1)
+	VMOVUPS 96(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*1)
+	VMOVUPS 128(SP), Y0
+	VMOVUPS Y0, (AX)(CX*2)
+	VMOVUPS 160(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*2)
+	VMOVUPS 192(SP), Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 224(SP), Y0
+	VMOVUPS Y0, 32(DX)
+	VZEROUPPER
+	RET
+
+rows5:
+	MOVQ    numbers+16(FP), AX
+	MOVQ    scales+24(FP), CX
+	MOVQ    blocks+56(FP), DX
+	MOVQ    ahead+64(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    xStride+40(FP), DI
+	LEAQ    (SI)(DI*2), R8
+	ADDQ    DI, R8
+	VXORPS  Y0, Y0, Y0
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
+	VMOVUPS Y0, 64(SP)
+	VMOVUPS Y0, 96(SP)
+	VMOVUPS Y0, 128(SP)
+	VMOVUPS Y0, 160(SP)
+	VMOVUPS Y0, 192(SP)
+	VMOVUPS Y0, 224(SP)
+	VMOVUPS Y0, 256(SP)
+	VMOVUPS Y0, 288(SP)
+	TESTQ   DX, DX
+	JE      block5_done
+
+block5:
+	PREFETCHT1   (BX)
+	PREFETCHT1   64(BX)
+	PREFETCHT1   128(BX)
+	PREFETCHT1   192(BX)
+	ADDQ         $0x00000100, BX
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	VXORPS       Y9, Y9, Y9
+	VMOVDQU      (AX), Y10
+	VMOVDQU      32(AX), Y11
+	VPBROADCASTD (SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD (SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD (SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD (R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD (R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      64(AX), Y10
+	VMOVDQU      96(AX), Y11
+	VPBROADCASTD 4(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 4(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 4(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 4(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 4(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      128(AX), Y10
+	VMOVDQU      160(AX), Y11
+	VPBROADCASTD 8(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 8(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 8(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 8(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 8(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      192(AX), Y10
+	VMOVDQU      224(AX), Y11
+	VPBROADCASTD 12(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 12(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 12(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 12(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 12(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      256(AX), Y10
+	VMOVDQU      288(AX), Y11
+	VPBROADCASTD 16(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 16(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 16(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 16(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 16(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      320(AX), Y10
+	VMOVDQU      352(AX), Y11
+	VPBROADCASTD 20(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 20(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 20(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 20(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 20(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      384(AX), Y10
+	VMOVDQU      416(AX), Y11
+	VPBROADCASTD 24(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 24(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 24(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 24(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 24(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      448(AX), Y10
+	VMOVDQU      480(AX), Y11
+	VPBROADCASTD 28(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 28(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 28(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 28(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 28(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVUPS      (CX), Y10
+	VMOVUPS      32(CX), Y11
+	VBROADCASTSS 64(SI), Y12
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VFMADD213PS  (SP), Y10, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VFMADD213PS  32(SP), Y11, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y12
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y12, Y2, Y2
+	VFMADD213PS  64(SP), Y10, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y12, Y3, Y3
+	VFMADD213PS  96(SP), Y11, Y3
+	VBROADCASTSS 64(SI)(DI*2), Y12
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y12, Y4, Y4
+	VFMADD213PS  128(SP), Y10, Y4
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y12, Y5, Y5
+	VFMADD213PS  160(SP), Y11, Y5
+	VBROADCASTSS 64(R8), Y12
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y12, Y6, Y6
+	VFMADD213PS  192(SP), Y10, Y6
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y12, Y7, Y7
+	VFMADD213PS  224(SP), Y11, Y7
+	VBROADCASTSS 64(R8)(DI*1), Y12
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y12, Y8, Y8
+	VFMADD213PS  256(SP), Y10, Y8
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y12, Y9, Y9
+	VFMADD213PS  288(SP), Y11, Y9
+	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y2, 64(SP)
+	VMOVUPS      Y3, 96(SP)
+	VMOVUPS      Y4, 128(SP)
+	VMOVUPS      Y5, 160(SP)
+	VMOVUPS      Y6, 192(SP)
+	VMOVUPS      Y7, 224(SP)
+	VMOVUPS      Y8, 256(SP)
+	VMOVUPS      Y9, 288(SP)
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	VXORPS       Y9, Y9, Y9
+	VMOVDQU      512(AX), Y10
+	VMOVDQU      544(AX), Y11
+	VPBROADCASTD 32(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 32(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 32(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 32(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 32(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      576(AX), Y10
+	VMOVDQU      608(AX), Y11
+	VPBROADCASTD 36(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 36(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 36(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 36(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 36(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      640(AX), Y10
+	VMOVDQU      672(AX), Y11
+	VPBROADCASTD 40(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 40(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 40(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 40(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 40(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      704(AX), Y10
+	VMOVDQU      736(AX), Y11
+	VPBROADCASTD 44(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 44(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 44(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 44(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 44(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      768(AX), Y10
+	VMOVDQU      800(AX), Y11
+	VPBROADCASTD 48(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 48(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 48(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 48(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 48(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      832(AX), Y10
+	VMOVDQU      864(AX), Y11
+	VPBROADCASTD 52(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 52(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 52(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 52(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 52(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      896(AX), Y10
+	VMOVDQU      928(AX), Y11
+	VPBROADCASTD 56(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 56(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 56(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 56(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 56(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      960(AX), Y10
+	VMOVDQU      992(AX), Y11
+	VPBROADCASTD 60(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 60(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 60(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 60(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 60(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVUPS      64(CX), Y10
+	VMOVUPS      96(CX), Y11
+	VBROADCASTSS 64(SI), Y12
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VFMADD213PS  (SP), Y10, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VFMADD213PS  32(SP), Y11, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y12
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y12, Y2, Y2
+	VFMADD213PS  64(SP), Y10, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y12, Y3, Y3
+	VFMADD213PS  96(SP), Y11, Y3
+	VBROADCASTSS 64(SI)(DI*2), Y12
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y12, Y4, Y4
+	VFMADD213PS  128(SP), Y10, Y4
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y12, Y5, Y5
+	VFMADD213PS  160(SP), Y11, Y5
+	VBROADCASTSS 64(R8), Y12
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y12, Y6, Y6
+	VFMADD213PS  192(SP), Y10, Y6
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y12, Y7, Y7
+	VFMADD213PS  224(SP), Y11, Y7
+	VBROADCASTSS 64(R8)(DI*1), Y12
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y12, Y8, Y8
+	VFMADD213PS  256(SP), Y10, Y8
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y12, Y9, Y9
+	VFMADD213PS  288(SP), Y11, Y9
+	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y2, 64(SP)
+	VMOVUPS      Y3, 96(SP)
+	VMOVUPS      Y4, 128(SP)
+	VMOVUPS      Y5, 160(SP)
+	VMOVUPS      Y6, 192(SP)
+	VMOVUPS      Y7, 224(SP)
+	VMOVUPS      Y8, 256(SP)
+	VMOVUPS      Y9, 288(SP)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x60, SI
+	ADDQ         $0x60, R8
+	DECQ         DX
+	JNE          block5
+
+block5_done:
+	MOVQ    out+0(FP), AX
+	MOVQ    outStride+8(FP), CX
+	LEAQ    (AX)(CX*2), DX
+	ADDQ    CX, DX
+	VMOVUPS (SP), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(SP), Y0
+	VMOVUPS Y0, (AX)(CX*1)
+	VMOVUPS 96(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*1)
+	VMOVUPS 128(SP), Y0
+	VMOVUPS Y0, (AX)(CX*2)
+	VMOVUPS 160(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*2)
+	VMOVUPS 192(SP), Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 224(SP), Y0
+	VMOVUPS Y0, 32(DX)
+	VMOVUPS 256(SP), Y0
+	VMOVUPS Y0, (DX)(CX*1)
+	VMOVUPS 288(SP), Y0
+	VMOVUPS Y0, 32(DX)(CX*1)
+	VZEROUPPER
+	RET
+
+rows6:
+	MOVQ    numbers+16(FP), AX
+	MOVQ    scales+24(FP), CX
+	MOVQ    blocks+56(FP), DX
+	MOVQ    ahead+64(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    xStride+40(FP), DI
+	LEAQ    (SI)(DI*2), R8
+	ADDQ    DI, R8
+	VXORPS  Y0, Y0, Y0
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
+	VMOVUPS Y0, 64(SP)
+	VMOVUPS Y0, 96(SP)
+	VMOVUPS Y0, 128(SP)
+	VMOVUPS Y0, 160(SP)
+	VMOVUPS Y0, 192(SP)
+	VMOVUPS Y0, 224(SP)
+	VMOVUPS Y0, 256(SP)
+	VMOVUPS Y0, 288(SP)
+	VMOVUPS Y0, 320(SP)
+	VMOVUPS Y0, 352(SP)
+	TESTQ   DX, DX
+	JE      block6_done
+
+block6:
+	PREFETCHT1   (BX)
+	PREFETCHT1   64(BX)
+	PREFETCHT1   128(BX)
+	PREFETCHT1   192(BX)
+	ADDQ         $0x00000100, BX
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	VXORPS       Y9, Y9, Y9
+	VXORPS       Y10, Y10, Y10
+	VXORPS       Y11, Y11, Y11
+	VMOVDQU      (AX), Y12
+	VMOVDQU      32(AX), Y13
+	VPBROADCASTD (SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD (SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD (R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD (R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      64(AX), Y12
+	VMOVDQU      96(AX), Y13
+	VPBROADCASTD 4(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 4(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 4(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 4(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 4(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 4(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      128(AX), Y12
+	VMOVDQU      160(AX), Y13
+	VPBROADCASTD 8(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 8(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 8(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 8(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 8(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 8(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      192(AX), Y12
+	VMOVDQU      224(AX), Y13
+	VPBROADCASTD 12(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 12(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 12(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 12(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 12(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 12(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      256(AX), Y12
+	VMOVDQU      288(AX), Y13
+	VPBROADCASTD 16(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 16(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 16(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 16(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 16(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 16(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      320(AX), Y12
+	VMOVDQU      352(AX), Y13
+	VPBROADCASTD 20(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 20(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 20(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 20(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 20(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 20(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      384(AX), Y12
+	VMOVDQU      416(AX), Y13
+	VPBROADCASTD 24(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 24(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 24(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 24(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 24(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 24(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      448(AX), Y12
+	VMOVDQU      480(AX), Y13
+	VPBROADCASTD 28(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 28(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 28(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 28(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 28(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 28(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVUPS      (CX), Y12
+	VMOVUPS      32(CX), Y13
+	VBROADCASTSS 64(SI), Y14
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y14, Y0, Y0
+	VFMADD213PS  (SP), Y12, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y14, Y1, Y1
+	VFMADD213PS  32(SP), Y13, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y14
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y14, Y2, Y2
+	VFMADD213PS  64(SP), Y12, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y14, Y3, Y3
+	VFMADD213PS  96(SP), Y13, Y3
+	VBROADCASTSS 64(SI)(DI*2), Y14
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y14, Y4, Y4
+	VFMADD213PS  128(SP), Y12, Y4
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y14, Y5, Y5
+	VFMADD213PS  160(SP), Y13, Y5
+	VBROADCASTSS 64(R8), Y14
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y14, Y6, Y6
+	VFMADD213PS  192(SP), Y12, Y6
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y14, Y7, Y7
+	VFMADD213PS  224(SP), Y13, Y7
+	VBROADCASTSS 64(R8)(DI*1), Y14
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y14, Y8, Y8
+	VFMADD213PS  256(SP), Y12, Y8
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y14, Y9, Y9
+	VFMADD213PS  288(SP), Y13, Y9
+	VBROADCASTSS 64(R8)(DI*2), Y14
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y14, Y10, Y10
+	VFMADD213PS  320(SP), Y12, Y10
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y14, Y11, Y11
+	VFMADD213PS  352(SP), Y13, Y11
+	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y2, 64(SP)
+	VMOVUPS      Y3, 96(SP)
+	VMOVUPS      Y4, 128(SP)
+	VMOVUPS      Y5, 160(SP)
+	VMOVUPS      Y6, 192(SP)
+	VMOVUPS      Y7, 224(SP)
+	VMOVUPS      Y8, 256(SP)
+	VMOVUPS      Y9, 288(SP)
+	VMOVUPS      Y10, 320(SP)
+	VMOVUPS      Y11, 352(SP)
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	VXORPS       Y9, Y9, Y9
+	VXORPS       Y10, Y10, Y10
+	VXORPS       Y11, Y11, Y11
+	VMOVDQU      512(AX), Y12
+	VMOVDQU      544(AX), Y13
+	VPBROADCASTD 32(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 32(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 32(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 32(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 32(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 32(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      576(AX), Y12
+	VMOVDQU      608(AX), Y13
+	VPBROADCASTD 36(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 36(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 36(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 36(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 36(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 36(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      640(AX), Y12
+	VMOVDQU      672(AX), Y13
+	VPBROADCASTD 40(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 40(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 40(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 40(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 40(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 40(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      704(AX), Y12
+	VMOVDQU      736(AX), Y13
+	VPBROADCASTD 44(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 44(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 44(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 44(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 44(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 44(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      768(AX), Y12
+	VMOVDQU      800(AX), Y13
+	VPBROADCASTD 48(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 48(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 48(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 48(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 48(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 48(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      832(AX), Y12
+	VMOVDQU      864(AX), Y13
+	VPBROADCASTD 52(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 52(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 52(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 52(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 52(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 52(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      896(AX), Y12
+	VMOVDQU      928(AX), Y13
+	VPBROADCASTD 56(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 56(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 56(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 56(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 56(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 56(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      960(AX), Y12
+	VMOVDQU      992(AX), Y13
+	VPBROADCASTD 60(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 60(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 60(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 60(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 60(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 60(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVUPS      64(CX), Y12
+	VMOVUPS      96(CX), Y13
+	VBROADCASTSS 64(SI), Y14
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y14, Y0, Y0
+	VFMADD213PS  (SP), Y12, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y14, Y1, Y1
+	VFMADD213PS  32(SP), Y13, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y14
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y14, Y2, Y2
+	VFMADD213PS  64(SP), Y12, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y14, Y3, Y3
+	VFMADD213PS  96(SP), Y13, Y3
+	VBROADCASTSS 64(SI)(DI*2), Y14
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y14, Y4, Y4
+	VFMADD213PS  128(SP), Y12, Y4
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y14, Y5, Y5
+	VFMADD213PS  160(SP), Y13, Y5
+	VBROADCASTSS 64(R8), Y14
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y14, Y6, Y6
+	VFMADD213PS  192(SP), Y12, Y6
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y14, Y7, Y7
+	VFMADD213PS  224(SP), Y13, Y7
+	VBROADCASTSS 64(R8)(DI*1), Y14
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y14, Y8, Y8
+	VFMADD213PS  256(SP), Y12, Y8
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y14, Y9, Y9
+	VFMADD213PS  288(SP), Y13, Y9
+	VBROADCASTSS 64(R8)(DI*2), Y14
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y14, Y10, Y10
+	VFMADD213PS  320(SP), Y12, Y10
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y14, Y11, Y11
+	VFMADD213PS  352(SP), Y13, Y11
+	VMOVUPS      Y0, (SP)
+	VMOVUPS      Y1, 32(SP)
+	VMOVUPS      Y2, 64(SP)
+	VMOVUPS      Y3, 96(SP)
+	VMOVUPS      Y4, 128(SP)
+	VMOVUPS      Y5, 160(SP)
+	VMOVUPS      Y6, 192(SP)
+	VMOVUPS      Y7, 224(SP)
+	VMOVUPS      Y8, 256(SP)
+	VMOVUPS      Y9, 288(SP)
+	VMOVUPS      Y10, 320(SP)
+	VMOVUPS      Y11, 352(SP)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x60, SI
+	ADDQ         $0x60, R8
+	DECQ         DX
+	JNE          block6
+
+block6_done:
+	MOVQ    out+0(FP), AX
+	MOVQ    outStride+8(FP), CX
+	LEAQ    (AX)(CX*2), DX
+	ADDQ    CX, DX
+	VMOVUPS (SP), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(SP), Y0
+	VMOVUPS Y0, (AX)(CX*1)
+	VMOVUPS 96(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*1)
+	VMOVUPS 128(SP), Y0
+	VMOVUPS Y0, (AX)(CX*2)
+	VMOVUPS 160(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*2)
+	VMOVUPS 192(SP), Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 224(SP), Y0
+	VMOVUPS Y0, 32(DX)
+	VMOVUPS 256(SP), Y0
+	VMOVUPS Y0, (DX)(CX*1)
+	VMOVUPS 288(SP), Y0
+	VMOVUPS Y0, 32(DX)(CX*1)
+	VMOVUPS 320(SP), Y0
+	VMOVUPS Y0, (DX)(CX*2)
+	VMOVUPS 352(SP), Y0
+	VMOVUPS Y0, 32(DX)(CX*2)
+	VZEROUPPER
+	RET
+
+// func gemm16MinAVX2(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·gemm16MinAVX2(SB), NOSPLIT, $384-72
+	MOVQ    rows+48(FP), AX
+	CMPQ    AX, $0x06
+	JE      rows6
+	CMPQ    AX, $0x05
+	JE      rows5
+	CMPQ    AX, $0x04
+	JE      rows4
+	CMPQ    AX, $0x03
+	JE      rows3
+	CMPQ    AX, $0x02
+	JE      rows2
+	MOVQ    numbers+16(FP), AX
+	MOVQ    scales+24(FP), CX
+	MOVQ    blocks+56(FP), DX
+	MOVQ    ahead+64(FP), BX
+	MOVQ    x+32(FP), SI
+	VXORPS  Y0, Y0, Y0
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
+	TESTQ   DX, DX
+	JE      block1_done
+
+block1:
+	PREFETCHT1   (BX)
+	PREFETCHT1   64(BX)
+	PREFETCHT1   128(BX)
+	PREFETCHT1   192(BX)
+	ADDQ         $0x00000100, BX
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVDQU      (AX), Y2
+	VMOVDQU      32(AX), Y3
+	VPBROADCASTD (SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      64(AX), Y2
+	VMOVDQU      96(AX), Y3
+	VPBROADCASTD 4(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      128(AX), Y2
+	VMOVDQU      160(AX), Y3
+	VPBROADCASTD 8(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      192(AX), Y2
+	VMOVDQU      224(AX), Y3
+	VPBROADCASTD 12(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      256(AX), Y2
+	VMOVDQU      288(AX), Y3
+	VPBROADCASTD 16(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      320(AX), Y2
+	VMOVDQU      352(AX), Y3
+	VPBROADCASTD 20(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      384(AX), Y2
+	VMOVDQU      416(AX), Y3
+	VPBROADCASTD 24(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      448(AX), Y2
+	VMOVDQU      480(AX), Y3
+	VPBROADCASTD 28(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVUPS      (CX), Y2
+	VMOVUPS      32(CX), Y3
+	VBROADCASTSS 64(SI), Y4
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y4, Y0, Y0
+	VFMADD213PS  (SP), Y2, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y4, Y1, Y1
+	VFMADD213PS  32(SP), Y3, Y1
+	VMOVUPS      64(CX), Y2
+	VMOVUPS      96(CX), Y3
+	VBROADCASTSS 84(SI), Y4
+	VFMADD231PS  Y4, Y2, Y0
+	VMOVUPS      Y0, (SP)
+	VFMADD231PS  Y4, Y3, Y1
+	VMOVUPS      Y1, 32(SP)
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVDQU      512(AX), Y2
+	VMOVDQU      544(AX), Y3
+	VPBROADCASTD 32(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      576(AX), Y2
+	VMOVDQU      608(AX), Y3
+	VPBROADCASTD 36(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      640(AX), Y2
+	VMOVDQU      672(AX), Y3
+	VPBROADCASTD 40(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      704(AX), Y2
+	VMOVDQU      736(AX), Y3
+	VPBROADCASTD 44(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      768(AX), Y2
+	VMOVDQU      800(AX), Y3
+	VPBROADCASTD 48(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      832(AX), Y2
+	VMOVDQU      864(AX), Y3
+	VPBROADCASTD 52(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      896(AX), Y2
+	VMOVDQU      928(AX), Y3
+	VPBROADCASTD 56(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
+	VMOVDQU      960(AX), Y2
+	VMOVDQU      992(AX), Y3
+	VPBROADCASTD 60(SI), Y4
+	VPMADDWD     Y3, Y4, Y3
+	VPMADDWD     Y2, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VPADDD       Y3, Y1, Y1
 	VMOVUPS      128(CX), Y2
 	VMOVUPS      160(CX), Y3
-	VBROADCASTSS 80(BX), Y4
-	VFMADD231PS  Y4, Y2, Y0
-	VMOVUPS      Y0, (SI)
-	VFMADD231PS  Y4, Y3, Y1
-	VMOVUPS      Y1, 32(SI)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000100, CX
-	ADDQ         $0x60, BX
-	DECQ         DX
-	JNE          block1_0
-
-block1_0_done:
-	MOVQ    panel+16(FP), AX
-	MOVQ    scales+24(FP), CX
-	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    out+0(FP), SI
-	XORQ    DI, DI
-	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, 64(SI)
-	VMOVUPS Y0, 96(SI)
-	TESTQ   DX, DX
-	JE      block1_1_done
-
-block1_1:
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVDQU      64(AX), Y2
-	VMOVDQU      96(AX), Y3
-	VPBROADCASTD (BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      192(AX), Y2
-	VMOVDQU      224(AX), Y3
-	VPBROADCASTD 4(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      320(AX), Y2
-	VMOVDQU      352(AX), Y3
-	VPBROADCASTD 8(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      448(AX), Y2
-	VMOVDQU      480(AX), Y3
-	VPBROADCASTD 12(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      576(AX), Y2
-	VMOVDQU      608(AX), Y3
-	VPBROADCASTD 16(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      704(AX), Y2
-	VMOVDQU      736(AX), Y3
-	VPBROADCASTD 20(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      832(AX), Y2
-	VMOVDQU      864(AX), Y3
-	VPBROADCASTD 24(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      960(AX), Y2
-	VMOVDQU      992(AX), Y3
-	VPBROADCASTD 28(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1088(AX), Y2
-	VMOVDQU      1120(AX), Y3
-	VPBROADCASTD 32(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1216(AX), Y2
-	VMOVDQU      1248(AX), Y3
-	VPBROADCASTD 36(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1344(AX), Y2
-	VMOVDQU      1376(AX), Y3
-	VPBROADCASTD 40(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1472(AX), Y2
-	VMOVDQU      1504(AX), Y3
-	VPBROADCASTD 44(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1600(AX), Y2
-	VMOVDQU      1632(AX), Y3
-	VPBROADCASTD 48(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1728(AX), Y2
-	VMOVDQU      1760(AX), Y3
-	VPBROADCASTD 52(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1856(AX), Y2
-	VMOVDQU      1888(AX), Y3
-	VPBROADCASTD 56(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1984(AX), Y2
-	VMOVDQU      2016(AX), Y3
-	VPBROADCASTD 60(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVUPS      64(CX), Y2
-	VMOVUPS      96(CX), Y3
-	VBROADCASTSS 64(BX), Y4
+	VBROADCASTSS 64(SI), Y4
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y4, Y0, Y0
-	VMOVUPS      64(SI), Y5
-	VFMADD231PS  Y2, Y0, Y5
-	VMOVAPS      Y5, Y0
+	VFMADD213PS  (SP), Y2, Y0
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y4, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VFMADD231PS  Y3, Y1, Y5
-	VMOVAPS      Y5, Y1
+	VFMADD213PS  32(SP), Y3, Y1
 	VMOVUPS      192(CX), Y2
 	VMOVUPS      224(CX), Y3
-	VBROADCASTSS 80(BX), Y4
+	VBROADCASTSS 88(SI), Y4
 	VFMADD231PS  Y4, Y2, Y0
-	VMOVUPS      Y0, 64(SI)
+	VMOVUPS      Y0, (SP)
 	VFMADD231PS  Y4, Y3, Y1
-	VMOVUPS      Y1, 96(SI)
-	ADDQ         $0x00000800, AX
+	VMOVUPS      Y1, 32(SP)
+	ADDQ         $0x00000400, AX
 	ADDQ         $0x00000100, CX
-	ADDQ         $0x60, BX
+	ADDQ         $0x60, SI
 	DECQ         DX
-	JNE          block1_1
+	JNE          block1
 
-block1_1_done:
+block1_done:
+	MOVQ    out+0(FP), AX
+	VMOVUPS (SP), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS Y0, 32(AX)
 	VZEROUPPER
 	RET
 
 rows2:
-	MOVQ    panel+16(FP), AX
+	MOVQ    numbers+16(FP), AX
 	MOVQ    scales+24(FP), CX
 	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    xStride+40(FP), SI
-	MOVQ    out+0(FP), DI
-	MOVQ    outStride+8(FP), R8
-	XORQ    R9, R9
+	MOVQ    ahead+64(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    xStride+40(FP), DI
 	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y0, 32(DI)
-	VMOVUPS Y0, (DI)(R8*1)
-	VMOVUPS Y0, 32(DI)(R8*1)
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
+	VMOVUPS Y0, 64(SP)
+	VMOVUPS Y0, 96(SP)
 	TESTQ   DX, DX
-	JE      block2_0_done
+	JE      block2_done
 
-block2_0:
-	MOVQ         ahead+64(FP), R10
-	PREFETCHT1   (R10)(R9*1)
-	PREFETCHT1   64(R10)(R9*1)
-	PREFETCHT1   128(R10)(R9*1)
-	PREFETCHT1   192(R10)(R9*1)
-	ADDQ         $0x00000100, R9
+block2:
+	PREFETCHT1   (BX)
+	PREFETCHT1   64(BX)
+	PREFETCHT1   128(BX)
+	PREFETCHT1   192(BX)
+	ADDQ         $0x00000100, BX
 	VXORPS       Y0, Y0, Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VMOVDQU      (AX), Y4
 	VMOVDQU      32(AX), Y5
-	VPBROADCASTD (BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD (SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
 	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD (BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD (SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      64(AX), Y4
+	VMOVDQU      96(AX), Y5
+	VPBROADCASTD 4(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 4(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
 	VPADDD       Y7, Y3, Y3
 	VMOVDQU      128(AX), Y4
 	VMOVDQU      160(AX), Y5
-	VPBROADCASTD 4(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 8(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
 	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 4(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 8(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      192(AX), Y4
+	VMOVDQU      224(AX), Y5
+	VPBROADCASTD 12(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 12(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
 	VPADDD       Y7, Y3, Y3
 	VMOVDQU      256(AX), Y4
 	VMOVDQU      288(AX), Y5
-	VPBROADCASTD 8(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 16(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
 	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 8(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 16(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      320(AX), Y4
+	VMOVDQU      352(AX), Y5
+	VPBROADCASTD 20(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 20(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
 	VPADDD       Y7, Y3, Y3
 	VMOVDQU      384(AX), Y4
 	VMOVDQU      416(AX), Y5
-	VPBROADCASTD 12(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 24(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
 	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 12(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 24(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
 	VPADDD       Y7, Y3, Y3
-	VMOVDQU      512(AX), Y4
-	VMOVDQU      544(AX), Y5
-	VPBROADCASTD 16(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
+	VMOVDQU      448(AX), Y4
+	VMOVDQU      480(AX), Y5
+	VPBROADCASTD 28(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
 	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 16(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      640(AX), Y4
-	VMOVDQU      672(AX), Y5
-	VPBROADCASTD 20(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 20(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      768(AX), Y4
-	VMOVDQU      800(AX), Y5
-	VPBROADCASTD 24(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 24(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      896(AX), Y4
-	VMOVDQU      928(AX), Y5
-	VPBROADCASTD 28(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 28(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1024(AX), Y4
-	VMOVDQU      1056(AX), Y5
-	VPBROADCASTD 32(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 32(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1152(AX), Y4
-	VMOVDQU      1184(AX), Y5
-	VPBROADCASTD 36(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 36(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1280(AX), Y4
-	VMOVDQU      1312(AX), Y5
-	VPBROADCASTD 40(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 40(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1408(AX), Y4
-	VMOVDQU      1440(AX), Y5
-	VPBROADCASTD 44(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 44(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1536(AX), Y4
-	VMOVDQU      1568(AX), Y5
-	VPBROADCASTD 48(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 48(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1664(AX), Y4
-	VMOVDQU      1696(AX), Y5
-	VPBROADCASTD 52(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 52(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1792(AX), Y4
-	VMOVDQU      1824(AX), Y5
-	VPBROADCASTD 56(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 56(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1920(AX), Y4
-	VMOVDQU      1952(AX), Y5
-	VPBROADCASTD 60(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 60(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 28(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
 	VPADDD       Y7, Y3, Y3
 	VMOVUPS      (CX), Y4
 	VMOVUPS      32(CX), Y5
-	VBROADCASTSS 64(BX), Y6
+	VBROADCASTSS 64(SI), Y6
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y6, Y0, Y0
-	VMOVUPS      (DI), Y7
-	VFMADD231PS  Y4, Y0, Y7
-	VMOVAPS      Y7, Y0
+	VFMADD213PS  (SP), Y4, Y0
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y6, Y1, Y1
-	VMOVUPS      32(DI), Y7
-	VFMADD231PS  Y5, Y1, Y7
-	VMOVAPS      Y7, Y1
-	VBROADCASTSS 64(BX)(SI*1), Y6
+	VFMADD213PS  32(SP), Y5, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y6
 	VCVTDQ2PS    Y2, Y2
 	VMULPS       Y6, Y2, Y2
-	VMOVUPS      (DI)(R8*1), Y7
-	VFMADD231PS  Y4, Y2, Y7
-	VMOVAPS      Y7, Y2
+	VFMADD213PS  64(SP), Y4, Y2
 	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y6, Y3, Y3
-	VMOVUPS      32(DI)(R8*1), Y7
-	VFMADD231PS  Y5, Y3, Y7
-	VMOVAPS      Y7, Y3
-	VMOVUPS      128(CX), Y4
-	VMOVUPS      160(CX), Y5
-	VBROADCASTSS 80(BX), Y6
+	VFMADD213PS  96(SP), Y5, Y3
+	VMOVUPS      64(CX), Y4
+	VMOVUPS      96(CX), Y5
+	VBROADCASTSS 84(SI), Y6
 	VFMADD231PS  Y6, Y4, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SP)
 	VFMADD231PS  Y6, Y5, Y1
-	VMOVUPS      Y1, 32(DI)
-	VBROADCASTSS 80(BX)(SI*1), Y6
+	VMOVUPS      Y1, 32(SP)
+	VBROADCASTSS 84(SI)(DI*1), Y6
 	VFMADD231PS  Y6, Y4, Y2
-	VMOVUPS      Y2, (DI)(R8*1)
+	VMOVUPS      Y2, 64(SP)
 	VFMADD231PS  Y6, Y5, Y3
-	VMOVUPS      Y3, 32(DI)(R8*1)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000100, CX
-	ADDQ         $0x60, BX
-	DECQ         DX
-	JNE          block2_0
-
-block2_0_done:
-	MOVQ    panel+16(FP), AX
-	MOVQ    scales+24(FP), CX
-	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    xStride+40(FP), SI
-	MOVQ    out+0(FP), DI
-	MOVQ    outStride+8(FP), R8
-	XORQ    R9, R9
-	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, 64(DI)
-	VMOVUPS Y0, 96(DI)
-	VMOVUPS Y0, 64(DI)(R8*1)
-	VMOVUPS Y0, 96(DI)(R8*1)
-	TESTQ   DX, DX
-	JE      block2_1_done
-
-block2_1:
+	VMOVUPS      Y3, 96(SP)
 	VXORPS       Y0, Y0, Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
-	VMOVDQU      64(AX), Y4
-	VMOVDQU      96(AX), Y5
-	VPBROADCASTD (BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
+	VMOVDQU      512(AX), Y4
+	VMOVDQU      544(AX), Y5
+	VPBROADCASTD 32(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
 	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD (BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      192(AX), Y4
-	VMOVDQU      224(AX), Y5
-	VPBROADCASTD 4(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 4(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      320(AX), Y4
-	VMOVDQU      352(AX), Y5
-	VPBROADCASTD 8(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 8(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      448(AX), Y4
-	VMOVDQU      480(AX), Y5
-	VPBROADCASTD 12(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 12(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 32(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
 	VPADDD       Y7, Y3, Y3
 	VMOVDQU      576(AX), Y4
 	VMOVDQU      608(AX), Y5
-	VPBROADCASTD 16(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 36(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
 	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 16(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 36(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      640(AX), Y4
+	VMOVDQU      672(AX), Y5
+	VPBROADCASTD 40(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 40(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
 	VPADDD       Y7, Y3, Y3
 	VMOVDQU      704(AX), Y4
 	VMOVDQU      736(AX), Y5
-	VPBROADCASTD 20(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 44(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
 	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 20(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 44(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      768(AX), Y4
+	VMOVDQU      800(AX), Y5
+	VPBROADCASTD 48(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 48(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
 	VPADDD       Y7, Y3, Y3
 	VMOVDQU      832(AX), Y4
 	VMOVDQU      864(AX), Y5
-	VPBROADCASTD 24(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 52(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
 	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 24(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 52(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      896(AX), Y4
+	VMOVDQU      928(AX), Y5
+	VPBROADCASTD 56(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VPADDD       Y7, Y1, Y1
+	VPBROADCASTD 56(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
 	VPADDD       Y7, Y3, Y3
 	VMOVDQU      960(AX), Y4
 	VMOVDQU      992(AX), Y5
-	VPBROADCASTD 28(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 60(SI), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y0, Y0
 	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 28(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
+	VPBROADCASTD 60(SI)(DI*1), Y6
+	VPMADDWD     Y5, Y6, Y7
+	VPMADDWD     Y4, Y6, Y6
+	VPADDD       Y6, Y2, Y2
 	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1088(AX), Y4
-	VMOVDQU      1120(AX), Y5
-	VPBROADCASTD 32(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 32(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1216(AX), Y4
-	VMOVDQU      1248(AX), Y5
-	VPBROADCASTD 36(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 36(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1344(AX), Y4
-	VMOVDQU      1376(AX), Y5
-	VPBROADCASTD 40(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 40(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1472(AX), Y4
-	VMOVDQU      1504(AX), Y5
-	VPBROADCASTD 44(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 44(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1600(AX), Y4
-	VMOVDQU      1632(AX), Y5
-	VPBROADCASTD 48(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 48(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1728(AX), Y4
-	VMOVDQU      1760(AX), Y5
-	VPBROADCASTD 52(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 52(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1856(AX), Y4
-	VMOVDQU      1888(AX), Y5
-	VPBROADCASTD 56(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 56(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1984(AX), Y4
-	VMOVDQU      2016(AX), Y5
-	VPBROADCASTD 60(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 60(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVUPS      64(CX), Y4
-	VMOVUPS      96(CX), Y5
-	VBROADCASTSS 64(BX), Y6
+	VMOVUPS      128(CX), Y4
+	VMOVUPS      160(CX), Y5
+	VBROADCASTSS 64(SI), Y6
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y6, Y0, Y0
-	VMOVUPS      64(DI), Y7
-	VFMADD231PS  Y4, Y0, Y7
-	VMOVAPS      Y7, Y0
+	VFMADD213PS  (SP), Y4, Y0
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y6, Y1, Y1
-	VMOVUPS      96(DI), Y7
-	VFMADD231PS  Y5, Y1, Y7
-	VMOVAPS      Y7, Y1
-	VBROADCASTSS 64(BX)(SI*1), Y6
+	VFMADD213PS  32(SP), Y5, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y6
 	VCVTDQ2PS    Y2, Y2
 	VMULPS       Y6, Y2, Y2
-	VMOVUPS      64(DI)(R8*1), Y7
-	VFMADD231PS  Y4, Y2, Y7
-	VMOVAPS      Y7, Y2
+	VFMADD213PS  64(SP), Y4, Y2
 	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y6, Y3, Y3
-	VMOVUPS      96(DI)(R8*1), Y7
-	VFMADD231PS  Y5, Y3, Y7
-	VMOVAPS      Y7, Y3
+	VFMADD213PS  96(SP), Y5, Y3
 	VMOVUPS      192(CX), Y4
 	VMOVUPS      224(CX), Y5
-	VBROADCASTSS 80(BX), Y6
+	VBROADCASTSS 88(SI), Y6
 	VFMADD231PS  Y6, Y4, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, (SP)
 	VFMADD231PS  Y6, Y5, Y1
-	VMOVUPS      Y1, 96(DI)
-	VBROADCASTSS 80(BX)(SI*1), Y6
+	VMOVUPS      Y1, 32(SP)
+	VBROADCASTSS 88(SI)(DI*1), Y6
 	VFMADD231PS  Y6, Y4, Y2
-	VMOVUPS      Y2, 64(DI)(R8*1)
+	VMOVUPS      Y2, 64(SP)
 	VFMADD231PS  Y6, Y5, Y3
-	VMOVUPS      Y3, 96(DI)(R8*1)
-	ADDQ         $0x00000800, AX
+	VMOVUPS      Y3, 96(SP)
+	ADDQ         $0x00000400, AX
 	ADDQ         $0x00000100, CX
-	ADDQ         $0x60, BX
+	ADDQ         $0x60, SI
 	DECQ         DX
-	JNE          block2_1
+	JNE          block2
 
-block2_1_done:
+block2_done:
+	MOVQ    out+0(FP), AX
+	MOVQ    outStride+8(FP), CX
+	VMOVUPS (SP), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(SP), Y0
+	VMOVUPS Y0, (AX)(CX*1)
+	VMOVUPS 96(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*1)
 	VZEROUPPER
 	RET
 
 rows3:
-	MOVQ    panel+16(FP), AX
+	MOVQ    numbers+16(FP), AX
 	MOVQ    scales+24(FP), CX
 	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    xStride+40(FP), SI
-	MOVQ    out+0(FP), DI
-	MOVQ    outStride+8(FP), R8
-	XORQ    R9, R9
+	MOVQ    ahead+64(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    xStride+40(FP), DI
 	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y0, 32(DI)
-	VMOVUPS Y0, (DI)(R8*1)
-	VMOVUPS Y0, 32(DI)(R8*1)
-	VMOVUPS Y0, (DI)(R8*2)
-	VMOVUPS Y0, 32(DI)(R8*2)
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
+	VMOVUPS Y0, 64(SP)
+	VMOVUPS Y0, 96(SP)
+	VMOVUPS Y0, 128(SP)
+	VMOVUPS Y0, 160(SP)
 	TESTQ   DX, DX
-	JE      block3_0_done
+	JE      block3_done
 
-block3_0:
-	MOVQ         ahead+64(FP), R10
-	PREFETCHT1   (R10)(R9*1)
-	PREFETCHT1   64(R10)(R9*1)
-	PREFETCHT1   128(R10)(R9*1)
-	PREFETCHT1   192(R10)(R9*1)
-	ADDQ         $0x00000100, R9
+block3:
+	PREFETCHT1   (BX)
+	PREFETCHT1   64(BX)
+	PREFETCHT1   128(BX)
+	PREFETCHT1   192(BX)
+	ADDQ         $0x00000100, BX
 	VXORPS       Y0, Y0, Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
@@ -20858,726 +25751,413 @@ block3_0:
 	VXORPS       Y5, Y5, Y5
 	VMOVDQU      (AX), Y6
 	VMOVDQU      32(AX), Y7
-	VPBROADCASTD (BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD (SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
 	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD (BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD (SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
 	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD (BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD (SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      64(AX), Y6
+	VMOVDQU      96(AX), Y7
+	VPBROADCASTD 4(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 4(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 4(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
 	VPADDD       Y9, Y5, Y5
 	VMOVDQU      128(AX), Y6
 	VMOVDQU      160(AX), Y7
-	VPBROADCASTD 4(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 8(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
 	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 4(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 8(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
 	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 4(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 8(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      192(AX), Y6
+	VMOVDQU      224(AX), Y7
+	VPBROADCASTD 12(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 12(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 12(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
 	VPADDD       Y9, Y5, Y5
 	VMOVDQU      256(AX), Y6
 	VMOVDQU      288(AX), Y7
-	VPBROADCASTD 8(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 16(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
 	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 8(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 16(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
 	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 8(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 16(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      320(AX), Y6
+	VMOVDQU      352(AX), Y7
+	VPBROADCASTD 20(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 20(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 20(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
 	VPADDD       Y9, Y5, Y5
 	VMOVDQU      384(AX), Y6
 	VMOVDQU      416(AX), Y7
-	VPBROADCASTD 12(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 24(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
 	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 12(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 24(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
 	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 12(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 24(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
 	VPADDD       Y9, Y5, Y5
-	VMOVDQU      512(AX), Y6
-	VMOVDQU      544(AX), Y7
-	VPBROADCASTD 16(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
+	VMOVDQU      448(AX), Y6
+	VMOVDQU      480(AX), Y7
+	VPBROADCASTD 28(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
 	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 16(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 28(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
 	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 16(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      640(AX), Y6
-	VMOVDQU      672(AX), Y7
-	VPBROADCASTD 20(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 20(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 20(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      768(AX), Y6
-	VMOVDQU      800(AX), Y7
-	VPBROADCASTD 24(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 24(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 24(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      896(AX), Y6
-	VMOVDQU      928(AX), Y7
-	VPBROADCASTD 28(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 28(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 28(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1024(AX), Y6
-	VMOVDQU      1056(AX), Y7
-	VPBROADCASTD 32(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 32(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 32(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1152(AX), Y6
-	VMOVDQU      1184(AX), Y7
-	VPBROADCASTD 36(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 36(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 36(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1280(AX), Y6
-	VMOVDQU      1312(AX), Y7
-	VPBROADCASTD 40(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 40(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 40(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1408(AX), Y6
-	VMOVDQU      1440(AX), Y7
-	VPBROADCASTD 44(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 44(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 44(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1536(AX), Y6
-	VMOVDQU      1568(AX), Y7
-	VPBROADCASTD 48(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 48(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 48(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1664(AX), Y6
-	VMOVDQU      1696(AX), Y7
-	VPBROADCASTD 52(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 52(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 52(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1792(AX), Y6
-	VMOVDQU      1824(AX), Y7
-	VPBROADCASTD 56(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 56(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 56(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1920(AX), Y6
-	VMOVDQU      1952(AX), Y7
-	VPBROADCASTD 60(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 60(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 60(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 28(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
 	VPADDD       Y9, Y5, Y5
 	VMOVUPS      (CX), Y6
 	VMOVUPS      32(CX), Y7
-	VBROADCASTSS 64(BX), Y8
+	VBROADCASTSS 64(SI), Y8
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y8, Y0, Y0
-	VMOVUPS      (DI), Y9
-	VFMADD231PS  Y6, Y0, Y9
-	VMOVAPS      Y9, Y0
+	VFMADD213PS  (SP), Y6, Y0
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y8, Y1, Y1
-	VMOVUPS      32(DI), Y9
-	VFMADD231PS  Y7, Y1, Y9
-	VMOVAPS      Y9, Y1
-	VBROADCASTSS 64(BX)(SI*1), Y8
+	VFMADD213PS  32(SP), Y7, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y8
 	VCVTDQ2PS    Y2, Y2
 	VMULPS       Y8, Y2, Y2
-	VMOVUPS      (DI)(R8*1), Y9
-	VFMADD231PS  Y6, Y2, Y9
-	VMOVAPS      Y9, Y2
+	VFMADD213PS  64(SP), Y6, Y2
 	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y8, Y3, Y3
-	VMOVUPS      32(DI)(R8*1), Y9
-	VFMADD231PS  Y7, Y3, Y9
-	VMOVAPS      Y9, Y3
-	VBROADCASTSS 64(BX)(SI*2), Y8
+	VFMADD213PS  96(SP), Y7, Y3
+	VBROADCASTSS 64(SI)(DI*2), Y8
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y8, Y4, Y4
-	VMOVUPS      (DI)(R8*2), Y9
-	VFMADD231PS  Y6, Y4, Y9
-	VMOVAPS      Y9, Y4
+	VFMADD213PS  128(SP), Y6, Y4
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y8, Y5, Y5
-	VMOVUPS      32(DI)(R8*2), Y9
-	VFMADD231PS  Y7, Y5, Y9
-	VMOVAPS      Y9, Y5
-	VMOVUPS      128(CX), Y6
-	VMOVUPS      160(CX), Y7
-	VBROADCASTSS 80(BX), Y8
+	VFMADD213PS  160(SP), Y7, Y5
+	VMOVUPS      64(CX), Y6
+	VMOVUPS      96(CX), Y7
+	VBROADCASTSS 84(SI), Y8
 	VFMADD231PS  Y8, Y6, Y0
-	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y0, (SP)
 	VFMADD231PS  Y8, Y7, Y1
-	VMOVUPS      Y1, 32(DI)
-	VBROADCASTSS 80(BX)(SI*1), Y8
+	VMOVUPS      Y1, 32(SP)
+	VBROADCASTSS 84(SI)(DI*1), Y8
 	VFMADD231PS  Y8, Y6, Y2
-	VMOVUPS      Y2, (DI)(R8*1)
+	VMOVUPS      Y2, 64(SP)
 	VFMADD231PS  Y8, Y7, Y3
-	VMOVUPS      Y3, 32(DI)(R8*1)
-	VBROADCASTSS 80(BX)(SI*2), Y8
+	VMOVUPS      Y3, 96(SP)
+	VBROADCASTSS 84(SI)(DI*2), Y8
 	VFMADD231PS  Y8, Y6, Y4
-	VMOVUPS      Y4, (DI)(R8*2)
+	VMOVUPS      Y4, 128(SP)
 	VFMADD231PS  Y8, Y7, Y5
-	VMOVUPS      Y5, 32(DI)(R8*2)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000100, CX
-	ADDQ         $0x60, BX
-	DECQ         DX
-	JNE          block3_0
-
-block3_0_done:
-	MOVQ    panel+16(FP), AX
-	MOVQ    scales+24(FP), CX
-	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    xStride+40(FP), SI
-	MOVQ    out+0(FP), DI
-	MOVQ    outStride+8(FP), R8
-	XORQ    R9, R9
-	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, 64(DI)
-	VMOVUPS Y0, 96(DI)
-	VMOVUPS Y0, 64(DI)(R8*1)
-	VMOVUPS Y0, 96(DI)(R8*1)
-	VMOVUPS Y0, 64(DI)(R8*2)
-	VMOVUPS Y0, 96(DI)(R8*2)
-	TESTQ   DX, DX
-	JE      block3_1_done
-
-block3_1:
+	VMOVUPS      Y5, 160(SP)
 	VXORPS       Y0, Y0, Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
 	VXORPS       Y3, Y3, Y3
 	VXORPS       Y4, Y4, Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVDQU      64(AX), Y6
-	VMOVDQU      96(AX), Y7
-	VPBROADCASTD (BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
+	VMOVDQU      512(AX), Y6
+	VMOVDQU      544(AX), Y7
+	VPBROADCASTD 32(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
 	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD (BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 32(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
 	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD (BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      192(AX), Y6
-	VMOVDQU      224(AX), Y7
-	VPBROADCASTD 4(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 4(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 4(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      320(AX), Y6
-	VMOVDQU      352(AX), Y7
-	VPBROADCASTD 8(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 8(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 8(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      448(AX), Y6
-	VMOVDQU      480(AX), Y7
-	VPBROADCASTD 12(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 12(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 12(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 32(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
 	VPADDD       Y9, Y5, Y5
 	VMOVDQU      576(AX), Y6
 	VMOVDQU      608(AX), Y7
-	VPBROADCASTD 16(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 36(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
 	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 16(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 36(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
 	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 16(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 36(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      640(AX), Y6
+	VMOVDQU      672(AX), Y7
+	VPBROADCASTD 40(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 40(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 40(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
 	VPADDD       Y9, Y5, Y5
 	VMOVDQU      704(AX), Y6
 	VMOVDQU      736(AX), Y7
-	VPBROADCASTD 20(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 44(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
 	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 20(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 44(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
 	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 20(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 44(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      768(AX), Y6
+	VMOVDQU      800(AX), Y7
+	VPBROADCASTD 48(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 48(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 48(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
 	VPADDD       Y9, Y5, Y5
 	VMOVDQU      832(AX), Y6
 	VMOVDQU      864(AX), Y7
-	VPBROADCASTD 24(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 52(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
 	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 24(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 52(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
 	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 24(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 52(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      896(AX), Y6
+	VMOVDQU      928(AX), Y7
+	VPBROADCASTD 56(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
+	VPADDD       Y9, Y1, Y1
+	VPBROADCASTD 56(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VPBROADCASTD 56(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
 	VPADDD       Y9, Y5, Y5
 	VMOVDQU      960(AX), Y6
 	VMOVDQU      992(AX), Y7
-	VPBROADCASTD 28(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 60(SI), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y0, Y0
 	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 28(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 60(SI)(DI*1), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y2, Y2
 	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 28(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
+	VPBROADCASTD 60(SI)(DI*2), Y8
+	VPMADDWD     Y7, Y8, Y9
+	VPMADDWD     Y6, Y8, Y8
+	VPADDD       Y8, Y4, Y4
 	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1088(AX), Y6
-	VMOVDQU      1120(AX), Y7
-	VPBROADCASTD 32(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 32(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 32(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1216(AX), Y6
-	VMOVDQU      1248(AX), Y7
-	VPBROADCASTD 36(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 36(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 36(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1344(AX), Y6
-	VMOVDQU      1376(AX), Y7
-	VPBROADCASTD 40(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 40(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 40(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1472(AX), Y6
-	VMOVDQU      1504(AX), Y7
-	VPBROADCASTD 44(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 44(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 44(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1600(AX), Y6
-	VMOVDQU      1632(AX), Y7
-	VPBROADCASTD 48(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 48(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 48(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1728(AX), Y6
-	VMOVDQU      1760(AX), Y7
-	VPBROADCASTD 52(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 52(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 52(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1856(AX), Y6
-	VMOVDQU      1888(AX), Y7
-	VPBROADCASTD 56(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 56(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 56(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1984(AX), Y6
-	VMOVDQU      2016(AX), Y7
-	VPBROADCASTD 60(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 60(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 60(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVUPS      64(CX), Y6
-	VMOVUPS      96(CX), Y7
-	VBROADCASTSS 64(BX), Y8
+	VMOVUPS      128(CX), Y6
+	VMOVUPS      160(CX), Y7
+	VBROADCASTSS 64(SI), Y8
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y8, Y0, Y0
-	VMOVUPS      64(DI), Y9
-	VFMADD231PS  Y6, Y0, Y9
-	VMOVAPS      Y9, Y0
+	VFMADD213PS  (SP), Y6, Y0
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y8, Y1, Y1
-	VMOVUPS      96(DI), Y9
-	VFMADD231PS  Y7, Y1, Y9
-	VMOVAPS      Y9, Y1
-	VBROADCASTSS 64(BX)(SI*1), Y8
+	VFMADD213PS  32(SP), Y7, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y8
 	VCVTDQ2PS    Y2, Y2
 	VMULPS       Y8, Y2, Y2
-	VMOVUPS      64(DI)(R8*1), Y9
-	VFMADD231PS  Y6, Y2, Y9
-	VMOVAPS      Y9, Y2
+	VFMADD213PS  64(SP), Y6, Y2
 	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y8, Y3, Y3
-	VMOVUPS      96(DI)(R8*1), Y9
-	VFMADD231PS  Y7, Y3, Y9
-	VMOVAPS      Y9, Y3
-	VBROADCASTSS 64(BX)(SI*2), Y8
+	VFMADD213PS  96(SP), Y7, Y3
+	VBROADCASTSS 64(SI)(DI*2), Y8
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y8, Y4, Y4
-	VMOVUPS      64(DI)(R8*2), Y9
-	VFMADD231PS  Y6, Y4, Y9
-	VMOVAPS      Y9, Y4
+	VFMADD213PS  128(SP), Y6, Y4
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y8, Y5, Y5
-	VMOVUPS      96(DI)(R8*2), Y9
-	VFMADD231PS  Y7, Y5, Y9
-	VMOVAPS      Y9, Y5
+	VFMADD213PS  160(SP), Y7, Y5
 	VMOVUPS      192(CX), Y6
 	VMOVUPS      224(CX), Y7
-	VBROADCASTSS 80(BX), Y8
+	VBROADCASTSS 88(SI), Y8
 	VFMADD231PS  Y8, Y6, Y0
-	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      Y0, (SP)
 	VFMADD231PS  Y8, Y7, Y1
-	VMOVUPS      Y1, 96(DI)
-	VBROADCASTSS 80(BX)(SI*1), Y8
+	VMOVUPS      Y1, 32(SP)
+	VBROADCASTSS 88(SI)(DI*1), Y8
 	VFMADD231PS  Y8, Y6, Y2
-	VMOVUPS      Y2, 64(DI)(R8*1)
+	VMOVUPS      Y2, 64(SP)
 	VFMADD231PS  Y8, Y7, Y3
-	VMOVUPS      Y3, 96(DI)(R8*1)
-	VBROADCASTSS 80(BX)(SI*2), Y8
+	VMOVUPS      Y3, 96(SP)
+	VBROADCASTSS 88(SI)(DI*2), Y8
 	VFMADD231PS  Y8, Y6, Y4
-	VMOVUPS      Y4, 64(DI)(R8*2)
+	VMOVUPS      Y4, 128(SP)
 	VFMADD231PS  Y8, Y7, Y5
-	VMOVUPS      Y5, 96(DI)(R8*2)
-	ADDQ         $0x00000800, AX
+	VMOVUPS      Y5, 160(SP)
+	ADDQ         $0x00000400, AX
 	ADDQ         $0x00000100, CX
-	ADDQ         $0x60, BX
+	ADDQ         $0x60, SI
 	DECQ         DX
-	JNE          block3_1
+	JNE          block3
 
-block3_1_done:
+block3_done:
+	MOVQ    out+0(FP), AX
+	MOVQ    outStride+8(FP), CX
+	VMOVUPS (SP), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(SP), Y0
+	VMOVUPS Y0, (AX)(CX*1)
+	VMOVUPS 96(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*1)
+	VMOVUPS 128(SP), Y0
+	VMOVUPS Y0, (AX)(CX*2)
+	VMOVUPS 160(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*2)
 	VZEROUPPER
 	RET
 
 rows4:
-	MOVQ    panel+16(FP), AX
+	MOVQ    numbers+16(FP), AX
 	MOVQ    scales+24(FP), CX
 	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    xStride+40(FP), SI
-	LEAQ    (BX)(SI*2), DI
-	ADDQ    SI, DI
-	MOVQ    out+0(FP), R8
-	MOVQ    outStride+8(FP), R9
-	LEAQ    (R8)(R9*2), R10
-	ADDQ    R9, R10
-	XORQ    R11, R11
+	MOVQ    ahead+64(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    xStride+40(FP), DI
+	LEAQ    (SI)(DI*2), R8
+	ADDQ    DI, R8
 	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, (R8)
-	VMOVUPS Y0, 32(R8)
-	VMOVUPS Y0, (R8)(R9*1)
-	VMOVUPS Y0, 32(R8)(R9*1)
-	VMOVUPS Y0, (R8)(R9*2)
-	VMOVUPS Y0, 32(R8)(R9*2)
-	VMOVUPS Y0, (R10)
-	VMOVUPS Y0, 32(R10)
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
+	VMOVUPS Y0, 64(SP)
+	VMOVUPS Y0, 96(SP)
+	VMOVUPS Y0, 128(SP)
+	VMOVUPS Y0, 160(SP)
+	VMOVUPS Y0, 192(SP)
+	VMOVUPS Y0, 224(SP)
 	TESTQ   DX, DX
-	JE      block4_0_done
+	JE      block4_done
 
-block4_0:
-	MOVQ         ahead+64(FP), R12
-	PREFETCHT1   (R12)(R11*1)
-	PREFETCHT1   64(R12)(R11*1)
-	PREFETCHT1   128(R12)(R11*1)
-	PREFETCHT1   192(R12)(R11*1)
-	ADDQ         $0x00000100, R11
+block4:
+	PREFETCHT1   (BX)
+	PREFETCHT1   64(BX)
+	PREFETCHT1   128(BX)
+	PREFETCHT1   192(BX)
+	ADDQ         $0x00000100, BX
 	VXORPS       Y0, Y0, Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
@@ -21588,6191 +26168,232 @@ block4_0:
 	VXORPS       Y7, Y7, Y7
 	VMOVDQU      (AX), Y8
 	VMOVDQU      32(AX), Y9
-	VPBROADCASTD (BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD (SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
 	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD (BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD (SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
 	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD (BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD (SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
 	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD (DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD (R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
+	VPADDD       Y11, Y7, Y7
+	VMOVDQU      64(AX), Y8
+	VMOVDQU      96(AX), Y9
+	VPBROADCASTD 4(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y1, Y1
+	VPBROADCASTD 4(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPADDD       Y11, Y3, Y3
+	VPBROADCASTD 4(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPADDD       Y11, Y5, Y5
+	VPBROADCASTD 4(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
 	VPADDD       Y11, Y7, Y7
 	VMOVDQU      128(AX), Y8
 	VMOVDQU      160(AX), Y9
-	VPBROADCASTD 4(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 8(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
 	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 4(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 8(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
 	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 4(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 8(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
 	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 4(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      256(AX), Y8
-	VMOVDQU      288(AX), Y9
-	VPBROADCASTD 8(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 8(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 8(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 8(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      384(AX), Y8
-	VMOVDQU      416(AX), Y9
-	VPBROADCASTD 12(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 12(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 12(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 12(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      512(AX), Y8
-	VMOVDQU      544(AX), Y9
-	VPBROADCASTD 16(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 16(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 16(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 16(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      640(AX), Y8
-	VMOVDQU      672(AX), Y9
-	VPBROADCASTD 20(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 20(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 20(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 20(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      768(AX), Y8
-	VMOVDQU      800(AX), Y9
-	VPBROADCASTD 24(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 24(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 24(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 24(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      896(AX), Y8
-	VMOVDQU      928(AX), Y9
-	VPBROADCASTD 28(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 28(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 28(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 28(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1024(AX), Y8
-	VMOVDQU      1056(AX), Y9
-	VPBROADCASTD 32(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 32(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 32(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 32(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1152(AX), Y8
-	VMOVDQU      1184(AX), Y9
-	VPBROADCASTD 36(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 36(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 36(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 36(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1280(AX), Y8
-	VMOVDQU      1312(AX), Y9
-	VPBROADCASTD 40(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 40(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 40(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 40(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1408(AX), Y8
-	VMOVDQU      1440(AX), Y9
-	VPBROADCASTD 44(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 44(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 44(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 44(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1536(AX), Y8
-	VMOVDQU      1568(AX), Y9
-	VPBROADCASTD 48(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 48(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 48(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 48(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1664(AX), Y8
-	VMOVDQU      1696(AX), Y9
-	VPBROADCASTD 52(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 52(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 52(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 52(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1792(AX), Y8
-	VMOVDQU      1824(AX), Y9
-	VPBROADCASTD 56(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 56(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 56(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 56(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1920(AX), Y8
-	VMOVDQU      1952(AX), Y9
-	VPBROADCASTD 60(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 60(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 60(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 60(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVUPS      (CX), Y8
-	VMOVUPS      32(CX), Y9
-	VBROADCASTSS 64(BX), Y10
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y10, Y0, Y0
-	VMOVUPS      (R8), Y11
-	VFMADD231PS  Y8, Y0, Y11
-	VMOVAPS      Y11, Y0
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VMOVUPS      32(R8), Y11
-	VFMADD231PS  Y9, Y1, Y11
-	VMOVAPS      Y11, Y1
-	VBROADCASTSS 64(BX)(SI*1), Y10
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y10, Y2, Y2
-	VMOVUPS      (R8)(R9*1), Y11
-	VFMADD231PS  Y8, Y2, Y11
-	VMOVAPS      Y11, Y2
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y10, Y3, Y3
-	VMOVUPS      32(R8)(R9*1), Y11
-	VFMADD231PS  Y9, Y3, Y11
-	VMOVAPS      Y11, Y3
-	VBROADCASTSS 64(BX)(SI*2), Y10
-	VCVTDQ2PS    Y4, Y4
-	VMULPS       Y10, Y4, Y4
-	VMOVUPS      (R8)(R9*2), Y11
-	VFMADD231PS  Y8, Y4, Y11
-	VMOVAPS      Y11, Y4
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y10, Y5, Y5
-	VMOVUPS      32(R8)(R9*2), Y11
-	VFMADD231PS  Y9, Y5, Y11
-	VMOVAPS      Y11, Y5
-	VBROADCASTSS 64(DI), Y10
-	VCVTDQ2PS    Y6, Y6
-	VMULPS       Y10, Y6, Y6
-	VMOVUPS      (R10), Y11
-	VFMADD231PS  Y8, Y6, Y11
-	VMOVAPS      Y11, Y6
-	VCVTDQ2PS    Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VMOVUPS      32(R10), Y11
-	VFMADD231PS  Y9, Y7, Y11
-	VMOVAPS      Y11, Y7
-	VMOVUPS      128(CX), Y8
-	VMOVUPS      160(CX), Y9
-	VBROADCASTSS 80(BX), Y10
-	VFMADD231PS  Y10, Y8, Y0
-	VMOVUPS      Y0, (R8)
-	VFMADD231PS  Y10, Y9, Y1
-	VMOVUPS      Y1, 32(R8)
-	VBROADCASTSS 80(BX)(SI*1), Y10
-	VFMADD231PS  Y10, Y8, Y2
-	VMOVUPS      Y2, (R8)(R9*1)
-	VFMADD231PS  Y10, Y9, Y3
-	VMOVUPS      Y3, 32(R8)(R9*1)
-	VBROADCASTSS 80(BX)(SI*2), Y10
-	VFMADD231PS  Y10, Y8, Y4
-	VMOVUPS      Y4, (R8)(R9*2)
-	VFMADD231PS  Y10, Y9, Y5
-	VMOVUPS      Y5, 32(R8)(R9*2)
-	VBROADCASTSS 80(DI), Y10
-	VFMADD231PS  Y10, Y8, Y6
-	VMOVUPS      Y6, (R10)
-	VFMADD231PS  Y10, Y9, Y7
-	VMOVUPS      Y7, 32(R10)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000100, CX
-	ADDQ         $0x60, BX
-	ADDQ         $0x60, DI
-	DECQ         DX
-	JNE          block4_0
-
-block4_0_done:
-	MOVQ    panel+16(FP), AX
-	MOVQ    scales+24(FP), CX
-	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    xStride+40(FP), SI
-	LEAQ    (BX)(SI*2), DI
-	ADDQ    SI, DI
-	MOVQ    out+0(FP), R8
-	MOVQ    outStride+8(FP), R9
-	LEAQ    (R8)(R9*2), R10
-	ADDQ    R9, R10
-	XORQ    R11, R11
-	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, 64(R8)
-	VMOVUPS Y0, 96(R8)
-	VMOVUPS Y0, 64(R8)(R9*1)
-	VMOVUPS Y0, 96(R8)(R9*1)
-	VMOVUPS Y0, 64(R8)(R9*2)
-	VMOVUPS Y0, 96(R8)(R9*2)
-	VMOVUPS Y0, 64(R10)
-	VMOVUPS Y0, 96(R10)
-	TESTQ   DX, DX
-	JE      block4_1_done
-
-block4_1:
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VMOVDQU      64(AX), Y8
-	VMOVDQU      96(AX), Y9
-	VPBROADCASTD (BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD (BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD (BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD (DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 8(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
 	VPADDD       Y11, Y7, Y7
 	VMOVDQU      192(AX), Y8
 	VMOVDQU      224(AX), Y9
-	VPBROADCASTD 4(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 12(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
 	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 4(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 12(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
 	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 4(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 12(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
 	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 4(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      320(AX), Y8
-	VMOVDQU      352(AX), Y9
-	VPBROADCASTD 8(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 8(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 8(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 8(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      448(AX), Y8
-	VMOVDQU      480(AX), Y9
-	VPBROADCASTD 12(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 12(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 12(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 12(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      576(AX), Y8
-	VMOVDQU      608(AX), Y9
-	VPBROADCASTD 16(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 16(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 16(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 16(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      704(AX), Y8
-	VMOVDQU      736(AX), Y9
-	VPBROADCASTD 20(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 20(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 20(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 20(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      832(AX), Y8
-	VMOVDQU      864(AX), Y9
-	VPBROADCASTD 24(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 24(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 24(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 24(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      960(AX), Y8
-	VMOVDQU      992(AX), Y9
-	VPBROADCASTD 28(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 28(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 28(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 28(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1088(AX), Y8
-	VMOVDQU      1120(AX), Y9
-	VPBROADCASTD 32(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 32(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 32(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 32(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1216(AX), Y8
-	VMOVDQU      1248(AX), Y9
-	VPBROADCASTD 36(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 36(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 36(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 36(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1344(AX), Y8
-	VMOVDQU      1376(AX), Y9
-	VPBROADCASTD 40(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 40(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 40(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 40(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1472(AX), Y8
-	VMOVDQU      1504(AX), Y9
-	VPBROADCASTD 44(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 44(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 44(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 44(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1600(AX), Y8
-	VMOVDQU      1632(AX), Y9
-	VPBROADCASTD 48(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 48(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 48(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 48(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1728(AX), Y8
-	VMOVDQU      1760(AX), Y9
-	VPBROADCASTD 52(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 52(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 52(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 52(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1856(AX), Y8
-	VMOVDQU      1888(AX), Y9
-	VPBROADCASTD 56(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 56(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 56(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 56(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1984(AX), Y8
-	VMOVDQU      2016(AX), Y9
-	VPBROADCASTD 60(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 60(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 60(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 60(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVUPS      64(CX), Y8
-	VMOVUPS      96(CX), Y9
-	VBROADCASTSS 64(BX), Y10
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y10, Y0, Y0
-	VMOVUPS      64(R8), Y11
-	VFMADD231PS  Y8, Y0, Y11
-	VMOVAPS      Y11, Y0
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VMOVUPS      96(R8), Y11
-	VFMADD231PS  Y9, Y1, Y11
-	VMOVAPS      Y11, Y1
-	VBROADCASTSS 64(BX)(SI*1), Y10
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y10, Y2, Y2
-	VMOVUPS      64(R8)(R9*1), Y11
-	VFMADD231PS  Y8, Y2, Y11
-	VMOVAPS      Y11, Y2
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y10, Y3, Y3
-	VMOVUPS      96(R8)(R9*1), Y11
-	VFMADD231PS  Y9, Y3, Y11
-	VMOVAPS      Y11, Y3
-	VBROADCASTSS 64(BX)(SI*2), Y10
-	VCVTDQ2PS    Y4, Y4
-	VMULPS       Y10, Y4, Y4
-	VMOVUPS      64(R8)(R9*2), Y11
-	VFMADD231PS  Y8, Y4, Y11
-	VMOVAPS      Y11, Y4
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y10, Y5, Y5
-	VMOVUPS      96(R8)(R9*2), Y11
-	VFMADD231PS  Y9, Y5, Y11
-	VMOVAPS      Y11, Y5
-	VBROADCASTSS 64(DI), Y10
-	VCVTDQ2PS    Y6, Y6
-	VMULPS       Y10, Y6, Y6
-	VMOVUPS      64(R10), Y11
-	VFMADD231PS  Y8, Y6, Y11
-	VMOVAPS      Y11, Y6
-	VCVTDQ2PS    Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VMOVUPS      96(R10), Y11
-	VFMADD231PS  Y9, Y7, Y11
-	VMOVAPS      Y11, Y7
-	VMOVUPS      192(CX), Y8
-	VMOVUPS      224(CX), Y9
-	VBROADCASTSS 80(BX), Y10
-	VFMADD231PS  Y10, Y8, Y0
-	VMOVUPS      Y0, 64(R8)
-	VFMADD231PS  Y10, Y9, Y1
-	VMOVUPS      Y1, 96(R8)
-	VBROADCASTSS 80(BX)(SI*1), Y10
-	VFMADD231PS  Y10, Y8, Y2
-	VMOVUPS      Y2, 64(R8)(R9*1)
-	VFMADD231PS  Y10, Y9, Y3
-	VMOVUPS      Y3, 96(R8)(R9*1)
-	VBROADCASTSS 80(BX)(SI*2), Y10
-	VFMADD231PS  Y10, Y8, Y4
-	VMOVUPS      Y4, 64(R8)(R9*2)
-	VFMADD231PS  Y10, Y9, Y5
-	VMOVUPS      Y5, 96(R8)(R9*2)
-	VBROADCASTSS 80(DI), Y10
-	VFMADD231PS  Y10, Y8, Y6
-	VMOVUPS      Y6, 64(R10)
-	VFMADD231PS  Y10, Y9, Y7
-	VMOVUPS      Y7, 96(R10)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000100, CX
-	ADDQ         $0x60, BX
-	ADDQ         $0x60, DI
-	DECQ         DX
-	JNE          block4_1
-
-block4_1_done:
-	VZEROUPPER
-	RET
-
-// func gemm16AVX2(out *float32, outStride int, panel *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·gemm16AVX2(SB), NOSPLIT, $0-72
-	MOVQ    rows+48(FP), AX
-	CMPQ    AX, $0x04
-	JE      rows4
-	CMPQ    AX, $0x03
-	JE      rows3
-	CMPQ    AX, $0x02
-	JE      rows2
-	MOVQ    panel+16(FP), AX
-	MOVQ    scales+24(FP), CX
-	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    out+0(FP), SI
-	XORQ    DI, DI
-	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y0, 32(SI)
-	TESTQ   DX, DX
-	JE      block1_0_done
-
-block1_0:
-	MOVQ         ahead+64(FP), R8
-	PREFETCHT1   (R8)(DI*1)
-	PREFETCHT1   64(R8)(DI*1)
-	PREFETCHT1   128(R8)(DI*1)
-	PREFETCHT1   192(R8)(DI*1)
-	ADDQ         $0x00000100, DI
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVDQU      (AX), Y2
-	VMOVDQU      32(AX), Y3
-	VPBROADCASTD (BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      128(AX), Y2
-	VMOVDQU      160(AX), Y3
-	VPBROADCASTD 4(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      256(AX), Y2
-	VMOVDQU      288(AX), Y3
-	VPBROADCASTD 8(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      384(AX), Y2
-	VMOVDQU      416(AX), Y3
-	VPBROADCASTD 12(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      512(AX), Y2
-	VMOVDQU      544(AX), Y3
-	VPBROADCASTD 16(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      640(AX), Y2
-	VMOVDQU      672(AX), Y3
-	VPBROADCASTD 20(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      768(AX), Y2
-	VMOVDQU      800(AX), Y3
-	VPBROADCASTD 24(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      896(AX), Y2
-	VMOVDQU      928(AX), Y3
-	VPBROADCASTD 28(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVUPS      (CX), Y2
-	VMOVUPS      32(CX), Y3
-	VBROADCASTSS 64(BX), Y4
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y4, Y0, Y0
-	VMOVUPS      (SI), Y5
-	VFMADD231PS  Y2, Y0, Y5
-	VMOVUPS      Y5, (SI)
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y4, Y1, Y1
-	VMOVUPS      32(SI), Y5
-	VFMADD231PS  Y3, Y1, Y5
-	VMOVUPS      Y5, 32(SI)
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVDQU      1024(AX), Y2
-	VMOVDQU      1056(AX), Y3
-	VPBROADCASTD 32(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1152(AX), Y2
-	VMOVDQU      1184(AX), Y3
-	VPBROADCASTD 36(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1280(AX), Y2
-	VMOVDQU      1312(AX), Y3
-	VPBROADCASTD 40(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1408(AX), Y2
-	VMOVDQU      1440(AX), Y3
-	VPBROADCASTD 44(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1536(AX), Y2
-	VMOVDQU      1568(AX), Y3
-	VPBROADCASTD 48(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1664(AX), Y2
-	VMOVDQU      1696(AX), Y3
-	VPBROADCASTD 52(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1792(AX), Y2
-	VMOVDQU      1824(AX), Y3
-	VPBROADCASTD 56(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1920(AX), Y2
-	VMOVDQU      1952(AX), Y3
-	VPBROADCASTD 60(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVUPS      128(CX), Y2
-	VMOVUPS      160(CX), Y3
-	VBROADCASTSS 64(BX), Y4
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y4, Y0, Y0
-	VMOVUPS      (SI), Y5
-	VFMADD231PS  Y2, Y0, Y5
-	VMOVUPS      Y5, (SI)
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y4, Y1, Y1
-	VMOVUPS      32(SI), Y5
-	VFMADD231PS  Y3, Y1, Y5
-	VMOVUPS      Y5, 32(SI)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000100, CX
-	ADDQ         $0x60, BX
-	DECQ         DX
-	JNE          block1_0
-
-block1_0_done:
-	MOVQ    panel+16(FP), AX
-	MOVQ    scales+24(FP), CX
-	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    out+0(FP), SI
-	XORQ    DI, DI
-	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, 64(SI)
-	VMOVUPS Y0, 96(SI)
-	TESTQ   DX, DX
-	JE      block1_1_done
-
-block1_1:
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVDQU      64(AX), Y2
-	VMOVDQU      96(AX), Y3
-	VPBROADCASTD (BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      192(AX), Y2
-	VMOVDQU      224(AX), Y3
-	VPBROADCASTD 4(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      320(AX), Y2
-	VMOVDQU      352(AX), Y3
-	VPBROADCASTD 8(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      448(AX), Y2
-	VMOVDQU      480(AX), Y3
-	VPBROADCASTD 12(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      576(AX), Y2
-	VMOVDQU      608(AX), Y3
-	VPBROADCASTD 16(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      704(AX), Y2
-	VMOVDQU      736(AX), Y3
-	VPBROADCASTD 20(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      832(AX), Y2
-	VMOVDQU      864(AX), Y3
-	VPBROADCASTD 24(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      960(AX), Y2
-	VMOVDQU      992(AX), Y3
-	VPBROADCASTD 28(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVUPS      64(CX), Y2
-	VMOVUPS      96(CX), Y3
-	VBROADCASTSS 64(BX), Y4
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y4, Y0, Y0
-	VMOVUPS      64(SI), Y5
-	VFMADD231PS  Y2, Y0, Y5
-	VMOVUPS      Y5, 64(SI)
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y4, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VFMADD231PS  Y3, Y1, Y5
-	VMOVUPS      Y5, 96(SI)
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVDQU      1088(AX), Y2
-	VMOVDQU      1120(AX), Y3
-	VPBROADCASTD 32(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1216(AX), Y2
-	VMOVDQU      1248(AX), Y3
-	VPBROADCASTD 36(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1344(AX), Y2
-	VMOVDQU      1376(AX), Y3
-	VPBROADCASTD 40(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1472(AX), Y2
-	VMOVDQU      1504(AX), Y3
-	VPBROADCASTD 44(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1600(AX), Y2
-	VMOVDQU      1632(AX), Y3
-	VPBROADCASTD 48(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1728(AX), Y2
-	VMOVDQU      1760(AX), Y3
-	VPBROADCASTD 52(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1856(AX), Y2
-	VMOVDQU      1888(AX), Y3
-	VPBROADCASTD 56(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1984(AX), Y2
-	VMOVDQU      2016(AX), Y3
-	VPBROADCASTD 60(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVUPS      192(CX), Y2
-	VMOVUPS      224(CX), Y3
-	VBROADCASTSS 64(BX), Y4
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y4, Y0, Y0
-	VMOVUPS      64(SI), Y5
-	VFMADD231PS  Y2, Y0, Y5
-	VMOVUPS      Y5, 64(SI)
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y4, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VFMADD231PS  Y3, Y1, Y5
-	VMOVUPS      Y5, 96(SI)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000100, CX
-	ADDQ         $0x60, BX
-	DECQ         DX
-	JNE          block1_1
-
-block1_1_done:
-	VZEROUPPER
-	RET
-
-rows2:
-	MOVQ    panel+16(FP), AX
-	MOVQ    scales+24(FP), CX
-	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    xStride+40(FP), SI
-	MOVQ    out+0(FP), DI
-	MOVQ    outStride+8(FP), R8
-	XORQ    R9, R9
-	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y0, 32(DI)
-	VMOVUPS Y0, (DI)(R8*1)
-	VMOVUPS Y0, 32(DI)(R8*1)
-	TESTQ   DX, DX
-	JE      block2_0_done
-
-block2_0:
-	MOVQ         ahead+64(FP), R10
-	PREFETCHT1   (R10)(R9*1)
-	PREFETCHT1   64(R10)(R9*1)
-	PREFETCHT1   128(R10)(R9*1)
-	PREFETCHT1   192(R10)(R9*1)
-	ADDQ         $0x00000100, R9
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVDQU      (AX), Y4
-	VMOVDQU      32(AX), Y5
-	VPBROADCASTD (BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD (BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      128(AX), Y4
-	VMOVDQU      160(AX), Y5
-	VPBROADCASTD 4(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 4(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      256(AX), Y4
-	VMOVDQU      288(AX), Y5
-	VPBROADCASTD 8(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 8(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      384(AX), Y4
-	VMOVDQU      416(AX), Y5
-	VPBROADCASTD 12(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 12(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      512(AX), Y4
-	VMOVDQU      544(AX), Y5
-	VPBROADCASTD 16(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 16(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      640(AX), Y4
-	VMOVDQU      672(AX), Y5
-	VPBROADCASTD 20(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 20(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      768(AX), Y4
-	VMOVDQU      800(AX), Y5
-	VPBROADCASTD 24(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 24(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      896(AX), Y4
-	VMOVDQU      928(AX), Y5
-	VPBROADCASTD 28(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 28(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVUPS      (CX), Y4
-	VMOVUPS      32(CX), Y5
-	VBROADCASTSS 64(BX), Y6
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y6, Y0, Y0
-	VMOVUPS      (DI), Y7
-	VFMADD231PS  Y4, Y0, Y7
-	VMOVUPS      Y7, (DI)
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y6, Y1, Y1
-	VMOVUPS      32(DI), Y7
-	VFMADD231PS  Y5, Y1, Y7
-	VMOVUPS      Y7, 32(DI)
-	VBROADCASTSS 64(BX)(SI*1), Y6
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y6, Y2, Y2
-	VMOVUPS      (DI)(R8*1), Y7
-	VFMADD231PS  Y4, Y2, Y7
-	VMOVUPS      Y7, (DI)(R8*1)
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y6, Y3, Y3
-	VMOVUPS      32(DI)(R8*1), Y7
-	VFMADD231PS  Y5, Y3, Y7
-	VMOVUPS      Y7, 32(DI)(R8*1)
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVDQU      1024(AX), Y4
-	VMOVDQU      1056(AX), Y5
-	VPBROADCASTD 32(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 32(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1152(AX), Y4
-	VMOVDQU      1184(AX), Y5
-	VPBROADCASTD 36(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 36(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1280(AX), Y4
-	VMOVDQU      1312(AX), Y5
-	VPBROADCASTD 40(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 40(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1408(AX), Y4
-	VMOVDQU      1440(AX), Y5
-	VPBROADCASTD 44(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 44(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1536(AX), Y4
-	VMOVDQU      1568(AX), Y5
-	VPBROADCASTD 48(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 48(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1664(AX), Y4
-	VMOVDQU      1696(AX), Y5
-	VPBROADCASTD 52(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 52(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1792(AX), Y4
-	VMOVDQU      1824(AX), Y5
-	VPBROADCASTD 56(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 56(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1920(AX), Y4
-	VMOVDQU      1952(AX), Y5
-	VPBROADCASTD 60(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 60(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVUPS      128(CX), Y4
-	VMOVUPS      160(CX), Y5
-	VBROADCASTSS 64(BX), Y6
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y6, Y0, Y0
-	VMOVUPS      (DI), Y7
-	VFMADD231PS  Y4, Y0, Y7
-	VMOVUPS      Y7, (DI)
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y6, Y1, Y1
-	VMOVUPS      32(DI), Y7
-	VFMADD231PS  Y5, Y1, Y7
-	VMOVUPS      Y7, 32(DI)
-	VBROADCASTSS 64(BX)(SI*1), Y6
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y6, Y2, Y2
-	VMOVUPS      (DI)(R8*1), Y7
-	VFMADD231PS  Y4, Y2, Y7
-	VMOVUPS      Y7, (DI)(R8*1)
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y6, Y3, Y3
-	VMOVUPS      32(DI)(R8*1), Y7
-	VFMADD231PS  Y5, Y3, Y7
-	VMOVUPS      Y7, 32(DI)(R8*1)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000100, CX
-	ADDQ         $0x60, BX
-	DECQ         DX
-	JNE          block2_0
-
-block2_0_done:
-	MOVQ    panel+16(FP), AX
-	MOVQ    scales+24(FP), CX
-	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    xStride+40(FP), SI
-	MOVQ    out+0(FP), DI
-	MOVQ    outStride+8(FP), R8
-	XORQ    R9, R9
-	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, 64(DI)
-	VMOVUPS Y0, 96(DI)
-	VMOVUPS Y0, 64(DI)(R8*1)
-	VMOVUPS Y0, 96(DI)(R8*1)
-	TESTQ   DX, DX
-	JE      block2_1_done
-
-block2_1:
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVDQU      64(AX), Y4
-	VMOVDQU      96(AX), Y5
-	VPBROADCASTD (BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD (BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      192(AX), Y4
-	VMOVDQU      224(AX), Y5
-	VPBROADCASTD 4(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 4(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      320(AX), Y4
-	VMOVDQU      352(AX), Y5
-	VPBROADCASTD 8(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 8(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      448(AX), Y4
-	VMOVDQU      480(AX), Y5
-	VPBROADCASTD 12(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 12(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      576(AX), Y4
-	VMOVDQU      608(AX), Y5
-	VPBROADCASTD 16(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 16(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      704(AX), Y4
-	VMOVDQU      736(AX), Y5
-	VPBROADCASTD 20(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 20(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      832(AX), Y4
-	VMOVDQU      864(AX), Y5
-	VPBROADCASTD 24(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 24(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      960(AX), Y4
-	VMOVDQU      992(AX), Y5
-	VPBROADCASTD 28(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 28(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVUPS      64(CX), Y4
-	VMOVUPS      96(CX), Y5
-	VBROADCASTSS 64(BX), Y6
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y6, Y0, Y0
-	VMOVUPS      64(DI), Y7
-	VFMADD231PS  Y4, Y0, Y7
-	VMOVUPS      Y7, 64(DI)
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y6, Y1, Y1
-	VMOVUPS      96(DI), Y7
-	VFMADD231PS  Y5, Y1, Y7
-	VMOVUPS      Y7, 96(DI)
-	VBROADCASTSS 64(BX)(SI*1), Y6
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y6, Y2, Y2
-	VMOVUPS      64(DI)(R8*1), Y7
-	VFMADD231PS  Y4, Y2, Y7
-	VMOVUPS      Y7, 64(DI)(R8*1)
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y6, Y3, Y3
-	VMOVUPS      96(DI)(R8*1), Y7
-	VFMADD231PS  Y5, Y3, Y7
-	VMOVUPS      Y7, 96(DI)(R8*1)
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVDQU      1088(AX), Y4
-	VMOVDQU      1120(AX), Y5
-	VPBROADCASTD 32(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 32(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1216(AX), Y4
-	VMOVDQU      1248(AX), Y5
-	VPBROADCASTD 36(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 36(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1344(AX), Y4
-	VMOVDQU      1376(AX), Y5
-	VPBROADCASTD 40(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 40(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1472(AX), Y4
-	VMOVDQU      1504(AX), Y5
-	VPBROADCASTD 44(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 44(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1600(AX), Y4
-	VMOVDQU      1632(AX), Y5
-	VPBROADCASTD 48(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 48(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1728(AX), Y4
-	VMOVDQU      1760(AX), Y5
-	VPBROADCASTD 52(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 52(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1856(AX), Y4
-	VMOVDQU      1888(AX), Y5
-	VPBROADCASTD 56(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 56(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1984(AX), Y4
-	VMOVDQU      2016(AX), Y5
-	VPBROADCASTD 60(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 60(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVUPS      192(CX), Y4
-	VMOVUPS      224(CX), Y5
-	VBROADCASTSS 64(BX), Y6
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y6, Y0, Y0
-	VMOVUPS      64(DI), Y7
-	VFMADD231PS  Y4, Y0, Y7
-	VMOVUPS      Y7, 64(DI)
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y6, Y1, Y1
-	VMOVUPS      96(DI), Y7
-	VFMADD231PS  Y5, Y1, Y7
-	VMOVUPS      Y7, 96(DI)
-	VBROADCASTSS 64(BX)(SI*1), Y6
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y6, Y2, Y2
-	VMOVUPS      64(DI)(R8*1), Y7
-	VFMADD231PS  Y4, Y2, Y7
-	VMOVUPS      Y7, 64(DI)(R8*1)
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y6, Y3, Y3
-	VMOVUPS      96(DI)(R8*1), Y7
-	VFMADD231PS  Y5, Y3, Y7
-	VMOVUPS      Y7, 96(DI)(R8*1)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000100, CX
-	ADDQ         $0x60, BX
-	DECQ         DX
-	JNE          block2_1
-
-block2_1_done:
-	VZEROUPPER
-	RET
-
-rows3:
-	MOVQ    panel+16(FP), AX
-	MOVQ    scales+24(FP), CX
-	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    xStride+40(FP), SI
-	MOVQ    out+0(FP), DI
-	MOVQ    outStride+8(FP), R8
-	XORQ    R9, R9
-	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y0, 32(DI)
-	VMOVUPS Y0, (DI)(R8*1)
-	VMOVUPS Y0, 32(DI)(R8*1)
-	VMOVUPS Y0, (DI)(R8*2)
-	VMOVUPS Y0, 32(DI)(R8*2)
-	TESTQ   DX, DX
-	JE      block3_0_done
-
-block3_0:
-	MOVQ         ahead+64(FP), R10
-	PREFETCHT1   (R10)(R9*1)
-	PREFETCHT1   64(R10)(R9*1)
-	PREFETCHT1   128(R10)(R9*1)
-	PREFETCHT1   192(R10)(R9*1)
-	ADDQ         $0x00000100, R9
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VMOVDQU      (AX), Y6
-	VMOVDQU      32(AX), Y7
-	VPBROADCASTD (BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD (BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD (BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      128(AX), Y6
-	VMOVDQU      160(AX), Y7
-	VPBROADCASTD 4(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 4(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 4(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      256(AX), Y6
-	VMOVDQU      288(AX), Y7
-	VPBROADCASTD 8(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 8(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 8(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      384(AX), Y6
-	VMOVDQU      416(AX), Y7
-	VPBROADCASTD 12(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 12(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 12(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      512(AX), Y6
-	VMOVDQU      544(AX), Y7
-	VPBROADCASTD 16(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 16(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 16(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      640(AX), Y6
-	VMOVDQU      672(AX), Y7
-	VPBROADCASTD 20(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 20(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 20(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      768(AX), Y6
-	VMOVDQU      800(AX), Y7
-	VPBROADCASTD 24(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 24(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 24(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      896(AX), Y6
-	VMOVDQU      928(AX), Y7
-	VPBROADCASTD 28(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 28(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 28(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVUPS      (CX), Y6
-	VMOVUPS      32(CX), Y7
-	VBROADCASTSS 64(BX), Y8
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVUPS      (DI), Y9
-	VFMADD231PS  Y6, Y0, Y9
-	VMOVUPS      Y9, (DI)
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMOVUPS      32(DI), Y9
-	VFMADD231PS  Y7, Y1, Y9
-	VMOVUPS      Y9, 32(DI)
-	VBROADCASTSS 64(BX)(SI*1), Y8
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMOVUPS      (DI)(R8*1), Y9
-	VFMADD231PS  Y6, Y2, Y9
-	VMOVUPS      Y9, (DI)(R8*1)
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y8, Y3, Y3
-	VMOVUPS      32(DI)(R8*1), Y9
-	VFMADD231PS  Y7, Y3, Y9
-	VMOVUPS      Y9, 32(DI)(R8*1)
-	VBROADCASTSS 64(BX)(SI*2), Y8
-	VCVTDQ2PS    Y4, Y4
-	VMULPS       Y8, Y4, Y4
-	VMOVUPS      (DI)(R8*2), Y9
-	VFMADD231PS  Y6, Y4, Y9
-	VMOVUPS      Y9, (DI)(R8*2)
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y8, Y5, Y5
-	VMOVUPS      32(DI)(R8*2), Y9
-	VFMADD231PS  Y7, Y5, Y9
-	VMOVUPS      Y9, 32(DI)(R8*2)
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VMOVDQU      1024(AX), Y6
-	VMOVDQU      1056(AX), Y7
-	VPBROADCASTD 32(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 32(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 32(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1152(AX), Y6
-	VMOVDQU      1184(AX), Y7
-	VPBROADCASTD 36(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 36(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 36(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1280(AX), Y6
-	VMOVDQU      1312(AX), Y7
-	VPBROADCASTD 40(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 40(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 40(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1408(AX), Y6
-	VMOVDQU      1440(AX), Y7
-	VPBROADCASTD 44(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 44(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 44(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1536(AX), Y6
-	VMOVDQU      1568(AX), Y7
-	VPBROADCASTD 48(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 48(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 48(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1664(AX), Y6
-	VMOVDQU      1696(AX), Y7
-	VPBROADCASTD 52(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 52(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 52(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1792(AX), Y6
-	VMOVDQU      1824(AX), Y7
-	VPBROADCASTD 56(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 56(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 56(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1920(AX), Y6
-	VMOVDQU      1952(AX), Y7
-	VPBROADCASTD 60(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 60(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 60(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVUPS      128(CX), Y6
-	VMOVUPS      160(CX), Y7
-	VBROADCASTSS 64(BX), Y8
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVUPS      (DI), Y9
-	VFMADD231PS  Y6, Y0, Y9
-	VMOVUPS      Y9, (DI)
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMOVUPS      32(DI), Y9
-	VFMADD231PS  Y7, Y1, Y9
-	VMOVUPS      Y9, 32(DI)
-	VBROADCASTSS 64(BX)(SI*1), Y8
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMOVUPS      (DI)(R8*1), Y9
-	VFMADD231PS  Y6, Y2, Y9
-	VMOVUPS      Y9, (DI)(R8*1)
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y8, Y3, Y3
-	VMOVUPS      32(DI)(R8*1), Y9
-	VFMADD231PS  Y7, Y3, Y9
-	VMOVUPS      Y9, 32(DI)(R8*1)
-	VBROADCASTSS 64(BX)(SI*2), Y8
-	VCVTDQ2PS    Y4, Y4
-	VMULPS       Y8, Y4, Y4
-	VMOVUPS      (DI)(R8*2), Y9
-	VFMADD231PS  Y6, Y4, Y9
-	VMOVUPS      Y9, (DI)(R8*2)
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y8, Y5, Y5
-	VMOVUPS      32(DI)(R8*2), Y9
-	VFMADD231PS  Y7, Y5, Y9
-	VMOVUPS      Y9, 32(DI)(R8*2)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000100, CX
-	ADDQ         $0x60, BX
-	DECQ         DX
-	JNE          block3_0
-
-block3_0_done:
-	MOVQ    panel+16(FP), AX
-	MOVQ    scales+24(FP), CX
-	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    xStride+40(FP), SI
-	MOVQ    out+0(FP), DI
-	MOVQ    outStride+8(FP), R8
-	XORQ    R9, R9
-	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, 64(DI)
-	VMOVUPS Y0, 96(DI)
-	VMOVUPS Y0, 64(DI)(R8*1)
-	VMOVUPS Y0, 96(DI)(R8*1)
-	VMOVUPS Y0, 64(DI)(R8*2)
-	VMOVUPS Y0, 96(DI)(R8*2)
-	TESTQ   DX, DX
-	JE      block3_1_done
-
-block3_1:
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VMOVDQU      64(AX), Y6
-	VMOVDQU      96(AX), Y7
-	VPBROADCASTD (BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD (BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD (BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      192(AX), Y6
-	VMOVDQU      224(AX), Y7
-	VPBROADCASTD 4(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 4(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 4(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      320(AX), Y6
-	VMOVDQU      352(AX), Y7
-	VPBROADCASTD 8(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 8(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 8(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      448(AX), Y6
-	VMOVDQU      480(AX), Y7
-	VPBROADCASTD 12(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 12(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 12(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      576(AX), Y6
-	VMOVDQU      608(AX), Y7
-	VPBROADCASTD 16(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 16(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 16(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      704(AX), Y6
-	VMOVDQU      736(AX), Y7
-	VPBROADCASTD 20(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 20(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 20(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      832(AX), Y6
-	VMOVDQU      864(AX), Y7
-	VPBROADCASTD 24(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 24(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 24(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      960(AX), Y6
-	VMOVDQU      992(AX), Y7
-	VPBROADCASTD 28(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 28(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 28(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVUPS      64(CX), Y6
-	VMOVUPS      96(CX), Y7
-	VBROADCASTSS 64(BX), Y8
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVUPS      64(DI), Y9
-	VFMADD231PS  Y6, Y0, Y9
-	VMOVUPS      Y9, 64(DI)
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMOVUPS      96(DI), Y9
-	VFMADD231PS  Y7, Y1, Y9
-	VMOVUPS      Y9, 96(DI)
-	VBROADCASTSS 64(BX)(SI*1), Y8
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMOVUPS      64(DI)(R8*1), Y9
-	VFMADD231PS  Y6, Y2, Y9
-	VMOVUPS      Y9, 64(DI)(R8*1)
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y8, Y3, Y3
-	VMOVUPS      96(DI)(R8*1), Y9
-	VFMADD231PS  Y7, Y3, Y9
-	VMOVUPS      Y9, 96(DI)(R8*1)
-	VBROADCASTSS 64(BX)(SI*2), Y8
-	VCVTDQ2PS    Y4, Y4
-	VMULPS       Y8, Y4, Y4
-	VMOVUPS      64(DI)(R8*2), Y9
-	VFMADD231PS  Y6, Y4, Y9
-	VMOVUPS      Y9, 64(DI)(R8*2)
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y8, Y5, Y5
-	VMOVUPS      96(DI)(R8*2), Y9
-	VFMADD231PS  Y7, Y5, Y9
-	VMOVUPS      Y9, 96(DI)(R8*2)
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VMOVDQU      1088(AX), Y6
-	VMOVDQU      1120(AX), Y7
-	VPBROADCASTD 32(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 32(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 32(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1216(AX), Y6
-	VMOVDQU      1248(AX), Y7
-	VPBROADCASTD 36(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 36(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 36(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1344(AX), Y6
-	VMOVDQU      1376(AX), Y7
-	VPBROADCASTD 40(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 40(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 40(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1472(AX), Y6
-	VMOVDQU      1504(AX), Y7
-	VPBROADCASTD 44(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 44(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 44(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1600(AX), Y6
-	VMOVDQU      1632(AX), Y7
-	VPBROADCASTD 48(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 48(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 48(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1728(AX), Y6
-	VMOVDQU      1760(AX), Y7
-	VPBROADCASTD 52(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 52(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 52(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1856(AX), Y6
-	VMOVDQU      1888(AX), Y7
-	VPBROADCASTD 56(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 56(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 56(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1984(AX), Y6
-	VMOVDQU      2016(AX), Y7
-	VPBROADCASTD 60(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 60(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 60(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVUPS      192(CX), Y6
-	VMOVUPS      224(CX), Y7
-	VBROADCASTSS 64(BX), Y8
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVUPS      64(DI), Y9
-	VFMADD231PS  Y6, Y0, Y9
-	VMOVUPS      Y9, 64(DI)
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMOVUPS      96(DI), Y9
-	VFMADD231PS  Y7, Y1, Y9
-	VMOVUPS      Y9, 96(DI)
-	VBROADCASTSS 64(BX)(SI*1), Y8
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMOVUPS      64(DI)(R8*1), Y9
-	VFMADD231PS  Y6, Y2, Y9
-	VMOVUPS      Y9, 64(DI)(R8*1)
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y8, Y3, Y3
-	VMOVUPS      96(DI)(R8*1), Y9
-	VFMADD231PS  Y7, Y3, Y9
-	VMOVUPS      Y9, 96(DI)(R8*1)
-	VBROADCASTSS 64(BX)(SI*2), Y8
-	VCVTDQ2PS    Y4, Y4
-	VMULPS       Y8, Y4, Y4
-	VMOVUPS      64(DI)(R8*2), Y9
-	VFMADD231PS  Y6, Y4, Y9
-	VMOVUPS      Y9, 64(DI)(R8*2)
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y8, Y5, Y5
-	VMOVUPS      96(DI)(R8*2), Y9
-	VFMADD231PS  Y7, Y5, Y9
-	VMOVUPS      Y9, 96(DI)(R8*2)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000100, CX
-	ADDQ         $0x60, BX
-	DECQ         DX
-	JNE          block3_1
-
-block3_1_done:
-	VZEROUPPER
-	RET
-
-rows4:
-	MOVQ    panel+16(FP), AX
-	MOVQ    scales+24(FP), CX
-	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    xStride+40(FP), SI
-	LEAQ    (BX)(SI*2), DI
-	ADDQ    SI, DI
-	MOVQ    out+0(FP), R8
-	MOVQ    outStride+8(FP), R9
-	LEAQ    (R8)(R9*2), R10
-	ADDQ    R9, R10
-	XORQ    R11, R11
-	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, (R8)
-	VMOVUPS Y0, 32(R8)
-	VMOVUPS Y0, (R8)(R9*1)
-	VMOVUPS Y0, 32(R8)(R9*1)
-	VMOVUPS Y0, (R8)(R9*2)
-	VMOVUPS Y0, 32(R8)(R9*2)
-	VMOVUPS Y0, (R10)
-	VMOVUPS Y0, 32(R10)
-	TESTQ   DX, DX
-	JE      block4_0_done
-
-block4_0:
-	MOVQ         ahead+64(FP), R12
-	PREFETCHT1   (R12)(R11*1)
-	PREFETCHT1   64(R12)(R11*1)
-	PREFETCHT1   128(R12)(R11*1)
-	PREFETCHT1   192(R12)(R11*1)
-	ADDQ         $0x00000100, R11
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VMOVDQU      (AX), Y8
-	VMOVDQU      32(AX), Y9
-	VPBROADCASTD (BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD (BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD (BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD (DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      128(AX), Y8
-	VMOVDQU      160(AX), Y9
-	VPBROADCASTD 4(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 4(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 4(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 4(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 12(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
 	VPADDD       Y11, Y7, Y7
 	VMOVDQU      256(AX), Y8
 	VMOVDQU      288(AX), Y9
-	VPBROADCASTD 8(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 16(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
 	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 8(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 16(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
 	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 8(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 16(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
 	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 8(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      384(AX), Y8
-	VMOVDQU      416(AX), Y9
-	VPBROADCASTD 12(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 12(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 12(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 12(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      512(AX), Y8
-	VMOVDQU      544(AX), Y9
-	VPBROADCASTD 16(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 16(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 16(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 16(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      640(AX), Y8
-	VMOVDQU      672(AX), Y9
-	VPBROADCASTD 20(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 20(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 20(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 20(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      768(AX), Y8
-	VMOVDQU      800(AX), Y9
-	VPBROADCASTD 24(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 24(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 24(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 24(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      896(AX), Y8
-	VMOVDQU      928(AX), Y9
-	VPBROADCASTD 28(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 28(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 28(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 28(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVUPS      (CX), Y8
-	VMOVUPS      32(CX), Y9
-	VBROADCASTSS 64(BX), Y10
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y10, Y0, Y0
-	VMOVUPS      (R8), Y11
-	VFMADD231PS  Y8, Y0, Y11
-	VMOVUPS      Y11, (R8)
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VMOVUPS      32(R8), Y11
-	VFMADD231PS  Y9, Y1, Y11
-	VMOVUPS      Y11, 32(R8)
-	VBROADCASTSS 64(BX)(SI*1), Y10
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y10, Y2, Y2
-	VMOVUPS      (R8)(R9*1), Y11
-	VFMADD231PS  Y8, Y2, Y11
-	VMOVUPS      Y11, (R8)(R9*1)
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y10, Y3, Y3
-	VMOVUPS      32(R8)(R9*1), Y11
-	VFMADD231PS  Y9, Y3, Y11
-	VMOVUPS      Y11, 32(R8)(R9*1)
-	VBROADCASTSS 64(BX)(SI*2), Y10
-	VCVTDQ2PS    Y4, Y4
-	VMULPS       Y10, Y4, Y4
-	VMOVUPS      (R8)(R9*2), Y11
-	VFMADD231PS  Y8, Y4, Y11
-	VMOVUPS      Y11, (R8)(R9*2)
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y10, Y5, Y5
-	VMOVUPS      32(R8)(R9*2), Y11
-	VFMADD231PS  Y9, Y5, Y11
-	VMOVUPS      Y11, 32(R8)(R9*2)
-	VBROADCASTSS 64(DI), Y10
-	VCVTDQ2PS    Y6, Y6
-	VMULPS       Y10, Y6, Y6
-	VMOVUPS      (R10), Y11
-	VFMADD231PS  Y8, Y6, Y11
-	VMOVUPS      Y11, (R10)
-	VCVTDQ2PS    Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VMOVUPS      32(R10), Y11
-	VFMADD231PS  Y9, Y7, Y11
-	VMOVUPS      Y11, 32(R10)
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VMOVDQU      1024(AX), Y8
-	VMOVDQU      1056(AX), Y9
-	VPBROADCASTD 32(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 32(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 32(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 32(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1152(AX), Y8
-	VMOVDQU      1184(AX), Y9
-	VPBROADCASTD 36(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 36(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 36(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 36(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1280(AX), Y8
-	VMOVDQU      1312(AX), Y9
-	VPBROADCASTD 40(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 40(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 40(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 40(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1408(AX), Y8
-	VMOVDQU      1440(AX), Y9
-	VPBROADCASTD 44(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 44(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 44(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 44(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1536(AX), Y8
-	VMOVDQU      1568(AX), Y9
-	VPBROADCASTD 48(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 48(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 48(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 48(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1664(AX), Y8
-	VMOVDQU      1696(AX), Y9
-	VPBROADCASTD 52(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 52(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 52(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 52(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1792(AX), Y8
-	VMOVDQU      1824(AX), Y9
-	VPBROADCASTD 56(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 56(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 56(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 56(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1920(AX), Y8
-	VMOVDQU      1952(AX), Y9
-	VPBROADCASTD 60(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 60(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 60(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 60(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVUPS      128(CX), Y8
-	VMOVUPS      160(CX), Y9
-	VBROADCASTSS 64(BX), Y10
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y10, Y0, Y0
-	VMOVUPS      (R8), Y11
-	VFMADD231PS  Y8, Y0, Y11
-	VMOVUPS      Y11, (R8)
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VMOVUPS      32(R8), Y11
-	VFMADD231PS  Y9, Y1, Y11
-	VMOVUPS      Y11, 32(R8)
-	VBROADCASTSS 64(BX)(SI*1), Y10
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y10, Y2, Y2
-	VMOVUPS      (R8)(R9*1), Y11
-	VFMADD231PS  Y8, Y2, Y11
-	VMOVUPS      Y11, (R8)(R9*1)
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y10, Y3, Y3
-	VMOVUPS      32(R8)(R9*1), Y11
-	VFMADD231PS  Y9, Y3, Y11
-	VMOVUPS      Y11, 32(R8)(R9*1)
-	VBROADCASTSS 64(BX)(SI*2), Y10
-	VCVTDQ2PS    Y4, Y4
-	VMULPS       Y10, Y4, Y4
-	VMOVUPS      (R8)(R9*2), Y11
-	VFMADD231PS  Y8, Y4, Y11
-	VMOVUPS      Y11, (R8)(R9*2)
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y10, Y5, Y5
-	VMOVUPS      32(R8)(R9*2), Y11
-	VFMADD231PS  Y9, Y5, Y11
-	VMOVUPS      Y11, 32(R8)(R9*2)
-	VBROADCASTSS 64(DI), Y10
-	VCVTDQ2PS    Y6, Y6
-	VMULPS       Y10, Y6, Y6
-	VMOVUPS      (R10), Y11
-	VFMADD231PS  Y8, Y6, Y11
-	VMOVUPS      Y11, (R10)
-	VCVTDQ2PS    Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VMOVUPS      32(R10), Y11
-	VFMADD231PS  Y9, Y7, Y11
-	VMOVUPS      Y11, 32(R10)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000100, CX
-	ADDQ         $0x60, BX
-	ADDQ         $0x60, DI
-	DECQ         DX
-	JNE          block4_0
-
-block4_0_done:
-	MOVQ    panel+16(FP), AX
-	MOVQ    scales+24(FP), CX
-	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    xStride+40(FP), SI
-	LEAQ    (BX)(SI*2), DI
-	ADDQ    SI, DI
-	MOVQ    out+0(FP), R8
-	MOVQ    outStride+8(FP), R9
-	LEAQ    (R8)(R9*2), R10
-	ADDQ    R9, R10
-	XORQ    R11, R11
-	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, 64(R8)
-	VMOVUPS Y0, 96(R8)
-	VMOVUPS Y0, 64(R8)(R9*1)
-	VMOVUPS Y0, 96(R8)(R9*1)
-	VMOVUPS Y0, 64(R8)(R9*2)
-	VMOVUPS Y0, 96(R8)(R9*2)
-	VMOVUPS Y0, 64(R10)
-	VMOVUPS Y0, 96(R10)
-	TESTQ   DX, DX
-	JE      block4_1_done
-
-block4_1:
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VMOVDQU      64(AX), Y8
-	VMOVDQU      96(AX), Y9
-	VPBROADCASTD (BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD (BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD (BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD (DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      192(AX), Y8
-	VMOVDQU      224(AX), Y9
-	VPBROADCASTD 4(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 4(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 4(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 4(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 16(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
 	VPADDD       Y11, Y7, Y7
 	VMOVDQU      320(AX), Y8
 	VMOVDQU      352(AX), Y9
-	VPBROADCASTD 8(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 20(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
 	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 8(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 20(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
 	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 8(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 20(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
 	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 8(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      448(AX), Y8
-	VMOVDQU      480(AX), Y9
-	VPBROADCASTD 12(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 12(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 12(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 12(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      576(AX), Y8
-	VMOVDQU      608(AX), Y9
-	VPBROADCASTD 16(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 16(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 16(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 16(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      704(AX), Y8
-	VMOVDQU      736(AX), Y9
-	VPBROADCASTD 20(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 20(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 20(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 20(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      832(AX), Y8
-	VMOVDQU      864(AX), Y9
-	VPBROADCASTD 24(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 24(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 24(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 24(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      960(AX), Y8
-	VMOVDQU      992(AX), Y9
-	VPBROADCASTD 28(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 28(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 28(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 28(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVUPS      64(CX), Y8
-	VMOVUPS      96(CX), Y9
-	VBROADCASTSS 64(BX), Y10
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y10, Y0, Y0
-	VMOVUPS      64(R8), Y11
-	VFMADD231PS  Y8, Y0, Y11
-	VMOVUPS      Y11, 64(R8)
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VMOVUPS      96(R8), Y11
-	VFMADD231PS  Y9, Y1, Y11
-	VMOVUPS      Y11, 96(R8)
-	VBROADCASTSS 64(BX)(SI*1), Y10
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y10, Y2, Y2
-	VMOVUPS      64(R8)(R9*1), Y11
-	VFMADD231PS  Y8, Y2, Y11
-	VMOVUPS      Y11, 64(R8)(R9*1)
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y10, Y3, Y3
-	VMOVUPS      96(R8)(R9*1), Y11
-	VFMADD231PS  Y9, Y3, Y11
-	VMOVUPS      Y11, 96(R8)(R9*1)
-	VBROADCASTSS 64(BX)(SI*2), Y10
-	VCVTDQ2PS    Y4, Y4
-	VMULPS       Y10, Y4, Y4
-	VMOVUPS      64(R8)(R9*2), Y11
-	VFMADD231PS  Y8, Y4, Y11
-	VMOVUPS      Y11, 64(R8)(R9*2)
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y10, Y5, Y5
-	VMOVUPS      96(R8)(R9*2), Y11
-	VFMADD231PS  Y9, Y5, Y11
-	VMOVUPS      Y11, 96(R8)(R9*2)
-	VBROADCASTSS 64(DI), Y10
-	VCVTDQ2PS    Y6, Y6
-	VMULPS       Y10, Y6, Y6
-	VMOVUPS      64(R10), Y11
-	VFMADD231PS  Y8, Y6, Y11
-	VMOVUPS      Y11, 64(R10)
-	VCVTDQ2PS    Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VMOVUPS      96(R10), Y11
-	VFMADD231PS  Y9, Y7, Y11
-	VMOVUPS      Y11, 96(R10)
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VMOVDQU      1088(AX), Y8
-	VMOVDQU      1120(AX), Y9
-	VPBROADCASTD 32(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 32(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 32(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 32(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1216(AX), Y8
-	VMOVDQU      1248(AX), Y9
-	VPBROADCASTD 36(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 36(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 36(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 36(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1344(AX), Y8
-	VMOVDQU      1376(AX), Y9
-	VPBROADCASTD 40(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 40(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 40(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 40(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1472(AX), Y8
-	VMOVDQU      1504(AX), Y9
-	VPBROADCASTD 44(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 44(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 44(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 44(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1600(AX), Y8
-	VMOVDQU      1632(AX), Y9
-	VPBROADCASTD 48(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 48(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 48(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 48(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1728(AX), Y8
-	VMOVDQU      1760(AX), Y9
-	VPBROADCASTD 52(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 52(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 52(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 52(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1856(AX), Y8
-	VMOVDQU      1888(AX), Y9
-	VPBROADCASTD 56(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 56(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 56(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 56(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1984(AX), Y8
-	VMOVDQU      2016(AX), Y9
-	VPBROADCASTD 60(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 60(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 60(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 60(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVUPS      192(CX), Y8
-	VMOVUPS      224(CX), Y9
-	VBROADCASTSS 64(BX), Y10
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y10, Y0, Y0
-	VMOVUPS      64(R8), Y11
-	VFMADD231PS  Y8, Y0, Y11
-	VMOVUPS      Y11, 64(R8)
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VMOVUPS      96(R8), Y11
-	VFMADD231PS  Y9, Y1, Y11
-	VMOVUPS      Y11, 96(R8)
-	VBROADCASTSS 64(BX)(SI*1), Y10
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y10, Y2, Y2
-	VMOVUPS      64(R8)(R9*1), Y11
-	VFMADD231PS  Y8, Y2, Y11
-	VMOVUPS      Y11, 64(R8)(R9*1)
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y10, Y3, Y3
-	VMOVUPS      96(R8)(R9*1), Y11
-	VFMADD231PS  Y9, Y3, Y11
-	VMOVUPS      Y11, 96(R8)(R9*1)
-	VBROADCASTSS 64(BX)(SI*2), Y10
-	VCVTDQ2PS    Y4, Y4
-	VMULPS       Y10, Y4, Y4
-	VMOVUPS      64(R8)(R9*2), Y11
-	VFMADD231PS  Y8, Y4, Y11
-	VMOVUPS      Y11, 64(R8)(R9*2)
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y10, Y5, Y5
-	VMOVUPS      96(R8)(R9*2), Y11
-	VFMADD231PS  Y9, Y5, Y11
-	VMOVUPS      Y11, 96(R8)(R9*2)
-	VBROADCASTSS 64(DI), Y10
-	VCVTDQ2PS    Y6, Y6
-	VMULPS       Y10, Y6, Y6
-	VMOVUPS      64(R10), Y11
-	VFMADD231PS  Y8, Y6, Y11
-	VMOVUPS      Y11, 64(R10)
-	VCVTDQ2PS    Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VMOVUPS      96(R10), Y11
-	VFMADD231PS  Y9, Y7, Y11
-	VMOVUPS      Y11, 96(R10)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000100, CX
-	ADDQ         $0x60, BX
-	ADDQ         $0x60, DI
-	DECQ         DX
-	JNE          block4_1
-
-block4_1_done:
-	VZEROUPPER
-	RET
-
-// func gemm16MinAVX2(out *float32, outStride int, panel *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·gemm16MinAVX2(SB), NOSPLIT, $0-72
-	MOVQ    rows+48(FP), AX
-	CMPQ    AX, $0x04
-	JE      rows4
-	CMPQ    AX, $0x03
-	JE      rows3
-	CMPQ    AX, $0x02
-	JE      rows2
-	MOVQ    panel+16(FP), AX
-	MOVQ    scales+24(FP), CX
-	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    out+0(FP), SI
-	XORQ    DI, DI
-	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y0, 32(SI)
-	TESTQ   DX, DX
-	JE      block1_0_done
-
-block1_0:
-	MOVQ         ahead+64(FP), R8
-	PREFETCHT1   (R8)(DI*1)
-	PREFETCHT1   64(R8)(DI*1)
-	PREFETCHT1   128(R8)(DI*1)
-	PREFETCHT1   192(R8)(DI*1)
-	ADDQ         $0x00000100, DI
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVDQU      (AX), Y2
-	VMOVDQU      32(AX), Y3
-	VPBROADCASTD (BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      128(AX), Y2
-	VMOVDQU      160(AX), Y3
-	VPBROADCASTD 4(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      256(AX), Y2
-	VMOVDQU      288(AX), Y3
-	VPBROADCASTD 8(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      384(AX), Y2
-	VMOVDQU      416(AX), Y3
-	VPBROADCASTD 12(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      512(AX), Y2
-	VMOVDQU      544(AX), Y3
-	VPBROADCASTD 16(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      640(AX), Y2
-	VMOVDQU      672(AX), Y3
-	VPBROADCASTD 20(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      768(AX), Y2
-	VMOVDQU      800(AX), Y3
-	VPBROADCASTD 24(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      896(AX), Y2
-	VMOVDQU      928(AX), Y3
-	VPBROADCASTD 28(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVUPS      (CX), Y2
-	VMOVUPS      32(CX), Y3
-	VBROADCASTSS 64(BX), Y4
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y4, Y0, Y0
-	VMOVUPS      (SI), Y5
-	VFMADD231PS  Y2, Y0, Y5
-	VMOVAPS      Y5, Y0
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y4, Y1, Y1
-	VMOVUPS      32(SI), Y5
-	VFMADD231PS  Y3, Y1, Y5
-	VMOVAPS      Y5, Y1
-	VMOVUPS      128(CX), Y2
-	VMOVUPS      160(CX), Y3
-	VBROADCASTSS 84(BX), Y4
-	VFMADD231PS  Y4, Y2, Y0
-	VMOVUPS      Y0, (SI)
-	VFMADD231PS  Y4, Y3, Y1
-	VMOVUPS      Y1, 32(SI)
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVDQU      1024(AX), Y2
-	VMOVDQU      1056(AX), Y3
-	VPBROADCASTD 32(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1152(AX), Y2
-	VMOVDQU      1184(AX), Y3
-	VPBROADCASTD 36(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1280(AX), Y2
-	VMOVDQU      1312(AX), Y3
-	VPBROADCASTD 40(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1408(AX), Y2
-	VMOVDQU      1440(AX), Y3
-	VPBROADCASTD 44(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1536(AX), Y2
-	VMOVDQU      1568(AX), Y3
-	VPBROADCASTD 48(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1664(AX), Y2
-	VMOVDQU      1696(AX), Y3
-	VPBROADCASTD 52(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1792(AX), Y2
-	VMOVDQU      1824(AX), Y3
-	VPBROADCASTD 56(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1920(AX), Y2
-	VMOVDQU      1952(AX), Y3
-	VPBROADCASTD 60(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVUPS      256(CX), Y2
-	VMOVUPS      288(CX), Y3
-	VBROADCASTSS 64(BX), Y4
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y4, Y0, Y0
-	VMOVUPS      (SI), Y5
-	VFMADD231PS  Y2, Y0, Y5
-	VMOVAPS      Y5, Y0
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y4, Y1, Y1
-	VMOVUPS      32(SI), Y5
-	VFMADD231PS  Y3, Y1, Y5
-	VMOVAPS      Y5, Y1
-	VMOVUPS      384(CX), Y2
-	VMOVUPS      416(CX), Y3
-	VBROADCASTSS 88(BX), Y4
-	VFMADD231PS  Y4, Y2, Y0
-	VMOVUPS      Y0, (SI)
-	VFMADD231PS  Y4, Y3, Y1
-	VMOVUPS      Y1, 32(SI)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000200, CX
-	ADDQ         $0x60, BX
-	DECQ         DX
-	JNE          block1_0
-
-block1_0_done:
-	MOVQ    panel+16(FP), AX
-	MOVQ    scales+24(FP), CX
-	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    out+0(FP), SI
-	XORQ    DI, DI
-	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, 64(SI)
-	VMOVUPS Y0, 96(SI)
-	TESTQ   DX, DX
-	JE      block1_1_done
-
-block1_1:
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVDQU      64(AX), Y2
-	VMOVDQU      96(AX), Y3
-	VPBROADCASTD (BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      192(AX), Y2
-	VMOVDQU      224(AX), Y3
-	VPBROADCASTD 4(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      320(AX), Y2
-	VMOVDQU      352(AX), Y3
-	VPBROADCASTD 8(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      448(AX), Y2
-	VMOVDQU      480(AX), Y3
-	VPBROADCASTD 12(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      576(AX), Y2
-	VMOVDQU      608(AX), Y3
-	VPBROADCASTD 16(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      704(AX), Y2
-	VMOVDQU      736(AX), Y3
-	VPBROADCASTD 20(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      832(AX), Y2
-	VMOVDQU      864(AX), Y3
-	VPBROADCASTD 24(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      960(AX), Y2
-	VMOVDQU      992(AX), Y3
-	VPBROADCASTD 28(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVUPS      64(CX), Y2
-	VMOVUPS      96(CX), Y3
-	VBROADCASTSS 64(BX), Y4
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y4, Y0, Y0
-	VMOVUPS      64(SI), Y5
-	VFMADD231PS  Y2, Y0, Y5
-	VMOVAPS      Y5, Y0
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y4, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VFMADD231PS  Y3, Y1, Y5
-	VMOVAPS      Y5, Y1
-	VMOVUPS      192(CX), Y2
-	VMOVUPS      224(CX), Y3
-	VBROADCASTSS 84(BX), Y4
-	VFMADD231PS  Y4, Y2, Y0
-	VMOVUPS      Y0, 64(SI)
-	VFMADD231PS  Y4, Y3, Y1
-	VMOVUPS      Y1, 96(SI)
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVDQU      1088(AX), Y2
-	VMOVDQU      1120(AX), Y3
-	VPBROADCASTD 32(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1216(AX), Y2
-	VMOVDQU      1248(AX), Y3
-	VPBROADCASTD 36(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1344(AX), Y2
-	VMOVDQU      1376(AX), Y3
-	VPBROADCASTD 40(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1472(AX), Y2
-	VMOVDQU      1504(AX), Y3
-	VPBROADCASTD 44(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1600(AX), Y2
-	VMOVDQU      1632(AX), Y3
-	VPBROADCASTD 48(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1728(AX), Y2
-	VMOVDQU      1760(AX), Y3
-	VPBROADCASTD 52(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1856(AX), Y2
-	VMOVDQU      1888(AX), Y3
-	VPBROADCASTD 56(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVDQU      1984(AX), Y2
-	VMOVDQU      2016(AX), Y3
-	VPBROADCASTD 60(BX), Y4
-	VPMADDWD     Y4, Y2, Y2
-	VPADDD       Y2, Y0, Y0
-	VPMADDWD     Y4, Y3, Y2
-	VPADDD       Y2, Y1, Y1
-	VMOVUPS      320(CX), Y2
-	VMOVUPS      352(CX), Y3
-	VBROADCASTSS 64(BX), Y4
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y4, Y0, Y0
-	VMOVUPS      64(SI), Y5
-	VFMADD231PS  Y2, Y0, Y5
-	VMOVAPS      Y5, Y0
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y4, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VFMADD231PS  Y3, Y1, Y5
-	VMOVAPS      Y5, Y1
-	VMOVUPS      448(CX), Y2
-	VMOVUPS      480(CX), Y3
-	VBROADCASTSS 88(BX), Y4
-	VFMADD231PS  Y4, Y2, Y0
-	VMOVUPS      Y0, 64(SI)
-	VFMADD231PS  Y4, Y3, Y1
-	VMOVUPS      Y1, 96(SI)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000200, CX
-	ADDQ         $0x60, BX
-	DECQ         DX
-	JNE          block1_1
-
-block1_1_done:
-	VZEROUPPER
-	RET
-
-rows2:
-	MOVQ    panel+16(FP), AX
-	MOVQ    scales+24(FP), CX
-	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    xStride+40(FP), SI
-	MOVQ    out+0(FP), DI
-	MOVQ    outStride+8(FP), R8
-	XORQ    R9, R9
-	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y0, 32(DI)
-	VMOVUPS Y0, (DI)(R8*1)
-	VMOVUPS Y0, 32(DI)(R8*1)
-	TESTQ   DX, DX
-	JE      block2_0_done
-
-block2_0:
-	MOVQ         ahead+64(FP), R10
-	PREFETCHT1   (R10)(R9*1)
-	PREFETCHT1   64(R10)(R9*1)
-	PREFETCHT1   128(R10)(R9*1)
-	PREFETCHT1   192(R10)(R9*1)
-	ADDQ         $0x00000100, R9
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVDQU      (AX), Y4
-	VMOVDQU      32(AX), Y5
-	VPBROADCASTD (BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD (BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      128(AX), Y4
-	VMOVDQU      160(AX), Y5
-	VPBROADCASTD 4(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 4(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      256(AX), Y4
-	VMOVDQU      288(AX), Y5
-	VPBROADCASTD 8(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 8(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      384(AX), Y4
-	VMOVDQU      416(AX), Y5
-	VPBROADCASTD 12(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 12(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      512(AX), Y4
-	VMOVDQU      544(AX), Y5
-	VPBROADCASTD 16(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 16(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      640(AX), Y4
-	VMOVDQU      672(AX), Y5
-	VPBROADCASTD 20(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 20(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      768(AX), Y4
-	VMOVDQU      800(AX), Y5
-	VPBROADCASTD 24(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 24(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      896(AX), Y4
-	VMOVDQU      928(AX), Y5
-	VPBROADCASTD 28(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 28(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVUPS      (CX), Y4
-	VMOVUPS      32(CX), Y5
-	VBROADCASTSS 64(BX), Y6
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y6, Y0, Y0
-	VMOVUPS      (DI), Y7
-	VFMADD231PS  Y4, Y0, Y7
-	VMOVAPS      Y7, Y0
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y6, Y1, Y1
-	VMOVUPS      32(DI), Y7
-	VFMADD231PS  Y5, Y1, Y7
-	VMOVAPS      Y7, Y1
-	VBROADCASTSS 64(BX)(SI*1), Y6
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y6, Y2, Y2
-	VMOVUPS      (DI)(R8*1), Y7
-	VFMADD231PS  Y4, Y2, Y7
-	VMOVAPS      Y7, Y2
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y6, Y3, Y3
-	VMOVUPS      32(DI)(R8*1), Y7
-	VFMADD231PS  Y5, Y3, Y7
-	VMOVAPS      Y7, Y3
-	VMOVUPS      128(CX), Y4
-	VMOVUPS      160(CX), Y5
-	VBROADCASTSS 84(BX), Y6
-	VFMADD231PS  Y6, Y4, Y0
-	VMOVUPS      Y0, (DI)
-	VFMADD231PS  Y6, Y5, Y1
-	VMOVUPS      Y1, 32(DI)
-	VBROADCASTSS 84(BX)(SI*1), Y6
-	VFMADD231PS  Y6, Y4, Y2
-	VMOVUPS      Y2, (DI)(R8*1)
-	VFMADD231PS  Y6, Y5, Y3
-	VMOVUPS      Y3, 32(DI)(R8*1)
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVDQU      1024(AX), Y4
-	VMOVDQU      1056(AX), Y5
-	VPBROADCASTD 32(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 32(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1152(AX), Y4
-	VMOVDQU      1184(AX), Y5
-	VPBROADCASTD 36(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 36(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1280(AX), Y4
-	VMOVDQU      1312(AX), Y5
-	VPBROADCASTD 40(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 40(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1408(AX), Y4
-	VMOVDQU      1440(AX), Y5
-	VPBROADCASTD 44(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 44(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1536(AX), Y4
-	VMOVDQU      1568(AX), Y5
-	VPBROADCASTD 48(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 48(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1664(AX), Y4
-	VMOVDQU      1696(AX), Y5
-	VPBROADCASTD 52(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 52(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1792(AX), Y4
-	VMOVDQU      1824(AX), Y5
-	VPBROADCASTD 56(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 56(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1920(AX), Y4
-	VMOVDQU      1952(AX), Y5
-	VPBROADCASTD 60(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 60(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVUPS      256(CX), Y4
-	VMOVUPS      288(CX), Y5
-	VBROADCASTSS 64(BX), Y6
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y6, Y0, Y0
-	VMOVUPS      (DI), Y7
-	VFMADD231PS  Y4, Y0, Y7
-	VMOVAPS      Y7, Y0
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y6, Y1, Y1
-	VMOVUPS      32(DI), Y7
-	VFMADD231PS  Y5, Y1, Y7
-	VMOVAPS      Y7, Y1
-	VBROADCASTSS 64(BX)(SI*1), Y6
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y6, Y2, Y2
-	VMOVUPS      (DI)(R8*1), Y7
-	VFMADD231PS  Y4, Y2, Y7
-	VMOVAPS      Y7, Y2
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y6, Y3, Y3
-	VMOVUPS      32(DI)(R8*1), Y7
-	VFMADD231PS  Y5, Y3, Y7
-	VMOVAPS      Y7, Y3
-	VMOVUPS      384(CX), Y4
-	VMOVUPS      416(CX), Y5
-	VBROADCASTSS 88(BX), Y6
-	VFMADD231PS  Y6, Y4, Y0
-	VMOVUPS      Y0, (DI)
-	VFMADD231PS  Y6, Y5, Y1
-	VMOVUPS      Y1, 32(DI)
-	VBROADCASTSS 88(BX)(SI*1), Y6
-	VFMADD231PS  Y6, Y4, Y2
-	VMOVUPS      Y2, (DI)(R8*1)
-	VFMADD231PS  Y6, Y5, Y3
-	VMOVUPS      Y3, 32(DI)(R8*1)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000200, CX
-	ADDQ         $0x60, BX
-	DECQ         DX
-	JNE          block2_0
-
-block2_0_done:
-	MOVQ    panel+16(FP), AX
-	MOVQ    scales+24(FP), CX
-	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    xStride+40(FP), SI
-	MOVQ    out+0(FP), DI
-	MOVQ    outStride+8(FP), R8
-	XORQ    R9, R9
-	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, 64(DI)
-	VMOVUPS Y0, 96(DI)
-	VMOVUPS Y0, 64(DI)(R8*1)
-	VMOVUPS Y0, 96(DI)(R8*1)
-	TESTQ   DX, DX
-	JE      block2_1_done
-
-block2_1:
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVDQU      64(AX), Y4
-	VMOVDQU      96(AX), Y5
-	VPBROADCASTD (BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD (BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      192(AX), Y4
-	VMOVDQU      224(AX), Y5
-	VPBROADCASTD 4(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 4(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      320(AX), Y4
-	VMOVDQU      352(AX), Y5
-	VPBROADCASTD 8(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 8(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      448(AX), Y4
-	VMOVDQU      480(AX), Y5
-	VPBROADCASTD 12(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 12(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      576(AX), Y4
-	VMOVDQU      608(AX), Y5
-	VPBROADCASTD 16(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 16(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      704(AX), Y4
-	VMOVDQU      736(AX), Y5
-	VPBROADCASTD 20(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 20(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      832(AX), Y4
-	VMOVDQU      864(AX), Y5
-	VPBROADCASTD 24(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 24(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      960(AX), Y4
-	VMOVDQU      992(AX), Y5
-	VPBROADCASTD 28(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 28(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVUPS      64(CX), Y4
-	VMOVUPS      96(CX), Y5
-	VBROADCASTSS 64(BX), Y6
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y6, Y0, Y0
-	VMOVUPS      64(DI), Y7
-	VFMADD231PS  Y4, Y0, Y7
-	VMOVAPS      Y7, Y0
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y6, Y1, Y1
-	VMOVUPS      96(DI), Y7
-	VFMADD231PS  Y5, Y1, Y7
-	VMOVAPS      Y7, Y1
-	VBROADCASTSS 64(BX)(SI*1), Y6
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y6, Y2, Y2
-	VMOVUPS      64(DI)(R8*1), Y7
-	VFMADD231PS  Y4, Y2, Y7
-	VMOVAPS      Y7, Y2
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y6, Y3, Y3
-	VMOVUPS      96(DI)(R8*1), Y7
-	VFMADD231PS  Y5, Y3, Y7
-	VMOVAPS      Y7, Y3
-	VMOVUPS      192(CX), Y4
-	VMOVUPS      224(CX), Y5
-	VBROADCASTSS 84(BX), Y6
-	VFMADD231PS  Y6, Y4, Y0
-	VMOVUPS      Y0, 64(DI)
-	VFMADD231PS  Y6, Y5, Y1
-	VMOVUPS      Y1, 96(DI)
-	VBROADCASTSS 84(BX)(SI*1), Y6
-	VFMADD231PS  Y6, Y4, Y2
-	VMOVUPS      Y2, 64(DI)(R8*1)
-	VFMADD231PS  Y6, Y5, Y3
-	VMOVUPS      Y3, 96(DI)(R8*1)
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VMOVDQU      1088(AX), Y4
-	VMOVDQU      1120(AX), Y5
-	VPBROADCASTD 32(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 32(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1216(AX), Y4
-	VMOVDQU      1248(AX), Y5
-	VPBROADCASTD 36(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 36(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1344(AX), Y4
-	VMOVDQU      1376(AX), Y5
-	VPBROADCASTD 40(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 40(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1472(AX), Y4
-	VMOVDQU      1504(AX), Y5
-	VPBROADCASTD 44(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 44(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1600(AX), Y4
-	VMOVDQU      1632(AX), Y5
-	VPBROADCASTD 48(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 48(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1728(AX), Y4
-	VMOVDQU      1760(AX), Y5
-	VPBROADCASTD 52(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 52(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1856(AX), Y4
-	VMOVDQU      1888(AX), Y5
-	VPBROADCASTD 56(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 56(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVDQU      1984(AX), Y4
-	VMOVDQU      2016(AX), Y5
-	VPBROADCASTD 60(BX), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y0, Y0
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y1, Y1
-	VPBROADCASTD 60(BX)(SI*1), Y6
-	VPMADDWD     Y6, Y4, Y7
-	VPADDD       Y7, Y2, Y2
-	VPMADDWD     Y6, Y5, Y7
-	VPADDD       Y7, Y3, Y3
-	VMOVUPS      320(CX), Y4
-	VMOVUPS      352(CX), Y5
-	VBROADCASTSS 64(BX), Y6
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y6, Y0, Y0
-	VMOVUPS      64(DI), Y7
-	VFMADD231PS  Y4, Y0, Y7
-	VMOVAPS      Y7, Y0
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y6, Y1, Y1
-	VMOVUPS      96(DI), Y7
-	VFMADD231PS  Y5, Y1, Y7
-	VMOVAPS      Y7, Y1
-	VBROADCASTSS 64(BX)(SI*1), Y6
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y6, Y2, Y2
-	VMOVUPS      64(DI)(R8*1), Y7
-	VFMADD231PS  Y4, Y2, Y7
-	VMOVAPS      Y7, Y2
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y6, Y3, Y3
-	VMOVUPS      96(DI)(R8*1), Y7
-	VFMADD231PS  Y5, Y3, Y7
-	VMOVAPS      Y7, Y3
-	VMOVUPS      448(CX), Y4
-	VMOVUPS      480(CX), Y5
-	VBROADCASTSS 88(BX), Y6
-	VFMADD231PS  Y6, Y4, Y0
-	VMOVUPS      Y0, 64(DI)
-	VFMADD231PS  Y6, Y5, Y1
-	VMOVUPS      Y1, 96(DI)
-	VBROADCASTSS 88(BX)(SI*1), Y6
-	VFMADD231PS  Y6, Y4, Y2
-	VMOVUPS      Y2, 64(DI)(R8*1)
-	VFMADD231PS  Y6, Y5, Y3
-	VMOVUPS      Y3, 96(DI)(R8*1)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000200, CX
-	ADDQ         $0x60, BX
-	DECQ         DX
-	JNE          block2_1
-
-block2_1_done:
-	VZEROUPPER
-	RET
-
-rows3:
-	MOVQ    panel+16(FP), AX
-	MOVQ    scales+24(FP), CX
-	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    xStride+40(FP), SI
-	MOVQ    out+0(FP), DI
-	MOVQ    outStride+8(FP), R8
-	XORQ    R9, R9
-	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y0, 32(DI)
-	VMOVUPS Y0, (DI)(R8*1)
-	VMOVUPS Y0, 32(DI)(R8*1)
-	VMOVUPS Y0, (DI)(R8*2)
-	VMOVUPS Y0, 32(DI)(R8*2)
-	TESTQ   DX, DX
-	JE      block3_0_done
-
-block3_0:
-	MOVQ         ahead+64(FP), R10
-	PREFETCHT1   (R10)(R9*1)
-	PREFETCHT1   64(R10)(R9*1)
-	PREFETCHT1   128(R10)(R9*1)
-	PREFETCHT1   192(R10)(R9*1)
-	ADDQ         $0x00000100, R9
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VMOVDQU      (AX), Y6
-	VMOVDQU      32(AX), Y7
-	VPBROADCASTD (BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD (BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD (BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      128(AX), Y6
-	VMOVDQU      160(AX), Y7
-	VPBROADCASTD 4(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 4(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 4(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      256(AX), Y6
-	VMOVDQU      288(AX), Y7
-	VPBROADCASTD 8(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 8(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 8(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      384(AX), Y6
-	VMOVDQU      416(AX), Y7
-	VPBROADCASTD 12(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 12(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 12(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      512(AX), Y6
-	VMOVDQU      544(AX), Y7
-	VPBROADCASTD 16(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 16(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 16(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      640(AX), Y6
-	VMOVDQU      672(AX), Y7
-	VPBROADCASTD 20(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 20(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 20(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      768(AX), Y6
-	VMOVDQU      800(AX), Y7
-	VPBROADCASTD 24(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 24(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 24(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      896(AX), Y6
-	VMOVDQU      928(AX), Y7
-	VPBROADCASTD 28(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 28(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 28(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVUPS      (CX), Y6
-	VMOVUPS      32(CX), Y7
-	VBROADCASTSS 64(BX), Y8
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVUPS      (DI), Y9
-	VFMADD231PS  Y6, Y0, Y9
-	VMOVAPS      Y9, Y0
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMOVUPS      32(DI), Y9
-	VFMADD231PS  Y7, Y1, Y9
-	VMOVAPS      Y9, Y1
-	VBROADCASTSS 64(BX)(SI*1), Y8
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMOVUPS      (DI)(R8*1), Y9
-	VFMADD231PS  Y6, Y2, Y9
-	VMOVAPS      Y9, Y2
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y8, Y3, Y3
-	VMOVUPS      32(DI)(R8*1), Y9
-	VFMADD231PS  Y7, Y3, Y9
-	VMOVAPS      Y9, Y3
-	VBROADCASTSS 64(BX)(SI*2), Y8
-	VCVTDQ2PS    Y4, Y4
-	VMULPS       Y8, Y4, Y4
-	VMOVUPS      (DI)(R8*2), Y9
-	VFMADD231PS  Y6, Y4, Y9
-	VMOVAPS      Y9, Y4
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y8, Y5, Y5
-	VMOVUPS      32(DI)(R8*2), Y9
-	VFMADD231PS  Y7, Y5, Y9
-	VMOVAPS      Y9, Y5
-	VMOVUPS      128(CX), Y6
-	VMOVUPS      160(CX), Y7
-	VBROADCASTSS 84(BX), Y8
-	VFMADD231PS  Y8, Y6, Y0
-	VMOVUPS      Y0, (DI)
-	VFMADD231PS  Y8, Y7, Y1
-	VMOVUPS      Y1, 32(DI)
-	VBROADCASTSS 84(BX)(SI*1), Y8
-	VFMADD231PS  Y8, Y6, Y2
-	VMOVUPS      Y2, (DI)(R8*1)
-	VFMADD231PS  Y8, Y7, Y3
-	VMOVUPS      Y3, 32(DI)(R8*1)
-	VBROADCASTSS 84(BX)(SI*2), Y8
-	VFMADD231PS  Y8, Y6, Y4
-	VMOVUPS      Y4, (DI)(R8*2)
-	VFMADD231PS  Y8, Y7, Y5
-	VMOVUPS      Y5, 32(DI)(R8*2)
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VMOVDQU      1024(AX), Y6
-	VMOVDQU      1056(AX), Y7
-	VPBROADCASTD 32(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 32(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 32(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1152(AX), Y6
-	VMOVDQU      1184(AX), Y7
-	VPBROADCASTD 36(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 36(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 36(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1280(AX), Y6
-	VMOVDQU      1312(AX), Y7
-	VPBROADCASTD 40(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 40(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 40(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1408(AX), Y6
-	VMOVDQU      1440(AX), Y7
-	VPBROADCASTD 44(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 44(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 44(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1536(AX), Y6
-	VMOVDQU      1568(AX), Y7
-	VPBROADCASTD 48(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 48(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 48(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1664(AX), Y6
-	VMOVDQU      1696(AX), Y7
-	VPBROADCASTD 52(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 52(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 52(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1792(AX), Y6
-	VMOVDQU      1824(AX), Y7
-	VPBROADCASTD 56(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 56(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 56(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1920(AX), Y6
-	VMOVDQU      1952(AX), Y7
-	VPBROADCASTD 60(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 60(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 60(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVUPS      256(CX), Y6
-	VMOVUPS      288(CX), Y7
-	VBROADCASTSS 64(BX), Y8
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVUPS      (DI), Y9
-	VFMADD231PS  Y6, Y0, Y9
-	VMOVAPS      Y9, Y0
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMOVUPS      32(DI), Y9
-	VFMADD231PS  Y7, Y1, Y9
-	VMOVAPS      Y9, Y1
-	VBROADCASTSS 64(BX)(SI*1), Y8
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMOVUPS      (DI)(R8*1), Y9
-	VFMADD231PS  Y6, Y2, Y9
-	VMOVAPS      Y9, Y2
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y8, Y3, Y3
-	VMOVUPS      32(DI)(R8*1), Y9
-	VFMADD231PS  Y7, Y3, Y9
-	VMOVAPS      Y9, Y3
-	VBROADCASTSS 64(BX)(SI*2), Y8
-	VCVTDQ2PS    Y4, Y4
-	VMULPS       Y8, Y4, Y4
-	VMOVUPS      (DI)(R8*2), Y9
-	VFMADD231PS  Y6, Y4, Y9
-	VMOVAPS      Y9, Y4
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y8, Y5, Y5
-	VMOVUPS      32(DI)(R8*2), Y9
-	VFMADD231PS  Y7, Y5, Y9
-	VMOVAPS      Y9, Y5
-	VMOVUPS      384(CX), Y6
-	VMOVUPS      416(CX), Y7
-	VBROADCASTSS 88(BX), Y8
-	VFMADD231PS  Y8, Y6, Y0
-	VMOVUPS      Y0, (DI)
-	VFMADD231PS  Y8, Y7, Y1
-	VMOVUPS      Y1, 32(DI)
-	VBROADCASTSS 88(BX)(SI*1), Y8
-	VFMADD231PS  Y8, Y6, Y2
-	VMOVUPS      Y2, (DI)(R8*1)
-	VFMADD231PS  Y8, Y7, Y3
-	VMOVUPS      Y3, 32(DI)(R8*1)
-	VBROADCASTSS 88(BX)(SI*2), Y8
-	VFMADD231PS  Y8, Y6, Y4
-	VMOVUPS      Y4, (DI)(R8*2)
-	VFMADD231PS  Y8, Y7, Y5
-	VMOVUPS      Y5, 32(DI)(R8*2)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000200, CX
-	ADDQ         $0x60, BX
-	DECQ         DX
-	JNE          block3_0
-
-block3_0_done:
-	MOVQ    panel+16(FP), AX
-	MOVQ    scales+24(FP), CX
-	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    xStride+40(FP), SI
-	MOVQ    out+0(FP), DI
-	MOVQ    outStride+8(FP), R8
-	XORQ    R9, R9
-	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, 64(DI)
-	VMOVUPS Y0, 96(DI)
-	VMOVUPS Y0, 64(DI)(R8*1)
-	VMOVUPS Y0, 96(DI)(R8*1)
-	VMOVUPS Y0, 64(DI)(R8*2)
-	VMOVUPS Y0, 96(DI)(R8*2)
-	TESTQ   DX, DX
-	JE      block3_1_done
-
-block3_1:
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VMOVDQU      64(AX), Y6
-	VMOVDQU      96(AX), Y7
-	VPBROADCASTD (BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD (BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD (BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      192(AX), Y6
-	VMOVDQU      224(AX), Y7
-	VPBROADCASTD 4(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 4(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 4(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      320(AX), Y6
-	VMOVDQU      352(AX), Y7
-	VPBROADCASTD 8(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 8(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 8(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      448(AX), Y6
-	VMOVDQU      480(AX), Y7
-	VPBROADCASTD 12(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 12(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 12(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      576(AX), Y6
-	VMOVDQU      608(AX), Y7
-	VPBROADCASTD 16(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 16(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 16(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      704(AX), Y6
-	VMOVDQU      736(AX), Y7
-	VPBROADCASTD 20(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 20(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 20(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      832(AX), Y6
-	VMOVDQU      864(AX), Y7
-	VPBROADCASTD 24(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 24(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 24(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      960(AX), Y6
-	VMOVDQU      992(AX), Y7
-	VPBROADCASTD 28(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 28(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 28(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVUPS      64(CX), Y6
-	VMOVUPS      96(CX), Y7
-	VBROADCASTSS 64(BX), Y8
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVUPS      64(DI), Y9
-	VFMADD231PS  Y6, Y0, Y9
-	VMOVAPS      Y9, Y0
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMOVUPS      96(DI), Y9
-	VFMADD231PS  Y7, Y1, Y9
-	VMOVAPS      Y9, Y1
-	VBROADCASTSS 64(BX)(SI*1), Y8
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMOVUPS      64(DI)(R8*1), Y9
-	VFMADD231PS  Y6, Y2, Y9
-	VMOVAPS      Y9, Y2
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y8, Y3, Y3
-	VMOVUPS      96(DI)(R8*1), Y9
-	VFMADD231PS  Y7, Y3, Y9
-	VMOVAPS      Y9, Y3
-	VBROADCASTSS 64(BX)(SI*2), Y8
-	VCVTDQ2PS    Y4, Y4
-	VMULPS       Y8, Y4, Y4
-	VMOVUPS      64(DI)(R8*2), Y9
-	VFMADD231PS  Y6, Y4, Y9
-	VMOVAPS      Y9, Y4
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y8, Y5, Y5
-	VMOVUPS      96(DI)(R8*2), Y9
-	VFMADD231PS  Y7, Y5, Y9
-	VMOVAPS      Y9, Y5
-	VMOVUPS      192(CX), Y6
-	VMOVUPS      224(CX), Y7
-	VBROADCASTSS 84(BX), Y8
-	VFMADD231PS  Y8, Y6, Y0
-	VMOVUPS      Y0, 64(DI)
-	VFMADD231PS  Y8, Y7, Y1
-	VMOVUPS      Y1, 96(DI)
-	VBROADCASTSS 84(BX)(SI*1), Y8
-	VFMADD231PS  Y8, Y6, Y2
-	VMOVUPS      Y2, 64(DI)(R8*1)
-	VFMADD231PS  Y8, Y7, Y3
-	VMOVUPS      Y3, 96(DI)(R8*1)
-	VBROADCASTSS 84(BX)(SI*2), Y8
-	VFMADD231PS  Y8, Y6, Y4
-	VMOVUPS      Y4, 64(DI)(R8*2)
-	VFMADD231PS  Y8, Y7, Y5
-	VMOVUPS      Y5, 96(DI)(R8*2)
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VMOVDQU      1088(AX), Y6
-	VMOVDQU      1120(AX), Y7
-	VPBROADCASTD 32(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 32(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 32(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1216(AX), Y6
-	VMOVDQU      1248(AX), Y7
-	VPBROADCASTD 36(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 36(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 36(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1344(AX), Y6
-	VMOVDQU      1376(AX), Y7
-	VPBROADCASTD 40(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 40(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 40(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1472(AX), Y6
-	VMOVDQU      1504(AX), Y7
-	VPBROADCASTD 44(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 44(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 44(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1600(AX), Y6
-	VMOVDQU      1632(AX), Y7
-	VPBROADCASTD 48(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 48(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 48(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1728(AX), Y6
-	VMOVDQU      1760(AX), Y7
-	VPBROADCASTD 52(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 52(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 52(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1856(AX), Y6
-	VMOVDQU      1888(AX), Y7
-	VPBROADCASTD 56(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 56(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 56(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVDQU      1984(AX), Y6
-	VMOVDQU      2016(AX), Y7
-	VPBROADCASTD 60(BX), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y0, Y0
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y1, Y1
-	VPBROADCASTD 60(BX)(SI*1), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y2, Y2
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y3, Y3
-	VPBROADCASTD 60(BX)(SI*2), Y8
-	VPMADDWD     Y8, Y6, Y9
-	VPADDD       Y9, Y4, Y4
-	VPMADDWD     Y8, Y7, Y9
-	VPADDD       Y9, Y5, Y5
-	VMOVUPS      320(CX), Y6
-	VMOVUPS      352(CX), Y7
-	VBROADCASTSS 64(BX), Y8
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVUPS      64(DI), Y9
-	VFMADD231PS  Y6, Y0, Y9
-	VMOVAPS      Y9, Y0
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VMOVUPS      96(DI), Y9
-	VFMADD231PS  Y7, Y1, Y9
-	VMOVAPS      Y9, Y1
-	VBROADCASTSS 64(BX)(SI*1), Y8
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VMOVUPS      64(DI)(R8*1), Y9
-	VFMADD231PS  Y6, Y2, Y9
-	VMOVAPS      Y9, Y2
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y8, Y3, Y3
-	VMOVUPS      96(DI)(R8*1), Y9
-	VFMADD231PS  Y7, Y3, Y9
-	VMOVAPS      Y9, Y3
-	VBROADCASTSS 64(BX)(SI*2), Y8
-	VCVTDQ2PS    Y4, Y4
-	VMULPS       Y8, Y4, Y4
-	VMOVUPS      64(DI)(R8*2), Y9
-	VFMADD231PS  Y6, Y4, Y9
-	VMOVAPS      Y9, Y4
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y8, Y5, Y5
-	VMOVUPS      96(DI)(R8*2), Y9
-	VFMADD231PS  Y7, Y5, Y9
-	VMOVAPS      Y9, Y5
-	VMOVUPS      448(CX), Y6
-	VMOVUPS      480(CX), Y7
-	VBROADCASTSS 88(BX), Y8
-	VFMADD231PS  Y8, Y6, Y0
-	VMOVUPS      Y0, 64(DI)
-	VFMADD231PS  Y8, Y7, Y1
-	VMOVUPS      Y1, 96(DI)
-	VBROADCASTSS 88(BX)(SI*1), Y8
-	VFMADD231PS  Y8, Y6, Y2
-	VMOVUPS      Y2, 64(DI)(R8*1)
-	VFMADD231PS  Y8, Y7, Y3
-	VMOVUPS      Y3, 96(DI)(R8*1)
-	VBROADCASTSS 88(BX)(SI*2), Y8
-	VFMADD231PS  Y8, Y6, Y4
-	VMOVUPS      Y4, 64(DI)(R8*2)
-	VFMADD231PS  Y8, Y7, Y5
-	VMOVUPS      Y5, 96(DI)(R8*2)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000200, CX
-	ADDQ         $0x60, BX
-	DECQ         DX
-	JNE          block3_1
-
-block3_1_done:
-	VZEROUPPER
-	RET
-
-rows4:
-	MOVQ    panel+16(FP), AX
-	MOVQ    scales+24(FP), CX
-	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    xStride+40(FP), SI
-	LEAQ    (BX)(SI*2), DI
-	ADDQ    SI, DI
-	MOVQ    out+0(FP), R8
-	MOVQ    outStride+8(FP), R9
-	LEAQ    (R8)(R9*2), R10
-	ADDQ    R9, R10
-	XORQ    R11, R11
-	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, (R8)
-	VMOVUPS Y0, 32(R8)
-	VMOVUPS Y0, (R8)(R9*1)
-	VMOVUPS Y0, 32(R8)(R9*1)
-	VMOVUPS Y0, (R8)(R9*2)
-	VMOVUPS Y0, 32(R8)(R9*2)
-	VMOVUPS Y0, (R10)
-	VMOVUPS Y0, 32(R10)
-	TESTQ   DX, DX
-	JE      block4_0_done
-
-block4_0:
-	MOVQ         ahead+64(FP), R12
-	PREFETCHT1   (R12)(R11*1)
-	PREFETCHT1   64(R12)(R11*1)
-	PREFETCHT1   128(R12)(R11*1)
-	PREFETCHT1   192(R12)(R11*1)
-	ADDQ         $0x00000100, R11
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VMOVDQU      (AX), Y8
-	VMOVDQU      32(AX), Y9
-	VPBROADCASTD (BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD (BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD (BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD (DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      128(AX), Y8
-	VMOVDQU      160(AX), Y9
-	VPBROADCASTD 4(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 4(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 4(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 4(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      256(AX), Y8
-	VMOVDQU      288(AX), Y9
-	VPBROADCASTD 8(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 8(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 8(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 8(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 20(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
 	VPADDD       Y11, Y7, Y7
 	VMOVDQU      384(AX), Y8
 	VMOVDQU      416(AX), Y9
-	VPBROADCASTD 12(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 24(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
 	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 12(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 24(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
 	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 12(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 24(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
 	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 12(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      512(AX), Y8
-	VMOVDQU      544(AX), Y9
-	VPBROADCASTD 16(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 16(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 16(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 16(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      640(AX), Y8
-	VMOVDQU      672(AX), Y9
-	VPBROADCASTD 20(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 20(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 20(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 20(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      768(AX), Y8
-	VMOVDQU      800(AX), Y9
-	VPBROADCASTD 24(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 24(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 24(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 24(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      896(AX), Y8
-	VMOVDQU      928(AX), Y9
-	VPBROADCASTD 28(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 28(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 28(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 28(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVUPS      (CX), Y8
-	VMOVUPS      32(CX), Y9
-	VBROADCASTSS 64(BX), Y10
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y10, Y0, Y0
-	VMOVUPS      (R8), Y11
-	VFMADD231PS  Y8, Y0, Y11
-	VMOVAPS      Y11, Y0
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VMOVUPS      32(R8), Y11
-	VFMADD231PS  Y9, Y1, Y11
-	VMOVAPS      Y11, Y1
-	VBROADCASTSS 64(BX)(SI*1), Y10
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y10, Y2, Y2
-	VMOVUPS      (R8)(R9*1), Y11
-	VFMADD231PS  Y8, Y2, Y11
-	VMOVAPS      Y11, Y2
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y10, Y3, Y3
-	VMOVUPS      32(R8)(R9*1), Y11
-	VFMADD231PS  Y9, Y3, Y11
-	VMOVAPS      Y11, Y3
-	VBROADCASTSS 64(BX)(SI*2), Y10
-	VCVTDQ2PS    Y4, Y4
-	VMULPS       Y10, Y4, Y4
-	VMOVUPS      (R8)(R9*2), Y11
-	VFMADD231PS  Y8, Y4, Y11
-	VMOVAPS      Y11, Y4
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y10, Y5, Y5
-	VMOVUPS      32(R8)(R9*2), Y11
-	VFMADD231PS  Y9, Y5, Y11
-	VMOVAPS      Y11, Y5
-	VBROADCASTSS 64(DI), Y10
-	VCVTDQ2PS    Y6, Y6
-	VMULPS       Y10, Y6, Y6
-	VMOVUPS      (R10), Y11
-	VFMADD231PS  Y8, Y6, Y11
-	VMOVAPS      Y11, Y6
-	VCVTDQ2PS    Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VMOVUPS      32(R10), Y11
-	VFMADD231PS  Y9, Y7, Y11
-	VMOVAPS      Y11, Y7
-	VMOVUPS      128(CX), Y8
-	VMOVUPS      160(CX), Y9
-	VBROADCASTSS 84(BX), Y10
-	VFMADD231PS  Y10, Y8, Y0
-	VMOVUPS      Y0, (R8)
-	VFMADD231PS  Y10, Y9, Y1
-	VMOVUPS      Y1, 32(R8)
-	VBROADCASTSS 84(BX)(SI*1), Y10
-	VFMADD231PS  Y10, Y8, Y2
-	VMOVUPS      Y2, (R8)(R9*1)
-	VFMADD231PS  Y10, Y9, Y3
-	VMOVUPS      Y3, 32(R8)(R9*1)
-	VBROADCASTSS 84(BX)(SI*2), Y10
-	VFMADD231PS  Y10, Y8, Y4
-	VMOVUPS      Y4, (R8)(R9*2)
-	VFMADD231PS  Y10, Y9, Y5
-	VMOVUPS      Y5, 32(R8)(R9*2)
-	VBROADCASTSS 84(DI), Y10
-	VFMADD231PS  Y10, Y8, Y6
-	VMOVUPS      Y6, (R10)
-	VFMADD231PS  Y10, Y9, Y7
-	VMOVUPS      Y7, 32(R10)
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VMOVDQU      1024(AX), Y8
-	VMOVDQU      1056(AX), Y9
-	VPBROADCASTD 32(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 32(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 32(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 32(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1152(AX), Y8
-	VMOVDQU      1184(AX), Y9
-	VPBROADCASTD 36(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 36(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 36(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 36(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1280(AX), Y8
-	VMOVDQU      1312(AX), Y9
-	VPBROADCASTD 40(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 40(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 40(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 40(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1408(AX), Y8
-	VMOVDQU      1440(AX), Y9
-	VPBROADCASTD 44(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 44(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 44(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 44(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1536(AX), Y8
-	VMOVDQU      1568(AX), Y9
-	VPBROADCASTD 48(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 48(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 48(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 48(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1664(AX), Y8
-	VMOVDQU      1696(AX), Y9
-	VPBROADCASTD 52(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 52(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 52(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 52(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1792(AX), Y8
-	VMOVDQU      1824(AX), Y9
-	VPBROADCASTD 56(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 56(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 56(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 56(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1920(AX), Y8
-	VMOVDQU      1952(AX), Y9
-	VPBROADCASTD 60(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 60(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 60(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 60(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVUPS      256(CX), Y8
-	VMOVUPS      288(CX), Y9
-	VBROADCASTSS 64(BX), Y10
-	VCVTDQ2PS    Y0, Y0
-	VMULPS       Y10, Y0, Y0
-	VMOVUPS      (R8), Y11
-	VFMADD231PS  Y8, Y0, Y11
-	VMOVAPS      Y11, Y0
-	VCVTDQ2PS    Y1, Y1
-	VMULPS       Y10, Y1, Y1
-	VMOVUPS      32(R8), Y11
-	VFMADD231PS  Y9, Y1, Y11
-	VMOVAPS      Y11, Y1
-	VBROADCASTSS 64(BX)(SI*1), Y10
-	VCVTDQ2PS    Y2, Y2
-	VMULPS       Y10, Y2, Y2
-	VMOVUPS      (R8)(R9*1), Y11
-	VFMADD231PS  Y8, Y2, Y11
-	VMOVAPS      Y11, Y2
-	VCVTDQ2PS    Y3, Y3
-	VMULPS       Y10, Y3, Y3
-	VMOVUPS      32(R8)(R9*1), Y11
-	VFMADD231PS  Y9, Y3, Y11
-	VMOVAPS      Y11, Y3
-	VBROADCASTSS 64(BX)(SI*2), Y10
-	VCVTDQ2PS    Y4, Y4
-	VMULPS       Y10, Y4, Y4
-	VMOVUPS      (R8)(R9*2), Y11
-	VFMADD231PS  Y8, Y4, Y11
-	VMOVAPS      Y11, Y4
-	VCVTDQ2PS    Y5, Y5
-	VMULPS       Y10, Y5, Y5
-	VMOVUPS      32(R8)(R9*2), Y11
-	VFMADD231PS  Y9, Y5, Y11
-	VMOVAPS      Y11, Y5
-	VBROADCASTSS 64(DI), Y10
-	VCVTDQ2PS    Y6, Y6
-	VMULPS       Y10, Y6, Y6
-	VMOVUPS      (R10), Y11
-	VFMADD231PS  Y8, Y6, Y11
-	VMOVAPS      Y11, Y6
-	VCVTDQ2PS    Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VMOVUPS      32(R10), Y11
-	VFMADD231PS  Y9, Y7, Y11
-	VMOVAPS      Y11, Y7
-	VMOVUPS      384(CX), Y8
-	VMOVUPS      416(CX), Y9
-	VBROADCASTSS 88(BX), Y10
-	VFMADD231PS  Y10, Y8, Y0
-	VMOVUPS      Y0, (R8)
-	VFMADD231PS  Y10, Y9, Y1
-	VMOVUPS      Y1, 32(R8)
-	VBROADCASTSS 88(BX)(SI*1), Y10
-	VFMADD231PS  Y10, Y8, Y2
-	VMOVUPS      Y2, (R8)(R9*1)
-	VFMADD231PS  Y10, Y9, Y3
-	VMOVUPS      Y3, 32(R8)(R9*1)
-	VBROADCASTSS 88(BX)(SI*2), Y10
-	VFMADD231PS  Y10, Y8, Y4
-	VMOVUPS      Y4, (R8)(R9*2)
-	VFMADD231PS  Y10, Y9, Y5
-	VMOVUPS      Y5, 32(R8)(R9*2)
-	VBROADCASTSS 88(DI), Y10
-	VFMADD231PS  Y10, Y8, Y6
-	VMOVUPS      Y6, (R10)
-	VFMADD231PS  Y10, Y9, Y7
-	VMOVUPS      Y7, 32(R10)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000200, CX
-	ADDQ         $0x60, BX
-	ADDQ         $0x60, DI
-	DECQ         DX
-	JNE          block4_0
-
-block4_0_done:
-	MOVQ    panel+16(FP), AX
-	MOVQ    scales+24(FP), CX
-	MOVQ    blocks+56(FP), DX
-	MOVQ    x+32(FP), BX
-	MOVQ    xStride+40(FP), SI
-	LEAQ    (BX)(SI*2), DI
-	ADDQ    SI, DI
-	MOVQ    out+0(FP), R8
-	MOVQ    outStride+8(FP), R9
-	LEAQ    (R8)(R9*2), R10
-	ADDQ    R9, R10
-	XORQ    R11, R11
-	VXORPS  Y0, Y0, Y0
-	VMOVUPS Y0, 64(R8)
-	VMOVUPS Y0, 96(R8)
-	VMOVUPS Y0, 64(R8)(R9*1)
-	VMOVUPS Y0, 96(R8)(R9*1)
-	VMOVUPS Y0, 64(R8)(R9*2)
-	VMOVUPS Y0, 96(R8)(R9*2)
-	VMOVUPS Y0, 64(R10)
-	VMOVUPS Y0, 96(R10)
-	TESTQ   DX, DX
-	JE      block4_1_done
-
-block4_1:
-	VXORPS       Y0, Y0, Y0
-	VXORPS       Y1, Y1, Y1
-	VXORPS       Y2, Y2, Y2
-	VXORPS       Y3, Y3, Y3
-	VXORPS       Y4, Y4, Y4
-	VXORPS       Y5, Y5, Y5
-	VXORPS       Y6, Y6, Y6
-	VXORPS       Y7, Y7, Y7
-	VMOVDQU      64(AX), Y8
-	VMOVDQU      96(AX), Y9
-	VPBROADCASTD (BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD (BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD (BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD (DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      192(AX), Y8
-	VMOVDQU      224(AX), Y9
-	VPBROADCASTD 4(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 4(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 4(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 4(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      320(AX), Y8
-	VMOVDQU      352(AX), Y9
-	VPBROADCASTD 8(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 8(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 8(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 8(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 24(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
 	VPADDD       Y11, Y7, Y7
 	VMOVDQU      448(AX), Y8
 	VMOVDQU      480(AX), Y9
-	VPBROADCASTD 12(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 28(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
 	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 12(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 28(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
 	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 12(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 28(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
 	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 12(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 28(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
 	VPADDD       Y11, Y7, Y7
-	VMOVDQU      576(AX), Y8
-	VMOVDQU      608(AX), Y9
-	VPBROADCASTD 16(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 16(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 16(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 16(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      704(AX), Y8
-	VMOVDQU      736(AX), Y9
-	VPBROADCASTD 20(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 20(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 20(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 20(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      832(AX), Y8
-	VMOVDQU      864(AX), Y9
-	VPBROADCASTD 24(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 24(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 24(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 24(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVDQU      960(AX), Y8
-	VMOVDQU      992(AX), Y9
-	VPBROADCASTD 28(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 28(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 28(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 28(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
-	VPADDD       Y11, Y7, Y7
-	VMOVUPS      64(CX), Y8
-	VMOVUPS      96(CX), Y9
-	VBROADCASTSS 64(BX), Y10
+	VMOVUPS      (CX), Y8
+	VMOVUPS      32(CX), Y9
+	VBROADCASTSS 64(SI), Y10
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y10, Y0, Y0
-	VMOVUPS      64(R8), Y11
-	VFMADD231PS  Y8, Y0, Y11
-	VMOVAPS      Y11, Y0
+	VFMADD213PS  (SP), Y8, Y0
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y10, Y1, Y1
-	VMOVUPS      96(R8), Y11
-	VFMADD231PS  Y9, Y1, Y11
-	VMOVAPS      Y11, Y1
-	VBROADCASTSS 64(BX)(SI*1), Y10
+	VFMADD213PS  32(SP), Y9, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y10
 	VCVTDQ2PS    Y2, Y2
 	VMULPS       Y10, Y2, Y2
-	VMOVUPS      64(R8)(R9*1), Y11
-	VFMADD231PS  Y8, Y2, Y11
-	VMOVAPS      Y11, Y2
+	VFMADD213PS  64(SP), Y8, Y2
 	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y10, Y3, Y3
-	VMOVUPS      96(R8)(R9*1), Y11
-	VFMADD231PS  Y9, Y3, Y11
-	VMOVAPS      Y11, Y3
-	VBROADCASTSS 64(BX)(SI*2), Y10
+	VFMADD213PS  96(SP), Y9, Y3
+	VBROADCASTSS 64(SI)(DI*2), Y10
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y10, Y4, Y4
-	VMOVUPS      64(R8)(R9*2), Y11
-	VFMADD231PS  Y8, Y4, Y11
-	VMOVAPS      Y11, Y4
+	VFMADD213PS  128(SP), Y8, Y4
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y10, Y5, Y5
-	VMOVUPS      96(R8)(R9*2), Y11
-	VFMADD231PS  Y9, Y5, Y11
-	VMOVAPS      Y11, Y5
-	VBROADCASTSS 64(DI), Y10
+	VFMADD213PS  160(SP), Y9, Y5
+	VBROADCASTSS 64(R8), Y10
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y10, Y6, Y6
-	VMOVUPS      64(R10), Y11
-	VFMADD231PS  Y8, Y6, Y11
-	VMOVAPS      Y11, Y6
+	VFMADD213PS  192(SP), Y8, Y6
 	VCVTDQ2PS    Y7, Y7
 	VMULPS       Y10, Y7, Y7
-	VMOVUPS      96(R10), Y11
-	VFMADD231PS  Y9, Y7, Y11
-	VMOVAPS      Y11, Y7
-	VMOVUPS      192(CX), Y8
-	VMOVUPS      224(CX), Y9
-	VBROADCASTSS 84(BX), Y10
+	VFMADD213PS  224(SP), Y9, Y7
+	VMOVUPS      64(CX), Y8
+	VMOVUPS      96(CX), Y9
+	VBROADCASTSS 84(SI), Y10
 	VFMADD231PS  Y10, Y8, Y0
-	VMOVUPS      Y0, 64(R8)
+	VMOVUPS      Y0, (SP)
 	VFMADD231PS  Y10, Y9, Y1
-	VMOVUPS      Y1, 96(R8)
-	VBROADCASTSS 84(BX)(SI*1), Y10
+	VMOVUPS      Y1, 32(SP)
+	VBROADCASTSS 84(SI)(DI*1), Y10
 	VFMADD231PS  Y10, Y8, Y2
-	VMOVUPS      Y2, 64(R8)(R9*1)
+	VMOVUPS      Y2, 64(SP)
 	VFMADD231PS  Y10, Y9, Y3
-	VMOVUPS      Y3, 96(R8)(R9*1)
-	VBROADCASTSS 84(BX)(SI*2), Y10
+	VMOVUPS      Y3, 96(SP)
+	VBROADCASTSS 84(SI)(DI*2), Y10
 	VFMADD231PS  Y10, Y8, Y4
-	VMOVUPS      Y4, 64(R8)(R9*2)
+	VMOVUPS      Y4, 128(SP)
 	VFMADD231PS  Y10, Y9, Y5
-	VMOVUPS      Y5, 96(R8)(R9*2)
-	VBROADCASTSS 84(DI), Y10
+	VMOVUPS      Y5, 160(SP)
+	VBROADCASTSS 84(R8), Y10
 	VFMADD231PS  Y10, Y8, Y6
-	VMOVUPS      Y6, 64(R10)
+	VMOVUPS      Y6, 192(SP)
 	VFMADD231PS  Y10, Y9, Y7
-	VMOVUPS      Y7, 96(R10)
+	VMOVUPS      Y7, 224(SP)
 	VXORPS       Y0, Y0, Y0
 	VXORPS       Y1, Y1, Y1
 	VXORPS       Y2, Y2, Y2
@@ -27781,257 +26402,1663 @@ block4_1:
 	VXORPS       Y5, Y5, Y5
 	VXORPS       Y6, Y6, Y6
 	VXORPS       Y7, Y7, Y7
-	VMOVDQU      1088(AX), Y8
-	VMOVDQU      1120(AX), Y9
-	VPBROADCASTD 32(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
+	VMOVDQU      512(AX), Y8
+	VMOVDQU      544(AX), Y9
+	VPBROADCASTD 32(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
 	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 32(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 32(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
 	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 32(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 32(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
 	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 32(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 32(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
 	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1216(AX), Y8
-	VMOVDQU      1248(AX), Y9
-	VPBROADCASTD 36(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
+	VMOVDQU      576(AX), Y8
+	VMOVDQU      608(AX), Y9
+	VPBROADCASTD 36(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
 	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 36(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 36(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
 	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 36(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 36(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
 	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 36(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 36(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
 	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1344(AX), Y8
-	VMOVDQU      1376(AX), Y9
-	VPBROADCASTD 40(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
+	VMOVDQU      640(AX), Y8
+	VMOVDQU      672(AX), Y9
+	VPBROADCASTD 40(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
 	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 40(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 40(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
 	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 40(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 40(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
 	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 40(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 40(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
 	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1472(AX), Y8
-	VMOVDQU      1504(AX), Y9
-	VPBROADCASTD 44(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
+	VMOVDQU      704(AX), Y8
+	VMOVDQU      736(AX), Y9
+	VPBROADCASTD 44(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
 	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 44(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 44(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
 	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 44(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 44(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
 	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 44(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 44(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
 	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1600(AX), Y8
-	VMOVDQU      1632(AX), Y9
-	VPBROADCASTD 48(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
+	VMOVDQU      768(AX), Y8
+	VMOVDQU      800(AX), Y9
+	VPBROADCASTD 48(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
 	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 48(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 48(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
 	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 48(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 48(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
 	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 48(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 48(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
 	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1728(AX), Y8
-	VMOVDQU      1760(AX), Y9
-	VPBROADCASTD 52(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
+	VMOVDQU      832(AX), Y8
+	VMOVDQU      864(AX), Y9
+	VPBROADCASTD 52(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
 	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 52(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 52(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
 	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 52(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 52(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
 	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 52(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 52(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
 	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1856(AX), Y8
-	VMOVDQU      1888(AX), Y9
-	VPBROADCASTD 56(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
+	VMOVDQU      896(AX), Y8
+	VMOVDQU      928(AX), Y9
+	VPBROADCASTD 56(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
 	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 56(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 56(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
 	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 56(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 56(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
 	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 56(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 56(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
 	VPADDD       Y11, Y7, Y7
-	VMOVDQU      1984(AX), Y8
-	VMOVDQU      2016(AX), Y9
-	VPBROADCASTD 60(BX), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y0, Y0
-	VPMADDWD     Y10, Y9, Y11
+	VMOVDQU      960(AX), Y8
+	VMOVDQU      992(AX), Y9
+	VPBROADCASTD 60(SI), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y0, Y0
 	VPADDD       Y11, Y1, Y1
-	VPBROADCASTD 60(BX)(SI*1), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y2, Y2
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 60(SI)(DI*1), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y2, Y2
 	VPADDD       Y11, Y3, Y3
-	VPBROADCASTD 60(BX)(SI*2), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y4, Y4
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 60(SI)(DI*2), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y4, Y4
 	VPADDD       Y11, Y5, Y5
-	VPBROADCASTD 60(DI), Y10
-	VPMADDWD     Y10, Y8, Y11
-	VPADDD       Y11, Y6, Y6
-	VPMADDWD     Y10, Y9, Y11
+	VPBROADCASTD 60(R8), Y10
+	VPMADDWD     Y9, Y10, Y11
+	VPMADDWD     Y8, Y10, Y10
+	VPADDD       Y10, Y6, Y6
 	VPADDD       Y11, Y7, Y7
-	VMOVUPS      320(CX), Y8
-	VMOVUPS      352(CX), Y9
-	VBROADCASTSS 64(BX), Y10
+	VMOVUPS      128(CX), Y8
+	VMOVUPS      160(CX), Y9
+	VBROADCASTSS 64(SI), Y10
 	VCVTDQ2PS    Y0, Y0
 	VMULPS       Y10, Y0, Y0
-	VMOVUPS      64(R8), Y11
-	VFMADD231PS  Y8, Y0, Y11
-	VMOVAPS      Y11, Y0
+	VFMADD213PS  (SP), Y8, Y0
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y10, Y1, Y1
-	VMOVUPS      96(R8), Y11
-	VFMADD231PS  Y9, Y1, Y11
-	VMOVAPS      Y11, Y1
-	VBROADCASTSS 64(BX)(SI*1), Y10
+	VFMADD213PS  32(SP), Y9, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y10
 	VCVTDQ2PS    Y2, Y2
 	VMULPS       Y10, Y2, Y2
-	VMOVUPS      64(R8)(R9*1), Y11
-	VFMADD231PS  Y8, Y2, Y11
-	VMOVAPS      Y11, Y2
+	VFMADD213PS  64(SP), Y8, Y2
 	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y10, Y3, Y3
-	VMOVUPS      96(R8)(R9*1), Y11
-	VFMADD231PS  Y9, Y3, Y11
-	VMOVAPS      Y11, Y3
-	VBROADCASTSS 64(BX)(SI*2), Y10
+	VFMADD213PS  96(SP), Y9, Y3
+	VBROADCASTSS 64(SI)(DI*2), Y10
 	VCVTDQ2PS    Y4, Y4
 	VMULPS       Y10, Y4, Y4
-	VMOVUPS      64(R8)(R9*2), Y11
-	VFMADD231PS  Y8, Y4, Y11
-	VMOVAPS      Y11, Y4
+	VFMADD213PS  128(SP), Y8, Y4
 	VCVTDQ2PS    Y5, Y5
 	VMULPS       Y10, Y5, Y5
-	VMOVUPS      96(R8)(R9*2), Y11
-	VFMADD231PS  Y9, Y5, Y11
-	VMOVAPS      Y11, Y5
-	VBROADCASTSS 64(DI), Y10
+	VFMADD213PS  160(SP), Y9, Y5
+	VBROADCASTSS 64(R8), Y10
 	VCVTDQ2PS    Y6, Y6
 	VMULPS       Y10, Y6, Y6
-	VMOVUPS      64(R10), Y11
-	VFMADD231PS  Y8, Y6, Y11
-	VMOVAPS      Y11, Y6
+	VFMADD213PS  192(SP), Y8, Y6
 	VCVTDQ2PS    Y7, Y7
 	VMULPS       Y10, Y7, Y7
-	VMOVUPS      96(R10), Y11
-	VFMADD231PS  Y9, Y7, Y11
-	VMOVAPS      Y11, Y7
-	VMOVUPS      448(CX), Y8
-	VMOVUPS      480(CX), Y9
-	VBROADCASTSS 88(BX), Y10
+	VFMADD213PS  224(SP), Y9, Y7
+	VMOVUPS      192(CX), Y8
+	VMOVUPS      224(CX), Y9
+	VBROADCASTSS 88(SI), Y10
 	VFMADD231PS  Y10, Y8, Y0
-	VMOVUPS      Y0, 64(R8)
+	VMOVUPS      Y0, (SP)
 	VFMADD231PS  Y10, Y9, Y1
-	VMOVUPS      Y1, 96(R8)
-	VBROADCASTSS 88(BX)(SI*1), Y10
+	VMOVUPS      Y1, 32(SP)
+	VBROADCASTSS 88(SI)(DI*1), Y10
 	VFMADD231PS  Y10, Y8, Y2
-	VMOVUPS      Y2, 64(R8)(R9*1)
+	VMOVUPS      Y2, 64(SP)
 	VFMADD231PS  Y10, Y9, Y3
-	VMOVUPS      Y3, 96(R8)(R9*1)
-	VBROADCASTSS 88(BX)(SI*2), Y10
+	VMOVUPS      Y3, 96(SP)
+	VBROADCASTSS 88(SI)(DI*2), Y10
 	VFMADD231PS  Y10, Y8, Y4
-	VMOVUPS      Y4, 64(R8)(R9*2)
+	VMOVUPS      Y4, 128(SP)
 	VFMADD231PS  Y10, Y9, Y5
-	VMOVUPS      Y5, 96(R8)(R9*2)
-	VBROADCASTSS 88(DI), Y10
+	VMOVUPS      Y5, 160(SP)
+	VBROADCASTSS 88(R8), Y10
 	VFMADD231PS  Y10, Y8, Y6
-	VMOVUPS      Y6, 64(R10)
+	VMOVUPS      Y6, 192(SP)
 	VFMADD231PS  Y10, Y9, Y7
-	VMOVUPS      Y7, 96(R10)
-	ADDQ         $0x00000800, AX
-	ADDQ         $0x00000200, CX
-	ADDQ         $0x60, BX
-	ADDQ         $0x60, DI
+	VMOVUPS      Y7, 224(SP)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x00000100, CX
+	ADDQ         $0x60, SI
+	ADDQ         $0x60, R8
 	DECQ         DX
-	JNE          block4_1
+	JNE          block4
 
-block4_1_done:
+block4_done:
+	MOVQ    out+0(FP), AX
+	MOVQ    outStride+8(FP), CX
+	LEAQ    (AX)(CX*2), DX
+	ADDQ    CX, DX
+	VMOVUPS (SP), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(SP), Y0
+	VMOVUPS Y0, (AX)(CX*1)
+	VMOVUPS 96(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*1)
+	VMOVUPS 128(SP), Y0
+	VMOVUPS Y0, (AX)(CX*2)
+	VMOVUPS 160(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*2)
+	VMOVUPS 192(SP), Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 224(SP), Y0
+	VMOVUPS Y0, 32(DX)
+	VZEROUPPER
+	RET
+
+rows5:
+	MOVQ    numbers+16(FP), AX
+	MOVQ    scales+24(FP), CX
+	MOVQ    blocks+56(FP), DX
+	MOVQ    ahead+64(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    xStride+40(FP), DI
+	LEAQ    (SI)(DI*2), R8
+	ADDQ    DI, R8
+	VXORPS  Y0, Y0, Y0
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
+	VMOVUPS Y0, 64(SP)
+	VMOVUPS Y0, 96(SP)
+	VMOVUPS Y0, 128(SP)
+	VMOVUPS Y0, 160(SP)
+	VMOVUPS Y0, 192(SP)
+	VMOVUPS Y0, 224(SP)
+	VMOVUPS Y0, 256(SP)
+	VMOVUPS Y0, 288(SP)
+	TESTQ   DX, DX
+	JE      block5_done
+
+block5:
+	PREFETCHT1   (BX)
+	PREFETCHT1   64(BX)
+	PREFETCHT1   128(BX)
+	PREFETCHT1   192(BX)
+	ADDQ         $0x00000100, BX
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	VXORPS       Y9, Y9, Y9
+	VMOVDQU      (AX), Y10
+	VMOVDQU      32(AX), Y11
+	VPBROADCASTD (SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD (SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD (SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD (R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD (R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      64(AX), Y10
+	VMOVDQU      96(AX), Y11
+	VPBROADCASTD 4(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 4(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 4(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 4(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 4(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      128(AX), Y10
+	VMOVDQU      160(AX), Y11
+	VPBROADCASTD 8(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 8(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 8(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 8(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 8(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      192(AX), Y10
+	VMOVDQU      224(AX), Y11
+	VPBROADCASTD 12(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 12(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 12(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 12(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 12(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      256(AX), Y10
+	VMOVDQU      288(AX), Y11
+	VPBROADCASTD 16(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 16(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 16(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 16(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 16(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      320(AX), Y10
+	VMOVDQU      352(AX), Y11
+	VPBROADCASTD 20(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 20(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 20(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 20(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 20(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      384(AX), Y10
+	VMOVDQU      416(AX), Y11
+	VPBROADCASTD 24(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 24(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 24(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 24(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 24(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      448(AX), Y10
+	VMOVDQU      480(AX), Y11
+	VPBROADCASTD 28(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 28(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 28(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 28(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 28(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVUPS      (CX), Y10
+	VMOVUPS      32(CX), Y11
+	VBROADCASTSS 64(SI), Y12
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VFMADD213PS  (SP), Y10, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VFMADD213PS  32(SP), Y11, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y12
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y12, Y2, Y2
+	VFMADD213PS  64(SP), Y10, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y12, Y3, Y3
+	VFMADD213PS  96(SP), Y11, Y3
+	VBROADCASTSS 64(SI)(DI*2), Y12
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y12, Y4, Y4
+	VFMADD213PS  128(SP), Y10, Y4
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y12, Y5, Y5
+	VFMADD213PS  160(SP), Y11, Y5
+	VBROADCASTSS 64(R8), Y12
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y12, Y6, Y6
+	VFMADD213PS  192(SP), Y10, Y6
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y12, Y7, Y7
+	VFMADD213PS  224(SP), Y11, Y7
+	VBROADCASTSS 64(R8)(DI*1), Y12
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y12, Y8, Y8
+	VFMADD213PS  256(SP), Y10, Y8
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y12, Y9, Y9
+	VFMADD213PS  288(SP), Y11, Y9
+	VMOVUPS      64(CX), Y10
+	VMOVUPS      96(CX), Y11
+	VBROADCASTSS 84(SI), Y12
+	VFMADD231PS  Y12, Y10, Y0
+	VMOVUPS      Y0, (SP)
+	VFMADD231PS  Y12, Y11, Y1
+	VMOVUPS      Y1, 32(SP)
+	VBROADCASTSS 84(SI)(DI*1), Y12
+	VFMADD231PS  Y12, Y10, Y2
+	VMOVUPS      Y2, 64(SP)
+	VFMADD231PS  Y12, Y11, Y3
+	VMOVUPS      Y3, 96(SP)
+	VBROADCASTSS 84(SI)(DI*2), Y12
+	VFMADD231PS  Y12, Y10, Y4
+	VMOVUPS      Y4, 128(SP)
+	VFMADD231PS  Y12, Y11, Y5
+	VMOVUPS      Y5, 160(SP)
+	VBROADCASTSS 84(R8), Y12
+	VFMADD231PS  Y12, Y10, Y6
+	VMOVUPS      Y6, 192(SP)
+	VFMADD231PS  Y12, Y11, Y7
+	VMOVUPS      Y7, 224(SP)
+	VBROADCASTSS 84(R8)(DI*1), Y12
+	VFMADD231PS  Y12, Y10, Y8
+	VMOVUPS      Y8, 256(SP)
+	VFMADD231PS  Y12, Y11, Y9
+	VMOVUPS      Y9, 288(SP)
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	VXORPS       Y9, Y9, Y9
+	VMOVDQU      512(AX), Y10
+	VMOVDQU      544(AX), Y11
+	VPBROADCASTD 32(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 32(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 32(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 32(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 32(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      576(AX), Y10
+	VMOVDQU      608(AX), Y11
+	VPBROADCASTD 36(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 36(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 36(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 36(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 36(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      640(AX), Y10
+	VMOVDQU      672(AX), Y11
+	VPBROADCASTD 40(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 40(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 40(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 40(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 40(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      704(AX), Y10
+	VMOVDQU      736(AX), Y11
+	VPBROADCASTD 44(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 44(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 44(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 44(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 44(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      768(AX), Y10
+	VMOVDQU      800(AX), Y11
+	VPBROADCASTD 48(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 48(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 48(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 48(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 48(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      832(AX), Y10
+	VMOVDQU      864(AX), Y11
+	VPBROADCASTD 52(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 52(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 52(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 52(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 52(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      896(AX), Y10
+	VMOVDQU      928(AX), Y11
+	VPBROADCASTD 56(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 56(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 56(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 56(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 56(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVDQU      960(AX), Y10
+	VMOVDQU      992(AX), Y11
+	VPBROADCASTD 60(SI), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y0, Y0
+	VPADDD       Y13, Y1, Y1
+	VPBROADCASTD 60(SI)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y2, Y2
+	VPADDD       Y13, Y3, Y3
+	VPBROADCASTD 60(SI)(DI*2), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y4, Y4
+	VPADDD       Y13, Y5, Y5
+	VPBROADCASTD 60(R8), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y6, Y6
+	VPADDD       Y13, Y7, Y7
+	VPBROADCASTD 60(R8)(DI*1), Y12
+	VPMADDWD     Y11, Y12, Y13
+	VPMADDWD     Y10, Y12, Y12
+	VPADDD       Y12, Y8, Y8
+	VPADDD       Y13, Y9, Y9
+	VMOVUPS      128(CX), Y10
+	VMOVUPS      160(CX), Y11
+	VBROADCASTSS 64(SI), Y12
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VFMADD213PS  (SP), Y10, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VFMADD213PS  32(SP), Y11, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y12
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y12, Y2, Y2
+	VFMADD213PS  64(SP), Y10, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y12, Y3, Y3
+	VFMADD213PS  96(SP), Y11, Y3
+	VBROADCASTSS 64(SI)(DI*2), Y12
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y12, Y4, Y4
+	VFMADD213PS  128(SP), Y10, Y4
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y12, Y5, Y5
+	VFMADD213PS  160(SP), Y11, Y5
+	VBROADCASTSS 64(R8), Y12
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y12, Y6, Y6
+	VFMADD213PS  192(SP), Y10, Y6
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y12, Y7, Y7
+	VFMADD213PS  224(SP), Y11, Y7
+	VBROADCASTSS 64(R8)(DI*1), Y12
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y12, Y8, Y8
+	VFMADD213PS  256(SP), Y10, Y8
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y12, Y9, Y9
+	VFMADD213PS  288(SP), Y11, Y9
+	VMOVUPS      192(CX), Y10
+	VMOVUPS      224(CX), Y11
+	VBROADCASTSS 88(SI), Y12
+	VFMADD231PS  Y12, Y10, Y0
+	VMOVUPS      Y0, (SP)
+	VFMADD231PS  Y12, Y11, Y1
+	VMOVUPS      Y1, 32(SP)
+	VBROADCASTSS 88(SI)(DI*1), Y12
+	VFMADD231PS  Y12, Y10, Y2
+	VMOVUPS      Y2, 64(SP)
+	VFMADD231PS  Y12, Y11, Y3
+	VMOVUPS      Y3, 96(SP)
+	VBROADCASTSS 88(SI)(DI*2), Y12
+	VFMADD231PS  Y12, Y10, Y4
+	VMOVUPS      Y4, 128(SP)
+	VFMADD231PS  Y12, Y11, Y5
+	VMOVUPS      Y5, 160(SP)
+	VBROADCASTSS 88(R8), Y12
+	VFMADD231PS  Y12, Y10, Y6
+	VMOVUPS      Y6, 192(SP)
+	VFMADD231PS  Y12, Y11, Y7
+	VMOVUPS      Y7, 224(SP)
+	VBROADCASTSS 88(R8)(DI*1), Y12
+	VFMADD231PS  Y12, Y10, Y8
+	VMOVUPS      Y8, 256(SP)
+	VFMADD231PS  Y12, Y11, Y9
+	VMOVUPS      Y9, 288(SP)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x00000100, CX
+	ADDQ         $0x60, SI
+	ADDQ         $0x60, R8
+	DECQ         DX
+	JNE          block5
+
+block5_done:
+	MOVQ    out+0(FP), AX
+	MOVQ    outStride+8(FP), CX
+	LEAQ    (AX)(CX*2), DX
+	ADDQ    CX, DX
+	VMOVUPS (SP), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(SP), Y0
+	VMOVUPS Y0, (AX)(CX*1)
+	VMOVUPS 96(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*1)
+	VMOVUPS 128(SP), Y0
+	VMOVUPS Y0, (AX)(CX*2)
+	VMOVUPS 160(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*2)
+	VMOVUPS 192(SP), Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 224(SP), Y0
+	VMOVUPS Y0, 32(DX)
+	VMOVUPS 256(SP), Y0
+	VMOVUPS Y0, (DX)(CX*1)
+	VMOVUPS 288(SP), Y0
+	VMOVUPS Y0, 32(DX)(CX*1)
+	VZEROUPPER
+	RET
+
+rows6:
+	MOVQ    numbers+16(FP), AX
+	MOVQ    scales+24(FP), CX
+	MOVQ    blocks+56(FP), DX
+	MOVQ    ahead+64(FP), BX
+	MOVQ    x+32(FP), SI
+	MOVQ    xStride+40(FP), DI
+	LEAQ    (SI)(DI*2), R8
+	ADDQ    DI, R8
+	VXORPS  Y0, Y0, Y0
+	VMOVUPS Y0, (SP)
+	VMOVUPS Y0, 32(SP)
+	VMOVUPS Y0, 64(SP)
+	VMOVUPS Y0, 96(SP)
+	VMOVUPS Y0, 128(SP)
+	VMOVUPS Y0, 160(SP)
+	VMOVUPS Y0, 192(SP)
+	VMOVUPS Y0, 224(SP)
+	VMOVUPS Y0, 256(SP)
+	VMOVUPS Y0, 288(SP)
+	VMOVUPS Y0, 320(SP)
+	VMOVUPS Y0, 352(SP)
+	TESTQ   DX, DX
+	JE      block6_done
+
+block6:
+	PREFETCHT1   (BX)
+	PREFETCHT1   64(BX)
+	PREFETCHT1   128(BX)
+	PREFETCHT1   192(BX)
+	ADDQ         $0x00000100, BX
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	VXORPS       Y9, Y9, Y9
+	VXORPS       Y10, Y10, Y10
+	VXORPS       Y11, Y11, Y11
+	VMOVDQU      (AX), Y12
+	VMOVDQU      32(AX), Y13
+	VPBROADCASTD (SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD (SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD (SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD (R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD (R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD (R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      64(AX), Y12
+	VMOVDQU      96(AX), Y13
+	VPBROADCASTD 4(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 4(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 4(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 4(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 4(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 4(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      128(AX), Y12
+	VMOVDQU      160(AX), Y13
+	VPBROADCASTD 8(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 8(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 8(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 8(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 8(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 8(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      192(AX), Y12
+	VMOVDQU      224(AX), Y13
+	VPBROADCASTD 12(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 12(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 12(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 12(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 12(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 12(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      256(AX), Y12
+	VMOVDQU      288(AX), Y13
+	VPBROADCASTD 16(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 16(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 16(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 16(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 16(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 16(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      320(AX), Y12
+	VMOVDQU      352(AX), Y13
+	VPBROADCASTD 20(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 20(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 20(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 20(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 20(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 20(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      384(AX), Y12
+	VMOVDQU      416(AX), Y13
+	VPBROADCASTD 24(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 24(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 24(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 24(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 24(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 24(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      448(AX), Y12
+	VMOVDQU      480(AX), Y13
+	VPBROADCASTD 28(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 28(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 28(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 28(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 28(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 28(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVUPS      (CX), Y12
+	VMOVUPS      32(CX), Y13
+	VBROADCASTSS 64(SI), Y14
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y14, Y0, Y0
+	VFMADD213PS  (SP), Y12, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y14, Y1, Y1
+	VFMADD213PS  32(SP), Y13, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y14
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y14, Y2, Y2
+	VFMADD213PS  64(SP), Y12, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y14, Y3, Y3
+	VFMADD213PS  96(SP), Y13, Y3
+	VBROADCASTSS 64(SI)(DI*2), Y14
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y14, Y4, Y4
+	VFMADD213PS  128(SP), Y12, Y4
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y14, Y5, Y5
+	VFMADD213PS  160(SP), Y13, Y5
+	VBROADCASTSS 64(R8), Y14
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y14, Y6, Y6
+	VFMADD213PS  192(SP), Y12, Y6
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y14, Y7, Y7
+	VFMADD213PS  224(SP), Y13, Y7
+	VBROADCASTSS 64(R8)(DI*1), Y14
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y14, Y8, Y8
+	VFMADD213PS  256(SP), Y12, Y8
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y14, Y9, Y9
+	VFMADD213PS  288(SP), Y13, Y9
+	VBROADCASTSS 64(R8)(DI*2), Y14
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y14, Y10, Y10
+	VFMADD213PS  320(SP), Y12, Y10
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y14, Y11, Y11
+	VFMADD213PS  352(SP), Y13, Y11
+	VMOVUPS      64(CX), Y12
+	VMOVUPS      96(CX), Y13
+	VBROADCASTSS 84(SI), Y14
+	VFMADD231PS  Y14, Y12, Y0
+	VMOVUPS      Y0, (SP)
+	VFMADD231PS  Y14, Y13, Y1
+	VMOVUPS      Y1, 32(SP)
+	VBROADCASTSS 84(SI)(DI*1), Y14
+	VFMADD231PS  Y14, Y12, Y2
+	VMOVUPS      Y2, 64(SP)
+	VFMADD231PS  Y14, Y13, Y3
+	VMOVUPS      Y3, 96(SP)
+	VBROADCASTSS 84(SI)(DI*2), Y14
+	VFMADD231PS  Y14, Y12, Y4
+	VMOVUPS      Y4, 128(SP)
+	VFMADD231PS  Y14, Y13, Y5
+	VMOVUPS      Y5, 160(SP)
+	VBROADCASTSS 84(R8), Y14
+	VFMADD231PS  Y14, Y12, Y6
+	VMOVUPS      Y6, 192(SP)
+	VFMADD231PS  Y14, Y13, Y7
+	VMOVUPS      Y7, 224(SP)
+	VBROADCASTSS 84(R8)(DI*1), Y14
+	VFMADD231PS  Y14, Y12, Y8
+	VMOVUPS      Y8, 256(SP)
+	VFMADD231PS  Y14, Y13, Y9
+	VMOVUPS      Y9, 288(SP)
+	VBROADCASTSS 84(R8)(DI*2), Y14
+	VFMADD231PS  Y14, Y12, Y10
+	VMOVUPS      Y10, 320(SP)
+	VFMADD231PS  Y14, Y13, Y11
+	VMOVUPS      Y11, 352(SP)
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	VXORPS       Y9, Y9, Y9
+	VXORPS       Y10, Y10, Y10
+	VXORPS       Y11, Y11, Y11
+	VMOVDQU      512(AX), Y12
+	VMOVDQU      544(AX), Y13
+	VPBROADCASTD 32(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 32(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 32(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 32(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 32(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 32(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      576(AX), Y12
+	VMOVDQU      608(AX), Y13
+	VPBROADCASTD 36(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 36(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 36(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 36(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 36(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 36(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      640(AX), Y12
+	VMOVDQU      672(AX), Y13
+	VPBROADCASTD 40(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 40(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 40(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 40(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 40(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 40(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      704(AX), Y12
+	VMOVDQU      736(AX), Y13
+	VPBROADCASTD 44(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 44(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 44(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 44(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 44(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 44(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      768(AX), Y12
+	VMOVDQU      800(AX), Y13
+	VPBROADCASTD 48(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 48(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 48(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 48(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 48(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 48(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      832(AX), Y12
+	VMOVDQU      864(AX), Y13
+	VPBROADCASTD 52(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 52(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 52(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 52(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 52(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 52(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      896(AX), Y12
+	VMOVDQU      928(AX), Y13
+	VPBROADCASTD 56(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 56(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 56(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 56(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 56(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 56(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVDQU      960(AX), Y12
+	VMOVDQU      992(AX), Y13
+	VPBROADCASTD 60(SI), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y0, Y0
+	VPADDD       Y15, Y1, Y1
+	VPBROADCASTD 60(SI)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y2, Y2
+	VPADDD       Y15, Y3, Y3
+	VPBROADCASTD 60(SI)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y4, Y4
+	VPADDD       Y15, Y5, Y5
+	VPBROADCASTD 60(R8), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y6, Y6
+	VPADDD       Y15, Y7, Y7
+	VPBROADCASTD 60(R8)(DI*1), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y8, Y8
+	VPADDD       Y15, Y9, Y9
+	VPBROADCASTD 60(R8)(DI*2), Y14
+	VPMADDWD     Y13, Y14, Y15
+	VPMADDWD     Y12, Y14, Y14
+	VPADDD       Y14, Y10, Y10
+	VPADDD       Y15, Y11, Y11
+	VMOVUPS      128(CX), Y12
+	VMOVUPS      160(CX), Y13
+	VBROADCASTSS 64(SI), Y14
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       Y14, Y0, Y0
+	VFMADD213PS  (SP), Y12, Y0
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       Y14, Y1, Y1
+	VFMADD213PS  32(SP), Y13, Y1
+	VBROADCASTSS 64(SI)(DI*1), Y14
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       Y14, Y2, Y2
+	VFMADD213PS  64(SP), Y12, Y2
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       Y14, Y3, Y3
+	VFMADD213PS  96(SP), Y13, Y3
+	VBROADCASTSS 64(SI)(DI*2), Y14
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       Y14, Y4, Y4
+	VFMADD213PS  128(SP), Y12, Y4
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       Y14, Y5, Y5
+	VFMADD213PS  160(SP), Y13, Y5
+	VBROADCASTSS 64(R8), Y14
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       Y14, Y6, Y6
+	VFMADD213PS  192(SP), Y12, Y6
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       Y14, Y7, Y7
+	VFMADD213PS  224(SP), Y13, Y7
+	VBROADCASTSS 64(R8)(DI*1), Y14
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       Y14, Y8, Y8
+	VFMADD213PS  256(SP), Y12, Y8
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       Y14, Y9, Y9
+	VFMADD213PS  288(SP), Y13, Y9
+	VBROADCASTSS 64(R8)(DI*2), Y14
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       Y14, Y10, Y10
+	VFMADD213PS  320(SP), Y12, Y10
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       Y14, Y11, Y11
+	VFMADD213PS  352(SP), Y13, Y11
+	VMOVUPS      192(CX), Y12
+	VMOVUPS      224(CX), Y13
+	VBROADCASTSS 88(SI), Y14
+	VFMADD231PS  Y14, Y12, Y0
+	VMOVUPS      Y0, (SP)
+	VFMADD231PS  Y14, Y13, Y1
+	VMOVUPS      Y1, 32(SP)
+	VBROADCASTSS 88(SI)(DI*1), Y14
+	VFMADD231PS  Y14, Y12, Y2
+	VMOVUPS      Y2, 64(SP)
+	VFMADD231PS  Y14, Y13, Y3
+	VMOVUPS      Y3, 96(SP)
+	VBROADCASTSS 88(SI)(DI*2), Y14
+	VFMADD231PS  Y14, Y12, Y4
+	VMOVUPS      Y4, 128(SP)
+	VFMADD231PS  Y14, Y13, Y5
+	VMOVUPS      Y5, 160(SP)
+	VBROADCASTSS 88(R8), Y14
+	VFMADD231PS  Y14, Y12, Y6
+	VMOVUPS      Y6, 192(SP)
+	VFMADD231PS  Y14, Y13, Y7
+	VMOVUPS      Y7, 224(SP)
+	VBROADCASTSS 88(R8)(DI*1), Y14
+	VFMADD231PS  Y14, Y12, Y8
+	VMOVUPS      Y8, 256(SP)
+	VFMADD231PS  Y14, Y13, Y9
+	VMOVUPS      Y9, 288(SP)
+	VBROADCASTSS 88(R8)(DI*2), Y14
+	VFMADD231PS  Y14, Y12, Y10
+	VMOVUPS      Y10, 320(SP)
+	VFMADD231PS  Y14, Y13, Y11
+	VMOVUPS      Y11, 352(SP)
+	ADDQ         $0x00000400, AX
+	ADDQ         $0x00000100, CX
+	ADDQ         $0x60, SI
+	ADDQ         $0x60, R8
+	DECQ         DX
+	JNE          block6
+
+block6_done:
+	MOVQ    out+0(FP), AX
+	MOVQ    outStride+8(FP), CX
+	LEAQ    (AX)(CX*2), DX
+	ADDQ    CX, DX
+	VMOVUPS (SP), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(SP), Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(SP), Y0
+	VMOVUPS Y0, (AX)(CX*1)
+	VMOVUPS 96(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*1)
+	VMOVUPS 128(SP), Y0
+	VMOVUPS Y0, (AX)(CX*2)
+	VMOVUPS 160(SP), Y0
+	VMOVUPS Y0, 32(AX)(CX*2)
+	VMOVUPS 192(SP), Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 224(SP), Y0
+	VMOVUPS Y0, 32(DX)
+	VMOVUPS 256(SP), Y0
+	VMOVUPS Y0, (DX)(CX*1)
+	VMOVUPS 288(SP), Y0
+	VMOVUPS Y0, 32(DX)(CX*1)
+	VMOVUPS 320(SP), Y0
+	VMOVUPS Y0, (DX)(CX*2)
+	VMOVUPS 352(SP), Y0
+	VMOVUPS Y0, 32(DX)(CX*2)
 	VZEROUPPER
 	RET

@@ -7,15 +7,15 @@ import (
 
 // The products in plain Go, block after block as the assembly computes them.
 
-// expand takes the numbers of a tile's block apart into a panel's half: pair i
-// of row r goes to panel[i·2·32+2r] and the place after it.
-func (l *Layout) expand(panel []int16, block []byte) {
-	const pairs, step = BlockColumns / 2, 2 * PanelRows
+// expand takes the numbers of a tile's block apart: pair i of row r goes to
+// numbers[32·i+2·r] and the place after it.
+func (l *Layout) expand(numbers []int16, block []byte) {
+	const pairs, step = BlockColumns / 2, 2 * Lanes
 	spread := func(from []byte, bits, shift int) {
 		inLane, mask := 16/bits, uint16(1)<<bits-1
 		for v := range pairs / inLane {
 			lanes := from[v*vectorBytes:][:vectorBytes]
-			to := panel[v*inLane*step:]
+			to := numbers[v*inLane*step:]
 			for lane := range 2 * Lanes {
 				bunch := binary.LittleEndian.Uint16(lanes[2*lane:])
 				for f := range inLane {
@@ -25,9 +25,7 @@ func (l *Layout) expand(panel []int16, block []byte) {
 			}
 		}
 	}
-	for i := range pairs {
-		clear(panel[i*step:][:2*Lanes])
-	}
+	clear(numbers[:pairs*step])
 	spread(block, l.low, 0)
 	if l.high > 0 {
 		spread(block[l.low*vectorBytes:], l.high, l.low)
@@ -35,35 +33,32 @@ func (l *Layout) expand(panel []int16, block []byte) {
 	if l.Offset == 0 {
 		return
 	}
-	for i := range pairs {
-		half := panel[i*step:][:2*Lanes]
-		for j := range half {
-			half[j] -= int16(l.Offset)
-		}
+	for i := range numbers[:pairs*step] {
+		numbers[i] -= int16(l.Offset)
 	}
 }
 
-// expandScales turns the scales and minima of a tile's block into a panel's half.
+// expandScales turns the scales and minima of a tile's block into float32.
 func (l *Layout) expandScales(scales []float32, block []byte) {
 	for g := range l.groups() {
 		for kind := range l.kinds() {
 			for row := range Lanes {
-				scales[(g*l.kinds()+kind)*PanelRows+row] = l.scale(block, g, kind, row)
+				scales[(g*l.kinds()+kind)*Lanes+row] = l.scale(block, g, kind, row)
 			}
 		}
 	}
 }
 
-// multiply adds the products of a block of activations with a panel's half to
-// the outputs.
-func multiply(out []float32, panel []int16, scales []float32, x *Block, group int, minima bool) {
-	const step = 2 * PanelRows
+// multiply adds the products of a block of activations with an expanded tile's
+// to the outputs.
+func multiply(out []float32, numbers []int16, scales []float32, x *Block, group int, minima bool) {
+	const step = 2 * Lanes
 	groups := BlockColumns / group
 	for g := range groups {
 		var sums [Lanes]int32
 		for i := g * group / 2; i < (g+1)*group/2; i++ {
 			even, odd := int32(x.Q[2*i]), int32(x.Q[2*i+1])
-			w := (*[2 * Lanes]int16)(panel[i*step:])
+			w := (*[2 * Lanes]int16)(numbers[i*step:])
 			for row := range sums {
 				sums[row] += even*int32(w[2*row]) + odd*int32(w[2*row+1])
 			}
@@ -74,19 +69,19 @@ func multiply(out []float32, panel []int16, scales []float32, x *Block, group in
 		}
 		for row, n := range sums {
 			if !minima {
-				out[row] += float32(n) * x.Scale * scales[g*PanelRows+row]
+				out[row] += float32(n) * x.Scale * scales[g*Lanes+row]
 				continue
 			}
-			out[row] += float32(n) * x.Scale * scales[2*g*PanelRows+row]
-			out[row] += sum * scales[(2*g+1)*PanelRows+row]
+			out[row] += float32(n) * x.Scale * scales[2*g*Lanes+row]
+			out[row] += sum * scales[(2*g+1)*Lanes+row]
 		}
 	}
 }
 
 func gemvGo(l *Layout) gemvFunc {
 	return func(out *float32, tiles *byte, x *byte, blocks, count, stride int) {
-		var panel [BlockColumns * PanelRows]int16
-		var scales [2 * 2 * PanelRows]float32
+		var numbers [BlockColumns * Lanes]int16
+		var scales [2 * 2 * Lanes]float32
 		xs := blocksAt(x, blocks)
 		for t := range count {
 			tile := unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(tiles), t*stride)), stride)
@@ -94,42 +89,38 @@ func gemvGo(l *Layout) gemvFunc {
 			clear(o)
 			for b := range blocks {
 				block := tile[b*l.blockBytes():]
-				l.expand(panel[:], block)
+				l.expand(numbers[:], block)
 				l.expandScales(scales[:], block)
-				multiply(o, panel[:], scales[:], &xs[b], l.Group, l.Minima)
+				multiply(o, numbers[:], scales[:], &xs[b], l.Group, l.Minima)
 			}
 		}
 	}
 }
 
 func unpackGo(l *Layout) unpackFunc {
-	return func(panel *int16, scales *float32, tile *byte, blocks int) {
+	return func(numbers *int16, scales *float32, tile *byte, blocks int) {
 		from := unsafe.Slice(tile, blocks*l.blockBytes())
-		// The half ends before the panel does: its last pair has no second half.
-		q := unsafe.Slice(panel, blocks*BlockColumns*PanelRows-2*Lanes)
-		s := unsafe.Slice(scales, blocks*l.groups()*l.kinds()*PanelRows-Lanes)
+		q := unsafe.Slice(numbers, blocks*BlockColumns*Lanes)
+		s := unsafe.Slice(scales, blocks*l.groups()*l.kinds()*Lanes)
 		for b := range blocks {
 			block := from[b*l.blockBytes():]
-			l.expand(q[b*BlockColumns*PanelRows:], block)
-			l.expandScales(s[b*l.groups()*l.kinds()*PanelRows:], block)
+			l.expand(q[b*BlockColumns*Lanes:], block)
+			l.expandScales(s[b*l.groups()*l.kinds()*Lanes:], block)
 		}
 	}
 }
 
 func gemmGo(group int, minima bool) gemmFunc {
 	kinds := 1 + index(minima)
-	return func(out *float32, outStride int, panel *int16, scales *float32, x *byte, xStride, rows, blocks int, _ *byte) {
-		q := unsafe.Slice(panel, blocks*BlockColumns*PanelRows)
-		d := unsafe.Slice(scales, blocks*BlockColumns/group*kinds*PanelRows)
+	return func(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride, rows, blocks int, _ *byte) {
+		q := unsafe.Slice(numbers, blocks*BlockColumns*Lanes)
+		d := unsafe.Slice(scales, blocks*BlockColumns/group*kinds*Lanes)
 		for r := range rows {
-			o := unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(out), r*outStride)), PanelRows)
+			o := unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(out), r*outStride)), Lanes)
 			xs := blocksAt((*byte)(unsafe.Add(unsafe.Pointer(x), r*xStride)), blocks)
 			clear(o)
 			for b := range blocks {
-				for half := range 2 {
-					multiply(o[half*Lanes:], q[b*BlockColumns*PanelRows+half*2*Lanes:], d[b*BlockColumns/group*kinds*PanelRows+half*Lanes:],
-						&xs[b], group, minima)
-				}
+				multiply(o, q[b*BlockColumns*Lanes:], d[b*BlockColumns/group*kinds*Lanes:], &xs[b], group, minima)
 			}
 		}
 	}

@@ -20,12 +20,34 @@ const blockBytes = int(unsafe.Sizeof(Block{}))
 type Rows struct {
 	cols   int
 	blocks []Block // rows × blocks of a row
+	// bunches are the same rows once more, sixteen at a time, as AMX takes
+	// them; those after the last whole sixteen are not there.
+	bunches []byte
+	bunched int // rows in bunches
 }
 
+// bunchRows is the number of rows of a bunch, and bunchBytes what their blocks
+// of 32 columns take: the low and high bytes of the numbers, a line a row, and
+// sixteen scales and three times sixteen sums.
+const (
+	bunchRows  = 16
+	bunchBytes = (bunchRows + 1 + 3) * vectorBytes
+)
+
+// leastBunched is the number of rows from which on bunches gain anything.
+// Measured: a step of 16 to 64 decodes is up to a tenth slower with them, a
+// prompt of 512 a fifth faster. The sums are the same either way.
+const leastBunched = 128
+
 // Reserve makes room for n rows of cols columns, a multiple of 32.
-func (r *Rows) Reserve(n, cols int) {
+func (s *Set) Reserve(r *Rows, n, cols int) {
 	r.cols = cols
 	r.blocks = grow(r.blocks, n*cols/BlockColumns)
+	r.bunched = 0
+	if s.bunch != nil && n >= leastBunched {
+		r.bunched = n / bunchRows * bunchRows
+		r.bunches = aligned(r.bunches, r.bunched/bunchRows*cols/BlockColumns*bunchBytes)
+	}
 }
 
 // rows are the blocks of rows lo … hi-1.
@@ -39,6 +61,9 @@ func (s *Set) Quantize(r *Rows, i int, x []float32) {
 	x = x[:r.cols]
 	blocks := r.rows(i, i+1)
 	s.quantize(pointer(blocks), &x[0], len(blocks))
+	if i < r.bunched {
+		s.bunch(&r.bunches[i/bunchRows*len(blocks)*bunchBytes], i%bunchRows, pointer(blocks), len(blocks))
+	}
 }
 
 func pointer(b []Block) *byte { return (*byte)(unsafe.Pointer(&b[0])) }

@@ -14,16 +14,26 @@ var best = func() Level {
 		return Go
 	case !(x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512VNNI):
 		return AVX2
+	case !(x.HasAMXTile && x.HasAMXInt8 && permitTiles()):
+		return AVX512
 	}
-	return AVX512
+	return AMX
 }()
 
 // hasF16C asks the processor itself, for package cpu does not say: bit 29 of
 // ECX of leaf 1 (Intel's manual, volume 2, CPUID).
 func hasF16C() bool { return cpuid1ECX()&(1<<29) != 0 }
 
-var sets = [...]*Set{
-	Go: plain,
+var sets = func() [4]*Set {
+	amx := *assembly[AVX512]
+	amx.level, amx.bunch = AMX, bunchAMX
+	amx.expand = [...]expandFunc{expandQ40AMX, expandQ41AMX, expandQ50AMX, expandQ51AMX, expandQ80AMX, expandQ2KAMX, expandQ3KAMX, expandQ4KAMX, expandQ5KAMX, expandQ6KAMX}
+	amx.gemmBunch = [2][2]gemmBunchFunc{{gemm32AMX, gemm32MinAMX}, {gemm16AMX, gemm16MinAMX}}
+	return [...]*Set{Go: plain, AVX2: assembly[AVX2], AVX512: assembly[AVX512], AMX: &amx}
+}()
+
+// assembly are the sets in assembly that stand for themselves.
+var assembly = [...]*Set{
 	AVX2: {
 		level: AVX2, quantize: quantizeAVX2,
 		gemv:        [...]gemvFunc{gemvQ40AVX2, gemvQ41AVX2, gemvQ50AVX2, gemvQ51AVX2, gemvQ80AVX2, gemvQ2KAVX2, gemvQ3KAVX2, gemvQ4KAVX2, gemvQ5KAVX2, gemvQ6KAVX2},

@@ -4,7 +4,7 @@ package kernel
 
 import "runtime"
 
-var sets = [...]*Set{Go: plain, AVX2: plain, AVX512: plain}
+var sets = [...]*Set{Go: plain, AVX2: plain, AVX512: plain, AMX: plain}
 
 // Best is Go: there is no assembly in this build.
 func Best() Level { return Go }

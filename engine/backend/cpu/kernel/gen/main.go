@@ -36,6 +36,20 @@ var rooms = map[string]func(){
 			}
 		}
 	},
+	"amx": func() {
+		for _, group := range []int{32, 16} {
+			amxConfigs[group] = amxConfig(group)
+		}
+		for _, l := range layouts {
+			expandAMX(l)
+		}
+		for _, group := range []int{32, 16} {
+			for _, mins := range []bool{false, true} {
+				gemmAMX(group, mins)
+			}
+		}
+		bunchAMX()
+	},
 	"features": func() {
 		features()
 		pause()

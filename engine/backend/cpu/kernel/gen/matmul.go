@@ -235,18 +235,18 @@ func sumOffset(l layout, g int) int {
 	return recSum
 }
 
-// unpack generates the expansion of a tile into half a panel.
+// unpack generates the expansion of a tile.
 func unpack(s isa, l layout) {
-	TEXT("unpack"+l.name+s.name, attrs, "func(panel *int16, scales *float32, tile *byte, blocks int)")
+	TEXT("unpack"+l.name+s.name, attrs, "func(numbers *int16, scales *float32, tile *byte, blocks int)")
 	Pragma("noescape")
 	Doc(
-		fmt.Sprintf("unpack%s%s expands a tile into its half of a panel: 16-bit numbers with the offset of %d taken off, and scales", l.name, s.name, l.offset),
-		"(and minima) in float32:",
+		fmt.Sprintf("unpack%s%s expands a tile into 16-bit numbers with the offset of %d taken off, and scales (and", l.name, s.name, l.offset),
+		"minima) in float32:",
 		"",
-		"	panel[(b·16+i)·64 + 2·row + p] = q[row][32·b+2·i+p] − offset",
-		"	scales[((b·groups+g)·kinds+kind)·32 + row] = d or m[row][b][g]",
+		"	numbers[(b·16+i)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset",
+		"	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]",
 	)
-	panel, scales, quants, blocks := param("panel"), param("scales"), param("tile"), param("blocks")
+	numbers, scales, quants, blocks := param("numbers"), param("scales"), param("tile"), param("blocks")
 	u := newUnpacker(s, l, quants)
 	var offset reg.VecVirtual
 	if l.offset != 0 {
@@ -265,136 +265,134 @@ func unpack(s isa, l layout) {
 				if l.offset != 0 {
 					VPSUBW(offset, w[r], w[r])
 				}
-				VMOVDQU(w[r], at(panel).Offset(i*panelPair+r*s.size))
+				VMOVDQU(w[r], at(numbers).Offset(i*vectorBytes+r*s.size))
 			}
 		}
 		for g := range l.groups() * kinds {
 			s.scales(l, at(quants).Offset(l.quantBytes()+g*l.scaleBytes()), d)
-			s.store(d, at(scales).Offset(g*2*vectorBytes))
+			s.store(d, at(scales).Offset(g*vectorBytes))
 		}
 		ADDQ(imm(l.blockBytes()), quants)
-		ADDQ(imm(pairs*panelPair), panel)
-		ADDQ(imm(l.groups()*kinds*2*vectorBytes), scales)
+		ADDQ(imm(pairs*vectorBytes), numbers)
+		ADDQ(imm(l.groups()*kinds*vectorBytes), scales)
 	})
 	done()
 }
 
-// aheadBytes is how much of the next tile or panel is asked for in each block
+// aheadBytes is how much of the next tile is asked for in each block
 // of a product.
 const aheadBytes = 256
 
-// panelPair is the bytes of a pair of columns in a panel: 32 rows of two 16-bit numbers.
-const panelPair = 2 * vectorBytes
+// gemmRows is how many rows of activations are multiplied with an expanded tile
+// at once: their sums in integers, a pair of columns and two products fill
+// AVX2's registers.
+const gemmRows = 6
 
-// gemmRows is how many rows of activations are multiplied with a panel at
-// once: the sums in integers fill half of AVX2's registers, those in float32
-// stay in memory.
-const gemmRows = 4
-
-// gemm generates the product of up to gemmRows quantized rows with a panel.
+// gemm generates the product of up to gemmRows quantized rows with an expanded
+// tile.
 func gemm(s isa, group int, mins bool) {
 	l := layout{group: group, mins: mins, wide: true}
 	name := fmt.Sprintf("gemm%d", group)
 	if mins {
 		name += "Min"
 	}
-	TEXT(name+s.name, attrs, "func(out *float32, outStride int, panel *int16, scales *float32, x *byte, xStride, rows, blocks int, ahead *byte)")
+	TEXT(name+s.name, attrs, "func(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride, rows, blocks int, ahead *byte)")
 	Pragma("noescape")
 	doc := []string{
-		fmt.Sprintf("%s%s computes the 32 outputs of a panel for each of rows rows of activations, 1 to %d; strides in bytes:", name, s.name, gemmRows),
+		fmt.Sprintf("%s%s computes the %d outputs of a tile for each of rows rows of activations, 1 to %d; strides in bytes:", name, s.name, lanes, gemmRows),
 		"",
 		"	for r := range rows {",
 		"		for b := range blocks {",
 		fmt.Sprintf("			for g := range %d {", l.groups()),
-		fmt.Sprintf("				sum := Σ panel[k][o]·x[r][b].Q[k] over the %d columns of the group, in integers", group),
+		fmt.Sprintf("				sum := Σ numbers[k][o]·x[r][b].Q[k] over the %d columns of the group, in integers", group),
 		"				out[r][o] = fma(float32(sum)·x[r][b].Scale, d[b][g][o], out[r][o])",
 	}
 	if mins {
 		doc = append(doc, "				out[r][o] = fma(m[b][g][o], x[r][b].Sum[g], out[r][o])")
 	}
 	doc = append(doc, "			}", "		}", "	}", "",
-		fmt.Sprintf("Meanwhile it has %d bytes a block read from ahead on, which is where the next panel lies.", aheadBytes))
+		fmt.Sprintf("Meanwhile it has %d bytes a block read from ahead on, which is where the next tile lies.", aheadBytes))
 	Doc(doc...)
-	byRows(gemmRows, func(rows int) { panelRows(s, l, rows) })
+	// The sums in float32, one row after the other: in the output, a power of
+	// two apart, they would be in one another's way.
+	totals := AllocLocal(gemmRows * vectorBytes)
+	byRows(gemmRows, func(rows int) { expandedRows(s, l, rows, totals) })
 }
 
-// panelRows is gemm for n rows with the sums in float32 in memory: the panel's
-// two halves one after the other, a half in two registers.
-func panelRows(s isa, l layout, n int) {
+// expandedRows is gemm for n rows.
+func expandedRows(s isa, l layout, n int, totals Mem) {
 	kinds := l.groupBytes() / l.scaleBytes()
-	for half := range 2 {
-		label := fmt.Sprintf("block%d_%d", n, half)
-		panel, scales, blocks := param("panel"), param("scales"), param("blocks")
-		x, outs := newStrided("x", "xStride", n), newStrided("out", "outStride", n)
-		done := GP64() // bytes that were asked for ahead
-		XORQ(done, done)
-		zero := YMM()
-		VXORPS(zero, zero, zero)
-		out := func(r, i int) Mem { return outs.row(r).Offset(half*vectorBytes + i*s.size) }
-		for r := range n {
-			for i := range 2 {
-				VMOVUPS(zero, out(r, i))
+	numbers, scales, blocks, ahead := param("numbers"), param("scales"), param("blocks"), param("ahead")
+	x := newStrided("x", "xStride", n)
+	total := func(r, i int) Mem { return totals.Offset(r*vectorBytes + i*s.size) }
+	zero := s.reg()
+	s.clear(zero)
+	for r := range n {
+		for i := range s.regs {
+			VMOVUPS(zero, total(r, i))
+		}
+	}
+	loop(fmt.Sprintf("block%d", n), blocks, func() {
+		for i := range aheadBytes / vectorBytes {
+			PREFETCHT1(at(ahead).Offset(i * vectorBytes))
+		}
+		ADDQ(imm(aheadBytes), ahead)
+		for g := range l.groups() {
+			sum := make([]vec, n)
+			for r := range sum {
+				sum[r] = s.vec()
+				s.zero(sum[r])
+			}
+			w, t := s.vec(), s.vec()
+			for i := range pairs / l.groups() {
+				i += g * pairs / l.groups()
+				for h := range w {
+					VMOVDQU(at(numbers).Offset(i*vectorBytes+h*s.size), w[h])
+				}
+				for r := range n {
+					VPBROADCASTD(x.row(r).Offset(4*i), t[0])
+					VPMADDWD(w[1], t[0], t[1])
+					VPMADDWD(w[0], t[0], t[0])
+					for h := range t {
+						VPADDD(t[h], sum[r][h], sum[r][h])
+					}
+				}
+			}
+			d, b := w, t[0]
+			s.load(at(scales).Offset(g*kinds*vectorBytes), d)
+			for r := range n {
+				VBROADCASTSS(x.row(r).Offset(recScale), b)
+				for h := range d {
+					VCVTDQ2PS(sum[r][h], sum[r][h])
+					VMULPS(b, sum[r][h], sum[r][h])
+					VFMADD213PS(total(r, h), d[h], sum[r][h])
+				}
+			}
+			if l.mins {
+				s.load(at(scales).Offset((g*kinds+1)*vectorBytes), d)
+			}
+			for r := range n {
+				if l.mins {
+					VBROADCASTSS(x.row(r).Offset(sumOffset(l, g)), b)
+				}
+				for h := range d {
+					if l.mins {
+						VFMADD231PS(b, d[h], sum[r][h])
+					}
+					VMOVUPS(sum[r][h], total(r, h))
+				}
 			}
 		}
-		loop(label, blocks, func() {
-			if half == 0 {
-				ahead := GP64()
-				Load(Param("ahead"), ahead)
-				for i := range aheadBytes / vectorBytes {
-					PREFETCHT1(Mem{Base: ahead, Index: done, Scale: 1, Disp: i * vectorBytes})
-				}
-				ADDQ(imm(aheadBytes), done)
-			}
-			for g := range l.groups() {
-				sum := make([]vec, n)
-				for r := range sum {
-					sum[r] = s.vec()
-					s.zero(sum[r])
-				}
-				for i := range pairs / l.groups() {
-					i += g * pairs / l.groups()
-					w, b, tmp := s.vec(), s.reg(), s.reg()
-					for h := range w {
-						VMOVDQU(at(panel).Offset(i*panelPair+half*vectorBytes+h*s.size), w[h])
-					}
-					for r := range n {
-						VPBROADCASTD(x.row(r).Offset(4*i), b)
-						for h := range w {
-							s.dot(b, w[h], sum[r][h], tmp)
-						}
-					}
-				}
-				d, m, b, t := s.vec(), s.vec(), s.reg(), s.reg()
-				s.load(at(scales).Offset(g*kinds*2*vectorBytes+half*vectorBytes), d)
-				for r := range n {
-					VBROADCASTSS(x.row(r).Offset(recScale), b)
-					for h := range 2 {
-						VCVTDQ2PS(sum[r][h], sum[r][h])
-						VMULPS(b, sum[r][h], sum[r][h])
-						VMOVUPS(out(r, h), t)
-						VFMADD231PS(d[h], sum[r][h], t)
-						if !l.mins {
-							VMOVUPS(t, out(r, h))
-						} else {
-							VMOVAPS(t, sum[r][h])
-						}
-					}
-				}
-				if l.mins {
-					s.load(at(scales).Offset((g*kinds+1)*2*vectorBytes+half*vectorBytes), m)
-					for r := range n {
-						VBROADCASTSS(x.row(r).Offset(sumOffset(l, g)), b)
-						for h := range 2 {
-							VFMADD231PS(b, m[h], sum[r][h])
-							VMOVUPS(sum[r][h], out(r, h))
-						}
-					}
-				}
-			}
-			ADDQ(imm(pairs*panelPair), panel)
-			ADDQ(imm(l.groups()*kinds*2*vectorBytes), scales)
-			x.advance(xBytes)
-		})
+		ADDQ(imm(pairs*vectorBytes), numbers)
+		ADDQ(imm(l.groups()*kinds*vectorBytes), scales)
+		x.advance(xBytes)
+	})
+	out := newStrided("out", "outStride", n)
+	for r := range n {
+		for i := range s.regs {
+			VMOVUPS(total(r, i), zero)
+			VMOVUPS(zero, out.row(r).Offset(i*s.size))
+		}
 	}
 	done()
 }

@@ -1,0 +1,191 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"vitrine/engine/backend/cpu/kernel"
+	"vitrine/engine/quant"
+	"vitrine/engine/sampler"
+	"vitrine/server/machine"
+)
+
+// limits are what one thread of this machine can do at most.
+type limits struct {
+	peak      machine.Peak
+	bandwidth machine.Bandwidth
+}
+
+// told reports multiply–adds and bytes an operation, and their shares of the limits.
+func (l *limits) told(b *testing.B, multiplyAdds, bytes int, integers bool) {
+	b.Helper()
+	each := b.Elapsed().Seconds() / float64(b.N)
+	if multiplyAdds > 0 {
+		peak, unit := l.peak.Float32, "%float32-peak"
+		if integers {
+			peak, unit = l.peak.Int8, "%int8-peak"
+		}
+		rate := float64(multiplyAdds) / each
+		b.ReportMetric(rate/1e9, "GMAC/s")
+		b.ReportMetric(100*rate/peak, unit)
+	}
+	rate := float64(bytes) / each
+	b.ReportMetric(rate/1e9, "GB/s")
+	b.ReportMetric(100*rate/l.bandwidth.BytesPerSecond, "%memory")
+}
+
+// filled is memory that is there, with numbers that are small but not denormal.
+func filled(n int) []byte {
+	out := make([]byte, n)
+	for i := range out {
+		out[i] = 0x11
+	}
+	return out
+}
+
+// BenchmarkLimits says how far each kernel is from what one thread of this
+// machine can do: the multiply–adds of bytes or of float32 that it reaches when
+// nothing is loaded, and the rate at which it reads memory. Kernels that work
+// within the caches read more than that. Activations have 16 bits, so half of
+// the peak of bytes is the most that a product can reach, without AMX.
+func BenchmarkLimits(b *testing.B) {
+	peak, ok, err := machine.MeasurePeak(1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if !ok {
+		b.Skip("there is no loop that measures this processor's peak")
+	}
+	bandwidth, err := machine.ReadBandwidth(context.Background(), 1, machine.Describe().MemoryBuffer())
+	if err != nil {
+		b.Fatal(err)
+	}
+	l := &limits{peak, bandwidth}
+	b.Logf("one thread: %.0f GMAC/s of int8 with %s, %.0f of float32 with %s, %.1f GB/s", peak.Int8/1e9, peak.Int8With, peak.Float32/1e9, peak.Float32With, bandwidth.GB())
+	for _, level := range kernel.Levels() {
+		b.Run(level.String(), func(b *testing.B) {
+			s := kernel.For(level)
+			for _, t := range []quant.Type{quant.Q4_0, quant.Q4_1, quant.Q5_0, quant.Q5_1, quant.Q8_0, quant.Q2_K, quant.Q3_K, quant.Q4_K, quant.Q5_K, quant.Q6_K} {
+				l.products(b, s, t)
+			}
+			for _, n := range []int{3, 12} {
+				l.attention(b, s, n)
+			}
+			l.norm(b, s)
+		})
+	}
+	for _, vocab := range []int{49152, 262144} {
+		l.sampler(b, vocab)
+	}
+}
+
+// products multiplies one row with a matrix of 64 MiB or more, and 16 and 512
+// rows with one that stays in the second-level cache.
+func (l *limits) products(b *testing.B, s *kernel.Set, t quant.Type) {
+	layout, ok := kernel.LayoutOf(t)
+	if !ok {
+		b.Fatalf("%v has no layout", t)
+	}
+	const cols = 768
+	var x kernel.Rows
+	var panel kernel.Panel
+	row := make([]float32, cols)
+	for i := range row {
+		row[i] = float32(i%17) - 8
+	}
+	for _, n := range []int{1, 16, 512} {
+		b.Run(fmt.Sprintf("%v/%d", t, n), func(b *testing.B) {
+			rows := 768
+			if n == 1 {
+				rows = 64 << 20 / layout.TileBytes(cols) * kernel.Lanes
+			}
+			w, err := kernel.NewPacked(layout, rows, cols, filled(layout.PackedBytes(rows, cols)))
+			if err != nil {
+				b.Fatal(err)
+			}
+			s.Reserve(&x, n, cols)
+			for i := range n {
+				s.Quantize(&x, i, row)
+			}
+			out := make([]float32, n*rows)
+			for b.Loop() {
+				if n == 1 {
+					s.MatVec(out, w, &x, 0, 0, w.Tiles())
+					continue
+				}
+				for i := range w.Panels() {
+					s.MatMul(out[i*kernel.PanelRows:], rows, &panel, w, i, &x, n)
+				}
+			}
+			l.told(b, n*rows*cols, layout.PackedBytes(rows, cols), true)
+		})
+	}
+}
+
+// attention computes scores and weighted values of n queries of one head.
+func (l *limits) attention(b *testing.B, s *kernel.Set, n int) {
+	const dim, keys = 64, 1 << 16
+	for _, format := range []kernel.KV{kernel.KVF16, kernel.KVI8} {
+		b.Run(fmt.Sprintf("attention-%v/%d", format, n), func(b *testing.B) {
+			const groups = keys / kernel.Lanes
+			key, value := format.KeyGroupBytes(dim), format.ValueGroupBytes(dim)
+			k, v := filled(groups*key), filled(groups*value)
+			table := make([]int32, groups)
+			for i := range table {
+				table[i] = int32(i)
+			}
+			q, scores, out := make([]float32, n*dim), make([]float32, n*keys), make([]float32, n*dim)
+			for b.Loop() {
+				for at := 0; at < groups; at += 8 { // chunks of 128 keys, as the backend takes them
+					s.Scores(format, scores, 128, q, dim, k, key, table[at:at+8], dim, n, 1)
+					s.Values(format, out, dim, scores, 128, v, value, table[at:at+8], 128, dim, n)
+				}
+			}
+			l.told(b, 2*n*keys*dim, len(k)+len(v), false)
+		})
+	}
+}
+
+// norm normalizes rows of 576 numbers.
+func (l *limits) norm(b *testing.B, s *kernel.Set) {
+	b.Run("norm", func(b *testing.B) {
+		const cols = 576
+		dst, x, w := make([]float32, cols), make([]float32, cols), make([]float32, cols)
+		for i := range x {
+			x[i], w[i] = float32(i), 1
+		}
+		for b.Loop() {
+			s.RMSNorm(dst, x, w, 1e-5)
+		}
+		l.told(b, 0, 4*4*cols, false) // x twice and w are read, dst is written
+	})
+}
+
+// sampler draws a token; what it tells is as if the logits were read once.
+func (l *limits) sampler(b *testing.B, vocab int) {
+	logits := make([]float32, vocab)
+	for i := range logits {
+		logits[i] = float32(i%1009) / 100
+	}
+	for _, c := range []struct {
+		name string
+		set  func(p *sampler.Params)
+	}{
+		{"greedy", func(p *sampler.Params) { p.Temperature = 0 }},
+		{"plain", func(p *sampler.Params) { p.Temperature = .8 }},
+		{"top_k", func(p *sampler.Params) { p.Temperature, p.TopK = .8, 50 }},
+		{"top_p", func(p *sampler.Params) { p.Temperature, p.TopP = .8, .95 }},
+	} {
+		b.Run(fmt.Sprintf("sampler-%s/%d", c.name, vocab), func(b *testing.B) {
+			s, p := sampler.New(vocab), sampler.Defaults()
+			c.set(&p)
+			for pos := 0; b.Loop(); pos++ {
+				if _, err := s.Sample(logits, &p, sampler.History{}, pos); err != nil {
+					b.Fatal(err)
+				}
+			}
+			l.told(b, 0, 4*vocab, false)
+		})
+	}
+}
