@@ -1,0 +1,45 @@
+package serving
+
+import (
+	"testing"
+	"time"
+)
+
+// numpy.percentile gives the same.
+func TestPercentiles(t *testing.T) {
+	ms := func(n ...int) (d []time.Duration) {
+		for _, x := range n {
+			d = append(d, time.Duration(x)*time.Millisecond)
+		}
+		return d
+	}
+	for _, c := range []struct {
+		of   []time.Duration
+		want Percentiles
+	}{
+		{nil, Percentiles{}},
+		{ms(7), Percentiles{0.007, 0.007, 0.007}},
+		{ms(30, 10), Percentiles{0.02, 0.028, 0.0298}},
+		{ms(5, 1, 4, 2, 3), Percentiles{0.003, 0.0046, 0.00496}},
+	} {
+		if got := percentiles(c.of); got != c.want {
+			t.Errorf("of %v: %+v, want %+v", c.of, got, c.want)
+		}
+	}
+}
+
+func TestMeasureLatencies(t *testing.T) {
+	at := func(ms int) time.Time { return time.Unix(0, 0).Add(time.Duration(ms) * time.Millisecond) }
+	got := measure([]reply{
+		{sent: at(0), times: []time.Time{at(100), at(110), at(130)}},
+		{sent: at(50), times: []time.Time{at(350)}}, // of one token there is no inter-token latency
+	})
+	want := latencies{
+		ttft: Percentiles{0.2, 0.28, 0.298}, // 100 and 300 ms
+		itl:  Percentiles{0.015, 0.019, 0.0199},
+		e2e:  Percentiles{0.215, 0.283, 0.2983}, // 130 and 300 ms
+	}
+	if got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
