@@ -40,22 +40,16 @@ type reply struct {
 	times  []time.Time // when each token came
 }
 
-// latencies are those of all requests together, with vLLM's words.
-type latencies struct {
-	ttft Percentiles // time to first token, the wait in the queue included
-	itl  Percentiles // inter-token latency: between two tokens of a request
-	e2e  Percentiles // from the request to its last token
-}
-
-// measure takes the latencies of the replies, each of which has a token.
-func measure(replies []reply) latencies {
-	var ttft, itl, e2e []time.Duration
+// latencies are those of all requests together, each of which has a token: to
+// the first token, between two tokens, and to the last token.
+func latencies(replies []reply) (ttft, itl, e2e Percentiles) {
+	var first, between, all []time.Duration
 	for _, r := range replies {
-		ttft = append(ttft, r.times[0].Sub(r.sent))
-		e2e = append(e2e, r.times[len(r.times)-1].Sub(r.sent))
+		first = append(first, r.times[0].Sub(r.sent))
+		all = append(all, r.times[len(r.times)-1].Sub(r.sent))
 		for i := range r.times[1:] {
-			itl = append(itl, r.times[i+1].Sub(r.times[i]))
+			between = append(between, r.times[i+1].Sub(r.times[i]))
 		}
 	}
-	return latencies{percentiles(ttft), percentiles(itl), percentiles(e2e)}
+	return percentiles(first), percentiles(between), percentiles(all)
 }

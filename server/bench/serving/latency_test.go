@@ -28,18 +28,19 @@ func TestPercentiles(t *testing.T) {
 	}
 }
 
-func TestMeasureLatencies(t *testing.T) {
+func TestLatencies(t *testing.T) {
 	at := func(ms int) time.Time { return time.Unix(0, 0).Add(time.Duration(ms) * time.Millisecond) }
-	got := measure([]reply{
+	ttft, itl, e2e := latencies([]reply{
 		{sent: at(0), times: []time.Time{at(100), at(110), at(130)}},
 		{sent: at(50), times: []time.Time{at(350)}}, // of one token there is no inter-token latency
 	})
-	want := latencies{
-		ttft: Percentiles{0.2, 0.28, 0.298}, // 100 and 300 ms
-		itl:  Percentiles{0.015, 0.019, 0.0199},
-		e2e:  Percentiles{0.215, 0.283, 0.2983}, // 130 and 300 ms
+	if want := (Percentiles{0.2, 0.28, 0.298}); ttft != want { // of 100 and 300 ms
+		t.Errorf("time to first token %+v, want %+v", ttft, want)
 	}
-	if got != want {
-		t.Errorf("%+v, want %+v", got, want)
+	if want := (Percentiles{0.015, 0.019, 0.0199}); itl != want {
+		t.Errorf("inter-token latency %+v, want %+v", itl, want)
+	}
+	if want := (Percentiles{0.215, 0.283, 0.2983}); e2e != want { // of 130 and 300 ms
+		t.Errorf("latency %+v, want %+v", e2e, want)
 	}
 }

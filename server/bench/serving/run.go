@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -19,44 +20,77 @@ import (
 
 // Config is how an engine serves a workload: what differs from run to run.
 type Config struct {
-	MaxNumSeqs          int     `json:"max_num_seqs"`
-	MaxNumBatchedTokens int     `json:"max_num_batched_tokens"` // 0 takes the engine's default
-	KVBlocks            int     `json:"kv_blocks"`              // 0: enough for MaxNumSeqs requests of the workload's greatest length
-	BlockSize           int     `json:"block_size"`
-	RequestRate         float64 `json:"request_rate,omitempty"` // requests a second; 0: all at once
+	Policy              engine.Policy
+	Memory              engine.Memory
+	PrefixCaching       bool
+	SpeculativeTokens   int // most tokens guessed a step and request; 0: none
+	MaxNumSeqs          int
+	MaxNumBatchedTokens int // 0 takes the engine's default
+	KVBlocks            int // 0: enough for MaxNumSeqs requests of the workload's greatest length
+	BlockSize           int
+	Events              Events
+	RequestRate         float64 // requests a second; 0: all at once
 }
+
+// Events says how much of a run is observed.
+type Events uint8
+
+// The ways to observe a run.
+const (
+	// MeterEvents follows blocks and batches, for the figures that need it.
+	MeterEvents Events = iota
+	// NoEvents observes nothing: memory and batches stay unknown.
+	NoEvents
+	// AllEvents observes everything and passes it on as a server does to a
+	// page, with one request at a time watched.
+	AllEvents
+)
 
 // Result is what an engine made of a workload.
 type Result struct {
 	Config
-	Workload     string  `json:"workload"`
-	Requests     int     `json:"requests"`
-	PromptTokens int     `json:"prompt_tokens"`
-	OutputTokens int     `json:"output_tokens"`
-	Seconds      float64 `json:"seconds"` // from the first request to the last token
+	Requests     int
+	PromptTokens int
+	OutputTokens int
+	Seconds      float64 // from the first request to the last token
 
-	RequestsPerSecond float64     `json:"requests_per_second"`
-	OutputPerSecond   float64     `json:"output_tokens_per_second"`
-	TotalPerSecond    float64     `json:"total_tokens_per_second"` // prompts and answers
-	TTFT              Percentiles `json:"time_to_first_token_seconds"`
-	ITL               Percentiles `json:"inter_token_latency_seconds"`
-	E2E               Percentiles `json:"e2e_request_latency_seconds"`
+	TTFT Percentiles // time to first token, the wait in the queue included
+	ITL  Percentiles // inter-token latency: between two tokens of a request
+	E2E  Percentiles // from a request to its last token
 
 	// KVWaste is the mean over the steps of 1 − filled/reserved slots.
-	KVWaste float64 `json:"kv_waste"`
-	// KVBytes is the size of the pool of KV blocks.
-	KVBytes        int64   `json:"kv_bytes"`
-	ConcurrentMean float64 `json:"concurrent_requests_mean"` // over the steps
-	ConcurrentMax  int     `json:"concurrent_requests_max"`
-	Preemptions    int     `json:"preemptions"`
-	Steps          int     `json:"steps"`
-	// ComputedTokens are those that the model ran, PrefillTokens those of them
-	// that are not the computation of an answer's token: prompts, what is
-	// computed again after a preemption, padding.
-	ComputedTokens int `json:"computed_tokens"`
-	PrefillTokens  int `json:"prefill_tokens"`
+	KVWaste float64
+	// ConcurrentMean and ConcurrentMax are the requests that a step computes:
+	// the mean over the steps, and the most. PrefillTokens are the positions
+	// that were computed of prompts, and again of what a preemption threw away.
+	// All are 0 with NoEvents.
+	ConcurrentMean float64
+	ConcurrentMax  int
+	PrefillTokens  int
+
+	KVBytes int64 // of the pool of KV blocks
+	Stats   engine.Stats
 	// Answers is a digest of the answers' tokens: the same for every policy.
-	Answers string `json:"answers"`
+	Answers string
+}
+
+// RequestsPerSecond is the throughput in requests.
+func (r *Result) RequestsPerSecond() float64 { return float64(r.Requests) / r.Seconds }
+
+// OutputPerSecond is the throughput in tokens of answers.
+func (r *Result) OutputPerSecond() float64 { return float64(r.OutputTokens) / r.Seconds }
+
+// TotalPerSecond is the throughput in tokens of prompts and answers.
+func (r *Result) TotalPerSecond() float64 {
+	return float64(r.PromptTokens+r.OutputTokens) / r.Seconds
+}
+
+// HitRate is the part of the prompts' tokens that the prefix cache had.
+func (r *Result) HitRate() float64 {
+	if r.Stats.PrefixQueries == 0 {
+		return 0
+	}
+	return float64(r.Stats.PrefixHits) / float64(r.Stats.PrefixQueries)
 }
 
 // check says which setting is out of range.
@@ -70,6 +104,8 @@ func (c Config) check() error {
 		return fmt.Errorf("kv-blocks: got %d, want 0 (enough for max-num-seqs requests) or more", c.KVBlocks)
 	case c.BlockSize < 1:
 		return fmt.Errorf("block-size: got %d, want at least 1", c.BlockSize)
+	case c.SpeculativeTokens < 0:
+		return fmt.Errorf("num-speculative-tokens: got %d, want 0 (none) or more", c.SpeculativeTokens)
 	case !(c.RequestRate >= 0) || math.IsInf(c.RequestRate, 0):
 		return fmt.Errorf("request-rate: got %g, want requests a second, or 0 for all at once", c.RequestRate)
 	}
@@ -108,19 +144,29 @@ func Run(ctx context.Context, m *load.Model, w *Workload, c Config) (*Result, er
 	if err := c.Check(m, w); err != nil {
 		return nil, err
 	}
-	counts := newMeter(c.BlockSize)
-	e, err := engine.Start(m.Model, m.Tokenizer, engine.Options{
+	counts, eye := newMeter(c.BlockSize), &watcher{}
+	options := engine.Options{
 		Blocks: c.blocks(w), BlockSize: c.BlockSize, MaxBatchTokens: c.MaxNumBatchedTokens, MaxSequences: c.MaxNumSeqs,
-		Observer: counts.observer(),
-	})
+		Policy: c.Policy, Memory: c.Memory, DisablePrefixCaching: !c.PrefixCaching, PromptLookup: engine.PromptLookup{Tokens: c.SpeculativeTokens},
+	}
+	switch c.Events {
+	case MeterEvents:
+		options.Observer = &engine.Observer{Block: counts.block, Plan: counts.plan}
+	case AllEvents:
+		options.Observer = eye.observer(counts)
+	}
+	e, err := engine.Start(m.Model, m.Tokenizer, options)
 	if err != nil {
 		return nil, err
 	}
 	prompts := w.Prompts(m.Config().Vocab)
 	runtime.GC() // not in the middle of the run, for what an earlier one left
 	begin := time.Now()
-	replies, err := send(ctx, e, w, c, prompts, begin)
-	seconds := time.Since(begin).Seconds()
+	replies, err := serve(ctx, e, w, c, prompts, begin, eye)
+	r := &Result{
+		Config: c, Requests: len(w.Requests), PromptTokens: w.PromptTokens(), OutputTokens: w.OutputTokens(),
+		Seconds: time.Since(begin).Seconds(), Stats: e.Stats(),
+	}
 	pool := e.Pool()
 	if closed := e.Close(); err == nil {
 		err = closed
@@ -128,54 +174,71 @@ func Run(ctx context.Context, m *load.Model, w *Workload, c Config) (*Result, er
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{
-		Config: c, Workload: w.Name, Requests: len(w.Requests), PromptTokens: w.PromptTokens(), OutputTokens: w.OutputTokens(), Seconds: digits(seconds),
-		KVWaste: digits(counts.waste.value()), KVBytes: int64(pool.Blocks) * int64(pool.BlockSize) * int64(pool.SlotBytes),
-		ConcurrentMean: digits(counts.concurrent.value()), ConcurrentMax: counts.most,
-		Preemptions: counts.preemptions, Steps: counts.steps, ComputedTokens: counts.computed,
-		Answers: digest(replies),
-	}
-	r.KVBlocks = pool.Blocks
-	r.RequestsPerSecond = digits(float64(r.Requests) / seconds)
-	r.OutputPerSecond = digits(float64(r.OutputTokens) / seconds)
-	r.TotalPerSecond = digits(float64(r.PromptTokens+r.OutputTokens) / seconds)
-	// The last token of an answer is drawn, but not computed.
-	r.PrefillTokens = r.ComputedTokens - (r.OutputTokens - r.Requests)
-	l := measure(replies)
-	r.TTFT, r.ITL, r.E2E = l.ttft, l.itl, l.e2e
+	r.KVBlocks, r.KVBytes = pool.Blocks, int64(pool.Blocks)*int64(pool.BlockSize)*int64(pool.SlotBytes)
+	r.KVWaste, r.ConcurrentMean, r.ConcurrentMax, r.PrefillTokens = counts.waste.value(), counts.concurrent.value(), counts.most, counts.prefill
+	r.TTFT, r.ITL, r.E2E = latencies(replies)
+	r.Answers = digest(replies)
 	return r, nil
 }
 
-// digits keeps four decimals: the rest is noise.
-func digits(x float64) float64 { return math.Round(x*1e4) / 1e4 }
+// serve sends the requests, with a watcher where everything is observed.
+func serve(ctx context.Context, e *engine.Engine, w *Workload, c Config, prompts [][]int32, begin time.Time, eye *watcher) ([]reply, error) {
+	if c.Events != AllEvents {
+		return send(ctx, e, w, c, prompts, begin)
+	}
+	watching, end := context.WithCancel(ctx)
+	defer end()
+	var g errgroup.Group
+	g.Go(func() error { return eye.run(watching) })
+	replies, err := send(ctx, e, w, c, prompts, begin)
+	end()
+	return replies, errors.Join(err, g.Wait())
+}
 
 // send sends each request when it arrives and collects what comes back.
 func send(ctx context.Context, e *engine.Engine, w *Workload, c Config, prompts [][]int32, begin time.Time) ([]reply, error) {
 	g, ctx := errgroup.WithContext(ctx)
 	replies := make([]reply, len(w.Requests))
-	for i, r := range w.Requests {
-		replies[i].sent = begin
-		if c.RequestRate > 0 {
-			replies[i].sent = begin.Add(time.Duration(r.Arrival / c.RequestRate * float64(time.Second)))
-		}
-		if err := sleepUntil(ctx, replies[i].sent); err != nil {
-			break // the group has the reason
-		}
-		params := sampler.Defaults()
-		params.Temperature, params.IgnoreEOS, params.MaxTokens = 0, true, r.Output
-		h, err := e.Add(ctx, engine.Request{Prompt: prompts[i], Params: params})
-		if err != nil {
-			g.Go(func() error { return fmt.Errorf("request %d: %w", i, err) })
-			break
-		}
-		g.Go(func() error {
-			if err := replies[i].follow(ctx, h, r.Output); err != nil {
+	g.Go(func() error {
+		for i, r := range w.Requests {
+			replies[i].sent = begin
+			if c.RequestRate > 0 {
+				replies[i].sent = begin.Add(time.Duration(r.Arrival / c.RequestRate * float64(time.Second)))
+			}
+			if err := sleepUntil(ctx, replies[i].sent); err != nil {
+				return err
+			}
+			request := c.request(w, i, prompts[i])
+			h, err := e.Add(ctx, request)
+			if err != nil {
 				return fmt.Errorf("request %d: %w", i, err)
 			}
-			return nil
-		})
-	}
+			g.Go(func() error {
+				if err := replies[i].follow(ctx, h, r.Output, request.Params.MaxTokens > r.Output); err != nil {
+					return fmt.Errorf("request %d: %w", i, err)
+				}
+				return nil
+			})
+		}
+		return nil
+	})
 	return replies, g.Wait()
+}
+
+// request is the i-th of the workload, as it is sent.
+func (c Config) request(w *Workload, i int, prompt []int32) engine.Request {
+	params := sampler.Defaults()
+	params.Temperature, params.IgnoreEOS, params.MaxTokens = 0, true, w.Requests[i].Output
+	if c.Memory == engine.Contiguous {
+		// Nobody knows an answer's length before its end, and this kind of memory
+		// has to be reserved before: as much as may become of it.
+		params.MaxTokens = w.MaxModelLen - len(prompt)
+	}
+	r := engine.Request{Prompt: prompt, Params: params}
+	if c.Events == AllEvents && i%watched == 0 {
+		r.Watch = watch
+	}
+	return r
 }
 
 // sleepUntil waits for a moment, or for the context's end.
@@ -194,18 +257,25 @@ func sleepUntil(ctx context.Context, t time.Time) error {
 	}
 }
 
-// follow takes in what happens to a request until it has its output tokens.
-func (r *reply) follow(ctx context.Context, h *engine.Handle, output int) error {
+// follow takes in what happens to a request until it has its output tokens. If
+// the engine would go on, it ends the answer there, as a client does that
+// hangs up.
+func (r *reply) follow(ctx context.Context, h *engine.Handle, output int, hangUp bool) error {
 	r.tokens, r.times = make([]int32, 0, output), make([]time.Time, 0, output)
 	for {
 		ev, err := h.Next(ctx)
 		switch {
 		case err != nil:
 			return err
-		case ev.Kind == engine.EventToken:
+		case ev.Kind == engine.EventToken && len(r.tokens) < output:
 			r.tokens, r.times = append(r.tokens, ev.Token), append(r.times, time.Now())
+			if hangUp && len(r.tokens) == output {
+				if err := h.Abort(); err != nil && !errors.Is(err, engine.ErrReleased) {
+					return err
+				}
+			}
 		case ev.Kind != engine.EventState || !ev.State.Finished():
-		case ev.State != engine.FinishedLength || len(r.tokens) != output:
+		case len(r.tokens) != output:
 			return fmt.Errorf("the engine ended it after %d of %d tokens: %v %s", len(r.tokens), output, ev.State, ev.Reason)
 		default:
 			return nil
