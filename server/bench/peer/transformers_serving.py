@@ -18,11 +18,14 @@ parser.add_argument("--workload", required=True, help="the workload's .json file
 parser.add_argument("--model", required=True, help="the model's .gguf file, dequantized to float32, or a folder in Hugging Face's layout")
 parser.add_argument("--batch", type=int, default=16, help="requests a static batch")
 parser.add_argument("--threads", type=int, default=2)
-parser.add_argument("--requests", type=int, default=0, help="run the first so many requests alone; 0 runs all")
+parser.add_argument("--requests", type=int, default=0, help="run so many requests alone; 0 runs all")
+parser.add_argument("--skip", type=int, default=0, help="leave the first so many requests out, to measure a long run in pieces")
 parser.add_argument("--order", choices=["arrival", "length"], default="arrival",
                     help="arrival is what a service has; length sorts by the answers' lengths, which no service knows")
 parser.add_argument("--mode", choices=["static", "continuous"], default="static",
                     help="static batches, or the library's own continuous batching (generate_batch)")
+parser.add_argument("--cache", choices=["dynamic", "static"], default="dynamic", help="how generate() keeps keys and values")
+parser.add_argument("--attention", choices=["sdpa", "eager"], default="sdpa")
 args = parser.parse_args()
 
 # Nothing is fetched: the model lies in a file.
@@ -38,9 +41,9 @@ torch.manual_seed(0)
 
 def load(path):
     """The model in float32, in evaluation mode."""
-    options = {"dtype": torch.float32, "attn_implementation": "sdpa"}
+    options = {"dtype": torch.float32, "attn_implementation": args.attention}
     if args.mode == "continuous":
-        options["attn_implementation"] = "paged|sdpa"
+        options["attn_implementation"] = "paged|" + args.attention
     if path.endswith(".gguf"):
         folder, file = os.path.split(os.path.abspath(path))
         return transformers.AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, **options).eval()
@@ -61,7 +64,8 @@ def prompts(workload, vocabulary):
 def settings(output):
     """Greedy, exactly so many tokens."""
     return transformers.GenerationConfig(
-        do_sample=False, max_new_tokens=output, min_new_tokens=output, eos_token_id=None, pad_token_id=0, use_cache=True)
+        do_sample=False, max_new_tokens=output, min_new_tokens=output, eos_token_id=None, pad_token_id=0, use_cache=True,
+        cache_implementation=None if args.cache == "dynamic" else args.cache, disable_compile=True)
 
 
 def run_static(model, requests):
@@ -111,10 +115,11 @@ with open(args.workload, encoding="utf-8") as f:
     workload = json.load(f)
 model = load(args.model)
 requests = list(zip(prompts(workload, model.config.vocab_size), (r["output_tokens"] for r in workload["requests"])))
-if args.requests:
-    requests = requests[:args.requests]
 if args.order == "length":
     requests.sort(key=lambda r: r[1])
+requests = requests[args.skip:]
+if args.requests:
+    requests = requests[:args.requests]
 
 with torch.inference_mode():
     model.generate(input_ids=torch.ones(args.batch, 8, dtype=torch.long), attention_mask=torch.ones(args.batch, 8, dtype=torch.long),
