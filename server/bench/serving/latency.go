@@ -53,3 +53,14 @@ func latencies(replies []reply) (ttft, itl, e2e Percentiles) {
 	}
 	return percentiles(first), percentiles(between), percentiles(all)
 }
+
+// seconds is the time from the first request to the last token of all.
+func seconds(replies []reply) float64 {
+	var end time.Time
+	for _, r := range replies {
+		if last := r.times[len(r.times)-1]; last.After(end) {
+			end = last
+		}
+	}
+	return end.Sub(replies[0].sent).Seconds()
+}

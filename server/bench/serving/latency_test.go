@@ -30,17 +30,22 @@ func TestPercentiles(t *testing.T) {
 
 func TestLatencies(t *testing.T) {
 	at := func(ms int) time.Time { return time.Unix(0, 0).Add(time.Duration(ms) * time.Millisecond) }
-	ttft, itl, e2e := latencies([]reply{
-		{sent: at(0), times: []time.Time{at(100), at(110), at(130)}},
-		{sent: at(50), times: []time.Time{at(350)}}, // of one token there is no inter-token latency
-	})
-	if want := (Percentiles{0.2, 0.28, 0.298}); ttft != want { // of 100 and 300 ms
+	replies := []reply{
+		{sent: at(10), times: []time.Time{at(110), at(120), at(140)}},
+		{sent: at(60), times: []time.Time{at(360)}}, // of one token there is no inter-token latency
+		{sent: at(60), times: []time.Time{at(260)}},
+	}
+	if got := seconds(replies); got != 0.35 {
+		t.Errorf("%g seconds in all, want 0.35", got)
+	}
+	ttft, itl, e2e := latencies(replies)
+	if want := (Percentiles{0.2, 0.28, 0.298}); ttft != want { // of 100, 200 and 300 ms
 		t.Errorf("time to first token %+v, want %+v", ttft, want)
 	}
 	if want := (Percentiles{0.015, 0.019, 0.0199}); itl != want {
 		t.Errorf("inter-token latency %+v, want %+v", itl, want)
 	}
-	if want := (Percentiles{0.215, 0.283, 0.2983}); e2e != want { // of 130 and 300 ms
+	if want := (Percentiles{0.2, 0.28, 0.298}); e2e != want { // of 130, 200 and 300 ms
 		t.Errorf("latency %+v, want %+v", e2e, want)
 	}
 }

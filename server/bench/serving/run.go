@@ -159,20 +159,17 @@ func Run(ctx context.Context, m *load.Model, w *Workload, c Config) (*Result, er
 	if err != nil {
 		return nil, err
 	}
-	prompts := w.Prompts(m.Config().Vocab)
-	runtime.GC() // not in the middle of the run, for what an earlier one left
-	begin := time.Now()
-	replies, err := serve(ctx, e, w, c, prompts, begin, eye)
-	r := &Result{
-		Config: c, Requests: len(w.Requests), PromptTokens: w.PromptTokens(), OutputTokens: w.OutputTokens(),
-		Seconds: time.Since(begin).Seconds(), Stats: e.Stats(),
-	}
-	pool := e.Pool()
+	replies, err := c.serve(ctx, e, w, eye)
+	stats, pool := e.Stats(), e.Pool()
 	if closed := e.Close(); err == nil {
 		err = closed
 	}
 	if err != nil {
 		return nil, err
+	}
+	r := &Result{
+		Config: c, Requests: len(w.Requests), PromptTokens: w.PromptTokens(), OutputTokens: w.OutputTokens(),
+		Seconds: seconds(replies), Stats: stats,
 	}
 	r.KVBlocks, r.KVBytes = pool.Blocks, int64(pool.Blocks)*int64(pool.BlockSize)*int64(pool.SlotBytes)
 	r.KVWaste, r.ConcurrentMean, r.ConcurrentMax, r.PrefillTokens = counts.waste.value(), counts.concurrent.value(), counts.most, counts.prefill
@@ -182,23 +179,31 @@ func Run(ctx context.Context, m *load.Model, w *Workload, c Config) (*Result, er
 }
 
 // serve sends the requests, with a watcher where everything is observed.
-func serve(ctx context.Context, e *engine.Engine, w *Workload, c Config, prompts [][]int32, begin time.Time, eye *watcher) ([]reply, error) {
+func (c Config) serve(ctx context.Context, e *engine.Engine, w *Workload, eye *watcher) ([]reply, error) {
 	if c.Events != AllEvents {
-		return send(ctx, e, w, c, prompts, begin)
+		return c.send(ctx, e, w)
 	}
 	watching, end := context.WithCancel(ctx)
 	defer end()
 	var g errgroup.Group
 	g.Go(func() error { return eye.run(watching) })
-	replies, err := send(ctx, e, w, c, prompts, begin)
+	replies, err := c.send(ctx, e, w)
 	end()
 	return replies, errors.Join(err, g.Wait())
 }
 
-// send sends each request when it arrives and collects what comes back.
-func send(ctx context.Context, e *engine.Engine, w *Workload, c Config, prompts [][]int32, begin time.Time) ([]reply, error) {
+// send sends each request when it arrives and collects what comes back. If
+// they come all at once, all of them are there before the first step.
+func (c Config) send(ctx context.Context, e *engine.Engine, w *Workload) ([]reply, error) {
+	replies, prompts := make([]reply, len(w.Requests)), w.Prompts(e.Model().Config().Vocab)
+	runtime.GC() // not in the middle of the run, for what an earlier one left
+	if c.RequestRate == 0 {
+		if err := e.AllowSteps(ctx, 0); err != nil {
+			return nil, err
+		}
+	}
 	g, ctx := errgroup.WithContext(ctx)
-	replies := make([]reply, len(w.Requests))
+	begin := time.Now()
 	g.Go(func() error {
 		for i, r := range w.Requests {
 			replies[i].sent = begin
@@ -219,6 +224,9 @@ func send(ctx context.Context, e *engine.Engine, w *Workload, c Config, prompts 
 				}
 				return nil
 			})
+		}
+		if c.RequestRate == 0 {
+			return e.AllowSteps(ctx, -1)
 		}
 		return nil
 	})
