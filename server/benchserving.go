@@ -66,11 +66,13 @@ type servedRun struct {
 	ITL  serving.Percentiles `json:"inter_token_latency_seconds"`
 	E2E  serving.Percentiles `json:"e2e_request_latency_seconds"`
 
-	// The four are not there with --events none.
-	KVWaste        float64 `json:"kv_waste,omitzero"`
-	ConcurrentMean float64 `json:"concurrent_requests_mean,omitzero"`
-	ConcurrentMax  int     `json:"concurrent_requests_max,omitzero"`
-	PrefillTokens  int     `json:"prefill_tokens,omitzero"`
+	// The five are not there with --events none. The requests are those of a step:
+	// the mean over the steps, that over the steps while others waited, and the most.
+	KVWaste          float64 `json:"kv_waste,omitzero"`
+	ConcurrentMean   float64 `json:"concurrent_requests_mean,omitzero"`
+	ConcurrentQueued float64 `json:"concurrent_requests_while_others_wait,omitzero"`
+	ConcurrentMax    int     `json:"concurrent_requests_max,omitzero"`
+	PrefillTokens    int     `json:"prefill_tokens,omitzero"`
 
 	Steps          uint64  `json:"steps"`
 	ComputedTokens uint64  `json:"computed_tokens"`
@@ -293,7 +295,7 @@ func newServedRun(m *load.Model, w *serving.Workload, results []*serving.Result)
 		Events: word(eventWords, slices.Index(events, r.Events)), RequestRate: r.RequestRate,
 		Repeat: len(results), Seconds: digits(r.Seconds), RequestsPerSecond: digits(r.RequestsPerSecond()),
 		OutputPerSecond: bench.NewSpread(rates), TotalPerSecond: digits(r.TotalPerSecond()), TTFT: r.TTFT, ITL: r.ITL, E2E: r.E2E,
-		KVWaste: digits(r.KVWaste), ConcurrentMean: digits(r.ConcurrentMean), ConcurrentMax: r.ConcurrentMax, PrefillTokens: r.PrefillTokens,
+		KVWaste: digits(r.KVWaste), ConcurrentMean: digits(r.ConcurrentMean), ConcurrentQueued: digits(r.ConcurrentQueued), ConcurrentMax: r.ConcurrentMax, PrefillTokens: r.PrefillTokens,
 		Steps: r.Stats.Steps, ComputedTokens: r.Stats.ComputedTokens, PaddingTokens: r.Stats.PaddingTokens, Preemptions: r.Stats.Preemptions,
 		PrefixHitRate: digits(r.HitRate()), Drafted: r.Stats.Drafted, Accepted: r.Stats.Accepted, Answers: r.Answers,
 	}
@@ -307,17 +309,18 @@ func writeServedRuns(out io.Writer, w *serving.Workload, runs []*servedRun) erro
 	fmt.Fprintf(&text, "workload %s: %d requests, %d tokens of prompts, %d of answers, at most %d a request\n\n",
 		w.Name, first.Requests, first.PromptTokens, first.OutputTokens, w.MaxModelLen)
 	fmt.Fprintf(&text, "%-44s%9s%9s%7s%7s%21s%21s%8s%15s%9s%9s%9s%9s\n", "", "KV", "tokens/s", "req/s", "ratio",
-		"TTFT p50/p90/p99 s", "ITL p50/p90/p99 ms", "waste", "requests", "prefill", "padding", "preempt", "hits")
+		"TTFT p50/p90/p99 s", "ITL p50/p90/p99 ms", "waste", "at once", "prefill", "padding", "preempt", "hits")
 	for _, r := range runs {
 		concurrent, waste, prefill := "–", "–", "–"
 		if r.ConcurrentMax > 0 {
-			concurrent, waste, prefill = fmt.Sprintf("%.1f, max %d", r.ConcurrentMean, r.ConcurrentMax), fmt.Sprintf("%.1f%%", 100*r.KVWaste), strconv.Itoa(r.PrefillTokens)
+			concurrent, waste, prefill = fmt.Sprintf("%.1f/%.1f/%d", r.ConcurrentMean, r.ConcurrentQueued, r.ConcurrentMax), fmt.Sprintf("%.1f%%", 100*r.KVWaste), strconv.Itoa(r.PrefillTokens)
 		}
 		fmt.Fprintf(&text, "%-44s%9s%9.1f%7.2f%7.2f%21s%21s%8s%15s%9s%9d%9d%8.1f%%\n", r.title(), strings.ReplaceAll(humanize.IBytes(uint64(r.KVBytes)), " ", ""),
 			r.OutputPerSecond.Median, r.RequestsPerSecond, r.Ratio,
 			fmt.Sprintf("%.2f/%.2f/%.2f", r.TTFT.P50, r.TTFT.P90, r.TTFT.P99), fmt.Sprintf("%.1f/%.1f/%.1f", 1e3*r.ITL.P50, 1e3*r.ITL.P90, 1e3*r.ITL.P99),
 			waste, concurrent, prefill, r.PaddingTokens, r.Preemptions, 100*r.PrefixHitRate)
 	}
+	text.WriteString("\nat once: requests of a step, the mean, that while others wait, and the most; waste: slots reserved for nothing\n")
 	_, err := io.WriteString(out, text.String())
 	return err
 }

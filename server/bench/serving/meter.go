@@ -9,10 +9,12 @@ type meter struct {
 	held      map[int32]int // the filled slots of each block that somebody holds
 	filled    int           // slots of all of them
 
+	waiting    map[uint32]bool
 	waste      mean
 	concurrent mean
-	most       int // requests in one step
-	prefill    int // positions of prompts, and of what a preemption threw away
+	queued     mean // the same, over the steps while somebody waits
+	most       int  // requests in one step
+	prefill    int  // positions of prompts, and of what a preemption threw away
 }
 
 // mean is the mean of numbers that are added one by one.
@@ -31,7 +33,23 @@ func (m *mean) value() float64 {
 	return m.sum / float64(m.n)
 }
 
-func newMeter(blockSize int) *meter { return &meter{blockSize: blockSize, held: map[int32]int{}} }
+func newMeter(blockSize int) *meter {
+	return &meter{blockSize: blockSize, held: map[int32]int{}, waiting: map[uint32]bool{}}
+}
+
+// observer is what the engine tells the meter.
+func (m *meter) observer() *engine.Observer {
+	return &engine.Observer{Block: m.block, State: m.state, Plan: m.plan}
+}
+
+// state takes in a request's new state.
+func (m *meter) state(s engine.StateInfo) {
+	if s.State == engine.Waiting || s.State == engine.Preempted {
+		m.waiting[s.Request] = true
+	} else {
+		delete(m.waiting, s.Request)
+	}
+}
 
 // block takes in a block's new condition. A block that nobody holds is not
 // reserved, even if a prefix cache remembers what is in it; one that several
@@ -53,6 +71,9 @@ func (m *meter) plan(p engine.PlanInfo) {
 		m.waste.add(1 - float64(m.filled)/float64(reserved))
 	}
 	m.concurrent.add(float64(len(p.Parts)))
+	if len(m.waiting) > 0 {
+		m.queued.add(float64(len(p.Parts)))
+	}
 	m.most = max(m.most, len(p.Parts))
 	for _, part := range p.Parts {
 		if part.Prefill {

@@ -17,12 +17,16 @@ func TestMeter(t *testing.T) {
 	m.block(engine.BlockInfo{Block: 1, Refs: 1})
 	m.block(engine.BlockInfo{Block: 0, Refs: 1, Filled: 4})
 	m.block(engine.BlockInfo{Block: 1, Refs: 1, Filled: 2})
+	m.state(engine.StateInfo{Request: 2, State: engine.Waiting})
+	m.state(engine.StateInfo{Request: 3, State: engine.Preempted})
 	step(engine.PlanPart{Request: 1, Count: 6, Prefill: true, Drawn: 1})
 	// The second has the first block in common with it and one of its own, with
 	// one token in it: 7 of 12.
+	m.state(engine.StateInfo{Request: 2, State: engine.Prefill})
 	m.block(engine.BlockInfo{Block: 0, Refs: 2, Filled: 4})
 	m.block(engine.BlockInfo{Block: 2, Refs: 1, Filled: 1})
 	step(engine.PlanPart{Request: 1, Count: 1, Drawn: 1}, engine.PlanPart{Request: 2, Count: 3, Prefill: true, Drawn: 1})
+	m.state(engine.StateInfo{Request: 3, State: engine.FinishedAborted})
 	// The first ends; its full block stays in the prefix cache, which is no
 	// reservation once nobody holds it: 1 of 4.
 	m.block(engine.BlockInfo{Block: 1, Refs: 0})
@@ -37,6 +41,9 @@ func TestMeter(t *testing.T) {
 	}
 	if got := m.concurrent.value(); got != 5.0/4 || m.most != 2 {
 		t.Errorf("%g requests in the mean and %d at most, want 1.25 and 2", got, m.most)
+	}
+	if got := m.queued.value(); got != 3.0/2 { // one, then two, while somebody waits
+		t.Errorf("%g requests in the mean while others wait, want 1.5", got)
 	}
 	if m.prefill != 9 {
 		t.Errorf("%d tokens of prompts, want 9", m.prefill)

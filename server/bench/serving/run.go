@@ -61,12 +61,13 @@ type Result struct {
 	// KVWaste is the mean over the steps of 1 − filled/reserved slots.
 	KVWaste float64
 	// ConcurrentMean and ConcurrentMax are the requests that a step computes:
-	// the mean over the steps, and the most. PrefillTokens are the positions
-	// that were computed of prompts, and again of what a preemption threw away.
-	// All are 0 with NoEvents.
-	ConcurrentMean float64
-	ConcurrentMax  int
-	PrefillTokens  int
+	// the mean over the steps, and the most. ConcurrentQueued is the mean over
+	// the steps while others waited: as many as memory and limits let in.
+	ConcurrentMean, ConcurrentQueued float64
+	ConcurrentMax                    int
+	// PrefillTokens are the positions that were computed of prompts, and again of
+	// what a preemption threw away. This and the four above are 0 with NoEvents.
+	PrefillTokens int
 
 	KVBytes int64 // of the pool of KV blocks
 	Stats   engine.Stats
@@ -151,7 +152,7 @@ func Run(ctx context.Context, m *load.Model, w *Workload, c Config) (*Result, er
 	}
 	switch c.Events {
 	case MeterEvents:
-		options.Observer = &engine.Observer{Block: counts.block, Plan: counts.plan}
+		options.Observer = counts.observer()
 	case AllEvents:
 		options.Observer = eye.observer(counts)
 	}
@@ -172,7 +173,8 @@ func Run(ctx context.Context, m *load.Model, w *Workload, c Config) (*Result, er
 		Seconds: seconds(replies), Stats: stats,
 	}
 	r.KVBlocks, r.KVBytes = pool.Blocks, int64(pool.Blocks)*int64(pool.BlockSize)*int64(pool.SlotBytes)
-	r.KVWaste, r.ConcurrentMean, r.ConcurrentMax, r.PrefillTokens = counts.waste.value(), counts.concurrent.value(), counts.most, counts.prefill
+	r.KVWaste, r.PrefillTokens = counts.waste.value(), counts.prefill
+	r.ConcurrentMean, r.ConcurrentQueued, r.ConcurrentMax = counts.concurrent.value(), counts.queued.value(), counts.most
 	r.TTFT, r.ITL, r.E2E = latencies(replies)
 	r.Answers = digest(replies)
 	return r, nil

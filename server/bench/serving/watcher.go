@@ -26,8 +26,11 @@ const every = 50 * time.Millisecond
 func (w *watcher) observer(m *meter) *engine.Observer {
 	return &engine.Observer{
 		Request: func(r engine.RequestInfo) { w.put(r) },
-		State:   func(s engine.StateInfo) { w.put(s) },
 		Step:    func(s engine.StepInfo) { w.put(s) },
+		State: func(s engine.StateInfo) {
+			m.state(s)
+			w.put(s)
+		},
 		Block: func(b engine.BlockInfo) {
 			m.block(b)
 			w.put(b)
