@@ -29,6 +29,7 @@ type Engine struct {
 	quit     chan struct{}
 	quitOnce sync.Once
 	done     chan struct{}
+	drained  signal // a reader who was too slow has read
 
 	// Owned by the goroutine of loop.
 	pool      *kvcache.Pool
@@ -61,7 +62,7 @@ func Start(m *model.Model, t *tokenizer.Tokenizer, o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		model: m, tokenizer: t, eos: t.EOSIDs(), allowed: -1,
-		calls: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}),
+		calls: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}), drained: newSignal(),
 		sampler: sampler.New(m.Config().Vocab), sequences: map[uint32]*sequence{},
 	}
 	if o.Observer != nil {
@@ -148,7 +149,7 @@ func (e *Engine) Add(ctx context.Context, r Request) (*Handle, error) {
 		}
 		s := e.newSequence(&sequence{
 			tokens: slices.Clone(r.Prompt), params: r.Params, watch: r.Watch, hold: r.Hold, priority: r.Priority,
-			steps: -1, turns: []turn{{start: len(r.Prompt), limitFrom: len(r.Prompt)}}, group: newGroup(r.Params.N),
+			steps: -1, turns: []turn{{start: len(r.Prompt), limitFrom: len(r.Prompt)}}, group: newGroup(r.Params.N, newMailbox(e.options.MaxUnread, e.drained)),
 		})
 		s.table.Salt = r.CacheSalt
 		if r.Paused {
@@ -251,6 +252,7 @@ func (e *Engine) loop() {
 			return
 		case call := <-e.calls:
 			call()
+		case <-e.drained:
 		}
 	}
 }

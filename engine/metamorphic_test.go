@@ -33,7 +33,7 @@ func jobs() []engine.Request {
 			q.Params.FrequencyPenalty, q.Params.RepetitionPenalty = 0.5, 1.1
 			q.Params.N = 1 + i%3
 			q.Params.Temperature = 0.7
-			q.Prompt = append(slices.Clone(system), q.Prompt[:min(len(q.Prompt), 3)]...)
+			q.Prompt = append(slices.Clone(system), q.Prompt[:min(len(q.Prompt), 2)]...) // ends within a block, which forks copy
 		}
 		q.Params.Seed, q.Params.HasSeed = uint64(i), true
 		all = append(all, q)
