@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -137,16 +138,6 @@ func (c *cli) benchServingCommand() *cobra.Command {
 	return cmd
 }
 
-// find is the value that a flag's word stands for.
-func find[T any](flag, word string, words []string, values []T) (T, error) {
-	i := slices.Index(words, word)
-	if i < 0 {
-		var none T
-		return none, usagef("--%s: got %q, want %s", flag, word, strings.Join(words, ", "))
-	}
-	return values[i], nil
-}
-
 // each is what a list of a flag's words stands for.
 func each[T any](flag string, list, words []string, values []T) ([]T, error) {
 	if len(list) == 0 {
@@ -154,10 +145,11 @@ func each[T any](flag string, list, words []string, values []T) ([]T, error) {
 	}
 	out := make([]T, len(list))
 	for i, word := range list {
-		var err error
-		if out[i], err = find(flag, word, words, values); err != nil {
-			return nil, err
+		at := slices.Index(words, word)
+		if at < 0 {
+			return nil, usagef("--%s: got %q, want %s", flag, word, strings.Join(words, ", "))
 		}
+		out[i] = values[at]
 	}
 	return out, nil
 }
@@ -223,7 +215,7 @@ func (c *cli) benchServing(ctx context.Context, b *servingFlags) error {
 		return err
 	}
 	if len(configs) == 0 {
-		return usagef("a flag has an empty list, want at least one value")
+		return usagef("--max-num-seqs, --kv-blocks, --block-size and --num-speculative-tokens: one is empty, want at least one number each")
 	}
 	workload, err := serving.Open(b.workload)
 	if err != nil {
@@ -280,19 +272,16 @@ func newServedRun(m *load.Model, w *serving.Workload, results []*serving.Result)
 	for i, r := range results {
 		rates[i] = r.OutputPerSecond()
 	}
-	slices.SortFunc(results, func(a, b *serving.Result) int {
-		return int(math.Copysign(1, a.OutputPerSecond()-b.OutputPerSecond()))
-	})
+	slices.SortFunc(results, func(a, b *serving.Result) int { return cmp.Compare(a.OutputPerSecond(), b.OutputPerSecond()) })
 	r := results[(len(results)-1)/2]
-	word := func(words []string, i int) string { return words[i] }
 	digits := func(x float64) float64 { return math.Round(x*1e4) / 1e4 }
 	return &servedRun{
 		Machine: machine.Describe(), Model: m.Name, Quantization: m.Config().Quantization, Backend: m.Backend().Name(), Threads: m.Threads,
 		Workload: w.Name, Requests: r.Requests, PromptTokens: r.PromptTokens, OutputTokens: r.OutputTokens,
-		Policy: word(policyWords, slices.Index(policies, r.Policy)), KVMemory: word(memoryWords, slices.Index(memories, r.Memory)),
+		Policy: policyWords[slices.Index(policies, r.Policy)], KVMemory: memoryWords[slices.Index(memories, r.Memory)],
 		PrefixCaching: r.PrefixCaching, SpeculativeTokens: r.SpeculativeTokens, MaxNumSeqs: r.MaxNumSeqs,
 		KVBlocks: r.KVBlocks, BlockSize: r.BlockSize, KVBytes: r.KVBytes,
-		Events: word(eventWords, slices.Index(events, r.Events)), RequestRate: r.RequestRate,
+		Events: eventWords[slices.Index(events, r.Events)], RequestRate: r.RequestRate,
 		Repeat: len(results), Seconds: digits(r.Seconds), RequestsPerSecond: digits(r.RequestsPerSecond()),
 		OutputPerSecond: bench.NewSpread(rates), TotalPerSecond: digits(r.TotalPerSecond()), TTFT: r.TTFT, ITL: r.ITL, E2E: r.E2E,
 		KVWaste: digits(r.KVWaste), ConcurrentMean: digits(r.ConcurrentMean), ConcurrentQueued: digits(r.ConcurrentQueued), ConcurrentMax: r.ConcurrentMax, PrefillTokens: r.PrefillTokens,
