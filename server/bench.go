@@ -104,6 +104,7 @@ func (c *cli) benchCommand() *cobra.Command {
 	flags.StringVar(&b.compare, "compare", "", "compare with another program: llama-bench=PATH")
 	flags.BoolVar(&b.machine, "machine", false, "measure the memory's bandwidth and the int8 peak too, and tell the shares in use")
 	flags.BoolVar(&b.asJSON, "json", false, "write one JSON object for each measurement, or for a comparison")
+	cmd.AddCommand(c.benchServingCommand())
 	return cmd
 }
 

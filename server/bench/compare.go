@@ -65,7 +65,7 @@ func Compare(ctx context.Context, m *load.Model, l *LlamaCpp, c Case, batchToken
 			ours = append(ours, rates.Decode)
 		}
 	}
-	result := Comparison{Case: c, Ours: spread(ours), Theirs: spread(theirs)}
+	result := Comparison{Case: c, Ours: NewSpread(ours), Theirs: NewSpread(theirs)}
 	result.Ratio = math.Round(result.Ours.Median/result.Theirs.Median*1000) / 1000
 	return result, build, nil
 }

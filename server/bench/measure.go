@@ -192,8 +192,8 @@ type Spread struct {
 	Max    float64 `json:"max"`
 }
 
-// spread sorts the rates, of which there is at least one.
-func spread(rates []float64) Spread {
+// NewSpread sorts the rates, of which there is at least one.
+func NewSpread(rates []float64) Spread {
 	slices.Sort(rates)
 	n := len(rates)
 	round := func(x float64) float64 { return math.Round(x*100) / 100 }
@@ -226,9 +226,9 @@ func Measure(ctx context.Context, m *load.Model, c Case, batchTokens, repeat int
 			decode = append(decode, rates.Decode)
 		}
 	}
-	result := Measurement{Case: c, Decode: spread(decode), KVBytes: r.KVBytes()}
+	result := Measurement{Case: c, Decode: NewSpread(decode), KVBytes: r.KVBytes()}
 	if c.Prompt > 0 {
-		result.Prefill = spread(prefill)
+		result.Prefill = NewSpread(prefill)
 	}
 	return result, nil
 }

@@ -31,10 +31,10 @@ func TestCaseCheck(t *testing.T) {
 }
 
 func TestSpread(t *testing.T) {
-	if got, want := spread([]float64{3, 1.005, 2}), (Spread{1, 2, 3}); got.Median != want.Median || got.Max != want.Max || got.Min < 1 || got.Min > 1.01 {
+	if got, want := NewSpread([]float64{3, 1.005, 2}), (Spread{1, 2, 3}); got.Median != want.Median || got.Max != want.Max || got.Min < 1 || got.Min > 1.01 {
 		t.Errorf("%+v, want about %+v", got, want)
 	}
-	if got, want := spread([]float64{4, 1, 2, 3}), (Spread{1, 2.5, 4}); got != want {
+	if got, want := NewSpread([]float64{4, 1, 2, 3}), (Spread{1, 2.5, 4}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }
