@@ -36,6 +36,12 @@ func (c *cli) serveCommand() *cobra.Command {
 				return err
 			}
 			config.Model = m.name
+			if config.Engine.URL == "" && (cmd.Flags().Changed("engine-api-key") || cmd.Flags().Changed("engine-model") || cmd.Flags().Changed("engine-kv-events")) {
+				return usagef("--engine-api-key, --engine-model and --engine-kv-events need --engine")
+			}
+			if config.Engine.APIKey == "" {
+				config.Engine.APIKey = os.Getenv("VITRINE_ENGINE_API_KEY")
+			}
 			return c.serve(cmd.Context(), config, !noOpen)
 		},
 	}
@@ -45,6 +51,10 @@ func (c *cli) serveCommand() *cobra.Command {
 	flags.IntVar(&config.Blocks, "kv-blocks", 0, "KV blocks in the pool; 0 takes enough for the model's longest sequence, up to half of the memory")
 	flags.IntVar(&config.MaxSessions, "max-sessions", 0, "chats that are kept at once; 0 takes the default of 64")
 	flags.StringArrayVar(&config.AllowHosts, "allow-host", nil, "also serve pages that ask for this host name; may be repeated")
+	flags.StringVar(&config.Engine.URL, "engine", "", "show a model that runs elsewhere: the address of vLLM or another server with OpenAI's API, http://host:8000")
+	flags.StringVar(&config.Engine.APIKey, "engine-api-key", "", "key for --engine; better in the environment as VITRINE_ENGINE_API_KEY, where other users do not see it")
+	flags.StringVar(&config.Engine.Model, "engine-model", "", "which of the models that --engine serves; empty takes the first")
+	flags.StringVar(&config.Engine.KVEvents, "engine-kv-events", "", "where --engine publishes the events of its KV blocks, tcp://host:5557 (vLLM's --kv-events-config)")
 	flags.BoolVar(&noOpen, "no-open", false, "do not open the browser")
 	return cmd
 }

@@ -93,7 +93,13 @@ func Start(ctx context.Context, c Config) (*App, error) {
 		}
 	}()
 	a.work.Go(func() { files.load(ctx, c.Log) })
-	a.work.Go(func() { a.loadModel(ctx, c, found) })
+	a.work.Go(func() {
+		if c.Engine.URL != "" {
+			a.serveRemote(ctx, c.Engine)
+			return
+		}
+		a.loadModel(ctx, c, found)
+	})
 	return a, nil
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"vitrine/engine/hub"
 	"vitrine/server/load"
+	"vitrine/server/remote"
 )
 
 // Config says what to serve. The zero value of a field means its default.
@@ -19,6 +20,9 @@ type Config struct {
 	AllowHosts []string
 	// Model is a known model or a path, as for [load.Find]. Default [hub.Default].
 	Model string
+	// Engine is a server elsewhere that runs the model; none if it has no URL.
+	// Then Model, Run and Blocks have no effect.
+	Engine remote.Options
 	// Run says on what the model runs.
 	Run load.Options
 	// Blocks is the number of KV blocks in the pool. Default: what
@@ -50,7 +54,8 @@ func (e *ConfigError) Error() string { return e.Field + ": " + e.Err.Error() }
 // Unwrap returns the cause.
 func (e *ConfigError) Unwrap() error { return e.Err }
 
-// complete fills in the defaults and finds the model.
+// complete fills in the defaults and finds the model; there is none with a
+// remote engine.
 func (c *Config) complete() (*load.Found, error) {
 	if c.Addr == "" {
 		c.Addr = defaultAddr
@@ -66,6 +71,15 @@ func (c *Config) complete() (*load.Found, error) {
 	}
 	if c.MaxSessions < 0 {
 		return nil, &ConfigError{"max-sessions", fmt.Errorf("got %d, want 0 (the default) or more", c.MaxSessions)}
+	}
+	if c.Engine.URL != "" {
+		if err := c.Engine.Check(); err != nil {
+			return nil, &ConfigError{"engine", err}
+		}
+		if err := c.Engine.CheckKVEvents(); err != nil {
+			return nil, &ConfigError{"engine-kv-events", err}
+		}
+		return nil, nil //nolint:nilnil // there is no model to be found here
 	}
 	if err := c.Run.Check(); err != nil {
 		return nil, err

@@ -45,12 +45,16 @@ type view struct {
 	handle     *engine.Handle
 	branch     uint32
 	tokens     int
+	heard      *wire.Logits  // what a remote engine told of the choice in question; nil if nothing
 	projecting chan struct{} // a place for one projection on the whole server
 }
 
 // check refuses a question about what is not there, and says how many
 // positions the answer depends on.
 func (v *view) check(q *wire.Query) (needs int, err error) {
+	if v.inf != nil && v.inf.remote != nil {
+		return v.checkRemote(q)
+	}
 	switch q.What {
 	case wire.QuerySource:
 		if len(q.Text) > maxFuncName {
@@ -115,6 +119,9 @@ func (v *view) check(q *wire.Query) (needs int, err error) {
 
 // answer computes the frames that answer a question that check has let pass.
 func (v *view) answer(ctx context.Context, q *wire.Query) ([]wire.Frame, error) {
+	if v.inf != nil && v.inf.remote != nil {
+		return v.answerRemote(ctx, q)
+	}
 	var f wire.Frame
 	var err error
 	switch q.What {

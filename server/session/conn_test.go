@@ -29,7 +29,9 @@ func TestPace(t *testing.T) {
 	const pace = 300 * time.Millisecond
 	paced.send(&wire.Pace{Millis: uint16(pace.Milliseconds())})
 	paced.send(&wire.Ping{Number: 1}) // whose answer says that the pace holds
-	paced.wait("Pong", func() bool { return slices.ContainsFunc(paced.frames, func(f wire.Frame) bool { return f.Kind() == wire.KindPong }) })
+	paced.wait("Pong", func() bool {
+		return slices.ContainsFunc(paced.frames, func(f wire.Frame) bool { return f.Kind() == wire.KindPong })
+	})
 	begin := time.Now()
 	for _, p := range []*page{plain, paced} {
 		p.send(&wire.Chat{Text: "Hello", Params: params(200)})

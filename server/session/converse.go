@@ -17,6 +17,14 @@ func defaultParams() wire.Params {
 // do carries out a command and tells the page if that failed.
 func (s *session) do(c wire.Command) {
 	var err error
+	if s.inf != nil && s.inf.remote != nil {
+		if handled, err := s.doRemote(c); handled {
+			if err != nil {
+				s.fail(0, err)
+			}
+			return
+		}
+	}
 	switch c := c.(type) {
 	case *wire.Chat:
 		err = s.chat(c)

@@ -22,6 +22,7 @@ type link struct {
 	views   wire.Views
 	pool    *poolWatch
 	machine machine.Bandwidth // as the page was told it
+	remote  wire.Remote       // as the page was told it
 }
 
 // send queues a frame; a page that lets too many wait is hung up on.

@@ -7,18 +7,21 @@ import (
 
 	"vitrine/engine"
 	"vitrine/engine/sampler"
+	"vitrine/server/remote"
 	"vitrine/visualizer/wire"
 )
 
 // The codes of a wire.Problem that this package sends.
 const (
-	codeBadField = "bad_field"
-	codeTooLong  = "too_long"
-	codeNoModel  = "no_model"
-	codeBusy     = "busy"
-	codeGone     = "gone"
-	codeBadFrame = "bad_frame"
-	codeInternal = "internal"
+	codeBadField  = "bad_field"
+	codeTooLong   = "too_long"
+	codeNoModel   = "no_model"
+	codeBusy      = "busy"
+	codeGone      = "gone"
+	codeRemote    = "remote"        // a remote engine cannot do that
+	codeElsewhere = "remote_failed" // a remote engine did not do what it could
+	codeBadFrame  = "bad_frame"
+	codeInternal  = "internal"
 )
 
 // badField says that a field of a command cannot be taken, and why.
@@ -71,6 +74,8 @@ func problemOf(err error) (p *wire.Problem, known bool) {
 		param  *sampler.ParamError
 		reject *engine.RequestError
 		frame  *wire.Error
+		other  *remote.Error
+		extra  *remote.ParamError
 	)
 	switch {
 	case errors.As(err, &field):
@@ -83,6 +88,10 @@ func problemOf(err error) (p *wire.Problem, known bool) {
 		return &wire.Problem{Code: codeBadField, Field: param.Field, Detail: err.Error()}, true
 	case errors.As(err, &reject):
 		return &wire.Problem{Code: codeBadField, Field: reject.Field, Detail: err.Error()}, true
+	case errors.As(err, &extra):
+		return &wire.Problem{Code: codeBadField, Field: extra.Field, Detail: err.Error()}, true
+	case errors.As(err, &other):
+		return &wire.Problem{Code: codeElsewhere, Detail: err.Error()}, true
 	case errors.As(err, &frame):
 		return &wire.Problem{Code: codeBadFrame, Field: frame.Field, Detail: err.Error()}, true
 	case errors.Is(err, engine.ErrReleased), errors.Is(err, engine.ErrClosed), errors.Is(err, context.Canceled):

@@ -36,7 +36,7 @@ func (s *session) nextQuery() {
 		q := s.queries[0]
 		s.queries[0] = nil
 		s.queries = s.queries[1:]
-		v := view{inf: s.inf, handle: s.handle, branch: s.tree.active.id, tokens: len(s.tree.active.tokens), projecting: s.server.projecting}
+		v := view{inf: s.inf, heard: s.heard[int(q.Position)], handle: s.handle, branch: s.tree.active.id, tokens: len(s.tree.active.tokens), projecting: s.server.projecting}
 		needs, err := v.check(q)
 		if err == nil && s.inf == nil && q.What != wire.QuerySource {
 			err = s.ready()

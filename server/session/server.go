@@ -11,6 +11,7 @@ import (
 	"vitrine/engine"
 	"vitrine/engine/chat"
 	"vitrine/server/machine"
+	"vitrine/server/remote"
 	"vitrine/visualizer/wire"
 )
 
@@ -71,14 +72,16 @@ type Server struct {
 	current  *inference
 	status   wire.Status
 	memory   machine.Bandwidth // zero until it is measured
+	standing wire.Remote       // of a remote engine, as it was last told
 	closed   bool
 	running  sync.WaitGroup // sessions and connections
 }
 
-// inference is what sessions need to run: it is made once for each engine and
-// never changed.
+// inference is what sessions need to run, on an engine of this process or a
+// remote one: it is made once for each engine and never changed.
 type inference struct {
-	engine       *engine.Engine
+	engine       *engine.Engine // nil if the engine is remote
+	remote       *remote.Engine // nil if it is not
 	template     *chat.Template
 	model        wire.Model
 	longestToken int // bytes

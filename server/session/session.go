@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -39,9 +40,11 @@ type session struct {
 	inf      *inference // nil before there is an engine
 	link     *link      // nil while no page is there
 	tree     tree
-	handle   *engine.Handle // nil before something was asked
-	pump     *pump          // of handle
-	speech   *speech        // of the message that is being written
+	handle   *engine.Handle       // nil before something was asked
+	pump     *pump                // of handle
+	speech   *speech              // of the message that is being written
+	talk     *talk                // with a remote engine, while it answers
+	heard    map[int]*wire.Logits // by position: what a remote engine has told of its choices
 	settings settings
 	seed     uint64 // of a conversation that named none
 	seeded   bool   // seed is set
@@ -95,6 +98,10 @@ func (s *session) run() {
 		if s.link != nil {
 			drained = s.link.out.drained
 		}
+		var words chan word
+		if s.talk != nil {
+			words = s.talk.words
+		}
 		select {
 		case l := <-s.attach:
 			keep.Stop()
@@ -114,6 +121,8 @@ func (s *session) run() {
 			} else {
 				s.lose()
 			}
+		case w, ok := <-words:
+			s.hear(w, ok)
 		case j := <-s.answers:
 			s.answered(j)
 		case <-drained:
@@ -187,6 +196,7 @@ func (s *session) refresh() {
 		s.sayHello()
 	}
 	s.sayMachine()
+	s.sayRemote()
 }
 
 // adopt moves to the server's present engine, if it is another one. What was
@@ -259,13 +269,15 @@ func (s *session) sayHello() {
 	s.say(hello)
 	s.link.out.offerStatus(status)
 	s.link.machine = machine.Bandwidth{} // the page forgets it
+	s.link.remote = wire.Remote{}        // and this
 	s.sayMachine()
+	s.sayRemote()
 }
 
 // sayMachine tells what a speed is held against, once it is known.
 func (s *session) sayMachine() {
 	b := s.server.bandwidth()
-	if s.link == nil || s.inf == nil || b == s.link.machine {
+	if s.link == nil || s.inf == nil || s.inf.engine == nil || b == s.link.machine {
 		return
 	}
 	s.link.machine = b
@@ -318,7 +330,16 @@ func (s *session) branchLabel(b *branch) string {
 	if s.inf == nil {
 		return ""
 	}
-	_, text := recite(s.inf.engine.Tokenizer(), nil, b.tokens[b.fork:min(b.fork+16, len(b.tokens))])
+	first := b.tokens[b.fork:min(b.fork+16, len(b.tokens))]
+	text := ""
+	if s.inf.engine != nil {
+		_, text = recite(s.inf.engine.Tokenizer(), nil, first)
+	} else {
+		for _, t := range first {
+			text += string(t.Bytes)
+		}
+		text = strings.ToValidUTF8(text, "\uFFFD")
+	}
 	for i := range text {
 		if i > branchLabelBytes {
 			return text[:i] + "…"
@@ -345,6 +366,7 @@ func (s *session) seedInUse() uint64 {
 
 // release gives the request back to the engine.
 func (s *session) release() {
+	s.hangUpTalk()
 	if s.handle == nil {
 		return
 	}

@@ -36,6 +36,7 @@ const (
 	KindTiming
 	KindMachine
 	KindBundle
+	KindRemote
 	endFrames
 )
 
@@ -61,7 +62,7 @@ var (
 		"Hello", "Status", "Tokens", "Message", "State", "Step", "AttentionRows", "Logits",
 		"Blocks", "Branches", "Merges", "Vector", "Neighbours", "Projection", "HeadMatrix",
 		"Cell", "Flow", "Lens", "BlockHeat", "Pieces", "Source", "Problem", "Pong", "Timing", "Machine",
-		"Bundle",
+		"Bundle", "Remote",
 	}
 	commandNames = [endCommands - KindOpen]string{
 		"Open", "Chat", "Complete", "Restore", "SetParams", "Control", "Subscribe", "Query", "Ping", "Pace",
@@ -140,6 +141,8 @@ func newFrame(k Kind) Frame {
 		return new(Machine)
 	case KindBundle:
 		return new(Bundle)
+	case KindRemote:
+		return new(Remote)
 	}
 	return nil
 }

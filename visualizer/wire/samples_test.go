@@ -72,6 +72,8 @@ func sampleFrames() []Frame {
 			Outer: []OperationTime{{Op: OperationFinalNorm, Micros: 2}, {Op: OperationUnembed, Micros: 1400}}, Layers: 2, Inner: []Operation{OperationQKV, OperationDown}, Micros: []float32{12.5, 40, 12, 41}},
 		&Machine{StepBytes: 98_000_000, BytesPerSecond: 33_000_000_000, Bytes: 256 << 20, Threads: 2},
 		&Bundle{Frames: [][]byte{AppendFrame(nil, &Pong{Number: 1}), AppendFrame(nil, &Message{Index: 2, Role: RoleAssistant, Append: true, Text: "引力"})}},
+		&Remote{Address: "http://127.0.0.1:8000", Server: "vLLM 0.32.0", Detail: "连不上", IDs: true, Blocks: true, Running: 3, Waiting: 1,
+			KVUsage: 0.25, Hits: 0.5, Preemptions: 2, TTFT: 0.125, ITL: 0.03},
 	}
 }
 

@@ -1,0 +1,340 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"vitrine/server/remote"
+	"vitrine/visualizer/wire"
+)
+
+// SetRemote gives the sessions an engine that runs elsewhere in the place of
+// one of this process. What it does not tell, the pages are told is not known.
+// How it stands comes by [Server.SetStanding].
+func (s *Server) SetRemote(e *remote.Engine) {
+	info := e.Info()
+	m := wire.Model{Name: info.Model, Title: info.Model, Backend: "remote", Context: uint32(min(info.Context, math.MaxUint32)), HasTemplate: true}
+	s.pool.setTotal(0)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.current = &inference{remote: e, model: m}
+	s.status = wire.Status{Phase: wire.PhaseReady, Name: info.Model}
+	s.standing = standingOf(e, remote.Report{Gauges: remote.UnknownGauges()}, false)
+	s.wake()
+}
+
+// SetStanding tells every page how the remote engine stands; blocks says that
+// it publishes what happens to its blocks.
+func (s *Server) SetStanding(e *remote.Engine, r remote.Report, blocks bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current == nil || s.current.remote != e {
+		return
+	}
+	s.standing = standingOf(e, r, blocks)
+	s.wake()
+}
+
+// standingOf puts a report into the page's terms.
+func standingOf(e *remote.Engine, r remote.Report, blocks bool) wire.Remote {
+	info, g := e.Info(), r.Gauges
+	f := wire.Remote{
+		Address: info.Address, IDs: e.IDs(), Blocks: blocks,
+		Running: float32(g.Running), Waiting: float32(g.Waiting), KVUsage: float32(g.KVUsage), Hits: float32(g.Hits),
+		Preemptions: float32(g.Preemptions), TTFT: float32(g.TTFT), ITL: float32(g.ITL),
+	}
+	if info.Version != "" {
+		f.Server = "vLLM " + info.Version
+	}
+	if r.Err != nil {
+		f.Detail = r.Err.Error()
+	}
+	return f
+}
+
+// sayRemote tells how a remote engine stands, if that has changed.
+func (s *session) sayRemote() {
+	if s.link == nil || s.inf == nil || s.inf.remote == nil {
+		return
+	}
+	s.server.mu.Lock()
+	now := s.server.standing
+	s.server.mu.Unlock()
+	if sameStanding(now, s.link.remote) {
+		return
+	}
+	s.link.remote = now
+	s.say(&now)
+}
+
+// sameStanding compares with NaN equal to itself.
+func sameStanding(a, b wire.Remote) bool {
+	return slices.Equal(wire.AppendFrame(nil, &a), wire.AppendFrame(nil, &b))
+}
+
+// elsewhere is the refusal of what only an engine of this process can do.
+func elsewhere(what string) error {
+	return &refusal{codeRemote, "a remote engine cannot be " + what}
+}
+
+// doRemote carries out a command on a remote engine. handled is false for a
+// command that any session does in the same way.
+func (s *session) doRemote(c wire.Command) (handled bool, err error) {
+	switch c := c.(type) {
+	case *wire.Chat:
+		return true, s.chatRemote(c)
+	case *wire.Complete:
+		return true, s.completeRemote(c)
+	case *wire.Restore:
+		return true, s.restoreRemote(c)
+	case *wire.SetParams:
+		if _, err := s.remoteParams(c.Params); err != nil {
+			return true, err
+		}
+		s.settings.page = c.Params
+		s.sayState()
+		return true, nil
+	case *wire.Control:
+		return true, s.controlRemote(c)
+	}
+	return false, nil
+}
+
+// controlRemote steers the request as far as it can be from afar.
+func (s *session) controlRemote(c *wire.Control) error {
+	switch c.Op {
+	case wire.OpNew:
+		s.restartRemote()
+		s.sayAll()
+		return nil
+	case wire.OpAbort:
+		if s.talk == nil {
+			return nil
+		}
+		s.hangUpTalk()
+		s.endAnswer(wire.StateAborted)
+		return nil
+	case wire.OpPause:
+		return elsewhere("paused")
+	case wire.OpResume:
+		return elsewhere("resumed")
+	case wire.OpStep:
+		return elsewhere("stepped token by token")
+	case wire.OpRewind:
+		return elsewhere("rewound")
+	case wire.OpBranch, wire.OpSwitch:
+		return elsewhere("branched off")
+	}
+	return &badField{"Op", fmt.Sprintf("is %d, which does nothing that is known", c.Op)}
+}
+
+// restartRemote drops the conversation.
+func (s *session) restartRemote() {
+	s.hangUpTalk()
+	s.forgetFrom(0)
+	s.heard = nil
+	s.tree.restart()
+}
+
+// remoteParams are the parameters for a remote engine, checked as those of an
+// engine of this process are, as far as it can be told without its vocabulary.
+func (s *session) remoteParams(p wire.Params) (remote.Params, error) {
+	out := remote.Params{}
+	e, err := samplerParams(p, 0, math.MaxInt32)
+	if err != nil {
+		return out, err
+	}
+	if p.Order != wire.OrderVLLM {
+		return out, &badField{"order", "a remote engine has an order of its own; choose vLLM's"}
+	}
+	out = remote.Params{
+		Temperature: p.Temperature, TopP: p.TopP, MinP: p.MinP, TopK: max(int(p.TopK), 0),
+		PresencePenalty: p.PresencePenalty, FrequencyPenalty: p.FrequencyPenalty, RepetitionPenalty: p.RepetitionPenalty,
+		MaxTokens: e.MaxTokens, MinTokens: e.MinTokens, IgnoreEOS: p.IgnoreEOS, Stop: p.Stop,
+	}
+	if p.HasSeed {
+		if p.Seed > math.MaxInt64 {
+			return out, &badField{"seed", fmt.Sprintf("is %d, want at most %d for a remote engine", p.Seed, int64(math.MaxInt64))}
+		}
+		seed := int64(p.Seed)
+		out.Seed = &seed
+	}
+	if len(p.LogitBias) > 0 {
+		if !s.inf.remote.IDs() {
+			return out, &badField{"logit_bias", "names tokens by ids, which this remote engine does not tell"}
+		}
+		out.LogitBias = map[int32]float32{}
+		for _, b := range p.LogitBias {
+			out.LogitBias[b.Token] = b.Bias
+		}
+	}
+	return out, s.inf.remote.CheckParams(out)
+}
+
+// maxRemoteText bounds the text of one message, in bytes; the server judges
+// its tokens.
+const maxRemoteText = 1 << 20
+
+// remoteText refuses a text that cannot be sent.
+func remoteText(field, text string) error {
+	if len(text) > maxRemoteText {
+		return &refusal{codeTooLong, fmt.Sprintf("%s is %d bytes long, want at most %d", field, len(text), maxRemoteText)}
+	}
+	return checkText(field, text)
+}
+
+// chatRemote adds a message and asks for the answer.
+func (s *session) chatRemote(c *wire.Chat) error {
+	switch {
+	case c.Text == "":
+		return &badField{"text", "is empty"}
+	case c.Paused:
+		return elsewhere("paused before its first token; choose full speed")
+	}
+	if err := remoteText("text", c.Text); err != nil {
+		return err
+	}
+	if err := remoteText("system", c.System); err != nil {
+		return err
+	}
+	params, err := s.remoteParams(c.Params)
+	if err != nil {
+		return err
+	}
+	if len(s.tree.active.messages)+2 > maxMessages {
+		return &refusal{codeTooLong, fmt.Sprintf("the conversation has %d messages, want at most %d; begin a new one", len(s.tree.active.messages), maxMessages)}
+	}
+	s.hangUpTalk()
+	if s.tree.active.plain {
+		s.restartRemote()
+	}
+	b := s.tree.active
+	if m := b.open(); m != nil {
+		m.end = len(b.tokens)
+	}
+	b.start = len(b.tokens)
+	if len(b.messages) == 0 && c.System != "" {
+		b.messages = append(b.messages, message{role: wire.RoleSystem, text: c.System})
+	}
+	b.messages = append(b.messages, message{role: wire.RoleUser, text: c.Text, first: b.start, end: b.start})
+	var said []remote.Message
+	for _, m := range b.messages {
+		said = append(said, remote.Message{Role: roleNames[m.role], Content: m.text})
+	}
+	return s.beginTalk(c.Params, func(ctx context.Context, e *remote.Engine) (*remote.Stream, error) { return e.Chat(ctx, said, params) })
+}
+
+// completeRemote continues a text as it is.
+func (s *session) completeRemote(c *wire.Complete) error {
+	switch {
+	case c.Text == "":
+		return &badField{"text", "is empty"}
+	case c.Paused:
+		return elsewhere("paused before its first token; choose full speed")
+	}
+	if err := remoteText("text", c.Text); err != nil {
+		return err
+	}
+	params, err := s.remoteParams(c.Params)
+	if err != nil {
+		return err
+	}
+	s.restartRemote()
+	s.sayTokens(0)
+	b := s.tree.active
+	b.plain = true
+	b.messages = []message{{role: wire.RoleUser, text: c.Text}}
+	return s.beginTalk(c.Params, func(ctx context.Context, e *remote.Engine) (*remote.Stream, error) {
+		return e.Complete(ctx, c.Text, params)
+	})
+}
+
+// restoreRemote takes in a conversation that this server has lost and the page
+// kept. Only its texts are needed to go on; what the tokens were is not asked
+// for again, so each message is one piece of text.
+func (s *session) restoreRemote(c *wire.Restore) error {
+	if _, err := s.remoteParams(c.Params); err != nil {
+		return err
+	}
+	if len(c.Messages) > maxMessages {
+		return &badField{"Messages", fmt.Sprintf("has %d, want at most %d", len(c.Messages), maxMessages)}
+	}
+	for i, m := range c.Messages {
+		if err := remoteText(fmt.Sprintf("Messages[%d].Text", i), m.Text); err != nil {
+			return err
+		}
+	}
+	s.restartRemote()
+	b := s.tree.active
+	for _, m := range c.Messages {
+		if m.Text == "" {
+			continue
+		}
+		at := len(b.tokens)
+		b.tokens = append(b.tokens, pieceOfText(m.Text))
+		b.messages = append(b.messages, message{role: m.Role, text: m.Text, first: at, end: at + 1})
+	}
+	if len(b.tokens) > 0 {
+		b.state = wire.StateStopped
+	}
+	s.settings.page = c.Params
+	s.sayAll()
+	return nil
+}
+
+// pieceOfText stands for a text whose tokens are not known.
+func pieceOfText(text string) wire.Token {
+	nan := float32(math.NaN())
+	return wire.Token{ID: remote.Unknown, Bytes: []byte(text), LogProb: nan, Prob: nan, Draw: nan}
+}
+
+// checkRemote refuses the questions that a remote engine does not answer.
+func (v *view) checkRemote(q *wire.Query) (needs int, err error) {
+	switch q.What {
+	case wire.QuerySource:
+		if len(q.Text) > maxFuncName {
+			return 0, &badField{"Text", fmt.Sprintf("is %d bytes long, want the name of a function", len(q.Text))}
+		}
+		return 0, nil
+	case wire.QueryPieces:
+		if len(q.Tokens) > maxPieces {
+			return 0, &badField{"Tokens", fmt.Sprintf("has %d ids, want at most %d", len(q.Tokens), maxPieces)}
+		}
+		return 0, nil
+	case wire.QueryLogits:
+		if v.heard == nil {
+			return 0, elsewhere("asked for the choices at a token that it has not told them of")
+		}
+		return int(min(q.Position, math.MaxInt32)), nil
+	}
+	return 0, elsewhere("looked into: it tells its tokens and how likely they were, nothing of its inside")
+}
+
+// answerRemote answers a question that checkRemote has let pass.
+func (v *view) answerRemote(ctx context.Context, q *wire.Query) ([]wire.Frame, error) {
+	switch q.What {
+	case wire.QuerySource:
+		f, err := findSource(q)
+		if err != nil {
+			return nil, err
+		}
+		return []wire.Frame{f}, nil
+	case wire.QueryLogits:
+		f := *v.heard
+		return []wire.Frame{&f}, nil
+	}
+	texts, err := v.inf.remote.Pieces(ctx, q.Tokens)
+	if err != nil {
+		return nil, err
+	}
+	f := &wire.Pieces{Query: q.ID, IDs: q.Tokens, Bytes: texts, Special: make([]bool, len(texts))}
+	return []wire.Frame{f}, nil
+}
+
+// SetPool tells every page the number of blocks of a remote engine's pool.
+func (s *Server) SetPool(total int) { s.pool.setTotal(total) }
+
+// SetBlock tells every page of a block of a remote engine's pool.
+func (s *Server) SetBlock(c wire.BlockChange) { s.pool.change(c) }
