@@ -426,12 +426,17 @@ const (
 	OperationResidOut                      // sum with the residual stream
 	OperationFinalNorm                     // RMS norm after the last layer
 	OperationUnembed                       // vocabulary projection
+	OperationEmbedAllReduce                // the ranks' embeddings added up, where a model is divided
+	OperationAttnAllReduce                 // their output projections added up
+	OperationFFNAllReduce                  // their down projections added up
 
 	NumOperations // how many there are
 )
 
 // InLayer says whether every layer has such an operation.
-func (o Operation) InLayer() bool { return o >= OperationAttnNorm && o <= OperationResidOut }
+func (o Operation) InLayer() bool {
+	return o >= OperationAttnNorm && o <= OperationResidOut || o == OperationAttnAllReduce || o == OperationFFNAllReduce
+}
 
 // OperationTime is how long an operation outside the layers took.
 type OperationTime struct {
