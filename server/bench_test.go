@@ -6,9 +6,9 @@ import (
 	"testing"
 
 	"vitrine/engine/modeltest"
+	"vitrine/engine/modeltest/tinymodel"
 	"vitrine/server/bench/fakellama"
 	"vitrine/server/machine"
-	"vitrine/server/tinymodel"
 )
 
 func TestMain(m *testing.M) {

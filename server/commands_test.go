@@ -19,8 +19,8 @@ import (
 
 	"vitrine/engine/hub"
 	"vitrine/engine/modeltest"
+	"vitrine/engine/modeltest/tinymodel"
 	"vitrine/engine/safetensors"
-	"vitrine/server/tinymodel"
 )
 
 // decodeLines decodes a JSON value a line.

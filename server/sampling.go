@@ -11,9 +11,9 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"vitrine/engine/load"
 	"vitrine/engine/sampler"
 	"vitrine/engine/tokenizer"
-	"vitrine/server/load"
 )
 
 // samplingFlags are the flags for all of [sampler.Params] that a single answer

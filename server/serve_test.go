@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"vitrine/server/tinymodel"
+	"vitrine/engine/modeltest/tinymodel"
 )
 
 // TestServe runs the command as a shell does: no command is named, the address

@@ -120,6 +120,14 @@ func gcd(a, b int) int {
 	return a
 }
 
+// Ranks is the number of ranks that the model is divided among; 1 if it is not.
+func (m *Model) Ranks() int {
+	if m.parallel == nil {
+		return 1
+	}
+	return m.parallel.Ranks()
+}
+
 // newTensor makes room for activations, divided among the ranks if there are
 // borders.
 func (m *Model) newTensor(rows, cols int, at backend.Borders) (backend.Tensor, error) {

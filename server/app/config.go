@@ -6,7 +6,7 @@ import (
 	"log/slog"
 
 	"vitrine/engine/hub"
-	"vitrine/server/load"
+	"vitrine/engine/load"
 )
 
 // Config says what to serve. The zero value of a field means its default.
