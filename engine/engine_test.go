@@ -131,7 +131,7 @@ func prompt(r *rand.Rand, n int) []int32 {
 }
 
 // The same requests draw the same tokens over block sizes, chunk sizes, batch
-// limits, small pools that force preemption, threads, and watching or not.
+// limits, small pools that force preemption, threads, ranks, and watching or not.
 func TestMetamorphic(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	type job struct {
@@ -167,16 +167,18 @@ func TestMetamorphic(t *testing.T) {
 		name  string
 		o     engine.Options
 		watch bool
-		n     int
+		b     backend.Backend
 	}{
-		{"watched", engine.Options{}, true, 2},
-		{"blocks of 1", engine.Options{BlockSize: 1, Blocks: 400}, false, 2},
-		{"blocks of 32", engine.Options{BlockSize: 32, Blocks: 40}, true, 1},
-		{"chunks of 5", engine.Options{MaxBatchTokens: 5}, false, 3},
-		{"one at a time", engine.Options{MaxSequences: 1}, false, 2},
-		{"preemption", engine.Options{BlockSize: 4, Blocks: 24, MaxBatchTokens: 16}, false, 2},
+		{"watched", engine.Options{}, true, cpu.New(2)},
+		{"blocks of 1", engine.Options{BlockSize: 1, Blocks: 400}, false, cpu.New(2)},
+		{"blocks of 32", engine.Options{BlockSize: 32, Blocks: 40}, true, cpu.New(1)},
+		{"chunks of 5", engine.Options{MaxBatchTokens: 5}, false, cpu.New(3)},
+		{"one at a time", engine.Options{MaxSequences: 1}, false, cpu.New(2)},
+		{"preemption", engine.Options{BlockSize: 4, Blocks: 24, MaxBatchTokens: 16}, false, cpu.New(2)},
+		{"two ranks, watched", engine.Options{}, true, twoRanks(t)},
+		{"two ranks, preemption", engine.Options{BlockSize: 4, Blocks: 24, MaxBatchTokens: 16}, false, twoRanks(t)},
 	} {
-		got := run(cpu.New(c.n), c.o, c.watch)
+		got := run(c.b, c.o, c.watch)
 		for i := range want {
 			if !slices.Equal(got[i], want[i]) {
 				t.Errorf("%s: request %d drew %v, want %v", c.name, i, got[i], want[i])
@@ -300,7 +302,12 @@ func TestNextTurn(t *testing.T) {
 // tokens that were drawn, its weights are those that were watched, and the
 // request goes on as if nobody had looked.
 func TestProbe(t *testing.T) {
-	e := tiny(t, cpu.New(2), engine.Options{})
+	t.Run("one rank", func(t *testing.T) { testProbe(t, cpu.New(2)) })
+	t.Run("two ranks", func(t *testing.T) { testProbe(t, twoRanks(t)) })
+}
+
+func testProbe(t *testing.T, b backend.Backend) {
+	e := tiny(t, b, engine.Options{})
 	r := rand.New(rand.NewPCG(5, 5))
 	ids := prompt(r, 19)
 	want := collect(t, add(t, e, engine.Request{Prompt: ids, Params: greedy(12)})).ids

@@ -155,6 +155,9 @@ type Observer struct {
 	Block func(BlockInfo)
 	Step  func(StepInfo)
 	State func(StateInfo)
+	// AllReduce is told, after each step, of the step's all-reduces in their
+	// order; of none where the model is not divided among ranks.
+	AllReduce func(AllReduceInfo)
 }
 
 // RequestError says which field of a request is wrong, and what would be right.

@@ -92,6 +92,9 @@ func (e *Engine) stepOnce() bool {
 	if e.observer.Step != nil {
 		e.observer.Step(info)
 	}
+	if e.tellsAllReduces() {
+		e.tellAllReduces(info)
+	}
 	for i := range e.step.scorings {
 		if sc := &e.step.scorings[i]; sc.seq.state.Finished() {
 			continue
@@ -201,7 +204,7 @@ func (e *Engine) gather(shares []scheduler.Share) []part {
 		e.step.timed = e.step.timed || p.timed
 		parts = append(parts, p)
 	}
-	if e.step.timed {
+	if e.step.timed || e.tellsAllReduces() {
 		b.Timing = &e.step.timing
 	}
 	vocab := e.model.Config().Vocab
