@@ -29,12 +29,12 @@ func (e *Engine) tellsAllReduces() bool {
 // tellAllReduces tells of those of the step that was just computed, whose times
 // are among those of its other operations.
 func (e *Engine) tellAllReduces(step StepInfo) {
-	c := e.model.Config()
+	c, rows := e.model.Config(), int64(len(e.step.batch.Tokens))
 	for _, s := range e.step.timing.Spans {
 		if point, ok := s.Op.AllReduces(); ok {
 			e.observer.AllReduce(AllReduceInfo{
 				Step: step.Number, Layer: int(s.Layer), Point: point, Ranks: e.model.Ranks(),
-				Bytes: int64(step.Batch) * int64(c.Width) * 4, Duration: s.Duration,
+				Bytes: rows * int64(c.Width) * 4, Duration: s.Duration,
 			})
 		}
 	}

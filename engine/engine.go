@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -27,6 +28,9 @@ type Options struct {
 	MaxBatchTokens int
 	// MaxSequences bounds the requests of one step. Default 128.
 	MaxSequences int
+	// MaxModelLen bounds the length of a sequence, prompt and answer, in tokens.
+	// Default: the model's context.
+	MaxModelLen int
 	// Observer is told what happens; may be nil.
 	Observer *Observer
 }
@@ -71,6 +75,9 @@ func Start(m *model.Model, t *tokenizer.Tokenizer, o Options) (*Engine, error) {
 	}
 	if o.MaxBatchTokens < 1 || o.MaxSequences < 1 {
 		return nil, fmt.Errorf("engine: MaxBatchTokens %d, MaxSequences %d, want at least 1 each", o.MaxBatchTokens, o.MaxSequences)
+	}
+	if context := m.Config().Context; o.MaxModelLen < 0 || o.MaxModelLen > context {
+		return nil, fmt.Errorf("engine: MaxModelLen %d, want 0 to the model's context of %d", o.MaxModelLen, context)
 	}
 	if o.Blocks == 0 && o.BlockSize > 0 {
 		o.Blocks = max(512, (m.Config().Context+o.BlockSize-1)/o.BlockSize)
@@ -187,10 +194,10 @@ func (e *Engine) newSequence(s *sequence) *sequence {
 	return s
 }
 
-// contextLimit is the longest sequence: what the model was made for, or what
-// the pool can hold.
+// contextLimit is the longest sequence: what the model was made for or what was
+// asked for, or what the pool can hold.
 func (e *Engine) contextLimit() int {
-	return min(e.model.Config().Context, e.options.Blocks*e.options.BlockSize)
+	return min(cmp.Or(e.options.MaxModelLen, e.model.Config().Context), e.options.Blocks*e.options.BlockSize)
 }
 
 // checkTokens refuses given tokens that are not in the vocabulary or that,

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"vitrine/engine/backend"
@@ -57,20 +58,31 @@ const (
 	maxRanks   = 256
 )
 
-// Check says which option is out of range, without opening anything.
+// OptionError says which option is wrong, and what would be right.
+type OptionError struct {
+	Option string // as the commands call it, "kv-cache-dtype"
+	Got    string
+	Want   string
+}
+
+// Error returns "OPTION: got GOT, want WANT".
+func (e *OptionError) Error() string { return e.Option + ": got " + e.Got + ", want " + e.Want }
+
+// Check says which option is out of range, without opening anything. The error is
+// an *[OptionError].
 func (o Options) Check() error {
 	if o.Threads < 0 || o.Threads > maxThreads {
-		return fmt.Errorf("threads: got %d, want 0 (all processors) to %d", o.Threads, maxThreads)
+		return &OptionError{"threads", strconv.Itoa(o.Threads), fmt.Sprintf("0 (all processors) to %d", maxThreads)}
 	}
 	if o.TensorParallelSize < 0 || o.TensorParallelSize > maxRanks {
-		return fmt.Errorf("tensor-parallel-size: got %d, want 1 to %d", o.TensorParallelSize, maxRanks)
+		return &OptionError{"tensor-parallel-size", strconv.Itoa(o.TensorParallelSize), fmt.Sprintf("1 to %d", maxRanks)}
 	}
 	for _, f := range []struct {
 		name, value string
 		want        []string
 	}{{"backend", o.Backend, Backends}, {"cpu", o.CPU, CPULevels}, {"kv-cache-dtype", o.KV, KVFormats}} {
 		if f.value != "" && !slices.Contains(f.want, f.value) {
-			return fmt.Errorf("%s: got %q, want %s", f.name, f.value, strings.Join(f.want, " or "))
+			return &OptionError{f.name, strconv.Quote(f.value), strings.Join(f.want, " or ")}
 		}
 	}
 	return nil
@@ -97,8 +109,10 @@ type Found struct {
 
 // Find finds a model by its name in the registry or its path. Nothing is
 // fetched. Errors are those of [hub.Hub.Resolve].
-func Find(name string) (*Found, error) {
-	h := hub.New(hub.Options{})
+func Find(name string) (*Found, error) { return FindIn(hub.New(hub.Options{}), name) }
+
+// FindIn is Find with a hub of the caller's.
+func FindIn(h *hub.Hub, name string) (*Found, error) {
 	where, err := h.Resolve(name)
 	if err != nil {
 		return nil, err
