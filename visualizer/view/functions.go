@@ -58,7 +58,7 @@ const (
 	methodEmbed = "Embed"
 
 	// FuncAllReduce adds up what the ranks of a divided model have.
-	FuncAllReduce = "engine/backend/parallel.(*rank).allReduce"
+	FuncAllReduce = "engine/backend/parallel.(*rank).reduce"
 	// The ref backend does these with what it has in common with others.
 	funcEmbed   = "engine/backend/host.Memory.Embed"
 	funcStoreKV = "engine/backend/host.Memory.StoreKV"

@@ -1,6 +1,7 @@
 package parallel
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -12,6 +13,7 @@ import (
 // for the others for a short while before it sleeps.
 type barrier struct {
 	ranks   int32
+	spins   int
 	arrived atomic.Int32
 	turn    atomic.Uint32 // how often all have been here
 	mu      sync.Mutex
@@ -24,6 +26,9 @@ const spins = 6000
 
 func newBarrier(ranks int) *barrier {
 	b := &barrier{ranks: int32(ranks)}
+	if ranks <= runtime.GOMAXPROCS(0) { // else those that look would keep the others from coming
+		b.spins = spins
+	}
 	b.opened.L = &b.mu
 	return b
 }
@@ -40,7 +45,7 @@ func (b *barrier) wait() {
 		b.opened.Broadcast()
 		return
 	}
-	for range spins {
+	for range b.spins {
 		if b.turn.Load() != turn {
 			return
 		}

@@ -50,7 +50,7 @@ func (b *Backend) MatMul(x backend.Tensor, n int, products ...backend.Product) {
 
 // AllReduce adds up what the ranks have.
 func (b *Backend) AllReduce(x backend.Tensor, n int) {
-	b.note(op{run: (*rank).allReduce, x: tensorOf(x), n: n})
+	b.note(op{run: (*rank).reduce, x: tensorOf(x), n: n})
 }
 
 // RMSNorm normalizes rows, in every rank.

@@ -2,6 +2,7 @@ package parallel_test
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -141,7 +142,7 @@ func TestAllReduceAddsInOrder(t *testing.T) {
 			want[out] += p[out]
 		}
 	}
-	for range 100 {
+	for range 20 {
 		b.MatMul(x, 1, backend.Product{Dst: sum, W: row})
 		b.AllReduce(sum, 1)
 		got := make([]float32, 2)
@@ -255,28 +256,37 @@ func (e errorString) Error() string { return string(e) }
 // Nobody leaves a barrier before all have come, however late: the sum is that of
 // numbers that every rank takes another time for.
 func TestAllReduceWaits(t *testing.T) {
-	const ranks, width = 4, 100
+	for _, width := range []int{100, 3000} { // few numbers, and many
+		t.Run(fmt.Sprint(width), func(t *testing.T) { allReduceWaits(t, width) })
+	}
+}
+
+func allReduceWaits(t *testing.T, width int) {
+	const ranks, rows = 3, 3
 	var list []backend.Backend
 	for i := range ranks {
 		list = append(list, slow{ref.New(), rand.New(rand.NewPCG(5, uint64(i)))})
 	}
 	b := must[*parallel.Backend](t)(parallel.New(list...))
 	defer b.Close()
-	x := must[backend.Tensor](t)(b.NewTensor(1, width))
-	ones, want, got := make([]float32, width), make([]float32, width), make([]float32, width)
-	for i := range ones {
-		ones[i], want[i] = 1, 3*ranks
+	x := must[backend.Tensor](t)(b.NewTensor(rows, width))
+	numbers, want, got := make([]float32, rows*width), make([]float32, rows*width), make([]float32, rows*width)
+	for i := range numbers {
+		numbers[i] = float32(i)
+		want[i] = 3 * 2 * ranks * ranks * numbers[i]
 	}
-	for round := range 200 {
-		b.Write(x, 0, ones)
-		b.Scale(x, 3, 1)
-		b.AllReduce(x, 1)
+	for round := range 30 {
+		b.Write(x, 0, numbers)
+		b.Scale(x, 3, rows)
+		b.AllReduce(x, rows)
+		b.Scale(x, 2, rows) // sooner than others have the sum
+		b.AllReduce(x, rows)
 		b.Read(got, x, 0)
 		if err := b.Sync(); err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Equal(got, want) {
-			t.Fatalf("round %d: the sum is %v", round, got)
+			t.Fatalf("round %d: a sum is wrong", round)
 		}
 	}
 }

@@ -16,8 +16,9 @@ type rank struct {
 	// The arguments of the operation at hand, kept so that a step allocates nothing.
 	products  []backend.Product
 	attention backend.Attention
-	sum, part host.Matrix
+	view      host.Matrix
 	token     [1]int32
+	allReduce allReduce
 }
 
 // live is the life of every rank but the first, which lives on the caller's goroutine.
@@ -47,32 +48,6 @@ func (r *rank) weight(w *weight) backend.Weight {
 }
 func (r *rank) kv(c *kvCache) backend.KVCache { return c.parts[r.id] }
 
-// line is what the parts of an AllReduce are aligned to, in numbers: two ranks
-// do not write to one cache line.
-const line = 16
-
-// allReduce is the operation AllReduce. Each rank adds up a part of the numbers,
-// in the memory of rank 0, and copies the sum to the others: what on a ring of devices
-// is a reduce-scatter and an all-gather.
-func (r *rank) allReduce(o *op) {
-	ranks := len(r.of.ranks)
-	r.of.barrier.wait() // what all have is there
-	lines := (o.n*o.x.cols + line - 1) / line
-	from := lines * r.id / ranks * line
-	to := min(lines*(r.id+1)/ranks*line, o.n*o.x.cols)
-	if from < to {
-		r.sum = host.Vector(o.x.parts[0].Data[from:to])
-		for _, p := range o.x.parts[1:] {
-			r.part = host.Vector(p.Data[from:to])
-			r.Add(&r.sum, &r.part, 1)
-		}
-		for _, p := range o.x.parts[1:] {
-			copy(p.Data[from:to], r.sum.Data)
-		}
-	}
-	r.of.barrier.wait() // the sum is everywhere
-}
-
 // embed sets the rows of tokens that the rank has, and zeros for the others.
 func (r *rank) embed(o *op) {
 	if o.w.at == nil {
@@ -86,8 +61,8 @@ func (r *rank) embed(o *op) {
 			clear(row)
 			continue
 		}
-		r.sum, r.token[0] = host.Vector(row), id-int32(from)
-		r.Embed(&r.sum, r.weight(o.w), r.token[:])
+		r.view, r.token[0] = host.Vector(row), id-int32(from)
+		r.Embed(&r.view, r.weight(o.w), r.token[:])
 	}
 }
 
