@@ -113,7 +113,7 @@ func paramUsage(err error) error {
 func badWordsUsage(err error) error {
 	var bad *engine.RequestError
 	if errors.As(err, &bad) {
-		return usagef("--%s", strings.Replace(bad.Error(), "bad_words", "bad-words", 1))
+		return usagef("--%s", strings.Replace(bad.Error(), "bad_words", "bad-words ", 1))
 	}
 	return err
 }
