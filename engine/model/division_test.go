@@ -23,11 +23,11 @@ func newExact() backend.Backend {
 }
 
 // ranks divides a model among n backends.
-func ranks(t testing.TB, n int, make func() backend.Backend) backend.Backend {
+func ranks(t testing.TB, n int, rank func() backend.Backend) backend.Backend {
 	t.Helper()
 	var list []backend.Backend
 	for range n {
-		list = append(list, make())
+		list = append(list, rank())
 	}
 	b, err := parallel.New(list...)
 	if err != nil {
