@@ -73,7 +73,7 @@ func (e *Engine) gather(d *scheduler.Decision) []part {
 	}
 	e.step.parts = parts
 	e.pad(b, d.Padding)
-	if e.step.timed {
+	if e.step.timed || e.tellsAllReduces() {
 		b.Timing = &e.step.timing
 	}
 	vocab := e.model.Config().Vocab

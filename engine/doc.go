@@ -3,6 +3,21 @@
 //
 // # Basics
 //
+// [New] opens a model by its name and fetches it if it is not here; an [LLM]
+// continues prompts as vLLM's class of that name does, all in common batches:
+//
+//	llm, err := engine.New("smollm2-135m-instruct", engine.WithTensorParallelSize(2))
+//	…
+//	defer llm.Close()
+//	outputs, err := llm.Generate(ctx, prompts, engine.SamplingParams{Temperature: 0.8, TopP: 0.95})
+//
+// [LLM.Chat] answers conversations in the model's own template, [LLM.Stream] yields
+// tokens as they are drawn, [LLM.Encode] tells token ids. [SamplingParams] have
+// vLLM's names; the zero value of a field is vLLM's default, but a Temperature
+// of 0 is greedy.
+//
+// # The engine inside
+//
 // An [Engine] is made of a model and its tokenizer. [Engine.Add] takes in a
 // [Request] and returns a [Handle], whose [Handle.Next] tells what happens to
 // it: tokens as they are drawn, changes of state, and, if it is watched,
@@ -54,6 +69,14 @@
 // [Engine.Stats] are the figures, with vLLM's meanings. An [Observer] is told each
 // step, request, state and block. [Engine.AllowSteps] makes single steps.
 //
+// # Tensor parallelism
+//
+// A model on a backend of package parallel is divided among ranks, goroutines
+// that each have whole KV heads, columns of the feed-forward layer and a part of the
+// vocabulary, and add up what they have in all-reduces, which an [Observer] sees. The
+// tokens are those of a single rank, the logits differ from its in the last digits,
+// as any other order of a sum does. Heads, taps and the KV cache are numbered as ever.
+//
 // # Caveats
 //
 // A model belongs to one engine at a time. Events for the eye (attention,
@@ -64,4 +87,12 @@
 // one whose prompt is scored computes it whole too. A paused request keeps its blocks: many of them can
 // leave no memory for those that would run.
 // Functions of an [Observer] run inside the engine and must not call it.
+//
+// The first call of [New] for a known model may fetch it from the network, hundreds
+// of megabytes; [WithContext] bounds that, and a path never does.
+//
+// Ranks wait for one another more than a hundred times a token. On one machine they
+// are no faster than a single rank with as many threads, and on one whose
+// processors are busy with other things they are much slower: a rank that the
+// system holds back holds up all. They are there to be seen, and for backends on several devices.
 package engine

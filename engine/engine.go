@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -183,10 +184,10 @@ func (e *Engine) newSequence(s *sequence) *sequence {
 	return s
 }
 
-// contextLimit is the longest sequence: what the model was made for, or what
-// the pool can hold.
+// contextLimit is the longest sequence: what the model was made for or what was
+// asked for, or what the pool can hold.
 func (e *Engine) contextLimit() int {
-	return min(e.model.Config().Context, e.options.Blocks*e.options.BlockSize)
+	return min(cmp.Or(e.options.MaxModelLen, e.model.Config().Context), e.options.Blocks*e.options.BlockSize)
 }
 
 // checkTokens refuses given tokens that are not in the vocabulary or that,

@@ -245,7 +245,12 @@ func TestNextTurn(t *testing.T) {
 // tokens that were drawn, its weights are those that were watched, and the
 // request goes on as if nobody had looked.
 func TestProbe(t *testing.T) {
-	e := tiny(t, cpu.New(2), engine.Options{})
+	t.Run("one rank", func(t *testing.T) { testProbe(t, cpu.New(2)) })
+	t.Run("two ranks", func(t *testing.T) { testProbe(t, twoRanks(t)) })
+}
+
+func testProbe(t *testing.T, b backend.Backend) {
+	e := tiny(t, b, engine.Options{})
 	r := rand.New(rand.NewPCG(5, 5))
 	ids := prompt(r, 19)
 	want := collect(t, add(t, e, engine.Request{Prompt: ids, Params: greedy(12)})).ids

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"vitrine/engine"
+	"vitrine/engine/backend"
 	"vitrine/engine/backend/cpu"
 	"vitrine/engine/sampler"
 )
@@ -106,7 +107,7 @@ func idle(t *testing.T, e *engine.Engine) engine.Stats {
 }
 
 // The same requests draw the same tokens over block sizes, chunk sizes, batch
-// limits, small pools that force preemption, threads, policies, kinds of
+// limits, small pools that force preemption, threads and ranks, policies, kinds of
 // memory, with and without prefix cache and speculation, watched or not, and
 // the second time in the same engine.
 func TestMetamorphic(t *testing.T) {
@@ -119,6 +120,7 @@ func TestMetamorphic(t *testing.T) {
 		name  string
 		o     engine.Options
 		watch engine.Watch
+		ranks bool // the model is divided among two
 		// told says that what the variant is about has happened.
 		told func(engine.Stats) bool
 	}
@@ -138,6 +140,9 @@ func TestMetamorphic(t *testing.T) {
 		{name: "speculative, long guesses", o: engine.Options{PromptLookup: engine.PromptLookup{Tokens: 16, MinNGram: 2, MaxNGram: 3}, BlockSize: 3, Blocks: 300}, told: accepts},
 		{name: "evictions from the cache", o: engine.Options{BlockSize: 2, Blocks: 128, MaxSequences: 3}, told: func(s engine.Stats) bool { return s.Evictions > 0 && hits(s) }},
 	}
+	variants = append(variants,
+		variant{name: "two ranks, watched", ranks: true, watch: engine.Watch{Attention: true}},
+		variant{name: "two ranks, preemption, speculative", ranks: true, o: with(small, func(o *engine.Options) { o.PromptLookup = lookup }), told: preempts})
 	for _, size := range []int{1, 2, 3, 5, 8, 13, 16, 24, 32} {
 		variants = append(variants, variant{name: fmt.Sprintf("blocks of %d", size), o: engine.Options{BlockSize: size, Blocks: 1200 / size}})
 	}
@@ -158,7 +163,11 @@ func TestMetamorphic(t *testing.T) {
 	}
 	for i, v := range variants {
 		t.Run(v.name, func(t *testing.T) {
-			e := tiny(t, cpu.New(1+i%3), v.o)
+			var b backend.Backend = cpu.New(1 + i%3)
+			if v.ranks {
+				b = twoRanks(t)
+			}
+			e := tiny(t, b, v.o)
 			watched := slices.Clone(requests)
 			for i := range watched {
 				watched[i].Watch = v.watch

@@ -19,6 +19,9 @@ type Observer struct {
 	Step func(StepInfo)
 	// Plan is told once a step, after its tokens are drawn.
 	Plan func(PlanInfo)
+	// AllReduce is told, after each step, of the step's all-reduces in their
+	// order; of none where the model is not divided among ranks.
+	AllReduce func(AllReduceInfo)
 }
 
 // RequestInfo tells an [Observer] of an output of a request that came in.

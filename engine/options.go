@@ -19,6 +19,9 @@ type Options struct {
 	MaxBatchTokens int
 	// MaxSequences bounds the requests of one step. Default 128.
 	MaxSequences int
+	// MaxModelLen bounds the length of a sequence, prompt and answer, in tokens.
+	// Default: the model's context.
+	MaxModelLen int
 	// Policy says who runs. Default [FirstComeFirstServed].
 	Policy Policy
 	// Memory says how a request holds its keys and values. Default [Paged].
@@ -106,6 +109,8 @@ func (o Options) withDefaults(context int) (Options, error) {
 		}
 	}
 	switch l := o.PromptLookup; {
+	case o.MaxModelLen < 0 || o.MaxModelLen > context:
+		return o, fmt.Errorf("engine: MaxModelLen %d, want 0 to the model's context of %d", o.MaxModelLen, context)
 	case o.MaxBatchTokens < 1 || o.MaxSequences < 1:
 		return o, fmt.Errorf("engine: MaxBatchTokens %d, MaxSequences %d, want at least 1 each", o.MaxBatchTokens, o.MaxSequences)
 	case o.MaxUnread < 1:

@@ -54,6 +54,9 @@ func (e *Engine) stepOnce() bool {
 	if e.observer.Step != nil {
 		e.observer.Step(info)
 	}
+	if e.tellsAllReduces() {
+		e.tellAllReduces(info)
+	}
 	for i := range e.step.scorings {
 		if sc := &e.step.scorings[i]; sc.seq.state.Finished() {
 			continue

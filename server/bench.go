@@ -11,8 +11,8 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"vitrine/engine/load"
 	"vitrine/server/bench"
-	"vitrine/server/load"
 	"vitrine/server/machine"
 )
 
@@ -24,6 +24,7 @@ type measurement struct {
 	Quantization string `json:"quantization"`
 	Backend      string `json:"backend"`
 	Threads      int    `json:"threads"`
+	Ranks        int    `json:"tensor_parallel_size"`
 	PromptTokens int    `json:"prompt_tokens"`
 	Depth        int    `json:"depth"`
 	OutputTokens int    `json:"output_tokens"`
@@ -212,7 +213,7 @@ func checkCase(m *load.Model, c bench.Case) error {
 // measurement puts together what is told of a combination.
 func (l *loaded) measurement(m bench.Measurement, repeat int) *measurement {
 	r := &measurement{
-		Model: l.Name, Quantization: l.Config().Quantization, Backend: l.Backend().Name(), Threads: l.Threads,
+		Model: l.Name, Quantization: l.Config().Quantization, Backend: l.Backend().Name(), Threads: l.Threads, Ranks: l.Ranks(),
 		PromptTokens: m.Case.Prompt, Depth: m.Case.Depth, OutputTokens: m.Case.Output, Batch: m.Case.Batch, Repeat: repeat,
 		Prefill: m.Prefill.Median, PrefillMin: m.Prefill.Min, PrefillMax: m.Prefill.Max,
 		Decode: m.Decode.Median, DecodeMin: m.Decode.Min, DecodeMax: m.Decode.Max,

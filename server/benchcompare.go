@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"vitrine/engine/hub"
+	"vitrine/engine/load"
 	"vitrine/server/bench"
-	"vitrine/server/load"
 	"vitrine/server/machine"
 )
 

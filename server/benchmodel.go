@@ -11,7 +11,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"vitrine/server/load"
+	"vitrine/engine/load"
 	"vitrine/server/machine"
 )
 
@@ -53,7 +53,7 @@ func (b *benchFlags) open(ctx context.Context, c *cli) (*loaded, error) {
 	}
 	machine.ResetPeak() // which the buffer of that was
 	start := time.Now()
-	if l.Model, err = found.Open(o); err != nil {
+	if l.Model, err = openModel(found, o); err != nil {
 		return nil, err
 	}
 	l.seconds = time.Since(start).Seconds()
@@ -95,7 +95,11 @@ func (l *loaded) int8Share(rate float64) float64 {
 
 // describe writes what is measured on what.
 func (l *loaded) describe(out io.Writer) {
-	fmt.Fprintf(out, "%s, %s, %s, %d threads; %s loaded in %.2f s\n", l.Name, l.Config().Quantization, l.Backend().Name(), l.Threads,
+	ranks := ""
+	if n := l.Ranks(); n > 1 {
+		ranks = fmt.Sprintf(" of %d ranks", n)
+	}
+	fmt.Fprintf(out, "%s, %s, %s, %d threads%s; %s loaded in %.2f s\n", l.Name, l.Config().Quantization, l.Backend().Name(), l.Threads, ranks,
 		humanize.IBytes(uint64(l.bytes)), l.seconds)
 	fmt.Fprint(out, machine.Describe())
 	if average, ok := machine.LoadAverage(); ok {

@@ -15,9 +15,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"vitrine/engine"
+	"vitrine/engine/load"
 	"vitrine/server/bench"
 	"vitrine/server/bench/serving"
-	"vitrine/server/load"
 	"vitrine/server/machine"
 )
 

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"vitrine/server/machine"
-	"vitrine/server/tinymodel"
+	"vitrine/engine/tinymodel"
 )
 
 // servingArgs serve a small workload on the tiny model.

@@ -19,8 +19,8 @@ import (
 
 	"vitrine/engine/hub"
 	"vitrine/engine/modeltest"
+	"vitrine/engine/modeltest/tinymodel"
 	"vitrine/engine/safetensors"
-	"vitrine/server/tinymodel"
 )
 
 // decodeLines decodes a JSON value a line.
@@ -123,9 +123,10 @@ func TestGenerate(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := slices.Index(reference.Greedy, tinymodel.EOS) // transformers ran past it
-	for _, backend := range []string{"ref", "cpu"} {
-		got := decodeLines[generated](t, ok(t, "", "generate", "--model", model, "--backend", backend, "--ids", join(reference.IDs),
-			"--max-tokens", strconv.Itoa(len(reference.Greedy)), "--temperature", "0", "--json", "--logprobs", "3"))[0]
+	for _, backend := range []string{"ref", "cpu", "cpu --tensor-parallel-size 2"} {
+		run := append([]string{"generate", "--model", model, "--ids", join(reference.IDs), "--backend"}, strings.Fields(backend)...)
+		got := decodeLines[generated](t, ok(t, "", append(run,
+			"--max-tokens", strconv.Itoa(len(reference.Greedy)), "--temperature", "0", "--json", "--logprobs", "3")...))[0]
 		if !slices.Equal(got.IDs, reference.Greedy[:n+1]) || got.FinishReason != "stop" {
 			t.Errorf("%s: got %v %s, want %v stop", backend, got.IDs, got.FinishReason, reference.Greedy[:n+1])
 		}
@@ -137,8 +138,8 @@ func TestGenerate(t *testing.T) {
 				t.Errorf("%s: token %d is %d (%v), the likeliest are %v", backend, i, got.IDs[i], got.LogProbs[i], top)
 			}
 		}
-		past := decodeLines[generated](t, ok(t, "", "generate", "--model", model, "--backend", backend, "--ids", join(reference.IDs),
-			"--max-tokens", strconv.Itoa(len(reference.Greedy)), "--temperature", "0", "--json", "--ignore-eos"))[0]
+		past := decodeLines[generated](t, ok(t, "", append(run,
+			"--max-tokens", strconv.Itoa(len(reference.Greedy)), "--temperature", "0", "--json", "--ignore-eos")...))[0]
 		if !slices.Equal(past.IDs, reference.Greedy) || past.FinishReason != "length" {
 			t.Errorf("%s with --ignore-eos: got %v %s, want %v length", backend, past.IDs, past.FinishReason, reference.Greedy)
 		}
@@ -279,6 +280,10 @@ func TestGenerateRefuses(t *testing.T) {
 		{"", "--prompt -", "want at least one token"},
 		{strings.Repeat("a", 2_000_000), "--prompt -", "is 2000000 tokens long, want fewer than the context of 256"},
 		{"", "--ids 1 --threads 9999", "--threads: got 9999, want 0"},
+		{"", "--ids 1 --tensor-parallel-size 0", "--tensor-parallel-size: got 0, want at least 1"},
+		{"", "--ids 1 --tensor-parallel-size 999", "--tensor-parallel-size: got 999, want 1 to 256"},
+		{"", "--ids 1 --tensor-parallel-size 3", "--tensor-parallel-size: got 3, want 1 to 2: each rank needs whole KV heads, and there are 2"},
+		{"", "--ids 1 --bad-words=", `--bad-words [0]: is "", want a word`},
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			status, out, errOut := vitrine(t.Context(), c.in, append([]string{"generate", "--model", model}, strings.Fields(c.args)...)...)

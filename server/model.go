@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/spf13/pflag"
 
 	"vitrine/engine/hub"
-	"vitrine/server/load"
+	"vitrine/engine/load"
+	"vitrine/engine/model"
 )
 
 // modelFlags say which model to open and on what it runs.
@@ -15,6 +17,7 @@ type modelFlags struct {
 	name    string
 	backend *choice
 	threads int
+	ranks   int
 	cpu, kv *choice
 }
 
@@ -28,6 +31,7 @@ func (m *modelFlags) add(flags *pflag.FlagSet) {
 	m.backend = newChoice(load.Backends[0], load.Backends...)
 	flags.Var(m.backend, "backend", "what the model runs on: "+m.backend.list())
 	flags.IntVar(&m.threads, "threads", 0, "threads of the cpu backend; 0 uses all processors")
+	flags.IntVar(&m.ranks, "tensor-parallel-size", 1, "divide the model among so many ranks, each with its heads, its columns and its share of the threads")
 	m.cpu = newChoice(load.CPULevels[0], load.CPULevels...)
 	flags.Var(m.cpu, "cpu", "highest processor features that the cpu backend uses, where there are any: "+m.cpu.list())
 	m.kv = newChoice(load.KVFormats[0], load.KVFormats...)
@@ -36,7 +40,10 @@ func (m *modelFlags) add(flags *pflag.FlagSet) {
 
 // options returns what the flags say of where the model runs.
 func (m *modelFlags) options() (load.Options, error) {
-	o := load.Options{Backend: m.backend.value, Threads: m.threads, CPU: m.cpu.value, KV: m.kv.value}
+	o := load.Options{Backend: m.backend.value, Threads: m.threads, TensorParallelSize: m.ranks, CPU: m.cpu.value, KV: m.kv.value}
+	if m.ranks == 0 { // which is a default for programs, but nothing that a user means
+		return o, usagef("--tensor-parallel-size: got 0, want at least 1")
+	}
 	if err := o.Check(); err != nil {
 		return o, usagef("--%w", err)
 	}
@@ -53,7 +60,17 @@ func (c *cli) open(ctx context.Context, m *modelFlags) (*load.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return found.Open(o)
+	return openModel(found, o)
+}
+
+// openModel opens a model that has been fetched.
+func openModel(found *load.Found, o load.Options) (*load.Model, error) {
+	m, err := found.Open(o)
+	var wrong *model.DivisionError
+	if errors.As(err, &wrong) {
+		return nil, usagef("--tensor-parallel-size%s", strings.TrimPrefix(wrong.Error(), "tensor_parallel_size"))
+	}
+	return m, err
 }
 
 // close closes the model at a command's end, when its work is done.

@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"vitrine/engine"
+	"vitrine/engine/load"
 	"vitrine/engine/tokenizer"
-	"vitrine/server/load"
 )
 
 // kingJames is the text that perplexities are told of: Ruth, Ecclesiastes and

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"vitrine/engine/modeltest"
-	"vitrine/server/tinymodel"
+	"vitrine/engine/modeltest/tinymodel"
 )
 
 func TestPerplexity(t *testing.T) {

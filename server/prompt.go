@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"vitrine/engine/chat"
+	"vitrine/engine/load"
 	"vitrine/engine/tokenizer"
-	"vitrine/server/load"
 )
 
 // promptFlags say what the model is given: exactly one of a text, a chat

@@ -11,9 +11,9 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"vitrine/engine"
+	"vitrine/engine/load"
 	"vitrine/engine/sampler"
-	"vitrine/engine/tokenizer"
-	"vitrine/server/load"
 )
 
 // samplingFlags are the flags for all of [sampler.Params] that a single answer
@@ -84,9 +84,9 @@ func (s *samplingFlags) resolve(m *load.Model) (sampler.Params, error) {
 		// as float64, and so have those that --n counts up from it.
 		p.Seed, p.HasSeed = binary.LittleEndian.Uint64(b[:])>>12, true
 	}
-	words, err := badWords(m.Tokenizer, s.badWords)
+	words, err := engine.BadWords(m.Tokenizer, s.badWords)
 	if err != nil {
-		return p, err
+		return p, badWordsUsage(err)
 	}
 	p.BadWords = words
 	// The engine validates again; here the error can name the flag.
@@ -109,30 +109,13 @@ func paramUsage(err error) error {
 	return usagef("--%s%s: got %s, want %s", strings.ReplaceAll(field, "_", "-"), place, bad.Got, bad.Want)
 }
 
-// badWords tokenizes words as vLLM does (SamplingParams.update_from_tokenizer):
-// each as the beginning of a text and, where that makes as many tokens but
-// another first one, as a word after a space.
-func badWords(t *tokenizer.Tokenizer, words []string) ([][]int32, error) {
-	var out [][]int32
-	for _, word := range words {
-		word = strings.TrimLeft(word, " ")
-		if word == "" {
-			return nil, usagef(`--bad-words: got "", want a word`)
-		}
-		plain, err := t.Encode(word, tokenizer.EncodeOptions{})
-		if err != nil {
-			return nil, usagef("--bad-words %q: %v", word, err)
-		}
-		out = append(out, plain)
-		spaced, err := t.Encode(" "+word, tokenizer.EncodeOptions{})
-		if err != nil {
-			return nil, usagef("--bad-words %q: %v", word, err)
-		}
-		if len(spaced) == len(plain) && spaced[0] != plain[0] {
-			out = append(out, spaced)
-		}
+// badWordsUsage turns an error about a word into one about its flag.
+func badWordsUsage(err error) error {
+	var bad *engine.RequestError
+	if errors.As(err, &bad) {
+		return usagef("--%s", strings.Replace(bad.Error(), "bad_words", "bad-words ", 1))
 	}
-	return out, nil
+	return err
 }
 
 // biases is the value of --logit-bias.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"vitrine/server/tinymodel"
+	"vitrine/engine/modeltest/tinymodel"
 )
 
 // TestServe runs the command as a shell does: no command is named, the address
@@ -23,7 +23,7 @@ func TestServe(t *testing.T) {
 	var errOut bytes.Buffer
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, []string{"--addr", "127.0.0.1:0", "--model", tinymodel.Folder(t), "--no-open", "--log-level", "warn"}, strings.NewReader(""), writer, &errOut)
+		ended <- run(ctx, []string{"--addr", "127.0.0.1:0", "--model", tinymodel.Folder(t), "--no-open", "--log-level", "warn", "--tensor-parallel-size", "2"}, strings.NewReader(""), writer, &errOut)
 		writer.Close()
 	}()
 	line, err := bufio.NewReader(reader).ReadString('\n')

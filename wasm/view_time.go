@@ -179,7 +179,8 @@ func (v *timeView) showRow(r *timeRow, t view.TimeTotal) {
 var itemKeys = [view.NumTimeItems]string{
 	"time.embed", "time.attn_norm", "time.qkv", "time.qk_norm", "time.rope", "time.store_kv", "time.attention", "time.o_proj",
 	"time.attn_post_norm", "time.resid_mid", "time.ffn_norm", "time.gate_up", "time.activation", "time.down", "time.ffn_post_norm",
-	"time.resid_out", "time.final_norm", "time.unembed", "time.draw", "time.rest",
+	"time.resid_out", "time.final_norm", "time.unembed",
+	"time.embed_all_reduce", "time.attn_all_reduce", "time.ffn_all_reduce", "time.draw", "time.rest",
 }
 
 func (v *timeView) word(item view.TimeItem) string { return v.c.words.say(itemKeys[item]) }
@@ -210,6 +211,8 @@ func (v *timeView) timeReading(item view.TimeItem, title string, micros float32)
 		note = "time.note_reads"
 	case item == view.TimeItem(wire.OperationAttention):
 		note = "time.note_attention"
+	case view.OperationFunc("", item) == view.FuncAllReduce:
+		note = "time.note_all_reduce"
 	case item == view.ItemDraw:
 		note = "time.note_draw"
 	case item == view.ItemRest:

@@ -43,6 +43,9 @@ type layer struct {
 type Model struct {
 	config  Config
 	backend backend.Backend
+	// parallel is the backend if it divides the model among ranks, as division says.
+	parallel backend.Parallel
+	division division
 	// rope turns queries and keys; localRope does in layers with a window.
 	rope, localRope backend.RoPE
 	closers         []func() error
@@ -84,10 +87,14 @@ func (m *Model) StepBytes() int64 { return m.stepBytes }
 
 // NewKVCache makes a cache of the model's shape with the given blocks.
 func (m *Model) NewKVCache(blocks, blockSize int) (backend.KVCache, error) {
-	return m.backend.NewKVCache(backend.KVConfig{
+	c := backend.KVConfig{
 		Layers: m.config.Layers, Blocks: blocks, BlockSize: blockSize,
 		KVHeads: m.config.KVHeads, HeadDim: m.config.HeadDim,
-	})
+	}
+	if m.parallel != nil {
+		return m.parallel.NewDividedKV(c, m.division.kvHeads)
+	}
+	return m.backend.NewKVCache(c)
 }
 
 // Forward runs the batch through the model: keys and values of its tokens go
@@ -112,8 +119,9 @@ func (m *Model) Forward(kv backend.KVCache, batch *Batch) error {
 	if c.EmbedScale != 1 {
 		b.Scale(m.x, c.EmbedScale, n)
 	}
+	op := m.allReduce(m.x, n, watch, OpEmbed, OpEmbedAllReduce, 0)
 	taps.at(Embed, 0, m.x)
-	watch.done(OpEmbed, 0)
+	watch.done(op, 0)
 	for i := range m.layers {
 		l, rope := &m.layers[i], &m.rope
 		if c.LayerWindow(i) > 0 {
@@ -150,8 +158,9 @@ func (m *Model) Forward(kv backend.KVCache, batch *Batch) error {
 		taps.at(AttnOut, i, m.attn)
 		watch.done(OpAttention, i)
 		m.matMul(m.attn, n, backend.Product{Dst: m.normed, W: l.o})
+		op = m.allReduce(m.normed, n, watch, OpOProj, OpAttnAllReduce, i)
 		taps.at(OProj, i, m.normed)
-		watch.done(OpOProj, i)
+		watch.done(op, i)
 		if l.attnPostNorm != nil {
 			b.RMSNorm(m.normed, m.normed, l.attnPostNorm, c.NormEps, n)
 			taps.at(AttnPostNorm, i, m.normed)
@@ -172,8 +181,9 @@ func (m *Model) Forward(kv backend.KVCache, batch *Batch) error {
 		taps.at(SiLUMul, i, m.gate)
 		watch.done(OpActivation, i)
 		m.matMul(m.gate, n, backend.Product{Dst: m.normed, W: l.down})
+		op = m.allReduce(m.normed, n, watch, OpDown, OpFFNAllReduce, i)
 		taps.at(Down, i, m.normed)
-		watch.done(OpDown, i)
+		watch.done(op, i)
 		if l.ffnPostNorm != nil {
 			b.RMSNorm(m.normed, m.normed, l.ffnPostNorm, c.NormEps, n)
 			taps.at(FFNPostNorm, i, m.normed)
@@ -248,6 +258,7 @@ func (m *Model) Embedding(dst []float32, ids []int32) error {
 		return err
 	}
 	m.backend.Embed(m.x, m.embedding, ids)
+	m.allReduce(m.x, len(ids), stopwatch{}, OpEmbed, OpEmbedAllReduce, 0)
 	m.backend.Read(dst, m.x, 0)
 	return m.backend.Sync()
 }
@@ -288,10 +299,11 @@ func (m *Model) reserve(n, rows int) error {
 	type room struct {
 		t    *backend.Tensor
 		cols int
+		at   backend.Borders // of the columns, among ranks
 	}
 	grow := func(n int, rooms ...room) error {
 		for _, r := range rooms {
-			t, err := m.backend.NewTensor(n, r.cols)
+			t, err := m.newTensor(n, r.cols, r.at)
 			if err != nil {
 				return fmt.Errorf("model: activations of %d rows: %w", n, err)
 			}
@@ -300,18 +312,18 @@ func (m *Model) reserve(n, rows int) error {
 		return nil
 	}
 	if n > m.room {
-		heads, kvHeads := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
-		err := grow(n, room{&m.x, c.Width}, room{&m.normed, c.Width},
-			room{&m.q, heads}, room{&m.qRope, heads}, room{&m.attn, heads},
-			room{&m.k, kvHeads}, room{&m.kRope, kvHeads}, room{&m.v, kvHeads},
-			room{&m.gate, c.FFN}, room{&m.up, c.FFN})
+		heads, kvHeads, d := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim, &m.division
+		err := grow(n, room{&m.x, c.Width, nil}, room{&m.normed, c.Width, nil},
+			room{&m.q, heads, d.q}, room{&m.qRope, heads, d.q}, room{&m.attn, heads, d.q},
+			room{&m.k, kvHeads, d.kv}, room{&m.kRope, kvHeads, d.kv}, room{&m.v, kvHeads, d.kv},
+			room{&m.gate, c.FFN, d.ffn}, room{&m.up, c.FFN, d.ffn})
 		if err != nil {
 			return err
 		}
 		m.room = n
 	}
 	if rows > m.logitRoom {
-		if err := grow(rows, room{&m.picked, c.Width}, room{&m.logits, c.Vocab}); err != nil {
+		if err := grow(rows, room{&m.picked, c.Width, nil}, room{&m.logits, c.Vocab, m.division.vocab}); err != nil {
 			return err
 		}
 		m.logitRoom = rows

@@ -79,27 +79,34 @@ func load(src source, b backend.Backend, opts LoadOptions) (*Model, error) {
 	l := loader{src: src, backend: b, progress: opts.Progress, formats: map[quant.Type]int64{}}
 	l.plan(&c)
 	m := &Model{backend: b, layers: make([]layer, c.Layers)}
+	if p, ok := b.(backend.Parallel); ok {
+		if m.division, err = divide(&c, l.borderUnits(&c), p.Ranks()); err != nil {
+			return nil, err
+		}
+		m.parallel, l.parallel = p, p
+	}
+	d := &m.division
 
-	m.embedding = l.matrix("token_embd.weight", c.Vocab, c.Width)
+	m.embedding = l.outputs("token_embd.weight", c.Vocab, c.Width, d.vocab)
 	embedding := l.done
 	heads, kvHeads := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
 	for i := range m.layers {
 		name := func(part string) string { return fmt.Sprintf("blk.%d.%s", i, part) }
 		m.layers[i] = layer{
 			attnNorm: l.vector(name("attn_norm.weight"), c.Width),
-			q:        l.matrix(name("attn_q.weight"), heads, c.Width),
-			k:        l.matrix(name("attn_k.weight"), kvHeads, c.Width),
-			v:        l.matrix(name("attn_v.weight"), kvHeads, c.Width),
-			o:        l.matrix(name("attn_output.weight"), c.Width, heads),
+			q:        l.outputs(name("attn_q.weight"), heads, c.Width, d.q),
+			k:        l.outputs(name("attn_k.weight"), kvHeads, c.Width, d.kv),
+			v:        l.outputs(name("attn_v.weight"), kvHeads, c.Width, d.kv),
+			o:        l.inputs(name("attn_output.weight"), c.Width, heads, d.q),
 			ffnNorm:  l.vector(name("ffn_norm.weight"), c.Width),
-			gate:     l.matrix(name("ffn_gate.weight"), c.FFN, c.Width),
-			up:       l.matrix(name("ffn_up.weight"), c.FFN, c.Width),
-			down:     l.matrix(name("ffn_down.weight"), c.Width, c.FFN),
+			gate:     l.outputs(name("ffn_gate.weight"), c.FFN, c.Width, d.ffn),
+			up:       l.outputs(name("ffn_up.weight"), c.FFN, c.Width, d.ffn),
+			down:     l.inputs(name("ffn_down.weight"), c.Width, c.FFN, d.ffn),
 		}
 		if c.QKVBias {
-			m.layers[i].qBias = l.vector(name("attn_q.bias"), heads)
-			m.layers[i].kBias = l.vector(name("attn_k.bias"), kvHeads)
-			m.layers[i].vBias = l.vector(name("attn_v.bias"), kvHeads)
+			m.layers[i].qBias = l.outputs(name("attn_q.bias"), 1, heads, d.q)
+			m.layers[i].kBias = l.outputs(name("attn_k.bias"), 1, kvHeads, d.kv)
+			m.layers[i].vBias = l.outputs(name("attn_v.bias"), 1, kvHeads, d.kv)
 		}
 		if c.QKNorm {
 			m.layers[i].qNorm = l.vector(name("attn_q_norm.weight"), c.HeadDim)
@@ -116,7 +123,7 @@ func load(src source, b backend.Backend, opts LoadOptions) (*Model, error) {
 	m.norm = l.vector("output_norm.weight", c.Width)
 	m.output = m.embedding
 	if !c.TieEmbeddings {
-		m.output = l.matrix("output.weight", c.Vocab, c.Width)
+		m.output = l.outputs("output.weight", c.Vocab, c.Width, d.vocab)
 	}
 	m.stepBytes = l.done
 	if !c.TieEmbeddings {
@@ -143,6 +150,7 @@ func load(src source, b backend.Backend, opts LoadOptions) (*Model, error) {
 type loader struct {
 	src         source
 	backend     backend.Backend
+	parallel    backend.Parallel // nil if the backend has no ranks
 	progress    func(done, total int64)
 	done, total int64
 	count       int64                // weights loaded
@@ -177,10 +185,33 @@ func (l *loader) plan(c *Config) {
 	}
 }
 
-func (l *loader) vector(name string, n int) backend.Weight    { return l.weight(name, 1, n) }
-func (l *loader) matrix(name string, r, c int) backend.Weight { return l.weight(name, r, c) }
+// vector loads a vector that every rank has.
+func (l *loader) vector(name string, n int) backend.Weight {
+	return l.weight(name, 1, n, l.backend.NewWeight)
+}
 
-func (l *loader) weight(name string, rows, cols int) backend.Weight {
+// outputs loads a weight whose outputs are divided among the ranks, if there are any.
+func (l *loader) outputs(name string, rows, cols int, at backend.Borders) backend.Weight {
+	if l.parallel == nil {
+		return l.weight(name, rows, cols, l.backend.NewWeight)
+	}
+	return l.weight(name, rows, cols, func(name string, t quant.Type, rows, cols int, data []byte) (backend.Weight, error) {
+		return l.parallel.NewColumnParallel(name, t, rows, cols, data, at)
+	})
+}
+
+// inputs loads a weight whose inputs are divided among the ranks, if there are any.
+func (l *loader) inputs(name string, rows, cols int, at backend.Borders) backend.Weight {
+	if l.parallel == nil {
+		return l.weight(name, rows, cols, l.backend.NewWeight)
+	}
+	return l.weight(name, rows, cols, func(name string, t quant.Type, rows, cols int, data []byte) (backend.Weight, error) {
+		return l.parallel.NewRowParallel(name, t, rows, cols, data, at)
+	})
+}
+
+// weight loads a parameter into what take makes of it.
+func (l *loader) weight(name string, rows, cols int, take func(string, quant.Type, int, int, []byte) (backend.Weight, error)) backend.Weight {
 	if l.err != nil {
 		return nil
 	}
@@ -193,7 +224,7 @@ func (l *loader) weight(name string, rows, cols int) backend.Weight {
 		l.err = fmt.Errorf("tensor %s is %d × %d, want %d × %d", name, p.rows, p.cols, rows, cols)
 		return nil
 	}
-	w, err := l.backend.NewWeight(name, p.format, rows, cols, p.data)
+	w, err := take(name, p.format, rows, cols, p.data)
 	if err != nil {
 		l.err = err
 		return nil

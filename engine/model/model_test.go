@@ -33,8 +33,10 @@ func readJSON(t *testing.T, path string, into any) {
 func TestArchitecturesAgreeWithTransformers(t *testing.T) {
 	for _, name := range architectures {
 		exact := cpu.With(cpu.Options{Threads: 2, Level: kernel.Best(), KV: kernel.KVF32})
-		for _, b := range []backend.Backend{ref.New(), exact} {
-			t.Run(name+"/"+b.Name(), func(t *testing.T) {
+		for on, b := range map[string]backend.Backend{
+			"ref": ref.New(), "cpu": exact, "two ranks of ref": ranks(t, 2, newRef), "two ranks of cpu": ranks(t, 2, newExact),
+		} {
+			t.Run(name+"/"+on, func(t *testing.T) {
 				defer b.Close()
 				folder := filepath.Join("testdata", name)
 				m, err := model.Load(folder, b, model.LoadOptions{})

@@ -10,8 +10,8 @@ import (
 // backend is given together is one.
 type Op uint8
 
-// The operations in their order. Those from OpAttnNorm to OpResidOut run once in
-// every layer.
+// The operations, up to OpUnembed in their order. Those from OpAttnNorm to
+// OpResidOut run once in every layer.
 const (
 	OpEmbed        Op = iota // rows of the embedding matrix, scaled in models that do
 	OpAttnNorm               // RMS norm before attention
@@ -31,12 +31,18 @@ const (
 	OpResidOut               // sum with the residual stream
 	OpFinalNorm              // RMS norm after the last layer
 	OpUnembed                // vocabulary projection
+	// The all-reduces of a model that is divided among ranks. They stand behind
+	// the others because a model that is not has none.
+	OpEmbedAllReduce // after OpEmbed
+	OpAttnAllReduce  // after OpOProj, in every layer
+	OpFFNAllReduce   // after OpDown, in every layer
 	numOps
 )
 
 var opNames = [numOps]string{
 	"embed", "attn_norm", "qkv", "qk_norm", "rope", "store_kv", "attention", "o_proj", "attn_post_norm", "resid_mid",
 	"ffn_norm", "gate_up", "activation", "down", "ffn_post_norm", "resid_out", "final_norm", "unembed",
+	"embed_all_reduce", "attn_all_reduce", "ffn_all_reduce",
 }
 
 // String is the operation's name: that of the point it leads to, where there is
@@ -49,7 +55,23 @@ func (o Op) String() string {
 }
 
 // InLayer says whether every layer has such an operation.
-func (o Op) InLayer() bool { return o >= OpAttnNorm && o <= OpResidOut }
+func (o Op) InLayer() bool {
+	return o >= OpAttnNorm && o <= OpResidOut || o == OpAttnAllReduce || o == OpFFNAllReduce
+}
+
+// AllReduces is the point that an all-reduce makes whole; false for every other
+// operation.
+func (o Op) AllReduces() (Point, bool) {
+	switch o {
+	case OpEmbedAllReduce:
+		return Embed, true
+	case OpAttnAllReduce:
+		return OProj, true
+	case OpFFNAllReduce:
+		return Down, true
+	}
+	return 0, false
+}
 
 // Span is how long one operation of a step took, of all rows of the batch.
 type Span struct {

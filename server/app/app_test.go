@@ -19,7 +19,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"vitrine/server/tinymodel"
+	"vitrine/engine/modeltest/tinymodel"
 	"vitrine/visualizer/wire"
 )
 

@@ -6,7 +6,7 @@ import (
 	"log/slog"
 
 	"vitrine/engine/hub"
-	"vitrine/server/load"
+	"vitrine/engine/load"
 	"vitrine/server/remote"
 )
 

@@ -8,7 +8,7 @@ import (
 	"vitrine/engine"
 	"vitrine/engine/chat"
 	"vitrine/engine/hub"
-	"vitrine/server/load"
+	"vitrine/engine/load"
 	"vitrine/visualizer/wire"
 )
 

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 
-	"vitrine/server/load"
+	"vitrine/engine/load"
 )
 
 // Comparison is a case as this program and llama.cpp run it.

@@ -11,9 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"vitrine/engine/load"
+	"vitrine/engine/modeltest/tinymodel"
 	"vitrine/server/bench/fakellama"
-	"vitrine/server/load"
-	"vitrine/server/tinymodel"
 )
 
 func TestMain(m *testing.M) {

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"vitrine/engine"
+	"vitrine/engine/load"
 	"vitrine/engine/sampler"
-	"vitrine/server/load"
 )
 
 // Case is what one measurement runs: Batch sequences of random tokens together.

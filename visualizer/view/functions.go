@@ -57,6 +57,8 @@ const (
 
 	methodEmbed = "Embed"
 
+	// FuncAllReduce adds up what the ranks of a divided model have.
+	FuncAllReduce = "engine/backend/parallel.(*rank).reduce"
 	// The ref backend does these with what it has in common with others.
 	funcEmbed   = "engine/backend/host.Memory.Embed"
 	funcStoreKV = "engine/backend/host.Memory.StoreKV"
@@ -86,6 +88,8 @@ func OperationFunc(backend string, item TimeItem) string {
 		return FuncSample
 	case ItemRest:
 		return FuncStep
+	case TimeItem(wire.OperationEmbedAllReduce), TimeItem(wire.OperationAttnAllReduce), TimeItem(wire.OperationFFNAllReduce):
+		return FuncAllReduce
 	case TimeItem(wire.OperationQKNorm):
 		method = methodNormHeads
 	case TimeItem(wire.OperationRoPE):

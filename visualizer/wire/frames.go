@@ -408,30 +408,35 @@ type Operation uint8
 // The operations in their order, under the names of package engine/model. Those
 // from OperationAttnNorm to OperationResidOut run once in every layer.
 const (
-	OperationEmbed        Operation = iota // rows of the embedding matrix
-	OperationAttnNorm                      // RMS norm before attention
-	OperationQKV                           // query, key and value projections
-	OperationQKNorm                        // RMS norm of each head's query and key
-	OperationRoPE                          // queries and keys turned by their positions
-	OperationStoreKV                       // keys and values written to the cache
-	OperationAttention                     // scores, softmax, and the weighted sum of the values
-	OperationOProj                         // output projection
-	OperationAttnPostNorm                  // RMS norm of it
-	OperationResidMid                      // sum with the residual stream
-	OperationFFNNorm                       // RMS norm before the feed-forward network
-	OperationGateUp                        // gate and up projections
-	OperationActivation                    // the gate's activation, times up
-	OperationDown                          // down projection
-	OperationFFNPostNorm                   // RMS norm of it
-	OperationResidOut                      // sum with the residual stream
-	OperationFinalNorm                     // RMS norm after the last layer
-	OperationUnembed                       // vocabulary projection
+	OperationEmbed          Operation = iota // rows of the embedding matrix
+	OperationAttnNorm                        // RMS norm before attention
+	OperationQKV                             // query, key and value projections
+	OperationQKNorm                          // RMS norm of each head's query and key
+	OperationRoPE                            // queries and keys turned by their positions
+	OperationStoreKV                         // keys and values written to the cache
+	OperationAttention                       // scores, softmax, and the weighted sum of the values
+	OperationOProj                           // output projection
+	OperationAttnPostNorm                    // RMS norm of it
+	OperationResidMid                        // sum with the residual stream
+	OperationFFNNorm                         // RMS norm before the feed-forward network
+	OperationGateUp                          // gate and up projections
+	OperationActivation                      // the gate's activation, times up
+	OperationDown                            // down projection
+	OperationFFNPostNorm                     // RMS norm of it
+	OperationResidOut                        // sum with the residual stream
+	OperationFinalNorm                       // RMS norm after the last layer
+	OperationUnembed                         // vocabulary projection
+	OperationEmbedAllReduce                  // the ranks' embeddings added up, where a model is divided
+	OperationAttnAllReduce                   // their output projections added up
+	OperationFFNAllReduce                    // their down projections added up
 
 	NumOperations // how many there are
 )
 
 // InLayer says whether every layer has such an operation.
-func (o Operation) InLayer() bool { return o >= OperationAttnNorm && o <= OperationResidOut }
+func (o Operation) InLayer() bool {
+	return o >= OperationAttnNorm && o <= OperationResidOut || o == OperationAttnAllReduce || o == OperationFFNAllReduce
+}
 
 // OperationTime is how long an operation outside the layers took.
 type OperationTime struct {

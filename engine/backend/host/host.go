@@ -27,6 +27,9 @@ func NewMatrix(rows, cols int) (*Matrix, error) {
 	return &Matrix{rows: rows, cols: cols, Data: make([]float32, rows*cols)}, nil
 }
 
+// Vector is a matrix of one row that shares memory with data.
+func Vector(data []float32) Matrix { return Matrix{rows: 1, cols: len(data), Data: data} }
+
 // Rows is the number of rows.
 func (m *Matrix) Rows() int { return m.rows }
 

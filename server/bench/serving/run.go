@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"vitrine/engine"
+	"vitrine/engine/load"
 	"vitrine/engine/sampler"
-	"vitrine/server/load"
 )
 
 // Config is how an engine serves a workload: what differs from run to run.

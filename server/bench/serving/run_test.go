@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"vitrine/engine"
-	"vitrine/server/load"
-	"vitrine/server/tinymodel"
+	"vitrine/engine/load"
+	"vitrine/engine/tinymodel"
 )
 
 func tiny(t *testing.T) *load.Model {

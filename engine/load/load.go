@@ -9,11 +9,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 
 	"vitrine/engine/backend"
 	"vitrine/engine/backend/cpu"
 	"vitrine/engine/backend/cpu/kernel"
+	"vitrine/engine/backend/parallel"
 	"vitrine/engine/backend/ref"
 	"vitrine/engine/hub"
 	"vitrine/engine/model"
@@ -26,6 +28,10 @@ type Options struct {
 	Backend string
 	// Threads the cpu backend uses; 0 means one for each processor.
 	Threads int
+	// TensorParallelSize is the number of ranks that divide the model and the
+	// threads among themselves; 0 means 1. A model cannot be divided among more
+	// than it has KV heads: [Found.Open] returns a *[model.DivisionError] then.
+	TensorParallelSize int
 	// CPU is the highest level of processor features that the cpu backend uses,
 	// one of [CPULevels]; empty means the best that there is.
 	CPU string
@@ -45,20 +51,38 @@ var CPULevels = []string{kernel.AMX.String(), kernel.AVX512.String(), kernel.AVX
 // KVFormats names the formats of keys and values, the default first.
 var KVFormats = []string{kernel.KVF16.String(), kernel.KVF32.String(), kernel.KVI8.String()}
 
-// maxThreads is more than any machine has processors.
-const maxThreads = 1024
+// maxThreads is more than any machine has processors; maxRanks is more than any
+// model has KV heads.
+const (
+	maxThreads = 1024
+	maxRanks   = 256
+)
 
-// Check says which option is out of range, without opening anything.
+// OptionError says which option is wrong, and what would be right.
+type OptionError struct {
+	Option string // as the commands call it, "kv-cache-dtype"
+	Got    string
+	Want   string
+}
+
+// Error returns "OPTION: got GOT, want WANT".
+func (e *OptionError) Error() string { return e.Option + ": got " + e.Got + ", want " + e.Want }
+
+// Check says which option is out of range, without opening anything. The error is
+// an *[OptionError].
 func (o Options) Check() error {
 	if o.Threads < 0 || o.Threads > maxThreads {
-		return fmt.Errorf("threads: got %d, want 0 (all processors) to %d", o.Threads, maxThreads)
+		return &OptionError{"threads", strconv.Itoa(o.Threads), fmt.Sprintf("0 (all processors) to %d", maxThreads)}
+	}
+	if o.TensorParallelSize < 0 || o.TensorParallelSize > maxRanks {
+		return &OptionError{"tensor-parallel-size", strconv.Itoa(o.TensorParallelSize), fmt.Sprintf("1 to %d", maxRanks)}
 	}
 	for _, f := range []struct {
 		name, value string
 		want        []string
 	}{{"backend", o.Backend, Backends}, {"cpu", o.CPU, CPULevels}, {"kv-cache-dtype", o.KV, KVFormats}} {
 		if f.value != "" && !slices.Contains(f.want, f.value) {
-			return fmt.Errorf("%s: got %q, want %s", f.name, f.value, strings.Join(f.want, " or "))
+			return &OptionError{f.name, strconv.Quote(f.value), strings.Join(f.want, " or ")}
 		}
 	}
 	return nil
@@ -85,8 +109,10 @@ type Found struct {
 
 // Find finds a model by its name in the registry or its path. Nothing is
 // fetched. Errors are those of [hub.Hub.Resolve].
-func Find(name string) (*Found, error) {
-	h := hub.New(hub.Options{})
+func Find(name string) (*Found, error) { return FindIn(hub.New(hub.Options{}), name) }
+
+// FindIn is Find with a hub of the caller's.
+func FindIn(h *hub.Hub, name string) (*Found, error) {
 	where, err := h.Resolve(name)
 	if err != nil {
 		return nil, err
@@ -127,26 +153,42 @@ func (f *Found) Open(o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, threads := newBackend(o)
+	b, err := newBackend(o)
+	if err != nil {
+		return nil, err
+	}
 	weights, err := model.Load(f.Path, b, model.LoadOptions{Progress: o.Read})
 	if err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
-	m := &Model{Model: weights, Name: f.Name, Title: f.Title, Licence: weights.Config().Licence, Path: f.Path, Threads: threads, Tokenizer: t}
+	m := &Model{Model: weights, Name: f.Name, Title: f.Title, Licence: weights.Config().Licence, Path: f.Path, Threads: max(b.Threads(), 1), Tokenizer: t}
 	if m.Licence == "" {
 		m.Licence = f.Licence
 	}
 	return m, nil
 }
 
-// newBackend returns the backend and the number of threads that it uses.
-func newBackend(o Options) (backend.Backend, int) {
-	if o.Backend == "ref" {
-		return ref.New(), 1
-	}
+// newBackend returns a backend, or one of several ranks.
+func newBackend(o Options) (backend.Backend, error) {
 	threads := o.Threads
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
+	}
+	n := o.TensorParallelSize
+	if n <= 1 {
+		return newRank(o, threads), nil
+	}
+	ranks := make([]backend.Backend, n)
+	for r := range ranks { // each has its share of the threads, and one at least
+		ranks[r] = newRank(o, max(threads*(r+1)/n-threads*r/n, 1))
+	}
+	return parallel.New(ranks...)
+}
+
+// newRank returns a backend with so many threads.
+func newRank(o Options, threads int) backend.Backend {
+	if o.Backend == "ref" {
+		return ref.New()
 	}
 	options := cpu.Options{Threads: threads, Level: kernel.Best(), KV: kernel.KVF16}
 	if level, err := kernel.ParseLevel(o.CPU); err == nil {
@@ -155,7 +197,7 @@ func newBackend(o Options) (backend.Backend, int) {
 	if kv, err := kernel.ParseKV(o.KV); err == nil {
 		options.KV = kv
 	}
-	return cpu.With(options), threads
+	return cpu.With(options)
 }
 
 // Close frees the model and its backend.

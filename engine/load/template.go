@@ -13,6 +13,11 @@ func (m *Model) RenderChat(messages []chat.Message) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return m.Render(template, messages)
+}
+
+// Render is RenderChat with a template that has been read already.
+func (m *Model) Render(template *chat.Template, messages []chat.Message) (string, error) {
 	o := chat.Options{AddGenerationPrompt: true}
 	if id, ok := m.Tokenizer.BOS(); ok {
 		o.BOSToken = m.Tokenizer.Piece(id)

@@ -8,9 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"vitrine/engine/backend"
 	"vitrine/engine/chat"
 	"vitrine/engine/hub"
-	"vitrine/server/tinymodel"
+	"vitrine/engine/model"
+	"vitrine/engine/modeltest/tinymodel"
 )
 
 func open(t *testing.T, name string, o Options) *Model {
@@ -85,6 +87,13 @@ func TestOpen(t *testing.T) {
 	if r := open(t, path, Options{Backend: "ref"}); r.Threads != 1 || r.Backend().Name() != "ref" {
 		t.Errorf("ref runs on %s with %d threads", r.Backend().Name(), r.Threads)
 	}
+	two := open(t, path, Options{Threads: 3, TensorParallelSize: 2})
+	if p, ok := two.Backend().(backend.Parallel); !ok || p.Ranks() != 2 || two.Threads != 3 || p.Name() != "cpu" {
+		t.Errorf("two ranks run on %T with %d threads", two.Backend(), two.Threads)
+	}
+	if r := open(t, path, Options{Backend: "ref", TensorParallelSize: 2}); r.Threads != 2 || r.Backend().Name() != "ref" {
+		t.Errorf("two ranks of ref run on %s with %d threads", r.Backend().Name(), r.Threads)
+	}
 	text, err := m.RenderChat([]chat.Message{{Role: "user", Content: "of"}})
 	if want := "<s>user: of\nassistant: "; err != nil || text != want {
 		t.Errorf("rendered %q, %v; want %q", text, err, want)
@@ -96,10 +105,16 @@ func TestOpenRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range []Options{{Backend: "gpu"}, {Threads: -1}, {Threads: maxThreads + 1}} {
+	for _, o := range []Options{
+		{Backend: "gpu"}, {Threads: -1}, {Threads: maxThreads + 1}, {TensorParallelSize: -1}, {TensorParallelSize: maxRanks + 1},
+	} {
 		if _, err := found.Open(o); err == nil {
 			t.Errorf("%+v is accepted", o)
 		}
+	}
+	var wrong *model.DivisionError
+	if _, err := found.Open(Options{TensorParallelSize: 3}); !errors.As(err, &wrong) || wrong.Most != 2 {
+		t.Errorf("three ranks for two KV heads: %v", err)
 	}
 	if err := os.Remove(filepath.Join(found.Path, "model-00002-of-00002.safetensors")); err != nil {
 		t.Fatal(err)
