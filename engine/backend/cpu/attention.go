@@ -69,7 +69,7 @@ func (b *Backend) Attention(dst, q backend.Tensor, c backend.KVCache, a *backend
 		t.tapOf[a.Probs[i].Row] = int32(i + 1)
 	}
 	// Few tiles: the spans are shared out, a row at a time.
-	t.splitSpans = longest == 1 && tiles*config.KVHeads < 2*b.pool.workers*chunksPerWorker
+	t.splitSpans = longest == 1 && tiles*config.KVHeads < b.pool.workers*chunksPerWorker
 	t.plan()
 	if work < 1<<15 {
 		t.run(0, 0, len(t.units))

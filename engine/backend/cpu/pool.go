@@ -31,7 +31,7 @@ type pool struct {
 	// The operation at hand. Who has taken a part of it may read task: it
 	// changes only when all parts are done.
 	task  task
-	chunk atomic.Uint64 // parts to take at once
+	chunk atomic.Uint64 // parts to take at once at least
 	left  atomic.Int64  // parts that are not done
 	// state is the number of parts that nobody has taken, and above them the
 	// number of the operation: so that a worker that is late for one operation
@@ -68,10 +68,14 @@ func (s *sleeper) rouse() {
 }
 
 const (
-	// chunksPerWorker is how finely an operation is cut. Workers take the next
-	// chunk when they are done with one, so that a core that is slowed down, or
+	// chunksPerWorker is how finely an operation is cut at the end. Workers take the
+	// next chunk when they are done with one, so that a core that is slowed down, or
 	// that met the longer rows of a causal attention, does not hold up the others.
-	chunksPerWorker = 8
+	chunksPerWorker = 16
+	// restPerWorker says that a chunk is that part of a worker's share of what is
+	// left: large ones first, and small ones at the end, where one worker waits for
+	// another ("guided self-scheduling", Polychronopoulos and Kuck 1987).
+	restPerWorker = 4
 	// spins is how often a worker looks for work before it sleeps, some 30 µs:
 	// as long as it would take to be woken.
 	spins = 1000
@@ -147,7 +151,7 @@ func (p *pool) take(worker int) {
 		if hi == 0 {
 			return
 		}
-		n := min(p.chunk.Load(), hi)
+		n := min(max(p.chunk.Load(), hi/uint64(p.workers*restPerWorker)), hi)
 		if !p.state.CompareAndSwap(state, state-n) {
 			continue
 		}
