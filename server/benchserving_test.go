@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"vitrine/server/machine"
-	"vitrine/engine/tinymodel"
+	"vitrine/engine/modeltest/tinymodel"
 )
 
 // servingArgs serve a small workload on the tiny model.

@@ -9,7 +9,7 @@ import (
 
 	"vitrine/engine"
 	"vitrine/engine/load"
-	"vitrine/engine/tinymodel"
+	"vitrine/engine/modeltest/tinymodel"
 )
 
 func tiny(t *testing.T) *load.Model {
