@@ -11,6 +11,7 @@ import (
 	"vitrine/engine/kvcache"
 	"vitrine/engine/model"
 	"vitrine/engine/sampler"
+	"vitrine/engine/structured"
 	"vitrine/engine/tokenizer"
 )
 
@@ -56,6 +57,11 @@ type Engine struct {
 	lastID    uint32
 	steps     uint64
 	step      stepBuffers
+
+	compiler struct { // of constraints
+		once sync.Once
+		*structured.Compiler
+	}
 }
 
 // Start starts an engine on a model, which belongs to it until Close.
@@ -134,6 +140,9 @@ type Request struct {
 	// that finishes is released. It goes with Params.N 1 only.
 	Hold  bool
 	Watch Watch
+	// Structured, if not nil, is what the answer has to be: a JSON value of a schema,
+	// for one. It is compiled for the engine's model, see [Engine.Structured].
+	Structured *structured.Constraint
 }
 
 // Add takes in a request. A *RequestError or *sampler.ParamError names the
@@ -156,12 +165,16 @@ func (e *Engine) Add(ctx context.Context, r Request) (*Handle, error) {
 		if err := e.checkScores(&r); err != nil {
 			return err
 		}
+		if err := e.checkStructured(&r); err != nil {
+			return err
+		}
 		if !r.Params.HasSeed {
 			r.Params.Seed = rand.Uint64()
 		}
 		s := e.newSequence(&sequence{
 			tokens: slices.Clone(r.Prompt), params: r.Params, watch: r.Watch, hold: r.Hold,
 			steps: -1, turns: []turn{{start: len(r.Prompt), limitFrom: len(r.Prompt)}}, group: newGroup(r.Params.N),
+			grammar: newGrammar(r.Structured),
 		})
 		if r.Paused {
 			s.steps = 0
@@ -298,6 +311,9 @@ func (e *Engine) finish(s *sequence, how State, reason string) {
 	}
 	if !s.hold {
 		e.forget(s)
+	}
+	if how == FinishedAborted {
+		e.beamAborted(s, reason)
 	}
 }
 

@@ -40,7 +40,9 @@ type sequence struct {
 	steps    int       // tokens to draw before it pauses; negative means no bound
 	turns    []turn
 	out      output
-	used     uint64 // the engine's step that last touched the blocks
+	used     uint64   // the engine's step that last touched the blocks
+	grammar  *grammar // of the current answer; nil without structured output
+	beam     *beam    // its part in a beam search; nil without one
 
 	*group
 	index  int // which of the request's outputs
@@ -67,7 +69,9 @@ func (s *sequence) look(draws bool) {
 // tell puts an event of this output into the request's mailbox.
 func (s *sequence) tell(e Event) {
 	e.Index = s.index
-	s.box.put(e)
+	if s.beam == nil { // a beam has no reader
+		s.box.put(e)
+	}
 }
 
 // unannounced is the state of a sequence that nobody has been told of.

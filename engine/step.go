@@ -7,6 +7,7 @@ import (
 
 	"vitrine/engine/backend"
 	"vitrine/engine/model"
+	"vitrine/engine/sampler"
 	"vitrine/engine/scheduler"
 )
 
@@ -154,7 +155,7 @@ func (e *Engine) schedulerState() scheduler.State {
 		return s
 	}
 	for _, q := range e.sequences {
-		if q.state.Finished() && len(q.table.Blocks) > 0 {
+		if (q.state.Finished() || q.beam.idle()) && len(q.table.Blocks) > 0 {
 			s.Parked = append(s.Parked, view(q))
 		}
 	}
@@ -289,6 +290,8 @@ func (e *Engine) conclude(p *part, info StepInfo) {
 	switch {
 	case !p.draws:
 		e.setState(s, e.busy(s), "")
+	case s.beam != nil:
+		e.report(s, p.logits)
 	case s.forks == 0:
 		e.draw(s, p.logits, info)
 	default:
@@ -315,7 +318,15 @@ func (e *Engine) draw(s *sequence, logits []float32, info StepInfo) {
 	if e.step.timed {
 		begin = time.Now()
 	}
-	result, err := e.sampler.Sample(logits, &s.params, s.history(), pos)
+	if s.grammar.complete() { // and somebody resumed it
+		e.finish(s, FinishedStopped, structuredEnd)
+		return
+	}
+	history, err := s.grammar.limit(s.history())
+	var result sampler.Result
+	if err == nil {
+		result, err = e.sampler.Sample(logits, &s.params, history, pos)
+	}
 	if e.step.timed {
 		e.step.draw += time.Since(begin)
 	}
@@ -324,6 +335,7 @@ func (e *Engine) draw(s *sequence, logits []float32, info StepInfo) {
 		return
 	}
 	s.tokens = append(s.tokens, result.Token)
+	s.grammar.accept(result.Token)
 	text, stopString := s.out.push(result.Token)
 	state, reason := e.verdict(s, result.Token, stopString)
 	if state.Finished() && !stopString {
@@ -349,6 +361,8 @@ func (e *Engine) verdict(s *sequence, token int32, stopString bool) (State, stri
 	switch {
 	case s.params.Stops(token, generated):
 		return FinishedStopped, fmt.Sprintf("token %d", token)
+	case s.grammar.complete():
+		return FinishedStopped, structuredEnd
 	case stopString && generated >= s.params.MinTokens:
 		return FinishedStopped, "stop string"
 	case len(s.tokens)-s.turn().limitFrom >= s.params.MaxTokens:
