@@ -66,6 +66,9 @@ type state struct {
 	gen   uint32
 	next  []*state // [classes], nil where it is not known yet
 	mask  []uint64
+	// plain is the state behind each of plainBytes, if it is the same for all;
+	// the machine's dead state if it is not, and nil where it is not known.
+	plain *state
 }
 
 func newMachine(p *program, v *Vocabulary) (*machine, error) {
@@ -85,7 +88,7 @@ func newMachine(p *program, v *Vocabulary) (*machine, error) {
 // they are, but no longer what follows.
 func (m *machine) reset() {
 	for _, s := range m.made {
-		s.next, s.mask = nil, nil
+		s.next, s.mask, s.plain = nil, nil, nil
 	}
 	m.states, m.nodes, m.made = map[string]*state{}, map[string]*node{}, nil
 	m.gen++
@@ -249,6 +252,35 @@ func (m *machine) intern(frames []frame) *node {
 	return n
 }
 
+// inString reports whether any plain token may follow.
+func (m *machine) inString(s *state) bool {
+	for range plainLength {
+		if s = m.behindPlain(s); s == m.dead {
+			return false
+		}
+	}
+	return true
+}
+
+// behindPlain is the state behind each of plainBytes, or dead if it is not one.
+func (m *machine) behindPlain(s *state) *state {
+	if s.plain != nil {
+		return s.plain
+	}
+	t := m.step(s, plainBytes[0])
+	for _, b := range plainBytes[1:] {
+		if t == m.dead {
+			break
+		}
+		if m.step(s, b) != t {
+			t = m.dead
+		}
+	}
+	s.plain = t
+	m.remembers(s, 8)
+	return t
+}
+
 // maskOf returns the tokens that may follow, a bit each.
 func (m *machine) maskOf(s *state) ([]uint64, error) {
 	if s.mask != nil {
@@ -265,6 +297,12 @@ func (m *machine) maskOf(s *state) ([]uint64, error) {
 	path := m.path
 	path[0] = s
 	nodes := v.nodes
+	if m.inString(s) {
+		for i, word := range v.plain {
+			mask[i] |= word
+		}
+		nodes = v.rest
+	}
 	for i := 0; i < len(nodes); {
 		n := &nodes[i]
 		t := m.step(path[n.depth], n.label)

@@ -391,7 +391,7 @@ func TestRefused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			begin := time.Now()
 			_, err := compiler().Compile(c.spec)
-			if took := time.Since(begin); took > 20*time.Second {
+			if took := time.Since(begin); took > 2*time.Minute {
 				t.Errorf("took %v", took)
 			} else if took > time.Second {
 				t.Logf("took %v", took)

@@ -24,8 +24,10 @@ type Vocabulary struct {
 	text     [][]byte // of each token; nil for those that no grammar allows
 	eos      []int32
 	nodes    []trieNode
-	same     []int32 // [size] the next token with the same bytes, -1 at the end
-	depth    int     // bytes of the longest token
+	same     []int32    // [size] the next token with the same bytes, -1 at the end
+	depth    int        // bytes of the longest token
+	plain    []uint64   // a mask of the tokens that isPlain holds for
+	rest     []trieNode // the tree of all others
 	alphabet [256]bool
 }
 
@@ -66,17 +68,48 @@ func NewVocabulary(t Tokens, size int) *Vocabulary {
 		}
 	}
 	slices.SortStableFunc(ids, func(a, b int32) int { return bytes.Compare(v.text[a], v.text[b]) })
-	v.plant(ids)
+	v.nodes = v.plant(ids)
+	v.plain = make([]uint64, v.words())
+	v.rest = v.plant(slices.DeleteFunc(ids, func(id int32) bool {
+		plain := isPlain(v.text[id])
+		if plain {
+			v.plain[id/64] |= 1 << (id % 64)
+		}
+		return plain
+	}))
 	return v
 }
 
+// plainBytes are the bytes that a string of JSON holds as they are, of those that
+// are a character each. Most tokens are made of them, and most of an answer is in
+// strings. There such tokens need not be looked at one by one.
+var plainBytes = func() (all []byte) {
+	for c := byte(' '); c <= '~'; c++ {
+		if c != '"' && c != '\\' {
+			all = append(all, c)
+		}
+	}
+	return all
+}()
+
+// plainLength is the longest token that counts as plain; few are longer.
+const plainLength = 16
+
+// isPlain reports whether a token is short and made of plainBytes.
+func isPlain(text []byte) bool {
+	return len(text) <= plainLength && !bytes.ContainsFunc(text, func(r rune) bool {
+		return r < ' ' || r > '~' || r == '"' || r == '\\'
+	})
+}
+
 // plant makes the tree of tokens that are sorted by their bytes.
-func (v *Vocabulary) plant(ids []int32) {
+func (v *Vocabulary) plant(ids []int32) []trieNode {
+	var nodes []trieNode
 	var path []int32 // the nodes above the next one
 	var last []byte
 	cut := func(depth int) {
 		for _, n := range path[depth:] {
-			v.nodes[n].end = int32(len(v.nodes))
+			nodes[n].end = int32(len(nodes))
 		}
 		path = path[:depth]
 	}
@@ -87,14 +120,15 @@ func (v *Vocabulary) plant(ids []int32) {
 		}
 		cut(common)
 		for d := common; d < len(text); d++ {
-			path = append(path, int32(len(v.nodes)))
-			v.nodes = append(v.nodes, trieNode{token: -1, depth: uint16(d), label: text[d]})
+			path = append(path, int32(len(nodes)))
+			nodes = append(nodes, trieNode{token: -1, depth: uint16(d), label: text[d]})
 		}
-		end := &v.nodes[path[len(path)-1]]
+		end := &nodes[path[len(path)-1]]
 		v.same[id] = end.token
 		end.token, last = id, text
 	}
 	cut(0)
+	return nodes
 }
 
 // words is the length of a mask.
