@@ -11,8 +11,9 @@ const (
 	// maxStates bounds the bytes that a machine remembers states with. What is
 	// beyond is forgotten and found anew.
 	maxStates = 16 << 20
-	// maxWork bounds the instructions that one mask may take: a second at the most.
-	maxWork = 20_000_000
+	// maxWork bounds the instructions that one mask may take, to tenths of a second.
+	// Masks take some thousands as a rule.
+	maxWork = 2_000_000
 )
 
 // machine runs a program for any number of texts. It finds the states of the
