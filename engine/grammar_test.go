@@ -11,11 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"vitrine/engine"
 	"vitrine/engine/backend/cpu"
 	"vitrine/engine/backend/ref"
 	"vitrine/engine/sampler"
 	"vitrine/engine/structured"
+	"vitrine/engine/structured/schematest"
 )
 
 func constraint(t *testing.T, e *engine.Engine, s structured.Spec) *structured.Constraint {
@@ -187,4 +190,62 @@ func TestStructuredRefuses(t *testing.T) {
 			return
 		}
 	}
+}
+
+// What a model says under hundreds of random schemas is valid, by the library.
+func TestRandomSchemasAreKept(t *testing.T) {
+	e := tiny(t, cpu.New(2), engine.Options{Blocks: 2000})
+	r := rand.New(rand.NewPCG(8, 60))
+	schemas, whole := 300, 0
+	if testing.Short() {
+		schemas = 60
+	}
+	type job struct {
+		schema string
+		handle *engine.Handle
+	}
+	for done := 0; done < schemas; done += 30 { // thirty at a time
+		var jobs []job
+		for i := range 30 {
+			schema := schematest.Random(r, 2)
+			p := until(160, uint64(done+i))
+			p.Temperature = 2
+			p.LogitBias = []sampler.TokenBias{{Token: '"', Bias: 5}, {Token: '}', Bias: 3}, {Token: ']', Bias: 3}} // a random model seldom ends
+			c := constraint(t, e, structured.Spec{JSON: schema})
+			jobs = append(jobs, job{schema, add(t, e, engine.Request{Prompt: prompt(r, 4), Params: p, Structured: c})})
+		}
+		for _, j := range jobs {
+			a := collect(t, j.handle)
+			if a.state == engine.FinishedLength {
+				continue
+			}
+			if a.state != engine.FinishedStopped {
+				t.Fatalf("%s: %q ended as %v (%s)", j.schema, a.text, a.state, a.reason)
+			}
+			whole++
+			var docs [2]any
+			for i, text := range []string{j.schema, a.text} {
+				var err error
+				if docs[i], err = jsonschema.UnmarshalJSON(strings.NewReader(text)); err != nil {
+					t.Fatalf("%s: answered %q: %v", j.schema, a.text, err)
+				}
+			}
+			c := jsonschema.NewCompiler()
+			c.AssertFormat()
+			if err := c.AddResource("schema.json", docs[0]); err != nil {
+				t.Fatal(err)
+			}
+			judge, err := c.Compile("schema.json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := judge.Validate(docs[1]); err != nil {
+				t.Errorf("%s: answered %q: %v", j.schema, a.text, err)
+			}
+		}
+	}
+	if whole < schemas*2/3 {
+		t.Errorf("only %d of %d answers ended", whole, schemas)
+	}
+	drained(t, e)
 }
