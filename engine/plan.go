@@ -27,7 +27,7 @@ func (e *Engine) schedulerState() scheduler.State {
 			s.Parked = append(s.Parked, v) // its reader is too slow
 			continue
 		}
-		if q.steps != 0 && q.computed == len(q.tokens)-1 {
+		if q.steps != 0 && q.beam == nil && q.computed == len(q.tokens)-1 {
 			e.lookUp(q)
 			v.Drafts = len(q.drafts)
 		}
@@ -55,7 +55,7 @@ func (e *Engine) schedulerState() scheduler.State {
 		s.FreeRuns = e.step.runs
 	}
 	for _, q := range e.sequences {
-		if q.state.Finished() && len(q.table.Blocks) > 0 {
+		if (q.state.Finished() || q.beam.idle()) && len(q.table.Blocks) > 0 {
 			s.Parked = append(s.Parked, e.view(q))
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"vitrine/server/machine"
 	"vitrine/engine/modeltest/tinymodel"
+	"vitrine/server/machine"
 )
 
 // servingArgs serve a small workload on the tiny model.

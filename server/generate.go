@@ -62,6 +62,8 @@ func (c *cli) generateCommand() *cobra.Command {
 		m      modelFlags
 		p      promptFlags
 		s      samplingFlags
+		st     structuredFlags
+		b      beamFlags
 		asJSON bool
 	)
 	cmd := &cobra.Command{
@@ -76,16 +78,27 @@ func (c *cli) generateCommand() *cobra.Command {
 			"outputs has all of them with their index.\n\n" +
 			"With --prompt-logprobs the JSON has prompt_logprobs: for each token of the prompt its\n" +
 			"id, piece, logprob and rank given the tokens before it, before all sampling, and as\n" +
-			"many of the likeliest there as top_logprobs; null for the first, which nothing is before.",
+			"many of the likeliest there as top_logprobs; null for the first, which nothing is before.\n\n" +
+			structuredHelp + "\n\n" + beamHelp,
 		Example: "  vitrine generate --chat 'What is gravity?' --max-tokens 64 --temperature 0.7 --seed 1\n" +
 			"  vitrine generate --prompt 'Once upon a time' --temperature 0 --json\n" +
-			"  vitrine generate --prompt 'Once upon a time' --n 3 --seed 1",
+			"  vitrine generate --prompt 'Once upon a time' --n 3 --seed 1\n" +
+			"  vitrine generate --chat 'Is the sky blue?' --choice yes --choice no\n" +
+			"  vitrine generate --chat 'Name a city and its country.' --json-schema city.json --max-tokens 64\n" +
+			"  vitrine generate --prompt 'The capital of France is' --beam-width 4",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := p.check(); err != nil {
 				return err
 			}
 			if err := s.check(asJSON); err != nil {
+				return err
+			}
+			if err := b.check(); err != nil {
+				return err
+			}
+			spec, err := st.spec(c.in)
+			if err != nil {
 				return err
 			}
 			model, err := c.open(cmd.Context(), &m)
@@ -102,17 +115,24 @@ func (c *cli) generateCommand() *cobra.Command {
 				return err
 			}
 			e, err := engine.Start(model.Model, model.Tokenizer, engine.Options{
-				Blocks: model.PoolBlocks(blockSize), BlockSize: blockSize, MaxSequences: params.N,
+				Blocks: model.PoolBlocks(blockSize), BlockSize: blockSize, MaxSequences: max(params.N, min(b.width, engine.MaxBeamWidth)),
 			})
 			if err != nil {
 				return err
 			}
 			defer e.Close()
+			if b.width > 0 {
+				return b.run(cmd.Context(), e, ids, params, c.out, asJSON)
+			}
+			request := engine.Request{Prompt: ids, Params: params}
+			if request.Structured, err = st.compile(e, spec); err != nil {
+				return err
+			}
 			live := c.out
 			if asJSON {
 				live = io.Discard
 			}
-			g, err := generate(cmd.Context(), e, ids, params, live)
+			g, err := generate(cmd.Context(), e, request, live)
 			if err != nil {
 				return err
 			}
@@ -126,18 +146,21 @@ func (c *cli) generateCommand() *cobra.Command {
 	m.add(cmd.Flags())
 	p.add(cmd.Flags())
 	s.add(cmd.Flags())
+	st.add(cmd.Flags())
+	b.add(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write one JSON object with prompt_ids, ids, text, finish_reason, logprobs and seed")
 	return cmd
 }
 
 // generate runs one request to its end and writes its text to live: as it
 // comes, or of several outputs each when it is whole.
-func generate(ctx context.Context, e *engine.Engine, prompt []int32, p sampler.Params, live io.Writer) (*generated, error) {
-	h, err := e.Add(ctx, engine.Request{Prompt: prompt, Params: p})
+func generate(ctx context.Context, e *engine.Engine, r engine.Request, live io.Writer) (*generated, error) {
+	p := r.Params
+	h, err := e.Add(ctx, r)
 	if err != nil {
 		return nil, requestUsage(err)
 	}
-	g := newGenerated(prompt, &p)
+	g := newGenerated(r.Prompt, &p)
 	for ended := 0; ended < p.N; {
 		ev, err := h.Next(ctx)
 		if err != nil {
