@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"vitrine/engine/sampler"
 )
 
 // conclude records what a step computed of one request, draws its next tokens
@@ -19,6 +21,8 @@ func (e *Engine) conclude(p *part, info StepInfo) {
 	switch {
 	case !p.draws:
 		e.setState(s, e.busy(s), "")
+	case s.beam != nil:
+		e.report(s, p.logits)
 	case s.forks == 0:
 		e.verify(p, &info)
 	default:
@@ -73,7 +77,15 @@ func (e *Engine) draw(s *sequence, logits []float32, info StepInfo) {
 	if e.step.timed {
 		begin = time.Now()
 	}
-	result, err := e.sampler.Sample(logits, &s.params, s.history(), pos)
+	if s.grammar.complete() { // and somebody resumed it
+		e.finish(s, FinishedStopped, structuredEnd)
+		return
+	}
+	history, err := s.grammar.limit(s.history())
+	var result sampler.Result
+	if err == nil {
+		result, err = e.sampler.Sample(logits, &s.params, history, pos)
+	}
 	if e.step.timed {
 		e.step.draw += time.Since(begin)
 	}
@@ -82,6 +94,7 @@ func (e *Engine) draw(s *sequence, logits []float32, info StepInfo) {
 		return
 	}
 	s.tokens = append(s.tokens, result.Token)
+	s.grammar.accept(result.Token)
 	e.stats.GenerationTokens++
 	s.counted = len(s.tokens)
 	text, stopString := s.out.push(result.Token)
@@ -109,6 +122,8 @@ func (e *Engine) verdict(s *sequence, token int32, stopString bool) (State, stri
 	switch {
 	case s.params.Stops(token, generated):
 		return FinishedStopped, fmt.Sprintf("token %d", token)
+	case s.grammar.complete():
+		return FinishedStopped, structuredEnd
 	case stopString && generated >= s.params.MinTokens:
 		return FinishedStopped, "stop string"
 	case len(s.tokens)-s.turn().limitFrom >= s.params.MaxTokens:

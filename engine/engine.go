@@ -11,6 +11,7 @@ import (
 	"vitrine/engine/kvcache"
 	"vitrine/engine/model"
 	"vitrine/engine/sampler"
+	"vitrine/engine/structured"
 	"vitrine/engine/tokenizer"
 )
 
@@ -50,6 +51,11 @@ type Engine struct {
 		sync.Mutex
 		stats   Stats
 		options Options
+	}
+
+	compiler struct { // of constraints
+		once sync.Once
+		*structured.Compiler
 	}
 }
 
@@ -121,6 +127,9 @@ type Request struct {
 	// only requests with the same salt find its blocks in the prefix cache, so
 	// that nobody learns from the time his own prompt takes what others asked.
 	CacheSalt string
+	// Structured, if not nil, is what the answer has to be: a JSON value of a schema,
+	// for one. It is compiled for the engine's model, see [Engine.Structured].
+	Structured *structured.Constraint
 }
 
 // Add takes in a request. A *RequestError or *sampler.ParamError names the
@@ -143,12 +152,16 @@ func (e *Engine) Add(ctx context.Context, r Request) (*Handle, error) {
 		if err := e.checkScores(&r); err != nil {
 			return err
 		}
+		if err := e.checkStructured(&r); err != nil {
+			return err
+		}
 		if !r.Params.HasSeed {
 			r.Params.Seed = rand.Uint64()
 		}
 		s := e.newSequence(&sequence{
 			tokens: slices.Clone(r.Prompt), params: r.Params, watch: r.Watch, hold: r.Hold, priority: r.Priority,
 			steps: -1, turns: []turn{{start: len(r.Prompt), limitFrom: len(r.Prompt)}}, group: newGroup(r.Params.N),
+			grammar: newGrammar(r.Structured),
 		})
 		s.table.Salt = r.CacheSalt
 		if r.Paused {
@@ -299,6 +312,9 @@ func (e *Engine) finish(s *sequence, how State, reason string) {
 	}
 	if !s.hold {
 		e.forget(s)
+	}
+	if how == FinishedAborted {
+		e.beamAborted(s, reason)
 	}
 }
 

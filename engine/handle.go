@@ -135,6 +135,11 @@ func (h *Handle) Append(tokens []int32, forced bool) error {
 		if err := e.checkTokens(tokens, len(s.tokens)); err != nil {
 			return err
 		}
+		if forced {
+			if err := s.grammar.check(tokens); err != nil {
+				return err
+			}
+		}
 		if !s.state.Finished() {
 			e.park(s, Paused)
 		}
@@ -152,11 +157,13 @@ func (h *Handle) Append(tokens []int32, forced bool) error {
 	})
 }
 
-// replay brings the text of the answer to where its tokens are.
+// replay brings the text of the answer, and its grammar, to where its tokens are.
 func (s *sequence) replay(e *Engine) {
 	s.out = newOutput(e.tokenizer, &s.params)
+	s.grammar.restart()
 	for _, id := range s.tokens[s.turn().start:] {
 		s.out.push(id)
+		s.grammar.accept(id)
 	}
 }
 

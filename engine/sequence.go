@@ -41,13 +41,15 @@ type sequence struct {
 	steps     int       // tokens to draw before it pauses; negative means no bound
 	turns     []turn
 	out       output
-	counted   int     // tokens that the figures count, as given or as drawn
-	queried   bool    // the prefix cache was asked, and the figures tell
-	prefixHit int     // tokens that it had when it was
-	hit       int     // tokens that it gave to the sequence just before the step at hand
-	cached    []int32 // blocks that it has for the plan at hand
-	drafts    []int32 // tokens guessed for the plan at hand
-	used      uint64  // the engine's step that last touched the blocks
+	counted   int      // tokens that the figures count, as given or as drawn
+	queried   bool     // the prefix cache was asked, and the figures tell
+	prefixHit int      // tokens that it had when it was
+	hit       int      // tokens that it gave to the sequence just before the step at hand
+	cached    []int32  // blocks that it has for the plan at hand
+	drafts    []int32  // tokens guessed for the plan at hand
+	used      uint64   // the engine's step that last touched the blocks
+	grammar   *grammar // of the current answer; nil without structured output
+	beam      *beam    // its part in a beam search; nil without one
 
 	*group
 	index  int // which of the request's outputs
@@ -74,7 +76,9 @@ func (s *sequence) look(draws bool) {
 // tell puts an event of this output into the request's mailbox.
 func (s *sequence) tell(e Event) {
 	e.Index = s.index
-	s.box.put(e)
+	if s.beam == nil { // a beam has no reader
+		s.box.put(e)
+	}
 }
 
 // unannounced is the state of a sequence that nobody has been told of.

@@ -18,7 +18,8 @@
 // # Stages
 //
 // Parameters have the names, defaults and order of vLLM's SamplingParams:
-// raw log-probabilities are taken first; then allowed_token_ids, bad_words,
+// raw log-probabilities are taken first; then the mask of a structured output,
+// allowed_token_ids, bad_words,
 // min_tokens, logit_bias, repetition, frequency and presence penalty; then
 // either the greedy choice, or temperature, min_p, top_k, top_p and the draw.
 // [Order] offers two other orders for comparison.

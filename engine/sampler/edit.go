@@ -8,6 +8,11 @@ import (
 // edit runs one of the stages that change single logits, if p asks for it.
 func (s *Sampler) edit(kind Kind, p *Params, h History) {
 	switch kind {
+	case StructuredOutputs:
+		if h.Allowed != nil {
+			s.allowMask(h.Allowed)
+			s.note(kind, float64(s.alive), 0)
+		}
 	case AllowedTokens:
 		if p.AllowedTokenIDs != nil {
 			s.allowOnly(p.AllowedTokenIDs)
@@ -75,6 +80,20 @@ func (s *Sampler) allowOnly(ids []int32) {
 		s.marks[id] = 0
 	}
 	s.noteAllowed(ids)
+}
+
+// allowMask bans every token whose bit is not set.
+func (s *Sampler) allowMask(mask []uint64) {
+	s.own()
+	s.alive = 0
+	for id := range s.logits {
+		if mask[id/64]>>(id%64)&1 == 0 {
+			s.logits[id] = negInf
+		} else if !isNegInf(s.logits[id]) {
+			s.alive++
+		}
+	}
+	s.noteMask(mask)
 }
 
 // banWords bans the last token of every word whose other tokens the output ends with.

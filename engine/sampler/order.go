@@ -11,12 +11,12 @@ import (
 type Order uint8
 
 const (
-	// VLLM is vLLM's order (v1/sample/sampler.py) and the default:
-	// allowed_token_ids, bad_words, min_tokens, logit_bias, repetition,
+	// VLLM is vLLM's order (v1/sample/sampler.py) and the default: the mask of
+	// structured outputs, allowed_token_ids, bad_words, min_tokens, logit_bias, repetition,
 	// frequency and presence penalty, temperature, min_p, top_k, top_p.
 	VLLM Order = iota
 	// HuggingFace is the order of transformers' generate()
-	// (_get_logits_processor): logit_bias (sequence_bias), repetition penalty,
+	// (_get_logits_processor): the mask of structured outputs, logit_bias (sequence_bias), repetition penalty,
 	// bad_words, min_tokens (min_new_tokens), allowed_token_ids
 	// (prefix_allowed_tokens_fn), temperature, top_k, top_p, min_p. It has no
 	// frequency and presence penalty; here they follow the repetition penalty.
@@ -24,8 +24,8 @@ const (
 	// LlamaCPP is the order of llama.cpp's default sampler chain: logit_bias,
 	// penalties, top_k, top_p, min_p, temperature last. Its stages DRY,
 	// top_nσ, typical and XTC do not exist here, and its penalties' window
-	// (penalty_last_n) is the whole sequence. Bans, which it has as biases of
-	// −Inf, run first. Its defaults (T 0.8, k 40, p 0.95, min_p 0.05) are not
+	// (penalty_last_n) is the whole sequence. Its grammar and the bans, which it has as
+	// biases of −Inf, run first. Its defaults (T 0.8, k 40, p 0.95, min_p 0.05) are not
 	// applied.
 	LlamaCPP
 )
@@ -76,6 +76,9 @@ type Kind uint8
 const (
 	// Raw is the distribution as the model gave it; every report starts with it.
 	Raw Kind = iota
+	// StructuredOutputs bans every token that the request's grammar does not
+	// allow next, [History].Allowed.
+	StructuredOutputs
 	// AllowedTokens bans every token outside allowed_token_ids.
 	AllowedTokens
 	// BadWords bans the token that would complete one of bad_words.
@@ -109,7 +112,7 @@ const (
 )
 
 var kindNames = [...]string{
-	Raw: "raw", AllowedTokens: "allowed_token_ids", BadWords: "bad_words", MinTokens: "min_tokens",
+	Raw: "raw", StructuredOutputs: "structured_outputs", AllowedTokens: "allowed_token_ids", BadWords: "bad_words", MinTokens: "min_tokens",
 	LogitBias: "logit_bias", RepetitionPenalty: "repetition_penalty",
 	FrequencyPenalty: "frequency_penalty", PresencePenalty: "presence_penalty",
 	Temperature: "temperature", MinP: "min_p", TopK: "top_k", TopP: "top_p",
@@ -135,21 +138,21 @@ func (k Kind) MarshalText() ([]byte, error) {
 // pipeline is an order split where the nature of the stages changes: edits
 // change single logits, cuts shorten the prefix that is kept or rescale it.
 type pipeline struct {
-	edits [7]Kind
+	edits [8]Kind
 	cuts  [4]Kind
 }
 
 var pipelines = [...]pipeline{
 	VLLM: {
-		edits: [7]Kind{AllowedTokens, BadWords, MinTokens, LogitBias, RepetitionPenalty, FrequencyPenalty, PresencePenalty},
+		edits: [8]Kind{StructuredOutputs, AllowedTokens, BadWords, MinTokens, LogitBias, RepetitionPenalty, FrequencyPenalty, PresencePenalty},
 		cuts:  [4]Kind{Temperature, MinP, TopK, TopP},
 	},
 	HuggingFace: {
-		edits: [7]Kind{LogitBias, RepetitionPenalty, FrequencyPenalty, PresencePenalty, BadWords, MinTokens, AllowedTokens},
+		edits: [8]Kind{StructuredOutputs, LogitBias, RepetitionPenalty, FrequencyPenalty, PresencePenalty, BadWords, MinTokens, AllowedTokens},
 		cuts:  [4]Kind{Temperature, TopK, TopP, MinP},
 	},
 	LlamaCPP: {
-		edits: [7]Kind{AllowedTokens, BadWords, MinTokens, LogitBias, RepetitionPenalty, FrequencyPenalty, PresencePenalty},
+		edits: [8]Kind{StructuredOutputs, AllowedTokens, BadWords, MinTokens, LogitBias, RepetitionPenalty, FrequencyPenalty, PresencePenalty},
 		cuts:  [4]Kind{TopK, TopP, MinP, Temperature},
 	},
 }

@@ -111,9 +111,14 @@ func Defaults() Params {
 }
 
 // History is what the penalties, bad_words and min_tokens look at: the token
-// ids of the prompt and those generated since. It is read, never kept.
+// ids of the prompt and those generated since, and what a grammar makes of
+// them. It is read, never kept.
 type History struct {
 	Prompt, Output []int32
+	// Allowed are the tokens that may come next by the request's structured
+	// output, as a mask of one bit a token: bit id%64 of Allowed[id/64]. It has
+	// a word for each 64 tokens begun. nil allows all.
+	Allowed []uint64
 }
 
 // Stops reports whether the token ends the output of a request that has generated

@@ -35,6 +35,20 @@ func (s *Sampler) noteAllowed(ids []int32) {
 	}
 }
 
+// noteMask records that all tokens without a bit were banned.
+func (s *Sampler) noteMask(mask []uint64) {
+	if s.rec == nil {
+		return
+	}
+	ids := []int32{}
+	for id := range s.logits {
+		if mask[id/64]>>(id%64)&1 != 0 {
+			ids = append(ids, int32(id))
+		}
+	}
+	s.rec.pendingAllowed = ids
+}
+
 // noteEdited records the logits that the edits arrived at.
 func (s *Sampler) noteEdited() {
 	if s.rec != nil {

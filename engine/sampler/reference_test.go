@@ -71,6 +71,13 @@ func editRef(logits []float32, p *Params, h History) []float32 {
 	z := slices.Clone(logits)
 	ban := func(id int32) { z[id] = float32(math.Inf(-1)) }
 	stages := map[Kind]func(){
+		StructuredOutputs: func() {
+			for id := range z {
+				if h.Allowed != nil && h.Allowed[id/64]&(1<<(id%64)) == 0 {
+					ban(int32(id))
+				}
+			}
+		},
 		AllowedTokens: func() {
 			for id := range z {
 				if p.AllowedTokenIDs != nil && !slices.Contains(p.AllowedTokenIDs, int32(id)) {
@@ -125,9 +132,9 @@ func editRef(logits []float32, p *Params, h History) []float32 {
 		},
 	}
 	orders := map[Order][]Kind{
-		VLLM:        {AllowedTokens, BadWords, MinTokens, LogitBias, RepetitionPenalty, FrequencyPenalty, PresencePenalty},
-		HuggingFace: {LogitBias, RepetitionPenalty, FrequencyPenalty, PresencePenalty, BadWords, MinTokens, AllowedTokens},
-		LlamaCPP:    {AllowedTokens, BadWords, MinTokens, LogitBias, RepetitionPenalty, FrequencyPenalty, PresencePenalty},
+		VLLM:        {StructuredOutputs, AllowedTokens, BadWords, MinTokens, LogitBias, RepetitionPenalty, FrequencyPenalty, PresencePenalty},
+		HuggingFace: {StructuredOutputs, LogitBias, RepetitionPenalty, FrequencyPenalty, PresencePenalty, BadWords, MinTokens, AllowedTokens},
+		LlamaCPP:    {StructuredOutputs, AllowedTokens, BadWords, MinTokens, LogitBias, RepetitionPenalty, FrequencyPenalty, PresencePenalty},
 	}
 	for _, kind := range orders[p.Order] {
 		stages[kind]()
@@ -261,10 +268,17 @@ func drawScenario(t *rapid.T) scenario {
 	for _, b := range ids(4).Draw(t, "biased") {
 		p.LogitBias = append(p.LogitBias, TokenBias{b, rapid.Float32Range(-150, 150).Draw(t, "bias")})
 	}
+	h := History{Prompt: ids(10).Draw(t, "prompt"), Output: ids(10).Draw(t, "output")}
+	if rapid.IntRange(0, 3).Draw(t, "structured") == 0 {
+		h.Allowed = make([]uint64, (vocab+63)/64)
+		for _, i := range rapid.SliceOfN(id, 1, 40).Draw(t, "grammar") {
+			h.Allowed[i/64] |= 1 << (i % 64)
+		}
+	}
 	return scenario{
 		logits: rapid.SliceOfN(logit, vocab, vocab).Draw(t, "logits"),
 		p:      p,
-		h:      History{Prompt: ids(10).Draw(t, "prompt"), Output: ids(10).Draw(t, "output")},
+		h:      h,
 		pos:    rapid.IntRange(0, 1<<40).Draw(t, "pos"),
 	}
 }

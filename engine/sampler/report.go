@@ -27,7 +27,8 @@ type Report struct {
 type Stage struct {
 	Kind Kind
 	// Value is the stage's parameter: T, k, p, min_p, a penalty, min_tokens, the
-	// number of entries in logit_bias, allowed_token_ids or bad_words, the
+	// number of entries in logit_bias, allowed_token_ids or bad_words, the number of
+	// tokens that the grammar leaves (StructuredOutputs), the
 	// uniform number of Draw. 0 for Raw and Greedy.
 	Value float64
 	// In and Out count the tokens above −Inf before and after, Removed is the

@@ -11,9 +11,9 @@ import (
 var (
 	// ErrNoLogits means that every logit of the row is −Inf.
 	ErrNoLogits = errors.New("sampler: every logit is -Inf")
-	// ErrAllBanned means that allowed_token_ids, bad_words, min_tokens and
-	// logit_bias together leave no token to draw.
-	ErrAllBanned = errors.New("sampler: allowed_token_ids, bad_words and min_tokens leave no token")
+	// ErrAllBanned means that the structured output, allowed_token_ids, bad_words,
+	// min_tokens and logit_bias together leave no token to draw.
+	ErrAllBanned = errors.New("sampler: structured output, allowed_token_ids, bad_words and min_tokens leave no token")
 )
 
 // A LogitError is a row of logits that no distribution can be made of.

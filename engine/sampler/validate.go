@@ -152,10 +152,14 @@ func (p *Params) checkLists(vocab int) error {
 	return nil
 }
 
-// check finds a token of the history that is outside the vocabulary.
+// check finds a token of the history that is outside the vocabulary, or a mask of
+// another length.
 func (h History) check(vocab int) error {
 	if err := checkIDs("prompt", h.Prompt, vocab); err != nil {
 		return err
+	}
+	if want := (vocab + 63) / 64; h.Allowed != nil && len(h.Allowed) != want {
+		return badInt("allowed", len(h.Allowed), strconv.Itoa(want)+" words of 64 tokens")
 	}
 	return checkIDs("output", h.Output, vocab)
 }

@@ -145,17 +145,12 @@ func (m *Metrics) Observer() *engine.Observer {
 	return &engine.Observer{Request: m.request, State: m.state, Plan: m.plan}
 }
 
-// request is told of an output that came in. One that is forked off drew its
-// first token when the first output did.
+// request is told of an output that came in. One that is forked off came in
+// with the first.
 func (m *Metrics) request(r engine.RequestInfo) {
-	now := time.Now()
-	t := &timeline{arrival: now, prompt: r.Prompt, maxTokens: r.MaxTokens}
+	t := &timeline{arrival: time.Now(), prompt: r.Prompt, maxTokens: r.MaxTokens}
 	if parent := m.open[r.First]; parent != nil && r.Index > 0 {
 		t.arrival, t.scheduled, t.disturbed = parent.arrival, parent.scheduled, parent.disturbed
-		t.first, t.last, t.drawn = now, now, 1
-		if !t.disturbed {
-			m.firstToken.Observe(now.Sub(t.arrival).Seconds())
-		}
 	}
 	m.open[r.Request] = t
 }

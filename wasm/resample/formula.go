@@ -146,7 +146,7 @@ func Functions() []string {
 // Func is the function of the engine that does a stage.
 func Func(k sampler.Kind) string {
 	method := map[sampler.Kind]string{
-		sampler.Raw: "load", sampler.AllowedTokens: "allowOnly", sampler.BadWords: "banWords", sampler.MinTokens: "ban",
+		sampler.Raw: "load", sampler.StructuredOutputs: "allowMask", sampler.AllowedTokens: "allowOnly", sampler.BadWords: "banWords", sampler.MinTokens: "ban",
 		sampler.LogitBias: "edit", sampler.RepetitionPenalty: "penalizeRepetition", sampler.FrequencyPenalty: "penalizeFrequency",
 		sampler.PresencePenalty: "penalizePresence", sampler.Temperature: "cut", sampler.MinP: "cutMinP", sampler.TopK: "cutTopK",
 		sampler.TopP: "cutTopP", sampler.Greedy: "choose", sampler.Draw: "draw",
