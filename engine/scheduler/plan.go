@@ -6,17 +6,21 @@ import "vitrine/engine/kvcache"
 type plan struct {
 	State
 	Decision
-	queue int           // waiting sequences that have not lost their blocks: Waiting[:queue]
-	runs  []kvcache.Run // of free blocks, less those that were reserved
+	// promised are the blocks that who runs already will take for the tokens
+	// that it has, in later steps.
+	promised int
+	queue    int           // waiting sequences that have not lost their blocks: Waiting[:queue]
+	runs     []kvcache.Run // of free blocks, less those that were reserved
 	// refs are the references of the blocks for which the decision has changed
 	// them.
 	refs map[int32]int
 }
 
-// room says whether there are blocks for q to compute count more tokens, or
-// can be by evicting parked sequences and waiting ones behind the first keep.
-func (p *plan) room(q Sequence, count, keep int) bool {
-	for p.FreeBlocks < p.missing(q, count) {
+// room says whether there are blocks for q to compute count more tokens, and
+// spare ones beside, or can be by evicting parked sequences and waiting ones behind
+// the first keep.
+func (p *plan) room(q Sequence, count, spare, keep int) bool {
+	for p.FreeBlocks < p.missing(q, count)+spare {
 		if !p.evictOne(keep) {
 			return false
 		}
@@ -113,6 +117,7 @@ func (p *plan) compute(q Sequence, count, budget int) int {
 	for drafts > 0 && p.missing(q, count+drafts) > p.FreeBlocks {
 		drafts--
 	}
+	p.promised += max(p.missing(q, p.rest(q))-p.missing(q, count), 0)
 	if count > 0 {
 		p.share(q, count+drafts, drafts)
 	}

@@ -96,7 +96,8 @@ type Decision struct {
 // sequence, parked ones lose theirs first, then waiting ones from the end of
 // the queue, and then the sequence that was admitted last, or has the least
 // priority. Where they run out for the head of the queue and nothing runs that
-// could free some, those behind it lose theirs.
+// could free some, those behind it lose theirs. Nobody is admitted whose tokens do not
+// all fit beside those of whoever runs.
 func Plan(s State) Decision {
 	switch s.Policy {
 	case Priority:
@@ -126,10 +127,11 @@ func byPriority(list []Sequence) []Sequence {
 // continuous fills the step up from whoever has something to compute.
 func (p *plan) continuous() {
 	budget, running := p.MaxTokens, p.Running
-	for i := 0; i < len(running) && budget > 0; i++ {
+	for i := 0; i < len(running); i++ {
 		q := running[i]
 		count := min(p.chunk(q), budget)
 		if count == 0 {
+			p.promised += p.missing(q, p.rest(q))
 			continue
 		}
 		var fits bool
@@ -146,7 +148,7 @@ func (p *plan) continuous() {
 			break
 		}
 		count := min(p.chunk(q), budget)
-		if !p.admit(i, count, len(running)+len(p.Admitted) == 0) {
+		if !p.admit(i, len(running)+len(p.Admitted) == 0) {
 			break
 		}
 		budget -= p.compute(q, count, budget)
@@ -162,11 +164,11 @@ func (p *plan) makeRoom(running []Sequence, i, count int) (left []Sequence, fits
 		p.preempt(q)
 		return slices.Delete(slices.Clone(running), i, i+1), false
 	}
-	for !p.room(q, count, 0) && len(running) > i+1 {
+	for !p.room(q, count, 0, 0) && len(running) > i+1 {
 		p.preempt(running[len(running)-1])
 		running = running[:len(running)-1]
 	}
-	if p.room(q, count, 0) {
+	if p.room(q, count, 0, 0) {
 		return running, true
 	}
 	// Alone and still too large for the memory that others hold: wait with
@@ -175,9 +177,11 @@ func (p *plan) makeRoom(running []Sequence, i, count int) (left []Sequence, fits
 	return running[:i], false
 }
 
-// admit lets Waiting[i] run if there are blocks for it. If it would be alone,
-// those behind it give theirs up.
-func (p *plan) admit(i, count int, alone bool) bool {
+// admit lets Waiting[i] run if there are blocks for all of its tokens, and for
+// those of whoever runs already: a sequence that came in for a first chunk would be
+// preempted before its last, and come in again, for ever. If it would be alone, those
+// behind it give theirs up.
+func (p *plan) admit(i int, alone bool) bool {
 	q, keep := p.Waiting[i], len(p.Waiting)
 	if alone {
 		keep = i + 1
@@ -186,7 +190,7 @@ func (p *plan) admit(i, count int, alone bool) bool {
 		if !p.reserve(q, keep) {
 			return false
 		}
-	} else if !p.room(q, count, keep) {
+	} else if !p.room(q, p.rest(q), p.promised, keep) {
 		return false
 	}
 	p.Admitted = append(p.Admitted, q.ID)

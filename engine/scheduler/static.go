@@ -68,11 +68,10 @@ func (p *plan) form() {
 		if len(p.Admitted) == min(p.MaxRunning, p.MaxTokens) || i >= p.queue {
 			break
 		}
-		count := p.rest(q)
-		if !p.admit(i, count, len(p.Admitted) == 0) {
+		if !p.admit(i, len(p.Admitted) == 0) {
 			break
 		}
-		p.FreeBlocks -= p.missing(q, count)
+		p.promised += p.missing(q, p.rest(q))
 	}
 	p.Decision.Batch = len(p.Admitted)
 }
