@@ -50,6 +50,7 @@ func decodeChat(o *object, m *Model) (*request, *Error) {
 		o.fail("top_logprobs", "got %d, want 0 to %d", p.LogProbs, maxLogProbs)
 	}
 	p.SkipLogProb = !r.logProbs
+	spec := takeStructured(o)
 	c := takeConversation(o)
 	if refusal := o.finish(); refusal != nil {
 		return nil, refusal
@@ -63,7 +64,10 @@ func decodeChat(o *object, m *Model) (*request, *Error) {
 	if refusal != nil && refusal.Param == "prompt" {
 		refusal.Param = "messages"
 	}
-	return r, refusal
+	if refusal != nil {
+		return nil, refusal
+	}
+	return r, r.constrain(m, spec)
 }
 
 // chatReply writes the answers of /v1/chat/completions.

@@ -44,6 +44,7 @@ func decodeCompletion(o *object, m *Model) (*request, *Error) {
 		o.fail("logprobs", "got %d, want 0 to %d", p.LogProbs, maxLogProbs)
 	}
 	p.SkipLogProb = !r.logProbs
+	spec := takeStructured(o)
 	r.takePrompts(o, m.Engine.Tokenizer())
 	if refusal := o.finish(); refusal != nil {
 		return nil, refusal
@@ -58,7 +59,10 @@ func decodeCompletion(o *object, m *Model) (*request, *Error) {
 		p.HasPromptLogProbs, p.PromptLogProbs = true, max(p.PromptLogProbs, p.LogProbs)
 	}
 	const vllmDefault = 16
-	return r, r.check(m, vllmDefault)
+	if refusal := r.check(m, vllmDefault); refusal != nil {
+		return nil, refusal
+	}
+	return r, r.constrain(m, spec)
 }
 
 // check refuses what is out of range before any of it takes memory.

@@ -2,6 +2,7 @@ package openai
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -54,7 +55,7 @@ func (s *Server) generate(ctx context.Context, m *Model, r *request) (*generatio
 	ctx, g.end = context.WithCancel(ctx)
 	for i, p := range r.prompts {
 		h, err := m.Engine.Add(ctx, engine.Request{
-			Prompt: p.ids, Params: r.params, Paused: r.scoreOnly, Priority: r.priority, CacheSalt: r.cacheSalt,
+			Prompt: p.ids, Params: r.params, Paused: r.scoreOnly, Priority: r.priority, CacheSalt: r.cacheSalt, Structured: r.structured,
 		})
 		if err != nil {
 			g.release()
@@ -129,6 +130,9 @@ func (g *generation) next(ctx context.Context) (c *choice, fresh string, refusal
 		return nil, "", stopped(ctx)
 	}
 	if e.err != nil {
+		if errors.Is(e.err, engine.ErrReleased) && g.finished(e.prompt) {
+			return nil, "", nil
+		}
 		if ctx.Err() != nil {
 			return nil, "", stopped(ctx)
 		}
@@ -163,6 +167,12 @@ func (g *generation) next(ctx context.Context) (c *choice, fresh string, refusal
 		return c, "", nil
 	}
 	return nil, "", nil
+}
+
+// finished says whether all choices of a prompt are.
+func (g *generation) finished(prompt int) bool {
+	n := g.request.params.N
+	return !slices.ContainsFunc(g.choices[prompt*n:(prompt+1)*n], func(c *choice) bool { return !c.state.Finished() })
 }
 
 // aborted says why the engine gave a request up.

@@ -169,9 +169,8 @@ var unsupported = map[string]string{
 	"prompt_cache_key": "; cache_salt keeps a prompt's blocks from others", "prompt_cache_retention": "", "safety_identifier": "; user is",
 	"suffix": "", "echo": "", "best_of": "; n is", "use_beam_search": "", "length_penalty": "", "early_stopping": "", "prompt_embeds": "",
 	"documents": "", "chat_template": "; the model's own is used", "chat_template_kwargs": "", "mm_processor_kwargs": "",
-	"guided_json": "; structured_outputs is", "guided_grammar": "; structured_outputs is", "guided_decoding_backend": "", "guided_whitespace_pattern": "",
-	"structural_tag": "", "logits_processors": "", "kv_transfer_params": "", "vllm_xargs": "", "repetition_detection": "",
-	"response_format": "", "structured_outputs": "", "guided_regex": "", "guided_choice": "",
+	"guided_grammar": "", "grammar": "", "guided_decoding_backend": "", "guided_whitespace_pattern": "",
+	"structural_tag": "", "whitespace_pattern": "", "disable_fallback": "", "disable_any_whitespace": "", "disable_additional_properties": "", "logits_processors": "", "kv_transfer_params": "", "vllm_xargs": "", "repetition_detection": "",
 	"name": "", "tool_calls": "", "tool_call_id": "", "refusal": "", "reasoning_content": "", "reasoning": "",
 }
 
