@@ -58,11 +58,12 @@ func (s *Server) generate(ctx context.Context, m *Model, r *request) (*generatio
 			Prompt: p.ids, Params: r.params, Paused: r.scoreOnly, Priority: r.priority, CacheSalt: r.cacheSalt, Structured: r.structured,
 		})
 		if err != nil {
-			g.release()
+			refusal := fromEngine(err)
 			if ctx.Err() != nil {
-				return nil, stopped(ctx)
+				refusal = stopped(ctx)
 			}
-			return nil, fromEngine(err)
+			g.release()
+			return nil, refusal
 		}
 		g.handles = append(g.handles, h)
 		for range r.params.N {

@@ -39,7 +39,9 @@ func (s *Server) giveUp(w http.ResponseWriter, refusal *Error) {
 		s.options.Log.Debug("openai: the client has gone; its request is aborted", "status", refusal.Status)
 		return
 	}
-	s.options.Log.Warn("openai: a request could not be finished", "status", refusal.Status, "error", refusal.Message)
+	if refusal.Status >= http.StatusInternalServerError {
+		s.options.Log.Warn("openai: a request could not be finished", "status", refusal.Status, "error", refusal.Message)
+	}
 	s.fail(w, refusal)
 }
 
