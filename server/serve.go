@@ -14,20 +14,23 @@ import (
 	"vitrine/server/app"
 )
 
-// shutdownTimeout bounds how long connections may take to end.
-const shutdownTimeout = 10 * time.Second
+// keyVariable names the environment variable that --api-key is taken from when
+// it is not given: a command line can be seen by others of the machine.
+const keyVariable = "VITRINE_API_KEY"
 
 func (c *cli) serveCommand() *cobra.Command {
 	var (
 		m      modelFlags
 		config app.Config
 		noOpen bool
+		ending time.Duration
 	)
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server with its page (the default command)",
 		Long: "Serves the page and opens it in the browser. The default model is fetched when it is\n" +
-			"not here yet; the page works meanwhile. GET /health answers 200 once the model does.",
+			"not here yet; the page works meanwhile. GET /health answers 200 once the model does.\n" +
+			"Programs use OpenAI's API at /v1, and what vLLM adds to it; metrics are at /metrics.",
 		Example: "  vitrine\n  vitrine serve --addr 127.0.0.1:9000 --model ./model.gguf --no-open",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -42,7 +45,13 @@ func (c *cli) serveCommand() *cobra.Command {
 			if config.Engine.APIKey == "" {
 				config.Engine.APIKey = os.Getenv("VITRINE_ENGINE_API_KEY")
 			}
-			return c.serve(cmd.Context(), config, !noOpen)
+			if !cmd.Flags().Changed("api-key") {
+				config.APIKey = os.Getenv(keyVariable)
+			}
+			if ending < 0 {
+				return usagef("--shutdown-timeout: got %v, want 0 or more", ending)
+			}
+			return c.serve(cmd.Context(), config, ending, !noOpen)
 		},
 	}
 	flags := cmd.Flags()
@@ -50,17 +59,21 @@ func (c *cli) serveCommand() *cobra.Command {
 	m.add(flags)
 	flags.IntVar(&config.Blocks, "kv-blocks", 0, "KV blocks in the pool; 0 takes enough for the model's longest sequence, up to half of the memory")
 	flags.IntVar(&config.MaxSessions, "max-sessions", 0, "chats that are kept at once; 0 takes the default of 64")
-	flags.StringArrayVar(&config.AllowHosts, "allow-host", nil, "also serve pages that ask for this host name; may be repeated")
 	flags.StringVar(&config.Engine.URL, "engine", "", "show a model that runs elsewhere: the address of vLLM or another server with OpenAI's API, http://host:8000")
 	flags.StringVar(&config.Engine.APIKey, "engine-api-key", "", "key for --engine; better in the environment as VITRINE_ENGINE_API_KEY, where other users do not see it")
 	flags.StringVar(&config.Engine.Model, "engine-model", "", "which of the models that --engine serves; empty takes the first")
 	flags.StringVar(&config.Engine.KVEvents, "engine-kv-events", "", "where --engine publishes the events of its KV blocks, tcp://host:5557 (vLLM's --kv-events-config)")
+	flags.StringSliceVar(&config.AllowHosts, "allowed-hosts", nil, "also answer who asks for these host names, beside the loopback names and the host of --addr")
+	flags.StringVar(&config.APIKey, "api-key", "", "ask for this key everywhere but at /health: programs in Authorization: Bearer KEY, the page by a form (default: $"+keyVariable+")")
+	flags.Float64Var(&config.RateLimit, "rate-limit", 0, "requests a second to the API from one address; more get 429; 0 sets no limit")
+	flags.IntVar(&config.MaxWaiting, "max-waiting", 0, "requests to the API that may wait for the engine; more get 429; 0 takes the default of 1024")
+	flags.DurationVar(&ending, "shutdown-timeout", 10*time.Second, "how long requests that run may take to end when the server is told to")
 	flags.BoolVar(&noOpen, "no-open", false, "do not open the browser")
 	return cmd
 }
 
 // serve runs the server until ctx is cancelled or serving fails.
-func (c *cli) serve(ctx context.Context, config app.Config, open bool) error {
+func (c *cli) serve(ctx context.Context, config app.Config, ending time.Duration, open bool) error {
 	download := newDownloadDisplay(c.err)
 	defer download.close()
 	config.Version, config.Log, config.Fetched = version(), c.log, download.show
@@ -83,9 +96,9 @@ func (c *cli) serve(ctx context.Context, config app.Config, open bool) error {
 		c.log.Info("shutting down")
 	case <-a.Stopped():
 	}
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	until, cancel := context.WithTimeout(context.WithoutCancel(ctx), ending)
 	defer cancel()
-	return a.Shutdown(ending)
+	return a.Shutdown(until)
 }
 
 // configUsage turns an error about a configuration into one about its flag.

@@ -38,7 +38,7 @@ func TestWrongCommandLines(t *testing.T) {
 		{"serve --addr", "--addr needs a value"},
 		{"serve --addr 8080", "want host:port"},
 		{"serve --addr 127.0.0.1:http", `got port "http"`},
-		{"serve --addr 127.0.0.1:0 --allow-host http://x", "http://x"},
+		{"serve --addr 127.0.0.1:0 --allowed-hosts http://x", "http://x"},
 		{"serve --model nosuchmodel", "nosuchmodel"},
 		{"generate", "want exactly one of --prompt, --chat and --ids, got 0"},
 		{"generate --prompt a --ids 1", "got 2"},

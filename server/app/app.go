@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"vitrine/server/assets"
-	"vitrine/server/guard"
+	"vitrine/server/openai"
 	"vitrine/server/session"
 	"vitrine/web"
 )
@@ -32,6 +32,7 @@ type App struct {
 	url      string
 	http     *http.Server
 	sessions *session.Server
+	api      *openai.Server
 	health   *health
 	rest     *rest
 
@@ -66,16 +67,17 @@ func Start(ctx context.Context, c Config) (*App, error) {
 		log:      c.Log,
 		url:      "http://" + reachable(listener.Addr()),
 		sessions: session.NewServer(session.Options{Version: c.Version, Log: c.Log, MaxSessions: c.MaxSessions, WatchInterval: watchInterval}),
+		api:      openai.New(openai.Options{Version: c.Version, Log: c.Log, MaxBody: maxBodyBytes, MaxWaiting: c.MaxWaiting, WriteTimeout: writeTimeout}),
 		health:   newHealth(),
 		rest:     newRest(),
 		stopped:  make(chan struct{}),
 	}
 	ctx, a.cancel = context.WithCancel(ctx)
 	files := newClientFiles()
-	handler, err := guard.New(a.routes(pages, static, files), guard.Options{Listen: c.Addr, Hosts: c.AllowHosts})
+	handler, err := gates(a.routes(pages, static, files), &c)
 	if err != nil {
 		a.cancel()
-		return nil, errors.Join(&ConfigError{"allow-host", err}, listener.Close())
+		return nil, errors.Join(&ConfigError{"allowed-hosts", err}, listener.Close())
 	}
 	a.http = &http.Server{
 		Handler:           handler,
@@ -115,21 +117,32 @@ func (a *App) Ready() <-chan struct{} { return a.health.ready }
 func (a *App) Stopped() <-chan struct{} { return a.stopped }
 
 // Shutdown ends the server: what is still being built or loaded, the sessions
-// with the engine, and the listener. Requests that are being answered have
-// until ctx is done. The error tells why serving had ended before, or what did
-// not end in time.
+// with the engine, and the listener. Requests of the API that are being
+// answered have until ctx is done; then their clients are told that they end.
+// The error tells why serving had ended before, or what did not end in time.
 func (a *App) Shutdown(ctx context.Context) error {
 	a.cancel()
 	a.work.Wait()
-	errs := []error{a.closeModel(ctx)}
-	if err := a.http.Shutdown(ctx); err != nil {
+	var errs []error
+	listening := make(chan error, 1)
+	go func() { listening <- a.http.Shutdown(ctx) }() // takes no more connections
+	ended := 0
+	var ending sync.WaitGroup
+	ending.Go(func() { ended = a.api.Shutdown(ctx) })
+	errs = append(errs, a.sessions.Close(ctx)) // at the same time
+	ending.Wait()
+	if ended > 0 {
+		errs = append(errs, fmt.Errorf("%d requests were still running and were ended; --shutdown-timeout gives them longer", ended))
+	}
+	errs = append(errs, a.closeModel(ctx))
+	if err := <-listening; err != nil {
 		errs = append(errs, err, a.http.Close())
 	}
 	<-a.stopped
 	return errors.Join(append(errs, a.err)...)
 }
 
-// closeModel ends the sessions and then what they run on.
+// closeModel ends the sessions, if they have not, and then what they run on.
 func (a *App) closeModel(ctx context.Context) error {
 	err := a.sessions.Close(ctx)
 	if a.engine != nil {

@@ -105,7 +105,7 @@ func TestServesThePage(t *testing.T) {
 		{"/static/", nil, 404, "text/plain", ""},
 		{"/static/../go.mod", nil, 404, "text/plain", ""},
 		{"/ws", nil, 400, "", ""},
-		{"/", []string{"Host", "attacker.example"}, 403, "text/plain", "--allow-host"},
+		{"/", []string{"Host", "attacker.example"}, 403, "text/plain", "--allowed-hosts"},
 		{"/", []string{"Origin", "https://attacker.example"}, 403, "text/plain", "refused"},
 	} {
 		res, body := get(t, a.URL()+c.path, c.header...)
@@ -248,7 +248,7 @@ func TestWrongConfig(t *testing.T) {
 		{Config{Addr: "127.0.0.1:0", Model: "/no/such.gguf"}, "model"},
 		{Config{Addr: "127.0.0.1:0", Model: model, Blocks: -1}, "kv-blocks"},
 		{Config{Addr: "127.0.0.1:0", Model: model, MaxSessions: -1}, "max-sessions"},
-		{Config{Addr: "127.0.0.1:0", Model: model, AllowHosts: []string{"*"}}, "allow-host"},
+		{Config{Addr: "127.0.0.1:0", Model: model, AllowHosts: []string{"*"}}, "allowed-hosts"},
 	} {
 		a, err := Start(t.Context(), c.config)
 		var wrong *ConfigError

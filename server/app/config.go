@@ -18,6 +18,15 @@ type Config struct {
 	// AllowHosts are host names under which pages may ask for the server,
 	// beside the loopback names and the host of Addr.
 	AllowHosts []string
+	// APIKey, if not empty, has to be said by whoever asks for anything but
+	// GET /health; see package guard.
+	APIKey string
+	// RateLimit bounds the API's requests a second of one address. Default 0:
+	// it does not.
+	RateLimit float64
+	// MaxWaiting bounds the API's requests that wait for the engine. Default: what
+	// package openai takes.
+	MaxWaiting int
 	// Model is a known model or a path, as for [load.Find]. Default [hub.Default].
 	Model string
 	// Engine is a server elsewhere that runs the model; none if it has no URL.
@@ -41,6 +50,9 @@ type Config struct {
 
 // defaultAddr is where the server listens unless told otherwise.
 const defaultAddr = "127.0.0.1:8080"
+
+// maxRate is more requests a second than any server answers.
+const maxRate = 1e6
 
 // ConfigError says which field of a [Config] is wrong.
 type ConfigError struct {
@@ -71,6 +83,12 @@ func (c *Config) complete() (*load.Found, error) {
 	}
 	if c.MaxSessions < 0 {
 		return nil, &ConfigError{"max-sessions", fmt.Errorf("got %d, want 0 (the default) or more", c.MaxSessions)}
+	}
+	if c.MaxWaiting < 0 {
+		return nil, &ConfigError{"max-waiting", fmt.Errorf("got %d, want 0 (the default) or more", c.MaxWaiting)}
+	}
+	if !(c.RateLimit >= 0 && c.RateLimit <= maxRate) { // as NaN is not
+		return nil, &ConfigError{"rate-limit", fmt.Errorf("got %g, want requests a second up to %g, or 0 for no limit", c.RateLimit, maxRate)}
 	}
 	if c.Engine.URL != "" {
 		if err := c.Engine.Check(); err != nil {

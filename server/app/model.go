@@ -9,6 +9,7 @@ import (
 	"vitrine/engine/chat"
 	"vitrine/engine/hub"
 	"vitrine/engine/load"
+	"vitrine/server/openai"
 	"vitrine/visualizer/wire"
 )
 
@@ -17,8 +18,9 @@ const blockSize = 16
 
 // running is the engine with the model that belongs to it.
 type running struct {
-	engine *engine.Engine
-	model  *load.Model
+	engine  *engine.Engine
+	model   *load.Model
+	metrics *openai.Metrics
 }
 
 func (r *running) close() error { return errors.Join(r.engine.Close(), r.model.Close()) }
@@ -47,6 +49,7 @@ func (a *App) use(r *running) {
 		a.log.Warn("the model's chat template cannot be used", "error", err)
 	}
 	a.sessions.SetEngine(r.engine, template, describe(r, template != nil))
+	a.api.SetModel(openai.Model{Engine: r.engine, Template: template, Name: r.model.Name, Metrics: r.metrics})
 	a.health.set(wire.PhaseReady)
 	a.log.Info("the model is ready", "model", r.model.Name, "backend", r.model.Backend().Name(), "threads", r.model.Threads)
 }
@@ -82,12 +85,18 @@ func (a *App) openModel(ctx context.Context, c Config, found *load.Found) (*runn
 		return nil, errors.Join(fmt.Errorf("%w; take fewer with --kv-blocks", err), m.Close())
 	}
 	observer := a.sessions.Observer()
-	observer.State = a.rest.state
+	metrics := openai.NewMetrics(m.Name, m.Config().Context)
+	told := metrics.Observer()
+	observer.Request, observer.Plan = told.Request, told.Plan
+	observer.State = func(s engine.StateInfo) {
+		a.rest.state(s)
+		told.State(s)
+	}
 	e, err := engine.Start(m.Model, m.Tokenizer, engine.Options{Blocks: blocks, BlockSize: blockSize, Observer: observer})
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
-	return &running{e, m}, nil
+	return &running{e, m, metrics}, nil
 }
 
 // report tells the pages and GET /health how far the server is.

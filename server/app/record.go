@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"vitrine/server/openai"
 	"vitrine/server/session"
 )
 
@@ -17,7 +18,9 @@ func Record(ctx context.Context, c Config, o session.RecordOptions) (recording [
 	a := &App{
 		log:      c.Log,
 		sessions: session.NewServer(session.Options{Version: c.Version, Log: c.Log}),
+		api:      openai.New(openai.Options{}), // which nobody asks
 		health:   newHealth(),
+		rest:     newRest(),
 	}
 	defer func() { err = errors.Join(err, a.closeModel(context.WithoutCancel(ctx))) }()
 	r, err := a.openModel(ctx, c, found)

@@ -16,6 +16,9 @@ func (a *App) routes(p pages, static assets.Tree, client *clientFiles) http.Hand
 	mux.Handle("GET /wasm_exec.js", client.serve(func(f *clientFiles) *assets.Asset { return f.exec }))
 	mux.Handle("GET /health", a.health)
 	mux.Handle("GET /ws", a.sessions)
+	for _, path := range []string{"/v1/", "/v1", "/tokenize", "/detokenize", "/version", "/metrics"} {
+		mux.Handle(path, a.api)
+	}
 	if recording, ok := static[recordingFile]; ok {
 		mux.Handle("GET /recording.vitrine", recording)
 	}

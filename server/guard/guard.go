@@ -32,11 +32,15 @@ type Options struct {
 	Listen string
 	// Hosts are further allowed host names or addresses, without a port.
 	Hosts []string
+	// Refuse answers a request that does not pass. Default: with the message as
+	// plain text.
+	Refuse func(w http.ResponseWriter, r *http.Request, status int, message string)
 }
 
 // guard is the handler that [New] returns.
 type guard struct {
 	next    http.Handler
+	refuse  func(w http.ResponseWriter, r *http.Request, status int, message string)
 	hosts   map[string]bool
 	anyAddr bool
 }
@@ -50,7 +54,12 @@ func New(next http.Handler, o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen address %q: want host:port: %w", o.Listen, err)
 	}
-	g := &guard{next: next, hosts: map[string]bool{"localhost": true, "127.0.0.1": true, "::1": true}}
+	g := &guard{next: next, refuse: o.Refuse, hosts: map[string]bool{"localhost": true, "127.0.0.1": true, "::1": true}}
+	if g.refuse == nil {
+		g.refuse = func(w http.ResponseWriter, _ *http.Request, status int, message string) {
+			http.Error(w, message, status)
+		}
+	}
 	if addr, err := netip.ParseAddr(host); host == "" || err == nil && addr.IsUnspecified() {
 		g.anyAddr = true
 	} else {
@@ -70,11 +79,11 @@ func New(next http.Handler, o Options) (http.Handler, error) {
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setHeaders(w.Header(), r.Host)
 	if !g.allowed(r.Host) {
-		http.Error(w, fmt.Sprintf("Host %q is not served here. Start the server with --allow-host to serve it.", r.Host), http.StatusForbidden)
+		g.refuse(w, r, http.StatusForbidden, fmt.Sprintf("Host %q is not served here. Start the server with --allowed-hosts to serve it.", r.Host))
 		return
 	}
 	if !sameOrigin(r) {
-		http.Error(w, fmt.Sprintf("Requests from the origin %q are refused: only pages of this server may ask it.", r.Header.Get("Origin")), http.StatusForbidden)
+		g.refuse(w, r, http.StatusForbidden, fmt.Sprintf("Requests from the origin %q are refused: only pages of this server may ask it.", r.Header.Get("Origin")))
 		return
 	}
 	g.next.ServeHTTP(w, r)

@@ -60,7 +60,7 @@ func TestHostAllowList(t *testing.T) {
 			if code != c.want {
 				t.Errorf("Host %q: got %d (%s), want %d", c.host, code, body, c.want)
 			}
-			if c.want == 403 && !strings.Contains(body, "--allow-host") {
+			if c.want == 403 && !strings.Contains(body, "--allowed-hosts") {
 				t.Errorf("refusal does not say what would help: %q", body)
 			}
 		})
