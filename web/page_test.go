@@ -94,7 +94,7 @@ func TestIDs(t *testing.T) {
 	if err != nil || len(sources) < 10 {
 		t.Fatalf("%d client sources, %v", len(sources), err)
 	}
-	byID := regexp.MustCompile(`byID\("([^"]+)"\)`)
+	byID := regexp.MustCompile(`\bByID\("([^"]+)"\)`)
 	for _, source := range sources {
 		text, err := os.ReadFile(source)
 		if err != nil {

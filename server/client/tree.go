@@ -111,7 +111,7 @@ func (t *tree) run(ctx context.Context, args ...string) ([]byte, error) {
 // wait for the browser, so nothing of it is inlined: a twentieth less to
 // fetch. What computes and paints is.
 func (t *tree) flags() []string {
-	return []string{"-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-gcflags=" + t.pkg + "=-l"}
+	return []string{"-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-gcflags=" + t.pkg + "=-l", "-gcflags=" + t.pkg + "/page=-l"}
 }
 
 // build makes the client from the tree.
