@@ -14,32 +14,16 @@ import (
 	"vitrine/engine/tokenizer"
 )
 
-// Options sets the size of an engine. The zero value is good.
-type Options struct {
-	// Blocks is the number of KV blocks in the pool. Default: enough for one
-	// full context, at least 512.
-	Blocks int
-	// BlockSize is the number of tokens a block. Default 16.
-	BlockSize int
-	// MaxBatchTokens bounds the tokens of one step; long prompts are computed
-	// in chunks. Default 256: larger chunks are hardly faster on a CPU, and
-	// everyone else, whoever wants to pause among them, waits for a step's end.
-	MaxBatchTokens int
-	// MaxSequences bounds the requests of one step. Default 128.
-	MaxSequences int
-	// Observer is told what happens; may be nil.
-	Observer *Observer
-}
-
 // Engine runs requests on a model. One goroutine owns its state: requests come
-// in by a channel and events go out through mailboxes, so nothing inside is
-// locked.
+// in by a channel and events go out through mailboxes and a copy of the
+// figures, so nothing inside is locked.
 type Engine struct {
 	model     *model.Model
 	tokenizer *tokenizer.Tokenizer
 	options   Options
 	observer  Observer
 	eos       []int32
+	slotBytes int
 
 	calls    chan func()
 	quit     chan struct{}
@@ -55,43 +39,37 @@ type Engine struct {
 	waiting   []*sequence // the head of the queue first
 	lastID    uint32
 	steps     uint64
+	allowed   int // steps until the engine stands still; negative means no bound
 	step      stepBuffers
+	stats     Stats
+	states    [unannounced + 1]int // sequences in each state
+
+	// published is what others may see at any time.
+	published struct {
+		sync.Mutex
+		stats   Stats
+		options Options
+	}
 }
 
 // Start starts an engine on a model, which belongs to it until Close.
 func Start(m *model.Model, t *tokenizer.Tokenizer, o Options) (*Engine, error) {
-	if o.BlockSize == 0 {
-		o.BlockSize = 16
-	}
-	if o.MaxBatchTokens == 0 {
-		o.MaxBatchTokens = 256
-	}
-	if o.MaxSequences == 0 {
-		o.MaxSequences = 128
-	}
-	if o.MaxBatchTokens < 1 || o.MaxSequences < 1 {
-		return nil, fmt.Errorf("engine: MaxBatchTokens %d, MaxSequences %d, want at least 1 each", o.MaxBatchTokens, o.MaxSequences)
-	}
-	if o.Blocks == 0 && o.BlockSize > 0 {
-		o.Blocks = max(512, (m.Config().Context+o.BlockSize-1)/o.BlockSize)
-	}
-	pool, err := kvcache.NewPool(o.Blocks, o.BlockSize)
+	o, err := o.withDefaults(m.Config().Context)
 	if err != nil {
 		return nil, err
 	}
-	kv, err := m.NewKVCache(o.Blocks, o.BlockSize)
-	if err != nil {
-		return nil, fmt.Errorf("engine: %w", err)
-	}
 	e := &Engine{
-		model: m, tokenizer: t, options: o, eos: t.EOSIDs(),
+		model: m, tokenizer: t, eos: t.EOSIDs(), allowed: -1,
 		calls: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}),
-		pool: pool, kv: kv, sampler: sampler.New(m.Config().Vocab), sequences: map[uint32]*sequence{},
+		sampler: sampler.New(m.Config().Vocab), sequences: map[uint32]*sequence{},
 	}
 	if o.Observer != nil {
 		e.observer = *o.Observer
 	}
-	pool.OnChange = e.observer.Block
+	if err := e.makeMemory(o); err != nil {
+		return nil, err
+	}
+	e.publish()
 	go e.loop()
 	return e, nil
 }
@@ -112,7 +90,8 @@ type PoolInfo struct {
 
 // Pool tells the size of the pool of KV blocks.
 func (e *Engine) Pool() PoolInfo {
-	return PoolInfo{e.options.Blocks, e.options.BlockSize, e.kv.SlotBytes()}
+	o := e.Options()
+	return PoolInfo{o.Blocks, o.BlockSize, e.slotBytes}
 }
 
 // Close aborts what runs and ends the engine. The model and its backend stay
@@ -134,6 +113,13 @@ type Request struct {
 	// that finishes is released. It goes with Params.N 1 only.
 	Hold  bool
 	Watch Watch
+	// Priority orders requests under the policy [Priority]: the least runs
+	// first. Default 0.
+	Priority int
+	// CacheSalt, if not empty, keeps what this request computes from others:
+	// only requests with the same salt find its blocks in the prefix cache, so
+	// that nobody learns from the time his own prompt takes what others asked.
+	CacheSalt string
 }
 
 // Add takes in a request. A *RequestError or *sampler.ParamError names the
@@ -160,9 +146,10 @@ func (e *Engine) Add(ctx context.Context, r Request) (*Handle, error) {
 			r.Params.Seed = rand.Uint64()
 		}
 		s := e.newSequence(&sequence{
-			tokens: slices.Clone(r.Prompt), params: r.Params, watch: r.Watch, hold: r.Hold,
+			tokens: slices.Clone(r.Prompt), params: r.Params, watch: r.Watch, hold: r.Hold, priority: r.Priority,
 			steps: -1, turns: []turn{{start: len(r.Prompt), limitFrom: len(r.Prompt)}}, group: newGroup(r.Params.N),
 		})
+		s.table.Salt = r.CacheSalt
 		if r.Paused {
 			s.steps = 0
 		}
@@ -184,6 +171,13 @@ func (e *Engine) newSequence(s *sequence) *sequence {
 	s.index = len(s.outputs)
 	s.outputs = append(s.outputs, s)
 	e.sequences[s.id] = s
+	e.states[s.state]++
+	if e.observer.Request != nil {
+		e.observer.Request(RequestInfo{
+			Request: s.id, First: s.outputs[0].id, Index: s.index,
+			Prompt: s.turns[0].start, MaxTokens: s.params.MaxTokens, Priority: s.priority,
+		})
+	}
 	return s
 }
 
@@ -218,7 +212,11 @@ func (e *Engine) prepare(p *sampler.Params) error {
 func (e *Engine) do(ctx context.Context, f func() error) error {
 	result := make(chan error, 1)
 	select {
-	case e.calls <- func() { result <- f() }:
+	case e.calls <- func() {
+		err := f()
+		e.publish()
+		result <- err
+	}:
 		return <-result
 	case <-e.done:
 		return ErrClosed
@@ -236,7 +234,8 @@ func (e *Engine) loop() {
 		}
 	}()
 	for {
-		if e.stepOnce() {
+		if e.allowed != 0 && e.stepOnce() {
+			e.publish()
 			select {
 			case <-e.quit:
 				return
@@ -304,8 +303,11 @@ func (e *Engine) finish(s *sequence, how State, reason string) {
 // forget frees what a sequence holds, and closes the request's mailbox after
 // the last one.
 func (e *Engine) forget(s *sequence) {
-	e.pool.Truncate(&s.table, 0)
-	delete(e.sequences, s.id)
+	e.pool.Release(&s.table)
+	if e.sequences[s.id] == s {
+		delete(e.sequences, s.id)
+		e.states[s.state]--
+	}
 	if !e.holds(s.group) {
 		s.box.close(ErrReleased)
 	}
@@ -315,9 +317,21 @@ func (e *Engine) setState(s *sequence, to State, reason string) {
 	if s.state == to {
 		return
 	}
+	e.states[s.state]--
+	e.states[to]++
 	s.state = to
+	switch to {
+	case Preempted:
+		e.stats.Preemptions++
+	case FinishedStopped:
+		e.stats.Finished.Stop++
+	case FinishedLength:
+		e.stats.Finished.Length++
+	case FinishedAborted:
+		e.stats.Finished.Abort++
+	}
 	s.tell(Event{Kind: EventState, State: to, Reason: reason})
 	if e.observer.State != nil {
-		e.observer.State(StateInfo{s.id, to})
+		e.observer.State(StateInfo{s.id, to, reason})
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"vitrine/engine/kvcache"
 	"vitrine/engine/model"
 	"vitrine/engine/sampler"
 )
@@ -137,24 +136,6 @@ type StepInfo struct {
 	Batch    int    // tokens of all requests in the step
 	Requests int    // requests in the step
 	Duration time.Duration
-}
-
-// StateInfo tells an [Observer] of a request's change of state.
-type StateInfo struct {
-	Request uint32
-	State   State
-}
-
-// BlockInfo tells an [Observer] of a block's change.
-type BlockInfo = kvcache.BlockInfo
-
-// Observer is told what happens inside the engine. Any of its functions may be
-// nil, and then costs nothing. They are called on the engine's goroutine and
-// must not block, nor call the engine.
-type Observer struct {
-	Block func(BlockInfo)
-	Step  func(StepInfo)
-	State func(StateInfo)
 }
 
 // RequestError says which field of a request is wrong, and what would be right.

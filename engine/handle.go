@@ -112,7 +112,7 @@ func (h *Handle) Rewind(pos int) error {
 		}
 		e.park(s, Paused)
 		s.tokens = s.tokens[:pos]
-		s.computed, s.scores = min(s.computed, max(pos-1, 0)), min(s.scores, pos)
+		s.computed, s.scores, s.counted = min(s.computed, max(pos-1, 0)), min(s.scores, pos), min(s.counted, pos)
 		for len(s.turns) > 1 && s.turn().start > pos {
 			s.turns = s.turns[:len(s.turns)-1]
 		}

@@ -37,9 +37,11 @@ type sequence struct {
 	shown    time.Time // when a token's attention and logits were last told
 	looked   bool      // whether those of the step at hand are told
 	hold     bool      // keep tokens and blocks after the end, until released
+	priority int       // see Request.Priority
 	steps    int       // tokens to draw before it pauses; negative means no bound
 	turns    []turn
 	out      output
+	counted  int    // tokens that the figures count, as given or as drawn
 	used     uint64 // the engine's step that last touched the blocks
 
 	*group
@@ -71,7 +73,7 @@ func (s *sequence) tell(e Event) {
 }
 
 // unannounced is the state of a sequence that nobody has been told of.
-const unannounced State = 255
+const unannounced = FinishedAborted + 1
 
 // turn is where the drawn tokens after a run of given ones begin.
 type turn struct {

@@ -1,0 +1,139 @@
+package engine
+
+import (
+	"vitrine/engine/backend"
+	"vitrine/engine/model"
+	"vitrine/engine/scheduler"
+)
+
+// maxAttentionBytes bounds the weights of one EventAttention. What a chunk of
+// a long prompt would have beyond it is left out, the earliest rows first, and
+// can be asked for with [Handle.Probe].
+const maxAttentionBytes = 8 << 20
+
+// part is one request's share of the step at hand.
+type part struct {
+	seq   *sequence
+	row   int // its first row in the batch
+	count int // its rows
+	// position is the sequence's position that the last row computes.
+	position int
+	// draws: the last row is the sequence's last token, so a token is drawn.
+	draws   bool
+	prefill bool      // it had more than its last token to compute
+	drawn   int       // tokens drawn in the end
+	forked  bool      // the other outputs began here, and drew from the same logits
+	timed   bool      // it watches where the time goes
+	logits  []float32 // of the last row, if it draws
+	// attention: rows from … to row+count-1 are watched, their weights lie in
+	// probs, a row after the other.
+	watched int
+	probs   []float32
+}
+
+// first is the first position that the part computes.
+func (p *part) first() int { return p.position - p.count + 1 }
+
+// gather makes the batch of a step out of the shares.
+func (e *Engine) gather(shares []scheduler.Share) []part {
+	b := &e.step.batch
+	*b = model.Batch{
+		Tokens: b.Tokens[:0], Positions: b.Positions[:0], Slots: b.Slots[:0],
+		Sequences: b.Sequences[:0], LogitRows: b.LogitRows[:0], Taps: b.Taps[:0],
+	}
+	e.step.scorings = e.step.scorings[:0]
+	e.step.timed, e.step.draw = false, 0
+	parts := make([]part, 0, len(shares))
+	for _, share := range shares {
+		s := e.sequences[share.ID]
+		p := part{
+			seq: s, row: len(b.Tokens), count: share.Count, position: s.computed + share.Count - 1,
+			draws: s.steps != 0 && s.computed+share.Count == len(s.tokens), prefill: len(s.tokens)-s.computed > 1, timed: s.watch.Timing,
+		}
+		s.look(p.draws && p.count == 1)
+		if err := e.place(b, s, s.computed, share.Count); err != nil {
+			e.finish(s, FinishedAborted, err.Error()) // the plan counted the blocks, so this does not happen
+			continue
+		}
+		if sc, ok := e.tapScores(b, s, p.row, p.count); ok {
+			e.step.scorings = append(e.step.scorings, sc)
+		}
+		if p.draws {
+			b.LogitRows = append(b.LogitRows, int32(p.row+p.count-1))
+		}
+		e.step.timed = e.step.timed || p.timed
+		parts = append(parts, p)
+	}
+	if e.step.timed {
+		b.Timing = &e.step.timing
+	}
+	vocab := e.model.Config().Vocab
+	e.step.logits = resize(e.step.logits, len(b.LogitRows)*vocab)
+	b.Logits = e.step.logits
+	drawn := 0
+	for i := range parts {
+		if parts[i].draws {
+			parts[i].logits = b.Logits[drawn*vocab : (drawn+1)*vocab]
+			drawn++
+		}
+	}
+	e.tapAttention(parts)
+	return parts
+}
+
+// place adds count tokens of s from position first on to the batch, and gives
+// the sequence the blocks for them.
+func (e *Engine) place(b *model.Batch, s *sequence, first, count int) error {
+	block, copies, err := e.pool.Grow(&s.table, first+count)
+	if err != nil {
+		return err
+	}
+	if copies {
+		e.model.Backend().CopyKV(e.kv, int(block.Dst), int(block.Src))
+	}
+	b.Sequences = append(b.Sequences, backend.Sequence{Start: len(b.Tokens), Count: count, First: first, Blocks: s.table.Blocks})
+	for pos := first; pos < first+count; pos++ {
+		b.Tokens = append(b.Tokens, s.tokens[pos])
+		b.Positions = append(b.Positions, int32(pos))
+		b.Slots = append(b.Slots, s.table.Slot(pos, e.options.BlockSize))
+	}
+	s.used = e.steps
+	return nil
+}
+
+// tapAttention asks for the attention weights of the requests that are watched.
+func (e *Engine) tapAttention(parts []part) {
+	c := e.model.Config()
+	heads := c.Layers * c.Heads
+	need := 0
+	for i := range parts {
+		p := &parts[i]
+		if !p.seq.watch.Attention || !p.seq.looked {
+			continue
+		}
+		size := 0
+		for p.watched < p.count {
+			keys := p.seq.computed + p.count - p.watched
+			if size+keys*heads > maxAttentionBytes {
+				break
+			}
+			size += keys * heads
+			p.watched++
+		}
+		need += size
+	}
+	e.step.probs = resize(e.step.probs, need)
+	free := e.step.probs
+	for i := range parts {
+		p := &parts[i]
+		start := free
+		for r := p.count - p.watched; r < p.count; r++ {
+			keys := p.seq.computed + r + 1
+			for layer := range c.Layers {
+				e.step.batch.Taps = append(e.step.batch.Taps, model.Tap{Point: model.Probs, Layer: layer, Row: p.row + r, Count: 1, Dst: free[:c.Heads*keys]})
+				free = free[c.Heads*keys:]
+			}
+		}
+		p.probs = start[:len(start)-len(free)]
+	}
+}

@@ -1,0 +1,154 @@
+package kvcache
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+)
+
+// Hash names what a full block holds and all that stands before it: SHA-256 of
+// the hash of the block before, the block's token ids and, in the first block,
+// the salt. The chain begins with the pool's seed (vLLM, "Automatic Prefix
+// Caching"; Zheng et al. 2024, "SGLang", keep a tree instead).
+type Hash [sha256.Size]byte
+
+// content is what the prefix cache knows of a block: everything that its keys
+// and values depend on.
+type content struct {
+	hash, parent Hash
+	salt         string // of the sequence, in its first block
+	tokens       []int32
+}
+
+// prefixCache finds blocks by what they hold. Of several that hold the same it
+// knows the first.
+type prefixCache struct {
+	seed   Hash
+	blocks map[Hash]int32
+	buffer []byte // for what is hashed
+}
+
+func newPrefixCache() prefixCache {
+	c := prefixCache{blocks: map[Hash]int32{}}
+	_, _ = rand.Read(c.seed[:]) // it never fails, or ends the process
+	return c
+}
+
+// Seed makes hashes those of every pool with the same seed. It must be called
+// before any block is taken.
+func (p *Pool) Seed(seed uint64) {
+	p.cache.seed = Hash{}
+	binary.LittleEndian.PutUint64(p.cache.seed[:], seed)
+}
+
+// hash is the next link of the chain.
+func (c *prefixCache) hash(parent Hash, salt string, tokens []int32) Hash {
+	b := append(c.buffer[:0], parent[:]...)
+	for _, id := range tokens {
+		b = binary.LittleEndian.AppendUint32(b, uint32(id))
+	}
+	b = append(b, salt...) // behind a fixed number of bytes, so nothing else reads the same
+	c.buffer = b
+	return sha256.Sum256(b)
+}
+
+// link returns what the i-th block of a table's tokens is to hold, and
+// remembers its hash.
+func (p *Pool) link(t *Table, tokens []int32, i int) content {
+	c := content{parent: p.cache.seed, tokens: tokens[i*p.blockSize : (i+1)*p.blockSize]}
+	if i == 0 {
+		c.salt = t.Salt
+	} else {
+		c.parent = t.hashes[i-1]
+	}
+	if i == len(t.hashes) {
+		t.hashes = append(t.hashes, p.cache.hash(c.parent, c.salt, c.tokens))
+	}
+	c.hash = t.hashes[i]
+	return c
+}
+
+// same says whether two blocks hold the same: their hashes may agree by
+// accident, or by somebody's hard work, so everything is compared.
+func (c *content) same(o *content) bool {
+	return c.hash == o.hash && c.parent == o.parent && c.salt == o.salt && slices.Equal(c.tokens, o.tokens)
+}
+
+// Match appends to found the blocks that hold the keys and values of the first
+// tokens, from the first block on as far as there are any, and returns it. At least
+// the last token is never among them: its logits have to be computed. The table
+// is only used for its salt, and to keep the hashes for the next time: its
+// tokens must be the same then as far as it was not truncated.
+func (p *Pool) Match(found []int32, t *Table, tokens []int32) []int32 {
+	for i := range max(len(tokens)-1, 0) / p.blockSize {
+		want := p.link(t, tokens, i)
+		b, ok := p.cache.blocks[want.hash]
+		if !ok || !p.blocks[b].content.same(&want) {
+			break
+		}
+		found = append(found, b)
+	}
+	return found
+}
+
+// Attach gives a table that holds nothing the blocks that [Pool.Match] found
+// for it. Those that were free are not any more.
+func (p *Pool) Attach(t *Table, found []int32) error {
+	if len(t.Blocks) > 0 {
+		return fmt.Errorf("kvcache: sequence %d holds %d blocks, want none to attach cached ones to", t.Owner, len(t.Blocks))
+	}
+	t.filled, t.offered = len(found)*p.blockSize, len(found)
+	for i, b := range found {
+		block := &p.blocks[b]
+		if len(block.holders) == 0 {
+			p.removeFree(b)
+			block.info.Index = i
+		}
+		block.holders = append(block.holders, t)
+		t.Blocks = append(t.Blocks, b)
+		p.changed(b, Hit)
+	}
+	return nil
+}
+
+// Register tells the prefix cache of the table's full blocks. It must be called
+// after their keys and values are written and [Pool.Fill] has said so.
+func (p *Pool) Register(t *Table, tokens []int32) {
+	for ; t.offered < t.filled/p.blockSize; t.offered++ {
+		c := p.link(t, tokens, t.offered)
+		b := t.Blocks[t.offered]
+		if _, known := p.cache.blocks[c.hash]; known || p.blocks[b].info.Hashed {
+			continue
+		}
+		c.tokens = append(p.blocks[b].content.tokens[:0], c.tokens...)
+		p.blocks[b].content = c
+		p.blocks[b].info.Hashed = true
+		p.cache.blocks[c.hash] = b
+		p.changed(b, Hashed)
+	}
+}
+
+// forget takes a block out of the prefix cache.
+func (p *Pool) forget(b int32) {
+	block := &p.blocks[b]
+	if !block.info.Hashed {
+		return
+	}
+	if len(block.holders) == 0 {
+		p.stats.Cached--
+	}
+	delete(p.cache.blocks, block.content.hash)
+	block.content = content{tokens: block.content.tokens[:0]} // its memory is used again
+	block.info.Hashed = false
+	p.stats.Evictions++
+	p.changed(b, Evicted)
+}
+
+// Reset empties the prefix cache. Blocks that are held stay held.
+func (p *Pool) Reset() {
+	for b := range p.blocks {
+		p.forget(int32(b))
+	}
+}
