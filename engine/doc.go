@@ -34,7 +34,8 @@
 //
 // # Caveats
 //
-// A model belongs to one engine at a time. Events for the eye (attention,
+// A model belongs to one engine at a time, or to several that take turns
+// ([Options].Turn). Events for the eye (attention,
 // logits, steps) are dropped when their reader is slow; tokens and states
 // never are, so a handle that nobody reads holds its tokens' events in memory.
 // Functions of an [Observer] run inside the engine and must not call it.

@@ -24,6 +24,7 @@ type Engine struct {
 	observer  Observer
 	eos       []int32
 	slotBytes int
+	turn      sync.Locker // nil if the model is the engine's alone
 
 	calls    chan func()
 	quit     chan struct{}
@@ -52,14 +53,15 @@ type Engine struct {
 	}
 }
 
-// Start starts an engine on a model, which belongs to it until Close.
+// Start starts an engine on a model, which belongs to it until Close, or to
+// those engines that share its Options.Turn.
 func Start(m *model.Model, t *tokenizer.Tokenizer, o Options) (*Engine, error) {
 	o, err := o.withDefaults(m.Config().Context)
 	if err != nil {
 		return nil, err
 	}
 	e := &Engine{
-		model: m, tokenizer: t, eos: t.EOSIDs(), allowed: -1,
+		model: m, tokenizer: t, eos: t.EOSIDs(), turn: o.Turn, allowed: -1,
 		calls: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}),
 		sampler: sampler.New(m.Config().Vocab), sequences: map[uint32]*sequence{},
 	}
@@ -213,7 +215,11 @@ func (e *Engine) do(ctx context.Context, f func() error) error {
 	result := make(chan error, 1)
 	select {
 	case e.calls <- func() {
-		err := f()
+		var err error
+		e.inTurn(func() bool {
+			err = f()
+			return true
+		})
 		e.publish()
 		result <- err
 	}:
@@ -234,7 +240,7 @@ func (e *Engine) loop() {
 		}
 	}()
 	for {
-		if e.allowed != 0 && e.stepOnce() {
+		if e.allowed != 0 && e.inTurn(e.stepOnce) {
 			e.publish()
 			select {
 			case <-e.quit:
@@ -252,6 +258,16 @@ func (e *Engine) loop() {
 			call()
 		}
 	}
+}
+
+// inTurn runs f while no other engine that shares the model computes.
+func (e *Engine) inTurn(f func() bool) bool {
+	if e.turn == nil {
+		return f()
+	}
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	return f()
 }
 
 // enqueue lets a sequence run, or wait for its turn to.

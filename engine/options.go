@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"sync"
 
 	"vitrine/engine/scheduler"
 )
@@ -32,6 +33,10 @@ type Options struct {
 	PrefixSeed uint64
 	// PromptLookup guesses tokens ahead and verifies them. Default: none.
 	PromptLookup PromptLookup
+	// Turn is held while the engine computes or answers a call. Engines that
+	// share a model share it, and take turns. It must not be changed by
+	// [Engine.Configure]. Default nil: the model is this engine's alone.
+	Turn sync.Locker
 	// Observer is told what happens; may be nil.
 	Observer *Observer
 }
