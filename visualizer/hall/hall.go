@@ -17,7 +17,7 @@ import (
 const (
 	// MaxRecords is how many records a page keeps; the oldest are folded into
 	// the first moment.
-	MaxRecords = 4096
+	MaxRecords = 2048
 	keyframe   = 64
 	maxBlocks  = 1 << 16
 	maxTable   = 1 << 16
@@ -260,6 +260,23 @@ func (h *Hall) append(r *wire.HallRecord) {
 	if len(h.records) >= MaxRecords+keyframe {
 		h.first, h.keys = h.keys[0], h.keys[1:]
 		h.records = slices.Clone(h.records[keyframe:])
+		h.forget()
+	}
+}
+
+// forget drops the requests that had ended before the first moment that is kept.
+func (h *Hall) forget() {
+	ended := map[uint32]bool{}
+	for i := range h.first.Requests {
+		if q := &h.first.Requests[i]; q.Finished() {
+			ended[q.ID] = true
+		}
+	}
+	gone := func(q Request) bool { return ended[q.ID] }
+	h.first.Requests = slices.DeleteFunc(h.first.Requests, gone)
+	h.now.Requests = slices.DeleteFunc(h.now.Requests, gone)
+	for i := range h.keys {
+		h.keys[i].Requests = slices.DeleteFunc(h.keys[i].Requests, gone)
 	}
 }
 
@@ -272,4 +289,16 @@ func (h *Hall) text(f *wire.HallText) Change {
 	}
 	h.pieces = append(h.pieces[:f.From], f.Pieces...)
 	return ChangeText
+}
+
+// Snapshot is everything about the hall that a page which joins has to know: the
+// first moment that is kept and the records since. It shares its contents with h.
+func (h *Hall) Snapshot() *wire.HallSnapshot {
+	s := &wire.HallSnapshot{Epoch: h.epoch, Config: h.config, Next: h.first.Seq + 1, Blocks: h.first.Blocks, Records: h.records}
+	for i := range h.first.Requests {
+		r := &h.first.Requests[i]
+		s.Added = append(s.Added, r.HallRequest)
+		s.Requests = append(s.Requests, r.HallChange)
+	}
+	return s
 }

@@ -1,5 +1,7 @@
 package wire
 
+import "slices"
+
 // The hall is the page /serving, where many requests of many readers share one
 // engine and everyone sees the same. It has a socket and a program of its own, so
 // its messages are decoded on their own too: by [DecodeHallFrame] and
@@ -301,3 +303,13 @@ type HallWatch struct{ Request uint32 }
 
 // HallStartRace begins a race, or with HallRaceNone ends the one that runs.
 type HallStartRace struct{ Race HallRaceKind }
+
+// Copy is a race that shares nothing with r.
+func (r *HallRace) Copy() HallRace {
+	c := *r
+	c.Runs = slices.Clone(r.Runs)
+	for i := range c.Runs {
+		c.Runs[i].Curve = slices.Clone(c.Runs[i].Curve)
+	}
+	return c
+}
