@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"vitrine/server/assets"
+	"vitrine/server/client"
 	"vitrine/server/guard"
+	"vitrine/server/serving"
 	"vitrine/server/session"
 	"vitrine/web"
 )
@@ -32,6 +34,8 @@ type App struct {
 	url      string
 	http     *http.Server
 	sessions *session.Server
+	hall     *serving.Server
+	turn     sync.Mutex // held by the engine that computes: the chat's and the hall's share the model
 	health   *health
 	rest     *rest
 
@@ -50,7 +54,11 @@ func Start(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := newPages(c.Version)
+	pages, err := newPages(c.Version, web.Page)
+	if err != nil {
+		return nil, err
+	}
+	hallPages, err := newPages(c.Version, web.HallPage)
 	if err != nil {
 		return nil, err
 	}
@@ -70,12 +78,13 @@ func Start(ctx context.Context, c Config) (*App, error) {
 		rest:     newRest(),
 		stopped:  make(chan struct{}),
 	}
+	a.hall = serving.NewServer(serving.Options{Version: c.Version, Log: c.Log, State: a.rest.hallState})
 	ctx, a.cancel = context.WithCancel(ctx)
-	files := newClientFiles()
-	handler, err := guard.New(a.routes(pages, static, files), guard.Options{Listen: c.Addr, Hosts: c.AllowHosts})
+	files, hallFiles := newClientFiles(client.Chat), newClientFiles(client.Hall)
+	handler, err := guard.New(a.routes(pages, hallPages, static, files, hallFiles), guard.Options{Listen: c.Addr, Hosts: c.AllowHosts})
 	if err != nil {
 		a.cancel()
-		return nil, errors.Join(&ConfigError{"allow-host", err}, listener.Close())
+		return nil, errors.Join(&ConfigError{"allow-host", err}, listener.Close(), a.hall.Close(ctx))
 	}
 	a.http = &http.Server{
 		Handler:           handler,
@@ -93,6 +102,13 @@ func Start(ctx context.Context, c Config) (*App, error) {
 		}
 	}()
 	a.work.Go(func() { files.load(ctx, c.Log) })
+	a.work.Go(func() {
+		select {
+		case <-files.done: // the first page comes first
+			hallFiles.load(ctx, c.Log)
+		case <-ctx.Done():
+		}
+	})
 	a.work.Go(func() { a.loadModel(ctx, c, found) })
 	return a, nil
 }
@@ -125,7 +141,7 @@ func (a *App) Shutdown(ctx context.Context) error {
 
 // closeModel ends the sessions and then what they run on.
 func (a *App) closeModel(ctx context.Context) error {
-	err := a.sessions.Close(ctx)
+	err := errors.Join(a.hall.Close(ctx), a.sessions.Close(ctx))
 	if a.engine != nil {
 		err = errors.Join(err, a.engine.close())
 	}

@@ -27,7 +27,7 @@ func TestFirstStartServesAtOnceAndSmallerLater(t *testing.T) {
 	}
 	log := slog.New(slog.DiscardHandler)
 
-	files := newClientFiles()
+	files := newClientFiles(client.Chat)
 	get := func(etag string) *http.Response {
 		r := httptest.NewRequest(http.MethodGet, "/client.wasm", nil)
 		r.Header.Set("Accept-Encoding", "br")

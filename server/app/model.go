@@ -9,6 +9,7 @@ import (
 	"vitrine/engine/chat"
 	"vitrine/engine/hub"
 	"vitrine/server/load"
+	"vitrine/server/serving"
 	"vitrine/visualizer/wire"
 )
 
@@ -46,7 +47,12 @@ func (a *App) use(r *running) {
 	if err != nil && !errors.Is(err, chat.ErrNoTemplate) {
 		a.log.Warn("the model's chat template cannot be used", "error", err)
 	}
-	a.sessions.SetEngine(r.engine, template, describe(r, template != nil))
+	info := describe(r, template != nil)
+	a.sessions.SetEngine(r.engine, template, info)
+	a.hall.SetModel(serving.Model{
+		Model: r.model.Model, Tokenizer: r.model.Tokenizer, Template: template, Info: info, Turn: &a.turn,
+		Steps: func() uint64 { return r.engine.Stats().Steps }, Fits: r.model.CheckPool,
+	})
 	a.health.set(wire.PhaseReady)
 	a.log.Info("the model is ready", "model", r.model.Name, "backend", r.model.Backend().Name(), "threads", r.model.Threads)
 }
@@ -83,7 +89,7 @@ func (a *App) openModel(ctx context.Context, c Config, found *load.Found) (*runn
 	}
 	observer := a.sessions.Observer()
 	observer.State = a.rest.state
-	e, err := engine.Start(m.Model, m.Tokenizer, engine.Options{Blocks: blocks, BlockSize: blockSize, Observer: observer})
+	e, err := engine.Start(m.Model, m.Tokenizer, engine.Options{Blocks: blocks, BlockSize: blockSize, Turn: &a.turn, Observer: observer})
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
