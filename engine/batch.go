@@ -13,29 +13,31 @@ const maxAttentionBytes = 8 << 20
 
 // part is one request's share of the step at hand.
 type part struct {
-	seq   *sequence
-	row   int // its first row in the batch
-	count int // its rows
-	// position is the sequence's position that the last row computes.
+	seq    *sequence
+	row    int // its first row in the batch
+	count  int // its rows
+	drafts int // the last of them, whose tokens are guessed
+	// position is the sequence's position that the last row computes, of those
+	// that count: wrong guesses do not.
 	position int
-	// draws: the last row is the sequence's last token, so a token is drawn.
+	first    int // the position that the first row computes
+	// draws: the row before the drafts is the sequence's last token, so a token
+	// is drawn behind it, and one behind each draft that is right.
 	draws   bool
 	prefill bool      // it had more than its last token to compute
+	cached  int       // tokens that the prefix cache gave just before
 	drawn   int       // tokens drawn in the end
 	forked  bool      // the other outputs began here, and drew from the same logits
 	timed   bool      // it watches where the time goes
-	logits  []float32 // of the last row, if it draws
+	logits  []float32 // of the last drafts+1 rows, if it draws
 	// attention: rows from … to row+count-1 are watched, their weights lie in
 	// probs, a row after the other.
 	watched int
 	probs   []float32
 }
 
-// first is the first position that the part computes.
-func (p *part) first() int { return p.position - p.count + 1 }
-
-// gather makes the batch of a step out of the shares.
-func (e *Engine) gather(shares []scheduler.Share) []part {
+// gather makes the batch of a step out of the decision.
+func (e *Engine) gather(d *scheduler.Decision) []part {
 	b := &e.step.batch
 	*b = model.Batch{
 		Tokens: b.Tokens[:0], Positions: b.Positions[:0], Slots: b.Slots[:0],
@@ -43,46 +45,71 @@ func (e *Engine) gather(shares []scheduler.Share) []part {
 	}
 	e.step.scorings = e.step.scorings[:0]
 	e.step.timed, e.step.draw = false, 0
-	parts := make([]part, 0, len(shares))
-	for _, share := range shares {
+	parts := e.step.parts[:0]
+	for _, share := range d.Shares {
 		s := e.sequences[share.ID]
+		known := share.Count - share.Drafts
 		p := part{
-			seq: s, row: len(b.Tokens), count: share.Count, position: s.computed + share.Count - 1,
-			draws: s.steps != 0 && s.computed+share.Count == len(s.tokens), prefill: len(s.tokens)-s.computed > 1, timed: s.watch.Timing,
+			seq: s, row: len(b.Tokens), count: share.Count, drafts: share.Drafts,
+			first: s.computed, position: s.computed + known - 1, cached: s.hit,
+			draws: s.steps != 0 && s.computed+known == len(s.tokens), prefill: len(s.tokens)-s.computed > 1, timed: s.watch.Timing,
 		}
-		s.look(p.draws && p.count == 1)
+		s.hit = 0
+		s.look(p.draws && known == 1)
 		if err := e.place(b, s, s.computed, share.Count); err != nil {
 			e.finish(s, FinishedAborted, err.Error()) // the plan counted the blocks, so this does not happen
 			continue
 		}
-		if sc, ok := e.tapScores(b, s, p.row, p.count); ok {
+		if sc, ok := e.tapScores(b, s, p.row, known); ok {
 			e.step.scorings = append(e.step.scorings, sc)
 		}
 		if p.draws {
-			b.LogitRows = append(b.LogitRows, int32(p.row+p.count-1))
+			for r := p.row + known - 1; r < p.row+p.count; r++ {
+				b.LogitRows = append(b.LogitRows, int32(r))
+			}
 		}
 		e.step.timed = e.step.timed || p.timed
 		parts = append(parts, p)
 	}
+	e.step.parts = parts
+	e.pad(b, d.Padding)
 	if e.step.timed {
 		b.Timing = &e.step.timing
 	}
 	vocab := e.model.Config().Vocab
 	e.step.logits = resize(e.step.logits, len(b.LogitRows)*vocab)
 	b.Logits = e.step.logits
-	drawn := 0
+	rest := b.Logits
 	for i := range parts {
-		if parts[i].draws {
-			parts[i].logits = b.Logits[drawn*vocab : (drawn+1)*vocab]
-			drawn++
+		if p := &parts[i]; p.draws {
+			n := (p.drafts + 1) * vocab
+			p.logits, rest = rest[:n], rest[n:]
 		}
 	}
 	e.tapAttention(parts)
 	return parts
 }
 
-// place adds count tokens of s from position first on to the batch, and gives
-// the sequence the blocks for them.
+// pad adds rows to the batch that nobody reads: a static batch's padding. Their
+// keys and values go to the scratch blocks behind the pool's. A row sees those
+// beside it in its block at most, so padding costs less attention here
+// than in an engine that computes it at its sequence's length.
+func (e *Engine) pad(b *model.Batch, rows int) {
+	size := e.options.BlockSize
+	for block := e.options.Blocks; rows > 0; block++ {
+		n := min(rows, size)
+		b.Sequences = append(b.Sequences, backend.Sequence{Start: len(b.Tokens), Count: n, Blocks: []int32{int32(block)}})
+		for pos := range n {
+			b.Tokens = append(b.Tokens, 0)
+			b.Positions = append(b.Positions, int32(pos))
+			b.Slots = append(b.Slots, int32(block*size+pos))
+		}
+		rows -= n
+	}
+}
+
+// place adds count tokens of s from position first on to the batch, drafts
+// behind the last one, and gives the sequence the blocks for them.
 func (e *Engine) place(b *model.Batch, s *sequence, first, count int) error {
 	block, copies, err := e.pool.Grow(&s.table, first+count)
 	if err != nil {
@@ -93,7 +120,7 @@ func (e *Engine) place(b *model.Batch, s *sequence, first, count int) error {
 	}
 	b.Sequences = append(b.Sequences, backend.Sequence{Start: len(b.Tokens), Count: count, First: first, Blocks: s.table.Blocks})
 	for pos := first; pos < first+count; pos++ {
-		b.Tokens = append(b.Tokens, s.tokens[pos])
+		b.Tokens = append(b.Tokens, s.token(pos))
 		b.Positions = append(b.Positions, int32(pos))
 		b.Slots = append(b.Slots, s.table.Slot(pos, e.options.BlockSize))
 	}

@@ -6,26 +6,21 @@ import (
 	"time"
 )
 
-// conclude records what a step computed of one request, draws its next token
+// conclude records what a step computed of one request, draws its next tokens
 // and tells its reader.
 func (e *Engine) conclude(p *part, info StepInfo) {
 	s := p.seq
-	first, had := s.computed, len(s.tokens)
-	s.computed += p.count
-	e.pool.Fill(&s.table, s.computed)
-	if s.computed > s.counted {
-		e.stats.PromptTokens += uint64(s.computed - s.counted)
-		s.counted = s.computed
-	}
-	info.Position, info.Computed = p.position, p.count
+	had := len(s.tokens)
+	e.advance(s, p.position+1)
+	info.Position, info.Computed, info.Cached = p.position, p.count, s.prefixHit
 	if p.watched > 0 {
-		s.tell(Event{Kind: EventAttention, From: first + p.count - p.watched, Rows: p.watched, Weights: pack(p.probs), Step: info})
+		s.tell(Event{Kind: EventAttention, From: p.position + 1 - p.watched, Rows: p.watched, Weights: pack(p.probs), Step: info})
 	}
 	switch {
 	case !p.draws:
 		e.setState(s, e.busy(s), "")
 	case s.forks == 0:
-		e.draw(s, p.logits, info)
+		e.verify(p, &info)
 	default:
 		if err := e.fork(s); err != nil {
 			e.finish(s, FinishedAborted, err.Error())
@@ -37,8 +32,34 @@ func (e *Engine) conclude(p *part, info StepInfo) {
 		}
 	}
 	p.drawn = len(s.tokens) - had
+	if p.draws && e.options.Memory == NoCache {
+		e.evict(s) // nothing is kept from token to token
+	}
 	if !p.timed {
 		s.tell(Event{Kind: EventStep, Step: info})
+	}
+}
+
+// verify draws the next token and, as long as each is the one that was guessed
+// and computed in its place, the ones behind it (Leviathan et al. 2023, "Fast
+// Inference from Transformers via Speculative Decoding"; as a draw depends on the
+// logits, the seed and the position alone, what they accept by chance is here what would
+// have been drawn).
+func (e *Engine) verify(p *part, info *StepInfo) {
+	s, vocab := p.seq, e.model.Config().Vocab
+	for i := 0; ; i++ {
+		e.draw(s, p.logits[i*vocab:(i+1)*vocab], *info)
+		if i == p.drafts || s.state != Running || s.tokens[len(s.tokens)-1] != s.drafts[i] {
+			e.stats.Drafted += uint64(p.drafts)
+			e.stats.Accepted += uint64(i)
+			break
+		}
+		p.position++
+		info.Position = p.position
+		e.advance(s, p.position+1)
+	}
+	if p.drafts > 0 {
+		e.pool.Truncate(&s.table, s.computed) // wrong guesses hold no blocks
 	}
 }
 

@@ -38,6 +38,7 @@ type Engine struct {
 	sequences map[uint32]*sequence
 	running   []*sequence // admitted, in order
 	waiting   []*sequence // the head of the queue first
+	batch     int         // sequences that the static batch began with
 	lastID    uint32
 	steps     uint64
 	allowed   int // steps until the engine stands still; negative means no bound
@@ -287,7 +288,8 @@ func (e *Engine) enqueue(s *sequence) {
 
 // busy is the state of a sequence that runs.
 func (e *Engine) busy(s *sequence) State {
-	if len(s.tokens)-s.computed > 1 {
+	answers := len(s.tokens) > s.turn().start
+	if len(s.tokens)-s.computed > 1 && !(answers && e.options.Memory == NoCache) {
 		return Prefill
 	}
 	return Running

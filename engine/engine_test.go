@@ -130,61 +130,6 @@ func prompt(r *rand.Rand, n int) []int32 {
 	return ids
 }
 
-// The same requests draw the same tokens over block sizes, chunk sizes, batch
-// limits, small pools that force preemption, threads, and watching or not.
-func TestMetamorphic(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 1))
-	type job struct {
-		prompt []int32
-		params sampler.Params
-	}
-	var jobs []job
-	for i := range 6 {
-		j := job{prompt(r, 1+r.IntN(60)), greedy(10 + r.IntN(20))}
-		if i%2 == 1 {
-			j.params.Temperature, j.params.TopP, j.params.Seed, j.params.HasSeed = 0.9, 0.95, uint64(i), true
-		}
-		jobs = append(jobs, j)
-	}
-	run := func(b backend.Backend, o engine.Options, watch bool) [][]int32 {
-		e := tiny(t, b, o)
-		var handles []*engine.Handle
-		for _, j := range jobs {
-			handles = append(handles, add(t, e, engine.Request{Prompt: j.prompt, Params: j.params, Watch: engine.Watch{Attention: watch, Logits: watch}}))
-		}
-		var out [][]int32
-		for i, h := range handles {
-			a := collect(t, h)
-			if a.state != engine.FinishedLength {
-				t.Fatalf("request %d ended as %v (%s)", i, a.state, a.reason)
-			}
-			out = append(out, a.ids)
-		}
-		return out
-	}
-	want := run(cpu.New(1), engine.Options{}, false)
-	for _, c := range []struct {
-		name  string
-		o     engine.Options
-		watch bool
-		n     int
-	}{
-		{"watched", engine.Options{}, true, 2},
-		{"blocks of 1", engine.Options{BlockSize: 1, Blocks: 400}, false, 2},
-		{"blocks of 32", engine.Options{BlockSize: 32, Blocks: 40}, true, 1},
-		{"chunks of 5", engine.Options{MaxBatchTokens: 5}, false, 3},
-		{"one at a time", engine.Options{MaxSequences: 1}, false, 2},
-		{"preemption", engine.Options{BlockSize: 4, Blocks: 24, MaxBatchTokens: 16}, false, 2},
-	} {
-		got := run(cpu.New(c.n), c.o, c.watch)
-		for i := range want {
-			if !slices.Equal(got[i], want[i]) {
-				t.Errorf("%s: request %d drew %v, want %v", c.name, i, got[i], want[i])
-			}
-		}
-	}
-}
-
 // Preemption really happens in a pool that is too small for all.
 func TestPreemptionIsTold(t *testing.T) {
 	var mu sync.Mutex

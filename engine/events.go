@@ -135,6 +135,9 @@ type StepInfo struct {
 	Computed int    // tokens of the request in the step
 	Batch    int    // tokens of all requests in the step
 	Requests int    // requests in the step
+	// Cached is the number of tokens that the prefix cache had when the request
+	// was first admitted.
+	Cached   int
 	Duration time.Duration
 }
 

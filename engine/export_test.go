@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"vitrine/engine/kvcache"
 )
@@ -11,21 +12,39 @@ import (
 // tells how many blocks are free.
 func (e *Engine) CheckPool() (free int, err error) {
 	err = e.do(context.Background(), func() error {
-		var tables []*kvcache.Table
-		for _, s := range e.sequences {
-			tables = append(tables, &s.table)
-		}
-		for _, q := range [][]*sequence{e.running, e.waiting} {
-			for _, s := range q {
-				if e.sequences[s.id] != s {
-					return fmt.Errorf("sequence %d is in a queue and was forgotten", s.id)
-				}
-			}
-		}
 		free = e.pool.Free()
-		return e.pool.Check(tables)
+		return e.CheckNow()
 	})
 	return free, err
+}
+
+// CheckNow proves the invariants of the pool and of the queues. It must be called
+// on the engine's goroutine, by an observer.
+func (e *Engine) CheckNow() error {
+	var tables []*kvcache.Table
+	states := make([]int, len(e.states))
+	for id, s := range e.sequences {
+		tables = append(tables, &s.table)
+		states[s.state]++
+		runs, waits := slices.Contains(e.running, s), slices.Contains(e.waiting, s)
+		switch busy := s.state == Prefill || s.state == Running; {
+		case id != s.id || runs != busy || waits != (s.state == Waiting || s.state == Preempted):
+			return fmt.Errorf("sequence %d, known as %d, is %v, in the running ones: %v, in the queue: %v", s.id, id, s.state, runs, waits)
+		case s.computed > len(s.table.Blocks)*e.options.BlockSize:
+			return fmt.Errorf("sequence %d has computed %d tokens and holds %d blocks", s.id, s.computed, len(s.table.Blocks))
+		case s.computed >= len(s.tokens) && busy:
+			return fmt.Errorf("sequence %d runs and has computed all of its %d tokens", s.id, len(s.tokens))
+		}
+	}
+	for _, s := range slices.Concat(e.running, e.waiting) {
+		if e.sequences[s.id] != s {
+			return fmt.Errorf("sequence %d is in a queue and was forgotten", s.id)
+		}
+	}
+	if !slices.Equal(states, e.states[:]) {
+		return fmt.Errorf("the figures count %v sequences in the states, want %v", e.states, states)
+	}
+	return e.pool.Check(tables)
 }
 
 // ScoreRows is the most rows of logits that were there at a time to score prompts.

@@ -18,7 +18,8 @@ type group struct {
 func newGroup(n int) *group { return &group{n: n, forks: n - 1, box: newMailbox()} }
 
 // fork makes the other outputs of s, whose prompt has just been computed. They
-// wait at the head of the queue: the request was admitted already.
+// wait at the head of the queue: the request was admitted already. Memory that
+// is not paged cannot be shared, so there they compute the prompt themselves.
 func (e *Engine) fork(s *sequence) error {
 	for at := 0; s.forks > 0; s.forks-- {
 		o := &sequence{
@@ -27,7 +28,9 @@ func (e *Engine) fork(s *sequence) error {
 		}
 		o.table.Salt = s.table.Salt
 		o.params.Seed = s.params.Seed + uint64(len(s.outputs))
-		if err := e.pool.Fork(&o.table, &s.table); err != nil {
+		if e.options.Memory != Paged {
+			o.computed = 0
+		} else if err := e.pool.Fork(&o.table, &s.table); err != nil {
 			return err
 		}
 		e.newSequence(o)

@@ -1,57 +1,97 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 
 	"vitrine/engine/scheduler"
 )
 
+// maxWatchedChunk bounds the tokens that a request whose attention is watched
+// computes in a step: it keeps the memory for the weights small.
+const maxWatchedChunk = 128
+
 // schedulerState tells the scheduler what there is.
 func (e *Engine) schedulerState() scheduler.State {
+	o := &e.options
 	s := scheduler.State{
-		FreeBlocks: e.pool.Free(), BlockSize: e.options.BlockSize,
-		MaxTokens: e.options.MaxBatchTokens, MaxRunning: e.options.MaxSequences,
-	}
-	view := func(q *sequence) scheduler.Sequence {
-		v := scheduler.Sequence{ID: q.id, Tokens: q.target(), Computed: q.computed, Blocks: len(q.table.Blocks)}
-		for _, b := range q.table.Blocks {
-			info, _ := e.pool.Info(b)
-			if info.Refs < 2 {
-				break // and so are those behind it
-			}
-			v.Shared = append(v.Shared, scheduler.SharedBlock{Block: b, Refs: info.Refs})
-		}
-		if q.watch.Attention {
-			v.MaxChunk = 128 // keeps the memory for the weights small
-		}
-		return v
+		Policy: o.Policy, Memory: o.Memory, Batch: e.batch,
+		FreeBlocks: e.pool.Free(), BlockSize: o.BlockSize, Refs: e.pool.Refs,
+		MaxTokens: o.MaxBatchTokens, MaxRunning: o.MaxSequences,
+		Running: e.step.running[:0], Waiting: e.step.waiting[:0], Parked: e.step.parked[:0],
 	}
 	for _, q := range e.running {
-		s.Running = append(s.Running, view(q))
+		v := e.view(q)
+		if q.steps != 0 && q.computed == len(q.tokens)-1 {
+			e.lookUp(q)
+			v.Drafts = len(q.drafts)
+		}
+		s.Running = append(s.Running, v)
 	}
-	for _, q := range e.waiting {
-		s.Waiting = append(s.Waiting, view(q))
+	for i, q := range e.waiting {
+		v := e.view(q)
+		// Nobody further behind can be admitted, so nothing is looked up for it.
+		if i < o.MaxSequences-len(e.running) {
+			e.match(q)
+			v.Cached = q.cached
+		}
+		s.Waiting = append(s.Waiting, v)
 	}
+	e.step.running, e.step.waiting = s.Running, s.Waiting
 	if len(s.Running)+len(s.Waiting) == 0 {
 		return s
 	}
+	if o.Memory == Contiguous && len(s.Waiting) > 0 {
+		e.step.runs = e.pool.FreeRuns(e.step.runs[:0])
+		s.FreeRuns = e.step.runs
+	}
 	for _, q := range e.sequences {
 		if q.state.Finished() && len(q.table.Blocks) > 0 {
-			s.Parked = append(s.Parked, view(q))
+			s.Parked = append(s.Parked, e.view(q))
 		}
 	}
 	slices.SortFunc(s.Parked, func(a, b scheduler.Sequence) int {
-		qa, qb := e.sequences[a.ID], e.sequences[b.ID]
-		if qa.used != qb.used {
-			return int(int64(qa.used) - int64(qb.used))
-		}
-		return int(a.ID) - int(b.ID)
+		return cmp.Or(cmp.Compare(e.sequences[a.ID].used, e.sequences[b.ID].used), cmp.Compare(a.ID, b.ID))
 	})
+	e.step.parked = s.Parked
 	return s
 }
 
-// carryOut makes the decision so: who loses blocks, who runs, who has come to
-// where it pauses. It says whether anything changed.
+// view is what the scheduler sees of a sequence.
+func (e *Engine) view(q *sequence) scheduler.Sequence {
+	v := scheduler.Sequence{ID: q.id, Priority: q.priority, Tokens: q.target(), Computed: q.computed, Blocks: q.table.Blocks}
+	if q.watch.Attention {
+		v.MaxChunk = maxWatchedChunk
+	}
+	if e.options.Memory == Contiguous {
+		v.Reserve, v.Reserved = e.pool.Need(e.longest(q)), q.table.Reserved()
+	}
+	return v
+}
+
+// longest is the number of tokens that a sequence may have in the end.
+func (e *Engine) longest(q *sequence) int {
+	return min(q.turn().limitFrom+q.params.MaxTokens, e.contextLimit())
+}
+
+// match looks in the prefix cache for what a sequence without blocks would
+// compute. What is watched or scored has to be computed, so nothing is looked
+// up for it.
+func (e *Engine) match(q *sequence) {
+	q.cached = q.cached[:0]
+	if e.looksUp(q) {
+		q.cached = e.pool.Match(q.cached, &q.table, q.tokens)
+	}
+}
+
+func (e *Engine) looksUp(q *sequence) bool {
+	return e.options.prefixCaching() && len(q.table.Blocks) == 0 && !q.watch.Attention && q.scores == 0
+}
+
+// carryOut makes the decision so: who loses blocks, who runs and from where on,
+// who has come to where it pauses. It says whether anything changed. Cached
+// blocks are attached before any block is taken to write to, which could be the
+// same.
 func (e *Engine) carryOut(d *scheduler.Decision) bool {
 	for _, id := range d.Evicted {
 		s := e.sequences[id]
@@ -67,11 +107,15 @@ func (e *Engine) carryOut(d *scheduler.Decision) bool {
 		e.waiting = slices.Insert(e.waiting, 0, s)
 	}
 	for _, id := range d.Admitted {
-		s := e.sequences[id]
-		e.waiting = slices.DeleteFunc(e.waiting, func(o *sequence) bool { return o == s })
-		e.running = append(e.running, s)
-		e.setState(s, e.busy(s), "")
+		e.admit(e.sequences[id])
 	}
+	for _, r := range d.Reserved {
+		s := e.sequences[r.ID]
+		if err := e.pool.Reserve(&s.table, r.Run); err != nil {
+			e.finish(s, FinishedAborted, err.Error()) // the plan chose a free run, so this does not happen
+		}
+	}
+	e.batch = d.Batch
 	paused := 0
 	for _, s := range slices.Clone(e.running) {
 		if s.steps == 0 && s.computed >= s.target() {
@@ -80,6 +124,48 @@ func (e *Engine) carryOut(d *scheduler.Decision) bool {
 		}
 	}
 	return len(d.Evicted)+len(d.Preempted)+len(d.Admitted)+paused > 0
+}
+
+// admit lets a waiting sequence run, behind the blocks that the prefix cache
+// has for it.
+func (e *Engine) admit(s *sequence) {
+	e.waiting = slices.DeleteFunc(e.waiting, func(o *sequence) bool { return o == s })
+	e.running = append(e.running, s)
+	if e.looksUp(s) {
+		if !s.queried {
+			s.queried, s.prefixHit = true, len(s.cached)*e.options.BlockSize
+			e.stats.PrefixQueries += uint64(len(s.tokens))
+			e.stats.PrefixHits += uint64(s.prefixHit)
+		}
+		if err := e.pool.Attach(&s.table, s.cached); err != nil {
+			e.finish(s, FinishedAborted, err.Error()) // it holds nothing, so this does not happen
+			return
+		}
+		s.computed = len(s.cached) * e.options.BlockSize
+		s.hit = s.computed
+		e.countPrompt(s)
+	}
+	s.cached = s.cached[:0]
+	e.setState(s, e.busy(s), "")
+}
+
+// advance records that the keys and values of the first n tokens are written,
+// and lets others find them.
+func (e *Engine) advance(s *sequence, n int) {
+	s.computed = n
+	e.pool.Fill(&s.table, n)
+	if e.options.prefixCaching() {
+		e.pool.Register(&s.table, s.tokens)
+	}
+	e.countPrompt(s)
+}
+
+// countPrompt counts given tokens that were computed or found for the first time.
+func (e *Engine) countPrompt(s *sequence) {
+	if s.computed > s.counted {
+		e.stats.PromptTokens += uint64(s.computed - s.counted)
+		s.counted = s.computed
+	}
 }
 
 // evict frees a sequence's blocks; its tokens stay, to be recomputed.

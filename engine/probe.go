@@ -152,8 +152,7 @@ func (e *Engine) catchUp(s *sequence, n int) error {
 				return err
 			}
 		}
-		s.computed += count
-		e.pool.Fill(&s.table, s.computed)
+		e.advance(s, s.computed+count)
 	}
 	return nil
 }

@@ -27,22 +27,27 @@ type Watch struct {
 // never counted as computed while the sequence can run, for it is the one
 // whose logits the next draw needs.
 type sequence struct {
-	id       uint32
-	tokens   []int32
-	computed int // tokens whose keys and values are in the cache
-	table    kvcache.Table
-	state    State
-	params   sampler.Params
-	watch    Watch
-	shown    time.Time // when a token's attention and logits were last told
-	looked   bool      // whether those of the step at hand are told
-	hold     bool      // keep tokens and blocks after the end, until released
-	priority int       // see Request.Priority
-	steps    int       // tokens to draw before it pauses; negative means no bound
-	turns    []turn
-	out      output
-	counted  int    // tokens that the figures count, as given or as drawn
-	used     uint64 // the engine's step that last touched the blocks
+	id        uint32
+	tokens    []int32
+	computed  int // tokens whose keys and values are in the cache
+	table     kvcache.Table
+	state     State
+	params    sampler.Params
+	watch     Watch
+	shown     time.Time // when a token's attention and logits were last told
+	looked    bool      // whether those of the step at hand are told
+	hold      bool      // keep tokens and blocks after the end, until released
+	priority  int       // see Request.Priority
+	steps     int       // tokens to draw before it pauses; negative means no bound
+	turns     []turn
+	out       output
+	counted   int     // tokens that the figures count, as given or as drawn
+	queried   bool    // the prefix cache was asked, and the figures tell
+	prefixHit int     // tokens that it had when it was
+	hit       int     // tokens that it gave to the sequence just before the step at hand
+	cached    []int32 // blocks that it has for the plan at hand
+	drafts    []int32 // tokens guessed for the plan at hand
+	used      uint64  // the engine's step that last touched the blocks
 
 	*group
 	index  int // which of the request's outputs
@@ -84,6 +89,15 @@ type turn struct {
 }
 
 func (s *sequence) turn() *turn { return &s.turns[len(s.turns)-1] }
+
+// token is the token at a position, or behind the last one what is guessed to
+// come there.
+func (s *sequence) token(pos int) int32 {
+	if pos < len(s.tokens) {
+		return s.tokens[pos]
+	}
+	return s.drafts[pos-len(s.tokens)]
+}
 
 // history splits the tokens for the sampler: the current answer's, and all before.
 func (s *sequence) history() sampler.History {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"vitrine/engine/kvcache"
 	"vitrine/engine/model"
 	"vitrine/engine/scheduler"
 )
@@ -18,7 +19,12 @@ type stepBuffers struct {
 	timing   model.Timing
 	timed    bool          // somebody watches where the time goes
 	draw     time.Duration // that the sampler took, if timed
+	parts    []part        // of this step
 	told     []PlanPart    // to the observer
+
+	// What the scheduler is told.
+	running, waiting, parked []scheduler.Sequence
+	runs                     []kvcache.Run
 }
 
 // resize makes s a slice of n numbers, in the same memory if there is enough.
@@ -35,7 +41,7 @@ func (e *Engine) stepOnce() bool {
 	if e.allowed > 0 {
 		e.allowed--
 	}
-	parts := e.gather(decision.Shares)
+	parts := e.gather(&decision)
 	computing := time.Now()
 	if err := e.model.Forward(e.kv, &e.step.batch); err != nil {
 		for _, p := range parts {
@@ -44,7 +50,7 @@ func (e *Engine) stepOnce() bool {
 		return true
 	}
 	e.steps++
-	info := StepInfo{Number: e.steps, Batch: len(e.step.batch.Tokens), Requests: len(parts), Duration: time.Since(computing)}
+	info := StepInfo{Number: e.steps, Batch: len(e.step.batch.Tokens) - decision.Padding, Requests: len(parts), Duration: time.Since(computing)}
 	if e.observer.Step != nil {
 		e.observer.Step(info)
 	}
@@ -65,16 +71,17 @@ func (e *Engine) stepOnce() bool {
 	if e.step.timed {
 		e.tellTimed(parts, info)
 	}
-	e.count(parts)
+	e.count(parts, decision.Padding)
 	if e.observer.Plan != nil {
-		e.tellPlan(parts, PlanInfo{Number: e.steps, Begin: begin, Duration: time.Since(begin)})
+		e.tellPlan(parts, PlanInfo{Number: e.steps, Begin: begin, Duration: time.Since(begin), Padding: decision.Padding})
 	}
 	return true
 }
 
 // count adds the step to the figures.
-func (e *Engine) count(parts []part) {
+func (e *Engine) count(parts []part, padding int) {
 	e.stats.Steps = e.steps
+	e.stats.PaddingTokens += uint64(padding)
 	for i := range parts {
 		e.stats.ComputedTokens += uint64(parts[i].count)
 	}
@@ -85,7 +92,7 @@ func (e *Engine) tellPlan(parts []part, info PlanInfo) {
 	told := e.step.told[:0]
 	for i := range parts {
 		p := &parts[i]
-		told = append(told, PlanPart{Request: p.seq.id, First: p.first(), Count: p.count, Prefill: p.prefill, Drawn: p.drawn, Blocks: p.seq.table.Blocks})
+		told = append(told, PlanPart{Request: p.seq.id, First: p.first, Count: p.count, Prefill: p.prefill, Cached: p.cached, Drafted: p.drafts, Drawn: p.drawn, Blocks: p.seq.table.Blocks})
 		if p.forked {
 			for _, o := range p.seq.outputs[1:] {
 				told = append(told, PlanPart{Request: o.id, First: p.position, Drawn: 1, Blocks: o.table.Blocks})

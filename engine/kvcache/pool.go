@@ -136,6 +136,9 @@ func (p *Pool) Info(b int32) (BlockInfo, bool) {
 	return p.blocks[b].info, true
 }
 
+// Refs is the number of sequences that hold a block.
+func (p *Pool) Refs(b int32) int { return p.blocks[b].info.Refs }
+
 // Table is the block table of one sequence: the keys and values of its
 // position p lie in block Blocks[p/BlockSize]. The pool remembers where the
 // table is, so it must not be copied while it holds blocks.
@@ -152,6 +155,9 @@ type Table struct {
 	hashes   []Hash // of the first full blocks of its tokens, as far as they were needed
 	offered  int    // blocks at the head that the prefix cache was told of
 }
+
+// Reserved is the number of blocks that [Pool.Reserve] gave.
+func (t *Table) Reserved() int { return t.reserved }
 
 // Slot is the slot of the cache that position pos lies in.
 func (t *Table) Slot(pos, blockSize int) int32 {

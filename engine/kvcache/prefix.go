@@ -78,19 +78,27 @@ func (c *content) same(o *content) bool {
 
 // Match appends to found the blocks that hold the keys and values of the first
 // tokens, from the first block on as far as there are any, and returns it. At least
-// the last token is never among them: its logits have to be computed. The table
+// the last token is never among them: its logits have to be computed. Nor is a
+// block that one who holds it has gone back into ([Pool.Truncate]) and may write to
+// next: he would have to copy it then, which no plan has counted. The table
 // is only used for its salt, and to keep the hashes for the next time: its
 // tokens must be the same then as far as it was not truncated.
 func (p *Pool) Match(found []int32, t *Table, tokens []int32) []int32 {
 	for i := range max(len(tokens)-1, 0) / p.blockSize {
 		want := p.link(t, tokens, i)
 		b, ok := p.cache.blocks[want.hash]
-		if !ok || !p.blocks[b].content.same(&want) {
+		if !ok || !p.blocks[b].content.same(&want) || p.written(b) {
 			break
 		}
 		found = append(found, b)
 	}
 	return found
+}
+
+// written says whether somebody who holds a block writes to it next.
+func (p *Pool) written(b int32) bool {
+	block := &p.blocks[b]
+	return slices.ContainsFunc(block.holders, func(t *Table) bool { return t.filled < (block.info.Index+1)*p.blockSize })
 }
 
 // Attach gives a table that holds nothing the blocks that [Pool.Match] found

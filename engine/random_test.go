@@ -1,0 +1,249 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"vitrine/engine"
+	"vitrine/engine/backend/cpu"
+)
+
+// client reads one request in the background and remembers what it was told.
+type client struct {
+	request engine.Request
+	handle  *engine.Handle
+	changed bool // rewound or given other tokens: its answer is its own
+	done    chan struct{}
+
+	mu     sync.Mutex
+	tokens [][]int32 // of each output
+	ends   []engine.State
+	err    error
+}
+
+func newClient(r engine.Request, h *engine.Handle) *client {
+	c := &client{request: r, handle: h, done: make(chan struct{}), tokens: make([][]int32, r.Params.N), ends: make([]engine.State, r.Params.N)}
+	go c.read()
+	return c
+}
+
+func (c *client) read() {
+	defer close(c.done)
+	for {
+		ev, err := c.handle.Next(context.Background())
+		c.mu.Lock()
+		switch {
+		case errors.Is(err, engine.ErrReleased):
+			c.mu.Unlock()
+			return
+		case err != nil:
+			c.err = err
+			c.mu.Unlock()
+			return
+		case ev.Kind == engine.EventToken:
+			if at := len(c.request.Prompt) + len(c.tokens[ev.Index]); ev.Pos != at && !c.changed {
+				c.err = fmt.Errorf("output %d got a token for position %d, want %d", ev.Index, ev.Pos, at)
+			}
+			c.tokens[ev.Index] = append(c.tokens[ev.Index], ev.Token)
+		case ev.Kind == engine.EventState:
+			c.ends[ev.Index] = ev.State
+		}
+		c.mu.Unlock()
+	}
+}
+
+// Ten thousand random operations on small pools keep the books right after
+// each of them and after each step, and what is answered is what an engine
+// without any of it answers: no token is lost, repeated or another.
+func TestRandomOperations(t *testing.T) {
+	operations := 2000
+	if testing.Short() {
+		operations = 300
+	}
+	lookup := engine.PromptLookup{Tokens: 3}
+	for i, o := range []engine.Options{
+		{BlockSize: 4, Blocks: 64, MaxBatchTokens: 24, PromptLookup: lookup},
+		{BlockSize: 3, Blocks: 48, MaxBatchTokens: 16, Policy: engine.Priority},
+		{BlockSize: 8, Blocks: 40, Memory: engine.Contiguous, PromptLookup: lookup, MaxSequences: 6},
+		{BlockSize: 4, Blocks: 64, Policy: engine.StaticBatching, MaxSequences: 4, PromptLookup: lookup},
+		{BlockSize: 1, Blocks: 150, Memory: engine.NoCache, Policy: engine.OneAtATime},
+	} {
+		t.Run(fmt.Sprintf("%v %v", o.Policy, o.Memory), func(t *testing.T) {
+			t.Parallel()
+			randomOperations(t, o, operations, uint64(i))
+		})
+	}
+}
+
+func randomOperations(t *testing.T, o engine.Options, operations int, seed uint64) {
+	var e *engine.Engine
+	var wrong atomic.Pointer[error]
+	o.Observer = &engine.Observer{Plan: func(engine.PlanInfo) {
+		if err := e.CheckNow(); err != nil {
+			wrong.CompareAndSwap(nil, &err)
+		}
+	}}
+	e = tiny(t, cpu.New(1), o)
+	r := rand.New(rand.NewPCG(seed, 2))
+	ctx := t.Context()
+	systems := [][]int32{prompt(r, 16), prompt(r, 21)}
+	salts := []string{"", "", "one", "two"}
+	var clients, live []*client
+	counts := map[string]int{}
+
+	request := func() engine.Request {
+		q := engine.Request{
+			Prompt: prompt(r, 1+r.IntN(20)), Params: greedy(1 + r.IntN(24)),
+			Paused: r.IntN(6) == 0, Hold: r.IntN(4) == 0, Priority: r.IntN(3), CacheSalt: salts[r.IntN(4)],
+		}
+		if r.IntN(2) == 0 {
+			q.Prompt = append(slices.Clone(systems[r.IntN(2)]), q.Prompt[:min(len(q.Prompt), 8)]...)
+		}
+		q.Params.Seed, q.Params.HasSeed = r.Uint64(), true
+		if r.IntN(2) == 0 {
+			q.Params.Temperature = 0.8
+			if !q.Hold {
+				q.Params.N = 1 + r.IntN(3)
+			}
+		}
+		q.Watch.Attention = r.IntN(10) == 0
+		return q
+	}
+	operate := func(c *client) (string, error) {
+		h, single := c.handle, c.request.Params.N == 1
+		s, err := h.Snapshot(ctx)
+		if err != nil {
+			return "snapshot", err
+		}
+		switch k := r.IntN(20); {
+		case k < 4:
+			return "pause", h.Pause()
+		case k < 11:
+			return "resume", h.Resume()
+		case k < 14:
+			return "step", h.Step(1 + r.IntN(3))
+		case k == 14 && single:
+			c.mu.Lock()
+			c.changed = true
+			c.mu.Unlock()
+			return "rewind", h.Rewind(1 + r.IntN(len(s.Tokens)))
+		case k == 15 && single:
+			c.mu.Lock()
+			c.changed = true
+			c.mu.Unlock()
+			return "append", h.Append(prompt(r, 1+r.IntN(3)), r.IntN(2) == 0)
+		case k == 16 && single:
+			from := r.IntN(len(s.Tokens))
+			_, err := h.Probe(ctx, engine.Probe{From: from, Count: 1 + r.IntN(len(s.Tokens)-from), Logits: true})
+			return "probe", err
+		case k == 17:
+			return "abort", h.Abort()
+		case k == 18:
+			return "release", h.Release()
+		}
+		return "watch", h.SetWatch(engine.Watch{Attention: r.IntN(2) == 0})
+	}
+	for range operations {
+		name, err := "add", error(nil)
+		switch k := r.IntN(10); {
+		case k < 3 && len(live) < 24 || len(live) == 0:
+			q := request()
+			var h *engine.Handle
+			if h, err = e.Add(ctx, q); err == nil {
+				c := newClient(q, h)
+				clients, live = append(clients, c), append(live, c)
+			}
+		case k == 3:
+			name = "hold the engine"
+			err = e.AllowSteps(ctx, r.IntN(4)-1)
+		case k == 4 && r.IntN(20) == 0:
+			name = "reset the cache"
+			err = e.ResetPrefixCache(ctx)
+		default:
+			i := r.IntN(len(live))
+			name, err = operate(live[i])
+			if errors.Is(err, engine.ErrReleased) {
+				name, live, err = "find it released", slices.Delete(live, i, i+1), nil
+			}
+		}
+		var refused *engine.RequestError // of what can only be said when it is too late
+		switch {
+		case errors.As(err, &refused) || name == "probe" && err != nil: // a probe may find no memory
+		case err != nil:
+			t.Fatalf("%s: %v", name, err)
+		default:
+			counts[name]++
+		}
+		if _, err := e.CheckPool(); err != nil {
+			t.Fatalf("after %s: %v", name, err)
+		}
+		if err := wrong.Load(); err != nil {
+			t.Fatalf("after a step, before or during %s: %v", name, *err)
+		}
+	}
+	// All go to their ends.
+	if err := e.AllowSteps(ctx, -1); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range live {
+		if c.request.Hold || c.changed {
+			err := c.handle.Release()
+			if err != nil && !errors.Is(err, engine.ErrReleased) {
+				t.Fatal(err)
+			}
+		} else if err := c.handle.Resume(); err != nil && !errors.Is(err, engine.ErrReleased) {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range clients {
+		<-c.done
+	}
+	s := idle(t, e)
+	if s.HeldBlocks != 0 || s.Paused != 0 {
+		t.Errorf("all have finished: %+v", s)
+	}
+	t.Logf("%v; %+v", counts, s)
+	compare(t, clients)
+}
+
+// compare holds what clients were told against an engine that does nothing but
+// answer one after the other.
+func compare(t *testing.T, clients []*client) {
+	t.Helper()
+	plain := tiny(t, cpu.New(1), engine.Options{DisablePrefixCaching: true})
+	whole := 0
+	for i, c := range clients {
+		if c.err != nil {
+			t.Fatalf("request %d: %v", i, c.err)
+		}
+		if c.changed {
+			continue
+		}
+		q := c.request
+		q.Hold, q.Paused, q.Watch = false, false, engine.Watch{}
+		want := outputsOf(t, add(t, plain, q), q.Params.N)
+		for k, got := range c.tokens {
+			if len(got) > len(want[k]) && !q.Hold { // held requests may be resumed
+				got = got[:len(want[k])]
+			}
+			if !slices.Equal(got, want[k][:min(len(got), len(want[k]))]) {
+				t.Fatalf("output %d of request %d was told %v, want %v", k, i, got, want[k])
+			}
+			if c.ends[k] == engine.FinishedLength {
+				if len(got) < len(want[k]) {
+					t.Fatalf("output %d of request %d finished with %d tokens, want %d", k, i, len(got), len(want[k]))
+				}
+				whole++
+			}
+		}
+	}
+	if whole < len(clients)/4 {
+		t.Errorf("of %d requests only %d outputs came to their end", len(clients), whole)
+	}
+}
