@@ -3,11 +3,8 @@
 package main
 
 import (
-	"strconv"
-
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
-	"vitrine/wasm/gosyntax"
 	"vitrine/wasm/page"
 )
 
@@ -61,23 +58,5 @@ func (s *source) update() {
 		return
 	}
 	s.shown = true
-	page.ByID("source-place").SetText(answer.File + ":" + strconv.Itoa(int(answer.Line)))
-	text := page.ByID("source-text")
-	text.Clear()
-	for _, part := range gosyntax.Split(answer.Text) {
-		text.Append(page.Create("span", syntaxClass(part.Class)).With(part.Text))
-	}
-}
-
-// syntaxClass is the style sheet's name of a class of Go source.
-func syntaxClass(class gosyntax.Class) string {
-	switch class {
-	case gosyntax.Comment:
-		return "comment"
-	case gosyntax.Keyword:
-		return "keyword"
-	case gosyntax.Literal:
-		return "literal"
-	}
-	return ""
+	page.ShowSource(answer)
 }

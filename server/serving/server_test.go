@@ -3,6 +3,9 @@ package serving
 import (
 	"context"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +28,7 @@ const patience = time.Minute
 func open(t *testing.T) (*Server, string) {
 	t.Helper()
 	dir := tinymodel.Folder(t)
+	lengthen(t, filepath.Join(dir, "config.json"))
 	b := cpu.New(2)
 	m, err := model.Load(dir, b, model.LoadOptions{})
 	if err != nil {
@@ -48,6 +52,20 @@ func open(t *testing.T) (*Server, string) {
 	})
 	s.SetModel(Model{Model: m, Tokenizer: tok, Info: wire.Model{Name: "tiny"}, Turn: new(sync.Mutex)})
 	return s, "ws" + strings.TrimPrefix(web.URL, "http")
+}
+
+// lengthen gives the tiny model a context that the hall's texts fit in: each of
+// their bytes is a token of its.
+func lengthen(t *testing.T, config string) {
+	t.Helper()
+	body, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := regexp.MustCompile(`("max_position_embeddings": *)[0-9]+`).ReplaceAll(body, []byte("${1}4096"))
+	if err := os.WriteFile(config, long, 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // page is a page that has joined.
@@ -261,7 +279,7 @@ func TestRefusals(t *testing.T) {
 		{&wire.HallAdd{Count: 200}, codeBadField, "count"},
 		{&wire.HallAdd{Count: 1, Sort: wire.HallOwn, Text: " \n"}, codeBadField, "text"},
 		{&wire.HallAdd{Count: 1, Sort: wire.HallOwn, Text: strings.Repeat("a", maxText+1)}, codeBadField, "text"},
-		{&wire.HallAdd{Count: 1, Sort: wire.HallOwn, Text: strings.Repeat("a", 300)}, codeTooLong, "prompt"},
+		{&wire.HallAdd{Count: 1, Sort: wire.HallOwn, Text: strings.Repeat("a", 1100)}, codeTooLong, "prompt"},
 		{&wire.HallAdd{Count: 1, MaxTokens: 5000}, codeBadField, "max_tokens"},
 		{&wire.HallArrivals{On: true, Rate: -1}, codeBadField, "rate"},
 		{&wire.HallArrivals{On: true, Rate: 1e9}, codeBadField, "rate"},
