@@ -20,18 +20,19 @@ import (
 type Engine struct {
 	model     *model.Model
 	tokenizer *tokenizer.Tokenizer
-	options   Options
 	observer  Observer
 	eos       []int32
-	slotBytes int
+	slotBytes int         // see PoolInfo
 	turn      sync.Locker // nil if the model is the engine's alone
 
 	calls    chan func()
 	quit     chan struct{}
 	quitOnce sync.Once
 	done     chan struct{}
+	drained  signal // a reader who was too slow has read
 
 	// Owned by the goroutine of loop.
+	options   Options
 	pool      *kvcache.Pool
 	kv        backend.KVCache
 	sampler   *sampler.Sampler
@@ -63,7 +64,7 @@ func Start(m *model.Model, t *tokenizer.Tokenizer, o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		model: m, tokenizer: t, eos: t.EOSIDs(), turn: o.Turn, allowed: -1,
-		calls: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}),
+		calls: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}), drained: newSignal(),
 		sampler: sampler.New(m.Config().Vocab), sequences: map[uint32]*sequence{},
 	}
 	if o.Observer != nil {
@@ -72,6 +73,7 @@ func Start(m *model.Model, t *tokenizer.Tokenizer, o Options) (*Engine, error) {
 	if err := e.makeMemory(o); err != nil {
 		return nil, err
 	}
+	e.slotBytes = e.kv.SlotBytes()
 	e.publish()
 	go e.loop()
 	return e, nil
@@ -150,7 +152,7 @@ func (e *Engine) Add(ctx context.Context, r Request) (*Handle, error) {
 		}
 		s := e.newSequence(&sequence{
 			tokens: slices.Clone(r.Prompt), params: r.Params, watch: r.Watch, hold: r.Hold, priority: r.Priority,
-			steps: -1, turns: []turn{{start: len(r.Prompt), limitFrom: len(r.Prompt)}}, group: newGroup(r.Params.N),
+			steps: -1, turns: []turn{{start: len(r.Prompt), limitFrom: len(r.Prompt)}}, group: newGroup(r.Params.N, newMailbox(e.options.MaxUnread, e.drained)),
 		})
 		s.table.Salt = r.CacheSalt
 		if r.Paused {
@@ -257,6 +259,7 @@ func (e *Engine) loop() {
 			return
 		case call := <-e.calls:
 			call()
+		case <-e.drained:
 		}
 	}
 }

@@ -15,7 +15,9 @@ type group struct {
 	box     *mailbox
 }
 
-func newGroup(n int) *group { return &group{n: n, forks: n - 1, box: newMailbox()} }
+func newGroup(n int, box *mailbox) *group {
+	return &group{n: n, forks: n - 1, box: box}
+}
 
 // fork makes the other outputs of s, whose prompt has just been computed. They
 // wait at the head of the queue: the request was admitted already. Memory that

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"unsafe"
+
+	"vitrine/engine/sampler"
 )
 
 // ErrReleased is returned for a handle whose request was released.
@@ -17,18 +20,40 @@ const maxVisuals = 16
 
 // mailbox carries a request's events from the engine's goroutine to its
 // reader. Putting never blocks. Tokens and states are kept until they are
-// read: an output has at most as many as its context has positions between
-// two calls of the request's owner. Events for the eye are bounded; the oldest goes.
+// read, and while there are too many the engine makes no more ([mailbox.full]).
+// Events for the eye are bounded; the oldest goes.
 type mailbox struct {
 	mu      sync.Mutex
 	events  []Event
-	visuals int // events for the eye among them
+	limit   int    // of unread, see Options.MaxUnread
+	unread  int    // bytes of the events that are not for the eye
+	drained signal // when the box is not full any more
+	visuals int    // events for the eye among them
 	dropped uint64
 	closed  error
-	ready   chan struct{} // has an element while something waits to be read
+	ready   signal // while something waits to be read
 }
 
-func newMailbox() *mailbox { return &mailbox{ready: make(chan struct{}, 1)} }
+func newMailbox(limit int, drained signal) *mailbox {
+	return &mailbox{limit: limit, ready: newSignal(), drained: drained}
+}
+
+// bytes is about the memory that an event takes.
+func (e *Event) bytes() int {
+	const entry = int(unsafe.Sizeof(sampler.TokenLogProb{}))
+	n := int(unsafe.Sizeof(*e)) + len(e.Text) + len(e.Reason) + entry*len(e.Result.TopLogProbs)
+	for i := range e.Prompt {
+		n += int(unsafe.Sizeof(e.Prompt[i])) + entry*len(e.Prompt[i].Top)
+	}
+	return n
+}
+
+// full says whether the reader has so much to read that he shall get no more.
+func (m *mailbox) full() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.unread > m.limit
+}
 
 func (k EventKind) visual() bool { return k >= EventStep }
 
@@ -40,10 +65,12 @@ func (m *mailbox) put(e Event) {
 		}
 		m.visuals++
 		e.Dropped = m.dropped
+	} else {
+		m.unread += e.bytes()
 	}
 	m.events = append(m.events, e)
 	m.mu.Unlock()
-	m.wake()
+	m.ready.wake()
 }
 
 func (m *mailbox) dropOldestVisual() {
@@ -64,12 +91,17 @@ func (m *mailbox) close(err error) {
 		m.closed = err
 	}
 	m.mu.Unlock()
-	m.wake()
+	m.ready.wake()
 }
 
-func (m *mailbox) wake() {
+// signal wakes one who waits, once for however many times.
+type signal chan struct{}
+
+func newSignal() signal { return make(signal, 1) }
+
+func (s signal) wake() {
 	select {
-	case m.ready <- struct{}{}:
+	case s <- struct{}{}:
 	default:
 	}
 }
@@ -81,10 +113,17 @@ func (m *mailbox) next(ctx context.Context) (Event, error) {
 			e := m.events[0]
 			m.events[0] = Event{} // lets go of its memory
 			m.events = m.events[1:]
+			was := m.unread
 			if e.Kind.visual() {
 				m.visuals--
+			} else {
+				m.unread -= e.bytes()
 			}
+			drained := was > m.limit && m.unread <= m.limit
 			m.mu.Unlock()
+			if drained {
+				m.drained.wake()
+			}
 			return e, nil
 		}
 		closed := m.closed

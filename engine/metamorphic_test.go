@@ -33,7 +33,7 @@ func jobs() []engine.Request {
 			q.Params.FrequencyPenalty, q.Params.RepetitionPenalty = 0.5, 1.1
 			q.Params.N = 1 + i%3
 			q.Params.Temperature = 0.7
-			q.Prompt = append(slices.Clone(system), q.Prompt[:min(len(q.Prompt), 3)]...)
+			q.Prompt = append(slices.Clone(system), q.Prompt[:min(len(q.Prompt), 2)]...) // ends within a block, which forks copy
 		}
 		q.Params.Seed, q.Params.HasSeed = uint64(i), true
 		all = append(all, q)
@@ -41,15 +41,28 @@ func jobs() []engine.Request {
 	return all
 }
 
-// answers adds requests to an engine and returns the tokens of each output of each.
-func answers(t *testing.T, e *engine.Engine, requests []engine.Request) [][][]int32 {
+// addAll adds requests while the engine stands still, so that they come in
+// together however busy the machine is.
+func addAll(t *testing.T, e *engine.Engine, requests ...engine.Request) []*engine.Handle {
 	t.Helper()
+	if err := e.AllowSteps(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
 	var handles []*engine.Handle
 	for _, q := range requests {
 		handles = append(handles, add(t, e, q))
 	}
+	if err := e.AllowSteps(t.Context(), -1); err != nil {
+		t.Fatal(err)
+	}
+	return handles
+}
+
+// answers adds requests to an engine and returns the tokens of each output of each.
+func answers(t *testing.T, e *engine.Engine, requests []engine.Request) [][][]int32 {
+	t.Helper()
 	var out [][][]int32
-	for i, h := range handles {
+	for i, h := range addAll(t, e, requests...) {
 		out = append(out, outputsOf(t, h, requests[i].Params.N))
 	}
 	return out

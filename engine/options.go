@@ -37,6 +37,11 @@ type Options struct {
 	// share a model share it, and take turns. It must not be changed by
 	// [Engine.Configure]. Default nil: the model is this engine's alone.
 	Turn sync.Locker
+	// MaxUnread bounds the bytes of tokens, states and scores that wait for a
+	// request's reader: with more it is not computed on until he has read some.
+	// Tokens alone never come to the default of 4 MiB; whole vocabularies of
+	// log-probabilities do.
+	MaxUnread int
 	// Observer is told what happens; may be nil.
 	Observer *Observer
 }
@@ -91,6 +96,9 @@ func (o Options) withDefaults(context int) (Options, error) {
 	if o.MaxSequences == 0 {
 		o.MaxSequences = 128
 	}
+	if o.MaxUnread == 0 {
+		o.MaxUnread = 4 << 20
+	}
 	if o.Blocks == 0 && o.BlockSize > 0 {
 		o.Blocks = max(512, (context+o.BlockSize-1)/o.BlockSize)
 	}
@@ -105,6 +113,8 @@ func (o Options) withDefaults(context int) (Options, error) {
 	switch l := o.PromptLookup; {
 	case o.MaxBatchTokens < 1 || o.MaxSequences < 1:
 		return o, fmt.Errorf("engine: MaxBatchTokens %d, MaxSequences %d, want at least 1 each", o.MaxBatchTokens, o.MaxSequences)
+	case o.MaxUnread < 1:
+		return o, fmt.Errorf("engine: MaxUnread %d, want at least 1 byte", o.MaxUnread)
 	case !o.Policy.Valid():
 		return o, fmt.Errorf("engine: Policy %v, want one of the scheduler's", o.Policy)
 	case !o.Memory.Valid():

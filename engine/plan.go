@@ -11,7 +11,8 @@ import (
 // computes in a step: it keeps the memory for the weights small.
 const maxWatchedChunk = 128
 
-// schedulerState tells the scheduler what there is.
+// schedulerState tells the scheduler what there is. A request whose reader is too
+// slow is skipped as long as he is, and others may take its blocks.
 func (e *Engine) schedulerState() scheduler.State {
 	o := &e.options
 	s := scheduler.State{
@@ -22,6 +23,10 @@ func (e *Engine) schedulerState() scheduler.State {
 	}
 	for _, q := range e.running {
 		v := e.view(q)
+		if q.box.full() {
+			s.Parked = append(s.Parked, v) // its reader is too slow
+			continue
+		}
 		if q.steps != 0 && q.computed == len(q.tokens)-1 {
 			e.lookUp(q)
 			v.Drafts = len(q.drafts)
@@ -30,8 +35,12 @@ func (e *Engine) schedulerState() scheduler.State {
 	}
 	for i, q := range e.waiting {
 		v := e.view(q)
+		if q.box.full() {
+			s.Parked = append(s.Parked, v)
+			continue
+		}
 		// Nobody further behind can be admitted, so nothing is looked up for it.
-		if i < o.MaxSequences-len(e.running) {
+		if i < o.MaxSequences {
 			e.match(q)
 			v.Cached = q.cached
 		}

@@ -103,7 +103,7 @@ func Plan(s State) Decision {
 	case Priority:
 		s.Running, s.Waiting = byPriority(s.Running), byPriority(s.Waiting)
 	case OneAtATime:
-		s.MaxRunning = 1
+		s.MaxRunning, s.Running = 1, s.Running[:min(len(s.Running), 1)]
 	}
 	p := plan{State: s, queue: len(s.Waiting), runs: slices.Clone(s.FreeRuns)}
 	if s.Policy == StaticBatching {

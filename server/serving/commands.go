@@ -148,6 +148,10 @@ func (s *Server) add(c *conn, m *wire.HallAdd) error {
 		return &badField{"text", fmt.Sprintf("is %d bytes long, want at most %d", len(text), maxText)}
 	}
 	defer s.settle()
+	if m.Count > 1 { // all of them come between the same two steps
+		s.steer(0)
+		defer s.hold()
+	}
 	for range m.Count {
 		if err := s.addOne(c.reader, m.Sort, c.locale, text, int(m.MaxTokens)); err != nil {
 			return err

@@ -10,7 +10,7 @@ import (
 	"vitrine/visualizer/wire"
 )
 
-// raceRequests is how many requests each side of a race answers.
+// raceRequests is how many requests each side of most races answers.
 const raceRequests = 12
 
 // curvePoints bounds the points of a side's curve.
@@ -52,7 +52,7 @@ func (p *prompter) tasks(kind wire.HallRaceKind, locale string) ([]task, error) 
 	case wire.HallRaceMemory:
 		sort = wire.HallShort
 	case wire.HallRacePrefix:
-		sort = wire.HallShared
+		count, sort = 8, wire.HallShared
 	case wire.HallRaceKV:
 		count, sort = 1, wire.HallShort
 	}
@@ -72,7 +72,7 @@ func (p *prompter) tasks(kind wire.HallRaceKind, locale string) ([]task, error) 
 		case wire.HallRacePrefix:
 			q.MaxTokens, q.IgnoreEOS = 8, true
 		case wire.HallRaceKV:
-			q.MaxTokens, q.IgnoreEOS = 128, true
+			q.MaxTokens, q.IgnoreEOS = 96, true
 		}
 		tasks = append(tasks, t)
 	}

@@ -370,7 +370,7 @@ func (c *client) stateName(s wire.RunState) string {
 	case wire.StatePrefill:
 		key = "hall.prefill"
 	case wire.StateRunning:
-		key = "hall.decode"
+		key = "hall.running"
 	case wire.StatePaused:
 		key = "hall.paused"
 	case wire.StatePreempted:
