@@ -79,7 +79,8 @@
 //
 // # Caveats
 //
-// A model belongs to one engine at a time. Events for the eye (attention,
+// A model belongs to one engine at a time, or to several that take turns
+// ([Options].Turn). Events for the eye (attention,
 // logits, steps) are dropped when their reader is slow; tokens and states
 // never are: a request whose reader has too much to read ([Options.MaxUnread])
 // is not computed on until he has read some, and others may take its blocks. A

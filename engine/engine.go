@@ -24,7 +24,8 @@ type Engine struct {
 	tokenizer *tokenizer.Tokenizer
 	observer  Observer
 	eos       []int32
-	slotBytes int // see PoolInfo
+	slotBytes int         // see PoolInfo
+	turn      sync.Locker // nil if the model is the engine's alone
 
 	calls    chan func()
 	quit     chan struct{}
@@ -61,14 +62,15 @@ type Engine struct {
 	}
 }
 
-// Start starts an engine on a model, which belongs to it until Close.
+// Start starts an engine on a model, which belongs to it until Close, or to
+// those engines that share its Options.Turn.
 func Start(m *model.Model, t *tokenizer.Tokenizer, o Options) (*Engine, error) {
 	o, err := o.withDefaults(m.Config().Context)
 	if err != nil {
 		return nil, err
 	}
 	e := &Engine{
-		model: m, tokenizer: t, eos: t.EOSIDs(), allowed: -1,
+		model: m, tokenizer: t, eos: t.EOSIDs(), turn: o.Turn, allowed: -1,
 		calls: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}), drained: newSignal(),
 		sampler: sampler.New(m.Config().Vocab), sequences: map[uint32]*sequence{},
 	}
@@ -230,7 +232,11 @@ func (e *Engine) do(ctx context.Context, f func() error) error {
 	result := make(chan error, 1)
 	select {
 	case e.calls <- func() {
-		err := f()
+		var err error
+		e.inTurn(func() bool {
+			err = f()
+			return true
+		})
 		e.publish()
 		result <- err
 	}:
@@ -251,7 +257,7 @@ func (e *Engine) loop() {
 		}
 	}()
 	for {
-		if e.allowed != 0 && e.stepOnce() {
+		if e.allowed != 0 && e.inTurn(e.stepOnce) {
 			e.publish()
 			select {
 			case <-e.quit:
@@ -270,6 +276,16 @@ func (e *Engine) loop() {
 		case <-e.drained:
 		}
 	}
+}
+
+// inTurn runs f while no other engine that shares the model computes.
+func (e *Engine) inTurn(f func() bool) bool {
+	if e.turn == nil {
+		return f()
+	}
+	e.turn.Lock()
+	defer e.turn.Unlock()
+	return f()
 }
 
 // enqueue lets a sequence run, or wait for its turn to.

@@ -71,4 +71,6 @@ type PlanPart struct {
 	// Drawn is the number of tokens drawn: 1 for a decode; more if drafts were
 	// right; 0 while a prompt is not computed to its end.
 	Drawn int
+	// Blocks is the block table; to be read during the call only.
+	Blocks []int32
 }

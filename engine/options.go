@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"sync"
 
 	"vitrine/engine/scheduler"
 )
@@ -35,6 +36,10 @@ type Options struct {
 	PrefixSeed uint64
 	// PromptLookup guesses tokens ahead and verifies them. Default: none.
 	PromptLookup PromptLookup
+	// Turn is held while the engine computes or answers a call. Engines that
+	// share a model share it, and take turns. It must not be changed by
+	// [Engine.Configure]. Default nil: the model is this engine's alone.
+	Turn sync.Locker
 	// MaxUnread bounds the bytes of tokens, states and scores that wait for a
 	// request's reader: with more it is not computed on until he has read some.
 	// Tokens alone never come to the default of 4 MiB; whole vocabularies of

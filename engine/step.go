@@ -95,10 +95,10 @@ func (e *Engine) tellPlan(parts []part, info PlanInfo) {
 	told := e.step.told[:0]
 	for i := range parts {
 		p := &parts[i]
-		told = append(told, PlanPart{Request: p.seq.id, First: p.first, Count: p.count, Prefill: p.prefill, Cached: p.cached, Drafted: p.drafts, Drawn: p.drawn})
+		told = append(told, PlanPart{Request: p.seq.id, First: p.first, Count: p.count, Prefill: p.prefill, Cached: p.cached, Drafted: p.drafts, Drawn: p.drawn, Blocks: p.seq.table.Blocks})
 		if p.forked {
 			for _, o := range p.seq.outputs[1:] {
-				told = append(told, PlanPart{Request: o.id, First: p.position, Drawn: 1})
+				told = append(told, PlanPart{Request: o.id, First: p.position, Drawn: 1, Blocks: o.table.Blocks})
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
 	"vitrine/wasm/link"
+	"vitrine/wasm/page"
 )
 
 // address keeps the page's address so that it reproduces what is seen, and
@@ -28,7 +29,7 @@ const settleAfter = 700 // milliseconds
 
 func newAddress(c *client) *address {
 	a := &address{c: c, token: -1}
-	element{window}.on("hashchange", func(jsEvent) { a.arrive(true) })
+	page.Element{Value: page.Window}.On("hashchange", func(jsEvent) { a.arrive(true) })
 	return a
 }
 
@@ -36,7 +37,7 @@ func newAddress(c *client) *address {
 // A link that is opened in a page that talks already begins a new chat if it
 // asks something else.
 func (a *address) arrive(inPage bool) {
-	wanted, _ := link.Parse(window.Get("location").Get("hash").String())
+	wanted, _ := link.Parse(page.Window.Get("location").Get("hash").String())
 	if wanted.View != "" {
 		a.c.tabs.chooseName(wanted.View)
 	}
@@ -51,7 +52,7 @@ func (a *address) arrive(inPage bool) {
 		a.c.params.set(*wanted.Params)
 	}
 	if wanted.System != "" {
-		a.c.chat.system.setValue(wanted.System)
+		a.c.chat.system.SetValue(wanted.System)
 	}
 	a.prompts = wanted.Prompts
 	if inPage {
@@ -109,7 +110,7 @@ func (a *address) update(what change) {
 		return // what the answer changes by itself is written when it rests
 	}
 	a.timed = true
-	after(settleAfter, func() {
+	page.After(settleAfter, func() {
 		a.timed = false
 		a.write()
 	})
@@ -124,7 +125,7 @@ func (a *address) write() {
 	if len(s.Prompts) > 0 {
 		params := a.c.params.now
 		params.Seed, params.HasSeed = a.c.live.State().Seed, true
-		s.Params, s.System = &params, a.c.chat.system.value()
+		s.Params, s.System = &params, a.c.chat.system.FieldValue()
 		s.Token, s.Layer, s.Head, s.Key = a.c.at.token, a.c.at.layer, a.c.at.head, a.c.at.key
 	}
 	fragment := s.Fragment()
@@ -132,7 +133,7 @@ func (a *address) write() {
 		return
 	}
 	a.written = fragment
-	window.Get("history").Call("replaceState", nil, "", "#"+fragment)
+	page.Window.Get("history").Call("replaceState", nil, "", "#"+fragment)
 }
 
 // promptsOf lists the user's messages.

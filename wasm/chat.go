@@ -8,18 +8,19 @@ import (
 
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 	"vitrine/wasm/textspan"
 )
 
 // chat is the conversation's column: its messages, and what is written next.
 type chat struct {
 	c       *client
-	list    element
-	welcome element
-	say     element
-	system  element
-	send    element
-	branch  element
+	list    page.Element
+	welcome page.Element
+	say     page.Element
+	system  page.Element
+	send    page.Element
+	branch  page.Element
 	cells   []*messageCell
 
 	pointerX, pointerY float64
@@ -34,7 +35,7 @@ type chat struct {
 
 // messageCell is one message in the page.
 type messageCell struct {
-	element
+	page.Element
 	node js.Value // its text node, which grows while the answer is written
 	text string
 	role wire.Role
@@ -42,15 +43,15 @@ type messageCell struct {
 
 func newChat(c *client) *chat {
 	t := &chat{
-		c: c, list: byID("messages"), welcome: byID("welcome"), say: byID("say"), system: byID("system"),
-		send: byID("send"), branch: byID("branches"),
+		c: c, list: page.ByID("messages"), welcome: page.ByID("welcome"), say: page.ByID("say"), system: page.ByID("system"),
+		send: page.ByID("send"), branch: page.ByID("branches"),
 		chosen: newLit("chosen"), pointed: newLit("pointed"),
 	}
-	byID("composer").on("submit", func(event js.Value) {
+	page.ByID("composer").On("submit", func(event js.Value) {
 		event.Call("preventDefault")
 		t.submit()
 	})
-	t.say.on("keydown", func(event js.Value) {
+	t.say.On("keydown", func(event js.Value) {
 		// An Enter that ends a composition belongs to the input method.
 		if event.Get("key").String() != "Enter" || event.Get("shiftKey").Bool() ||
 			event.Get("isComposing").Bool() || event.Get("keyCode").Int() == keyCodeComposing {
@@ -59,26 +60,26 @@ func newChat(c *client) *chat {
 		event.Call("preventDefault")
 		t.submit()
 	})
-	byID("chat-new").onClick(c.newChat)
-	for _, opener := range t.welcome.findAll(".opener") {
-		opener.onClick(func() {
-			t.say.setValue(opener.Get("textContent").String())
+	page.ByID("chat-new").OnClick(c.newChat)
+	for _, opener := range t.welcome.FindAll(".opener") {
+		opener.OnClick(func() {
+			t.say.SetValue(opener.Get("textContent").String())
 			t.submit()
 		})
 	}
-	t.list.on("pointermove", func(event js.Value) {
+	t.list.On("pointermove", func(event js.Value) {
 		t.pointerX, t.pointerY = event.Get("clientX").Float(), event.Get("clientY").Float()
 		t.pointer = true
 		c.wake()
 	})
-	t.list.on("scroll", func(jsEvent) { t.measureEnd() })
-	t.list.on("pointerleave", func(jsEvent) {
+	t.list.On("scroll", func(jsEvent) { t.measureEnd() })
+	t.list.On("pointerleave", func(jsEvent) {
 		t.pointer = false
 		t.pointed.clear()
 		c.spine.pointAt(-1)
 	})
-	t.list.on("click", func(event js.Value) {
-		if window.Call("getSelection").Get("type").String() == "Range" {
+	t.list.On("click", func(event js.Value) {
+		if page.Window.Call("getSelection").Get("type").String() == "Range" {
 			return // text is being selected, to be copied
 		}
 		if position, ok := t.tokenAt(event.Get("clientX").Float(), event.Get("clientY").Float()); ok {
@@ -93,19 +94,19 @@ const keyCodeComposing = 229
 
 // submit sends what is written.
 func (t *chat) submit() {
-	text := strings.TrimSpace(t.say.value())
+	text := strings.TrimSpace(t.say.FieldValue())
 	if text == "" {
 		return
 	}
 	if t.c.say(text) {
-		t.say.setValue("")
+		t.say.SetValue("")
 	}
 }
 
 // giveBack puts a message that the server refused back to where it was written.
 func (t *chat) giveBack() {
-	if t.sent != "" && t.say.value() == "" {
-		t.say.setValue(t.sent)
+	if t.sent != "" && t.say.FieldValue() == "" {
+		t.say.SetValue(t.sent)
 	}
 	t.sent = ""
 }
@@ -116,7 +117,7 @@ func (t *chat) update(what change) {
 	}
 	if what.saw(changedSession) {
 		for _, cell := range t.cells {
-			cell.remove()
+			cell.Remove()
 		}
 		t.cells = nil
 	}
@@ -136,7 +137,7 @@ func (t *chat) showMessages(relabel bool) {
 	messages := t.c.shown.Messages()
 	for len(t.cells) > len(messages) {
 		last := len(t.cells) - 1
-		t.cells[last].remove()
+		t.cells[last].Remove()
 		t.cells = t.cells[:last]
 	}
 	for i, m := range messages {
@@ -147,8 +148,8 @@ func (t *chat) showMessages(relabel bool) {
 		cell := t.cells[i]
 		if cell.text == "" || cell.role != m.Role || relabel {
 			cell.role = m.Role
-			cell.setAttr("data-role", roleName(m.Role))
-			cell.setAttr("aria-label", t.c.words.say(roleKey(m.Role)))
+			cell.SetAttr("data-role", roleName(m.Role))
+			cell.SetAttr("aria-label", t.c.words.Say(roleKey(m.Role)))
 		}
 		switch {
 		case m.Text == cell.text:
@@ -158,11 +159,11 @@ func (t *chat) showMessages(relabel bool) {
 			cell.node.Set("data", m.Text)
 		}
 		cell.text = m.Text
-		cell.setClass("writing", i == len(messages)-1 && m.Role == wire.RoleAssistant && t.c.writing())
+		cell.SetClass("writing", i == len(messages)-1 && m.Role == wire.RoleAssistant && t.c.writing())
 	}
 	if some := len(messages) > 0; some != t.greeted {
 		t.greeted = some
-		t.welcome.setHidden(some)
+		t.welcome.SetHidden(some)
 	}
 	t.grown = true
 }
@@ -184,9 +185,9 @@ func (t *chat) keepEnd() {
 }
 
 func (t *chat) newCell() *messageCell {
-	cell := &messageCell{element: create("article", "message"), node: document.Call("createTextNode", "")}
+	cell := &messageCell{Element: page.Create("article", "message"), node: page.Document.Call("createTextNode", "")}
 	cell.Call("appendChild", cell.node)
-	t.list.append(cell.element)
+	t.list.Append(cell.Element)
 	return cell
 }
 
@@ -213,21 +214,21 @@ func roleKey(r wire.Role) string {
 // showBranches offers the conversation's branches once there is more than one.
 func (t *chat) showBranches() {
 	branches := t.c.shown.Branches()
-	t.branch.clear()
-	t.branch.setHidden(len(branches) < 2)
+	t.branch.Clear()
+	t.branch.SetHidden(len(branches) < 2)
 	if len(branches) < 2 {
 		return
 	}
 	active := t.c.shown.ActiveBranch()
 	for i, b := range branches {
-		button := create("button", "").with(decimal(i + 1))
-		button.setAttr("type", "button")
-		button.setAttr("aria-pressed", boolText(b.ID == active))
-		label := t.c.words.say("chat.branch", "N", decimal(i+1), "Text", b.Text)
-		button.setAttr("aria-label", label)
-		button.setAttr("title", label)
-		button.onClick(func() { t.c.control(wire.Control{Op: wire.OpSwitch, Branch: b.ID}) })
-		t.branch.append(button)
+		button := page.Create("button", "").With(page.Decimal(i + 1))
+		button.SetAttr("type", "button")
+		button.SetAttr("aria-pressed", page.BoolText(b.ID == active))
+		label := t.c.words.Say("chat.branch", "N", page.Decimal(i+1), "Text", b.Text)
+		button.SetAttr("aria-label", label)
+		button.SetAttr("title", label)
+		button.OnClick(func() { t.c.control(wire.Control{Op: wire.OpSwitch, Branch: b.ID}) })
+		t.branch.Append(button)
 	}
 }
 
@@ -281,12 +282,12 @@ func (t *chat) tokenAt(x, y float64) (position int, ok bool) {
 
 // caretAt is the text node at a point and the place in it, in UTF-16 code units.
 func caretAt(x, y float64) (node js.Value, offset int) {
-	if document.Get("caretPositionFromPoint").Truthy() {
-		if at := document.Call("caretPositionFromPoint", x, y); at.Truthy() {
+	if page.Document.Get("caretPositionFromPoint").Truthy() {
+		if at := page.Document.Call("caretPositionFromPoint", x, y); at.Truthy() {
 			return at.Get("offsetNode"), at.Get("offset").Int()
 		}
-	} else if document.Get("caretRangeFromPoint").Truthy() {
-		if at := document.Call("caretRangeFromPoint", x, y); at.Truthy() {
+	} else if page.Document.Get("caretRangeFromPoint").Truthy() {
+		if at := page.Document.Call("caretRangeFromPoint", x, y); at.Truthy() {
 			return at.Get("startContainer"), at.Get("startOffset").Int()
 		}
 	}
@@ -302,11 +303,11 @@ type lit struct {
 
 func newLit(name string) *lit {
 	l := &lit{}
-	if !window.Get("Highlight").Truthy() {
+	if !page.Window.Get("Highlight").Truthy() {
 		return l
 	}
-	l.highlight = window.Get("Highlight").New()
-	window.Get("CSS").Get("highlights").Call("set", name, l.highlight)
+	l.highlight = page.Window.Get("Highlight").New()
+	page.Window.Get("CSS").Get("highlights").Call("set", name, l.highlight)
 	return l
 }
 
@@ -322,7 +323,7 @@ func (l *lit) set(node js.Value, from, to int) {
 		return
 	}
 	l.clear()
-	r := document.Call("createRange")
+	r := page.Document.Call("createRange")
 	r.Call("setStart", node, from)
 	r.Call("setEnd", node, to)
 	l.highlight.Call("add", r)

@@ -7,17 +7,18 @@ import (
 
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // client is the page's program. Everything in it runs in the browser's event
 // loop, one event at a time: there are no other goroutines and no locks.
 type client struct {
-	words      *words
-	theme      *theme
+	words      *page.Words
+	theme      *page.Theme
 	live       *session.Session // what the server tells
 	shown      *session.Session // what the page shows: live, or a recording's
 	replay     *replay          // the recording that is shown, nil for the live session
-	socket     *socket
+	socket     *page.Socket
 	saved      *saved
 	recordings *recordings
 
@@ -27,7 +28,7 @@ type client struct {
 	play      *play
 	badge     *speed
 	spine     *spine
-	inspector *inspector
+	inspector *page.Inspector
 	source    *source
 	tabs      *tabs
 	address   *address
@@ -68,8 +69,8 @@ const betweenMessages = 50
 
 func newClient() *client {
 	c := &client{
-		words: newWords(), live: session.New(), at: place{token: -1, key: -1}, following: true,
-		still: prefersStill(), screen: window.Get("requestAnimationFrame"),
+		words: page.NewWords(), live: session.New(), at: place{token: -1, key: -1}, following: true,
+		still: page.PrefersStill(), screen: page.Window.Get("requestAnimationFrame"),
 	}
 	c.shown = c.live
 	c.pace = newPace()
@@ -77,12 +78,12 @@ func newClient() *client {
 		c.draw(args[0].Float())
 		return nil
 	})
-	c.theme = newTheme(c)
+	c.theme = page.NewTheme(c.words, func() { c.changed(change{page: changedTheme}) })
 	c.saved = newSaved(c)
 	c.recordings = newRecordings(c)
 	c.status = newStatus(c)
-	c.inspector = newInspector(c)
-	c.inspector.resting = func() reading { return c.tokenReading(c.at.token) }
+	c.inspector = page.NewInspector(c.words, c.wake, func(fn string) { c.source.open(fn) })
+	c.inspector.Resting = func() page.Reading { return c.tokenReading(c.at.token) }
 	c.source = newSource(c)
 	c.params = newParams(c)
 	c.chat = newChat(c)
@@ -92,15 +93,15 @@ func newClient() *client {
 	c.voice = newVoice(c)
 	c.tabs = newTabs(c, newViews(c))
 	c.address = newAddress(c)
-	byID("language").onClick(c.switchLanguage)
+	page.ByID("language").OnClick(c.switchLanguage)
 	c.listenToKeys()
-	c.socket = &socket{opened: c.open, frame: c.receive, lost: c.lose}
+	c.socket = &page.Socket{Path: "/ws", Opened: c.open, Frame: c.receive, Lost: c.lose}
 	return c
 }
 
 // start connects to the server and draws for the first time.
 func (c *client) start() {
-	c.socket.connect()
+	c.socket.Connect()
 	c.changed(everything)
 }
 
@@ -158,7 +159,7 @@ func (c *client) draw(t float64) {
 	again := c.tabs.frame(t)
 	again = c.spine.frame() || again
 	c.chat.frame()
-	c.inspector.frame()
+	c.inspector.Frame()
 	c.chat.keepEnd()
 	c.drawing = false
 	c.pace.end()
@@ -171,8 +172,8 @@ func (c *client) draw(t float64) {
 func (c *client) open() {
 	c.greeted = false
 	c.status.lostFor = -1
-	c.socket.send(&wire.Open{Session: stored("sessionStorage", sessionKey), Locale: c.words.lang})
-	c.socket.send(&wire.Pace{Millis: betweenMessages})
+	c.socket.Send(&wire.Open{Session: page.Stored("sessionStorage", sessionKey), Locale: c.words.Lang})
+	c.socket.Send(&wire.Pace{Millis: betweenMessages})
 	c.changed(change{page: changedSocket})
 }
 
@@ -188,7 +189,7 @@ func (c *client) receive(raw []byte) {
 	frame, err := wire.DecodeFrame(raw)
 	if err != nil {
 		detail := err.Error()
-		c.status.complain(func() string { return c.words.say("problem.unreadable", "Detail", detail) })
+		c.status.complain(func() string { return c.words.Say("problem.unreadable", "Detail", detail) })
 		return
 	}
 	if together, ok := frame.(*wire.Bundle); ok {
@@ -229,7 +230,7 @@ func (c *client) receive(raw []byte) {
 func (c *client) greet(hello *wire.Hello) {
 	c.greeted, c.watched = true, 0
 	c.status.calm() // what the last connection complained of is over
-	store("sessionStorage", sessionKey, hello.Session)
+	page.Store("sessionStorage", sessionKey, hello.Session)
 	if tokens := c.live.Tokens(); !hello.Resumed && len(tokens) > 0 && hello.Phase == wire.PhaseReady {
 		c.restore()
 	}
@@ -250,7 +251,7 @@ func (c *client) restore() {
 		command.Messages = append(command.Messages, wire.RestoredMessage{Role: m.Role, Text: m.Text, First: m.First})
 	}
 	writing := c.writing()
-	c.socket.send(command)
+	c.socket.Send(command)
 	if writing {
 		c.control(wire.Control{Op: wire.OpResume})
 	}
@@ -295,7 +296,7 @@ func (c *client) ask(q wire.Query) {
 		return
 	}
 	if q, send := c.shown.Want(q); send {
-		c.socket.send(&q)
+		c.socket.Send(&q)
 	}
 }
 
@@ -307,7 +308,7 @@ func (c *client) trouble(q wire.Query) (words string, refused bool) {
 
 func (c *client) troubleOf(s *session.Session, q wire.Query) (words string, refused bool) {
 	if s.Recorded() {
-		return c.words.say("recording.not_recorded"), true
+		return c.words.Say("recording.not_recorded"), true
 	}
 	if problem, refused := s.Refusal(q); refused {
 		return c.status.problemIn(problem), true
@@ -317,7 +318,7 @@ func (c *client) troubleOf(s *session.Session, q wire.Query) (words string, refu
 
 // control steers the live request.
 func (c *client) control(command wire.Control) {
-	c.socket.send(&command)
+	c.socket.Send(&command)
 }
 
 // watch tells the server which frames the open view needs, when that changes.
@@ -331,14 +332,14 @@ func (c *client) watch() {
 	}
 	if views != c.watched {
 		c.watched = views
-		c.socket.send(&wire.Subscribe{Views: views})
+		c.socket.Send(&wire.Subscribe{Views: views})
 	}
 }
 
 // say sends a message to the model and reports whether it went out.
 func (c *client) say(text string) bool {
 	if !c.canAsk() {
-		c.status.complain(func() string { return c.words.say("problem.no_model", "Detail", "") })
+		c.status.complain(func() string { return c.words.Say("problem.no_model", "Detail", "") })
 		return false
 	}
 	c.leaveReplay()
@@ -347,21 +348,21 @@ func (c *client) say(text string) bool {
 	}
 	command := &wire.Chat{Text: text, Params: c.params.now, Paused: c.play.asked()}
 	if len(c.live.Messages()) == 0 {
-		command.System = c.chat.system.value()
+		command.System = c.chat.system.FieldValue()
 	}
 	c.status.calm()
 	c.watch() // before the prompt is read: what the open view shows of it then comes by itself
 	c.follow()
 	c.chat.sent = text
-	return c.socket.send(command)
+	return c.socket.Send(command)
 }
 
 // newChat begins a new conversation.
 func (c *client) newChat() {
 	c.leaveReplay()
 	c.control(wire.Control{Op: wire.OpNew})
-	c.inspector.release()
-	c.chat.say.focus()
+	c.inspector.Release()
+	c.chat.say.Focus()
 }
 
 // rewind takes the model back to before the chosen token, which is then the
@@ -461,10 +462,10 @@ func (c *client) keepPlace() bool {
 
 // switchLanguage changes between English and Chinese, without a reload.
 func (c *client) switchLanguage() {
-	if c.words.lang == "en" {
-		c.words.use("zh")
+	if c.words.Lang == "en" {
+		c.words.Use("zh")
 	} else {
-		c.words.use("en")
+		c.words.Use("en")
 	}
 	c.changed(change{page: changedLanguage})
 }

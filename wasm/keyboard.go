@@ -2,7 +2,11 @@
 
 package main
 
-import "syscall/js"
+import (
+	"syscall/js"
+
+	"vitrine/wasm/page"
+)
 
 // jsEvent is an event that its handler does not look at.
 type jsEvent = js.Value
@@ -10,31 +14,31 @@ type jsEvent = js.Value
 // listenToKeys acts on the keys that web's helpKeys lists. Keys that go to a
 // field or to a part of the page that takes arrows itself are left to it.
 func (c *client) listenToKeys() {
-	element{document}.on("keydown", func(event js.Value) {
+	page.Element{Value: page.Document}.On("keydown", func(event js.Value) {
 		if event.Get("defaultPrevented").Bool() || event.Get("isComposing").Bool() ||
 			event.Get("ctrlKey").Bool() || event.Get("metaKey").Bool() || event.Get("altKey").Bool() {
 			return
 		}
 		key := event.Get("key").String()
-		target := element{event.Get("target")}
+		target := page.Element{Value: event.Get("target")}
 		if isField(target) {
 			if key == "Escape" {
 				target.Call("blur")
 			}
 			return
 		}
-		if document.Call("querySelector", "dialog[open]").Truthy() {
+		if page.Document.Call("querySelector", "dialog[open]").Truthy() {
 			return // a dialog has its own keys
 		}
 		if c.key(key, target) {
 			event.Call("preventDefault")
 		}
 	})
-	byID("help-open").onClick(c.openHelp)
+	page.ByID("help-open").OnClick(c.openHelp)
 }
 
 // key acts on a key and reports whether it was one of the page's.
-func (c *client) key(key string, target element) bool {
+func (c *client) key(key string, target page.Element) bool {
 	switch key {
 	case "1", "2", "3", "4", "5", "6", "7", "8", "9":
 		c.tabs.choose(int(key[0] - '1'))
@@ -60,15 +64,15 @@ func (c *client) key(key string, target element) bool {
 	case "n":
 		c.newChat()
 	case "/":
-		c.chat.say.focus()
+		c.chat.say.Focus()
 	case "l":
 		c.switchLanguage()
 	case "t":
-		c.theme.next()
+		c.theme.Next()
 	case "?":
 		c.openHelp()
 	case "Escape":
-		c.inspector.release()
+		c.inspector.Release()
 		c.status.calm()
 	default:
 		return false
@@ -77,7 +81,7 @@ func (c *client) key(key string, target element) bool {
 }
 
 // isField reports whether keys belong to e: it is written into, or slid.
-func isField(e element) bool {
+func isField(e page.Element) bool {
 	switch e.Get("tagName").String() {
 	case "TEXTAREA", "SELECT":
 		return true
@@ -87,4 +91,4 @@ func isField(e element) bool {
 	return false
 }
 
-func (c *client) openHelp() { byID("help").Call("showModal") }
+func (c *client) openHelp() { page.ByID("help").Call("showModal") }

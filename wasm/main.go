@@ -16,7 +16,7 @@
 //
 //  1. Give it markup and words in package web (see there).
 //  2. Write wasm/view_NAME.go: a type that implements [stageView], with a
-//     constructor newNameView(c *client) that finds its elements with [byID].
+//     constructor newNameView(c *client) that finds its elements with [page.ByID].
 //  3. Add the constructor to [newViews].
 //
 // A view reads c.shown (the session), c.at (the chosen token, layer, head and
@@ -24,10 +24,10 @@
 // c.theme. It asks with c.ask and finds the answer in c.shown when update is
 // told session.ChangeAnswer; c.trouble says in words why there is none. It
 // moves the page's place with c.chooseToken and c.choosePlace. It shows numbers in
-// the inspector: c.inspector.point while the pointer is on them, leave when it
-// is not, keep on a click; each takes a function that gives the [reading], called
-// again whenever something changes. Words come from c.words.say; pixels go through
-// a [surface], lines and text on a canvas through a [pen].
+// the inspector: c.inspector.Point while the pointer is on them, leave when it
+// is not, keep on a click; each takes a function that gives the [page.Reading], called
+// again whenever something changes. Words come from c.words.Say; pixels go through
+// a [page.Surface], lines and text on a canvas through a [page.Pen].
 //
 // # Size
 //

@@ -11,14 +11,15 @@ import (
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // mergesPanel tells how the tokenizer put the chosen word together, merge by merge.
 type mergesPanel struct {
 	c             *client
-	back, run, on element
-	count, says   *textCell
-	ladder        element
+	back, run, on page.Element
+	count, says   *page.TextCell
+	ladder        page.Element
 
 	text    string  // that the tokenizer is asked about
 	offset  int     // of the chosen token in text
@@ -34,12 +35,12 @@ type mergesPanel struct {
 
 func newMergesPanel(c *client) *mergesPanel {
 	p := &mergesPanel{
-		c: c, back: byID("merge-back"), run: byID("merge-run"), on: byID("merge-on"),
-		count: newTextCell(byID("merge-count")), says: newTextCell(byID("merge-says")), ladder: byID("merge-ladder"),
+		c: c, back: page.ByID("merge-back"), run: page.ByID("merge-run"), on: page.ByID("merge-on"),
+		count: page.NewTextCell(page.ByID("merge-count")), says: page.NewTextCell(page.ByID("merge-says")), ladder: page.ByID("merge-ladder"),
 	}
-	p.back.onClick(func() { p.stop(); p.show(p.step - 1) })
-	p.on.onClick(func() { p.stop(); p.show(p.step + 1) })
-	p.run.onClick(func() {
+	p.back.OnClick(func() { p.stop(); p.show(p.step - 1) })
+	p.on.OnClick(func() { p.stop(); p.show(p.step + 1) })
+	p.run.OnClick(func() {
 		if p.playing {
 			p.stop()
 			return
@@ -57,7 +58,7 @@ func newMergesPanel(c *client) *mergesPanel {
 const mergePause = 800
 
 func (p *mergesPanel) tick() {
-	p.timer = after(mergePause, func() {
+	p.timer = page.After(mergePause, func() {
 		if p.word == nil || !p.playing {
 			return
 		}
@@ -71,7 +72,7 @@ func (p *mergesPanel) tick() {
 }
 
 func (p *mergesPanel) stop() {
-	cancelTimer(p.timer)
+	page.CancelTimer(p.timer)
 	p.playing, p.stale = false, true
 	p.c.wake()
 }
@@ -171,31 +172,31 @@ func (p *mergesPanel) frame(float64) (again bool) {
 		return false
 	}
 	p.stale = false
-	say := p.c.words.say
+	say := p.c.words.Say
 	merges := 0
 	if p.word != nil {
 		merges = len(p.word.Merges)
 	}
-	p.run.setFlag("data-running", p.playing)
+	p.run.SetFlag("data-running", p.playing)
 	if p.playing {
-		p.c.words.name(p.run, "tokens.merge_pause")
+		p.c.words.Name(p.run, "tokens.merge_pause")
 	} else {
-		p.c.words.name(p.run, "tokens.merge_run")
+		p.c.words.Name(p.run, "tokens.merge_run")
 	}
-	p.run.setDisabled(merges == 0)
-	p.back.setDisabled(p.word == nil || p.step == 0)
-	p.on.setDisabled(p.word == nil || p.step == merges)
-	p.count.show("")
+	p.run.SetDisabled(merges == 0)
+	p.back.SetDisabled(p.word == nil || p.step == 0)
+	p.on.SetDisabled(p.word == nil || p.step == merges)
+	p.count.Show("")
 	if merges > 0 {
-		p.count.show(say("tokens.merge_count", "N", decimal(p.step), "Count", decimal(merges)))
+		p.count.Show(say("tokens.merge_count", "N", page.Decimal(p.step), "Count", page.Decimal(merges)))
 	}
-	p.says.show(p.sentence())
-	p.ladder.clear()
+	p.says.Show(p.sentence())
+	p.ladder.Clear()
 	if p.word == nil {
 		return false
 	}
 	for i := 0; i <= p.step; i++ {
-		p.ladder.append(p.rung(i))
+		p.ladder.Append(p.rung(i))
 	}
 	p.ladder.Set("scrollTop", p.ladder.Get("scrollHeight"))
 	return false
@@ -203,7 +204,7 @@ func (p *mergesPanel) frame(float64) (again bool) {
 
 // sentence says in words what is shown.
 func (p *mergesPanel) sentence() string {
-	w, say := p.word, p.c.words.say
+	w, say := p.word, p.c.words.Say
 	switch {
 	case p.special:
 		return say("tokens.merge_special")
@@ -215,13 +216,13 @@ func (p *mergesPanel) sentence() string {
 	case len(w.Merges) == 0 && len(w.IDs) == 1:
 		return say("tokens.merge_whole")
 	case p.step == len(w.Merges):
-		done := p.c.words.count("tokens.merge_done", len(w.IDs))
+		done := p.c.words.Count("tokens.merge_done", len(w.IDs))
 		if !p.asDrawn() {
-			done = p.c.words.sentences(done, say("tokens.merge_differs"))
+			done = p.c.words.Sentences(done, say("tokens.merge_differs"))
 		}
 		return done
 	case p.step == 0:
-		return p.c.words.count("tokens.merge_start", len(w.Initial), "Algorithm", p.askedOf.Algorithm)
+		return p.c.words.Count("tokens.merge_start", len(w.Initial), "Algorithm", p.askedOf.Algorithm)
 	}
 	m := w.Merges[p.step-1]
 	before := p.symbols(p.step - 1)
@@ -229,7 +230,7 @@ func (p *mergesPanel) sentence() string {
 	if m.Rank < 0 {
 		return say("tokens.merge_score", "Left", left, "Right", right, "Score", view.Number(float64(m.Score)))
 	}
-	return say("tokens.merge_rank", "Left", left, "Right", right, "Rank", grouped(int(m.Rank)))
+	return say("tokens.merge_rank", "Left", left, "Right", right, "Rank", page.Grouped(int(m.Rank)))
 }
 
 // asDrawn reports whether the sequence has the word in the tokens that the
@@ -253,8 +254,8 @@ func (p *mergesPanel) symbols(merges int) [][]byte {
 
 // rung is a row of the ladder: the symbols after a number of merges. The one
 // that was just made is marked, and those that are merged next are joined.
-func (p *mergesPanel) rung(merges int) element {
-	row := create("div", "rung")
+func (p *mergesPanel) rung(merges int) page.Element {
+	row := page.Create("div", "rung")
 	made, next := -1, -1
 	if merges > 0 {
 		made = int(p.word.Merges[merges-1].Left)
@@ -273,15 +274,15 @@ func (p *mergesPanel) rung(merges int) element {
 		if i == next+1 && next >= 0 {
 			class += " right"
 		}
-		row.append(create("span", class).with(session.Label(symbol)))
+		row.Append(page.Create("span", class).With(session.Label(symbol)))
 	}
 	if merges > 0 {
 		m := p.word.Merges[merges-1]
-		text := p.c.words.say("tokens.rank", "N", grouped(int(m.Rank)))
+		text := p.c.words.Say("tokens.rank", "N", page.Grouped(int(m.Rank)))
 		if m.Rank < 0 {
-			text = p.c.words.say("tokens.score", "N", view.Number(float64(m.Score)))
+			text = p.c.words.Say("tokens.score", "N", view.Number(float64(m.Score)))
 		}
-		row.append(create("small", "quiet mono").with(text))
+		row.Append(page.Create("small", "quiet mono").With(text))
 	}
 	return row
 }

@@ -2,7 +2,11 @@
 
 package main
 
-import "syscall/js"
+import (
+	"syscall/js"
+
+	"vitrine/wasm/page"
+)
 
 // pace spaces the page's drawing out while an answer is being written. Engine
 // and page share a machine as a rule, and what the page draws with, the engine
@@ -31,11 +35,11 @@ const (
 )
 
 func newPace() *pace {
-	p := &pace{clock: window.Get("performance")}
-	switch window.Get("location").Get("hostname").String() {
+	p := &pace{clock: page.Window.Get("performance")}
+	switch page.Window.Get("location").Get("hostname").String() {
 	case "localhost", "127.0.0.1", "[::1]":
 		p.share = pageShare
-		if cores := window.Get("navigator").Get("hardwareConcurrency"); cores.Truthy() {
+		if cores := page.Window.Get("navigator").Get("hardwareConcurrency"); cores.Truthy() {
 			p.share *= cores.Float()
 		}
 	}
@@ -44,7 +48,7 @@ func newPace() *pace {
 		return nil
 	})
 	for _, event := range []string{"pointermove", "pointerdown", "touchmove", "wheel", "keydown", "input"} {
-		document.Call("addEventListener", event, hands, map[string]any{"capture": true, "passive": true})
+		page.Document.Call("addEventListener", event, hands, map[string]any{"capture": true, "passive": true})
 	}
 	p.hands = -attentive
 	return p
@@ -77,7 +81,7 @@ func (p *pace) rest(then func()) {
 		return
 	}
 	p.timing = true
-	after(int(wait)+1, func() {
+	page.After(int(wait)+1, func() {
 		p.timing = false
 		then()
 	})

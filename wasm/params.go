@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // params are the sampling parameters as the sliders and fields have them.
@@ -16,15 +17,15 @@ type params struct {
 	now     wire.Params
 	touched bool // the person set something since the page was opened
 	fields  []*paramField
-	seed    element
-	order   element
-	pastEnd element
+	seed    page.Element
+	order   page.Element
+	pastEnd page.Element
 }
 
 // paramField is one number with its slider.
 type paramField struct {
 	label           string // message key of its name
-	slide, number   element
+	slide, number   page.Element
 	least, greatest float64 // what the sampler takes; ±Inf where there is no bound
 	usual           float64 // where the page starts
 	at              func(*wire.Params) any
@@ -43,44 +44,44 @@ var paramPlaces = map[string]func(*wire.Params) any{
 }
 
 func newParams(c *client) *params {
-	p := &params{c: c, seed: byID("param-seed"), order: byID("param-order"), pastEnd: byID("param-ignore-eos")}
-	for _, row := range byID("params").findAll("[data-param]") {
-		id := row.attr("data-param")
+	p := &params{c: c, seed: page.ByID("param-seed"), order: page.ByID("param-order"), pastEnd: page.ByID("param-ignore-eos")}
+	for _, row := range page.ByID("params").FindAll("[data-param]") {
+		id := row.Attr("data-param")
 		f := &paramField{
-			label:    row.find("[data-t]").attr("data-t"),
-			slide:    byID("slide-" + id),
-			number:   byID("param-" + id),
+			label:    row.Find("[data-t]").Attr("data-t"),
+			slide:    page.ByID("slide-" + id),
+			number:   page.ByID("param-" + id),
 			at:       paramPlaces[id],
-			least:    bound(row.find("[type=number]").attr("min"), math.Inf(-1)),
-			greatest: bound(row.find("[type=number]").attr("max"), math.Inf(1)),
+			least:    bound(row.Find("[type=number]").Attr("min"), math.Inf(-1)),
+			greatest: bound(row.Find("[type=number]").Attr("max"), math.Inf(1)),
 		}
-		f.usual, _ = strconv.ParseFloat(f.number.attr("value"), 64)
+		f.usual, _ = strconv.ParseFloat(f.number.Attr("value"), 64)
 		f.put(&p.now, f.usual)
 		f.show(f.usual, true)
 		p.fields = append(p.fields, f)
-		f.slide.on("input", func(jsEvent) {
-			v, _ := strconv.ParseFloat(f.slide.value(), 64)
+		f.slide.On("input", func(jsEvent) {
+			v, _ := strconv.ParseFloat(f.slide.FieldValue(), 64)
 			f.put(&p.now, v)
 			f.show(v, false)
 			p.touch()
 		})
-		f.number.on("input", func(jsEvent) { p.typed(f) })
+		f.number.On("input", func(jsEvent) { p.typed(f) })
 	}
-	p.seed.on("input", func(jsEvent) {
+	p.seed.On("input", func(jsEvent) {
 		p.readSeed()
 		p.touch()
 	})
-	byID("seed-keep").onClick(p.keepSeed)
-	p.order.on("change", func(jsEvent) {
-		order, _ := strconv.Atoi(p.order.value())
+	page.ByID("seed-keep").OnClick(p.keepSeed)
+	p.order.On("change", func(jsEvent) {
+		order, _ := strconv.Atoi(p.order.FieldValue())
 		p.now.Order = uint8(order)
 		p.touch()
 	})
-	p.pastEnd.on("change", func(jsEvent) {
+	p.pastEnd.On("change", func(jsEvent) {
 		p.now.IgnoreEOS = p.pastEnd.Get("checked").Bool()
 		p.touch()
 	})
-	byID("params-reset").onClick(p.reset)
+	page.ByID("params-reset").OnClick(p.reset)
 	return p
 }
 
@@ -99,10 +100,10 @@ func (p *params) touch() {
 
 // typed takes what stands in a number field, if the sampler takes it.
 func (p *params) typed(f *paramField) {
-	v, err := strconv.ParseFloat(strings.TrimSpace(f.number.value()), 64)
+	v, err := strconv.ParseFloat(strings.TrimSpace(f.number.FieldValue()), 64)
 	if err != nil || math.IsNaN(v) || v < f.least || v > f.greatest || math.Abs(v) > math.MaxInt32 {
-		f.number.setAttr("aria-invalid", "true")
-		f.number.setAttr("title", p.limits(f))
+		f.number.SetAttr("aria-invalid", "true")
+		f.number.SetAttr("title", p.limits(f))
 		return
 	}
 	f.put(&p.now, v)
@@ -112,11 +113,11 @@ func (p *params) typed(f *paramField) {
 
 // limits says in words what a field takes.
 func (p *params) limits(f *paramField) string {
-	name, least := p.c.words.say(f.label), strconv.FormatFloat(f.least, 'g', -1, 64)
+	name, least := p.c.words.Say(f.label), strconv.FormatFloat(f.least, 'g', -1, 64)
 	if math.IsInf(f.greatest, 1) {
-		return p.c.words.say("params.invalid", "Name", name, "Least", least)
+		return p.c.words.Say("params.invalid", "Name", name, "Least", least)
 	}
-	return p.c.words.say("params.invalid_range", "Name", name, "Least", least,
+	return p.c.words.Say("params.invalid_range", "Name", name, "Least", least,
 		"Greatest", strconv.FormatFloat(f.greatest, 'g', -1, 64))
 }
 
@@ -148,9 +149,9 @@ func (f *paramField) get(p *wire.Params) float64 {
 
 // show writes the value beside the control that it came from.
 func (f *paramField) show(v float64, typed bool) {
-	f.slide.setValue(strconv.FormatFloat(v, 'g', -1, 64))
-	if !typed || f.number.value() == "" {
-		f.number.setValue(strconv.FormatFloat(v, 'g', -1, 64))
+	f.slide.SetValue(strconv.FormatFloat(v, 'g', -1, 64))
+	if !typed || f.number.FieldValue() == "" {
+		f.number.SetValue(strconv.FormatFloat(v, 'g', -1, 64))
 	}
 	f.number.Call("removeAttribute", "aria-invalid")
 	f.number.Call("removeAttribute", "title")
@@ -161,14 +162,14 @@ func (p *params) set(to wire.Params) {
 	p.now = to
 	for _, f := range p.fields {
 		v := f.get(&p.now)
-		f.number.setValue("")
+		f.number.SetValue("")
 		f.show(v, false)
 	}
-	p.seed.setValue("")
+	p.seed.SetValue("")
 	if to.HasSeed {
-		p.seed.setValue(strconv.FormatUint(to.Seed, 10))
+		p.seed.SetValue(strconv.FormatUint(to.Seed, 10))
 	}
-	p.order.setValue(strconv.Itoa(int(to.Order)))
+	p.order.SetValue(strconv.Itoa(int(to.Order)))
 	p.pastEnd.Set("checked", to.IgnoreEOS)
 	p.c.changed(change{page: changedParams})
 }
@@ -184,14 +185,14 @@ func (p *params) reset() {
 }
 
 func (p *params) readSeed() {
-	text := strings.TrimSpace(p.seed.value())
+	text := strings.TrimSpace(p.seed.FieldValue())
 	seed, err := strconv.ParseUint(text, 10, 64)
-	p.seed.setFlag("aria-invalid", false)
+	p.seed.SetFlag("aria-invalid", false)
 	switch {
 	case text == "":
 		p.now.Seed, p.now.HasSeed = 0, false
 	case err != nil:
-		p.seed.setAttr("aria-invalid", "true")
+		p.seed.SetAttr("aria-invalid", "true")
 	default:
 		p.now.Seed, p.now.HasSeed = seed, true
 	}
@@ -203,7 +204,7 @@ func (p *params) keepSeed() {
 	if len(p.c.shown.Tokens()) == 0 {
 		return
 	}
-	p.seed.setValue(strconv.FormatUint(state.Seed, 10))
+	p.seed.SetValue(strconv.FormatUint(state.Seed, 10))
 	p.readSeed()
 	p.touch()
 }

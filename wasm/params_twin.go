@@ -26,15 +26,15 @@ func (p *params) slide(f *paramField, v float64) {
 
 // typeSeed takes what was typed as the seed elsewhere; it reports whether it is one.
 func (p *params) typeSeed(text string) bool {
-	p.seed.setValue(text)
+	p.seed.SetValue(text)
 	p.readSeed()
 	p.touch()
-	return p.seed.attr("aria-invalid") != "true"
+	return p.seed.Attr("aria-invalid") != "true"
 }
 
 // chooseOrder sets the order of the sampler's stages.
 func (p *params) chooseOrder(order uint8) {
 	p.now.Order = order
-	p.order.setValue(strconv.Itoa(int(order)))
+	p.order.SetValue(strconv.Itoa(int(order)))
 	p.touch()
 }

@@ -8,17 +8,18 @@ import (
 
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // play is the play bar: it moves the engine, or a recording, along the timeline.
 type play struct {
 	c      *client
-	run    element
-	back   element
-	on     element
-	rewind element
-	stop   element
-	speed  element
+	run    page.Element
+	back   page.Element
+	on     page.Element
+	rewind page.Element
+	stop   page.Element
+	speed  page.Element
 
 	pace   float64  // tokens a second, 0 for as fast as the engine goes
 	pacing bool     // running at that pace, token by token
@@ -29,18 +30,18 @@ type play struct {
 
 func newPlay(c *client) *play {
 	p := &play{
-		c: c, run: byID("play-run"), back: byID("play-back"), on: byID("play-on"), rewind: byID("play-rewind"),
-		stop: byID("play-stop"), speed: byID("play-speed"),
+		c: c, run: page.ByID("play-run"), back: page.ByID("play-back"), on: page.ByID("play-on"), rewind: page.ByID("play-rewind"),
+		stop: page.ByID("play-stop"), speed: page.ByID("play-speed"),
 	}
-	p.run.onClick(p.toggle)
-	p.back.onClick(func() { c.moveToken(-1) })
-	p.on.onClick(func() { c.moveToken(+1) })
-	p.rewind.onClick(c.rewind)
-	p.stop.onClick(p.end)
-	p.speed.on("change", func(jsEvent) {
+	p.run.OnClick(p.toggle)
+	p.back.OnClick(func() { c.moveToken(-1) })
+	p.on.OnClick(func() { c.moveToken(+1) })
+	p.rewind.OnClick(c.rewind)
+	p.stop.OnClick(p.end)
+	p.speed.On("change", func(jsEvent) {
 		running := p.running()
 		p.pause()
-		p.pace, _ = strconv.ParseFloat(p.speed.value(), 64)
+		p.pace, _ = strconv.ParseFloat(p.speed.FieldValue(), 64)
 		if running {
 			p.start()
 		}
@@ -102,7 +103,7 @@ func (p *play) pause() {
 // halt ends what the page itself keeps running: its own pace, or a recording.
 func (p *play) halt() {
 	p.pacing, p.due = false, false
-	cancelTimer(p.timer)
+	page.CancelTimer(p.timer)
 	if p.c.replay != nil {
 		p.c.replay.pause()
 	}
@@ -129,7 +130,7 @@ func (p *play) tick() {
 		return
 	}
 	p.step()
-	p.timer = after(int(1000/p.pace), p.tick)
+	p.timer = page.After(int(1000/p.pace), p.tick)
 }
 
 // finished reports whether nothing is left to step through.
@@ -168,16 +169,16 @@ func (p *play) update(what change) {
 	running := p.running()
 	if running != p.shown {
 		p.shown = running
-		p.run.setFlag("data-running", running)
+		p.run.SetFlag("data-running", running)
 		name := "play.run"
 		if running {
 			name = "play.pause"
 		}
-		p.c.words.name(p.run, name)
+		p.c.words.Name(p.run, name)
 	}
-	p.run.setDisabled(!there)
-	p.back.setDisabled(p.c.at.token <= 0)
-	p.on.setDisabled(!there && p.c.at.token >= tokens-1)
-	p.rewind.setDisabled(!there || p.c.replay != nil || p.c.at.token < 1 || p.c.at.token >= tokens)
-	p.stop.setDisabled(!there || !running && p.c.shown.State().State != wire.StatePaused)
+	p.run.SetDisabled(!there)
+	p.back.SetDisabled(p.c.at.token <= 0)
+	p.on.SetDisabled(!there && p.c.at.token >= tokens-1)
+	p.rewind.SetDisabled(!there || p.c.replay != nil || p.c.at.token < 1 || p.c.at.token >= tokens)
+	p.stop.SetDisabled(!there || !running && p.c.shown.State().State != wire.StatePaused)
 }

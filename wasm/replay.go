@@ -8,6 +8,7 @@ import (
 	"vitrine/visualizer/recording"
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // replay plays a recording into a session of its own.
@@ -28,13 +29,13 @@ func (r *replay) start() {
 		r.c.show(r)
 	}
 	r.running = true
-	r.played = now()
+	r.played = page.Now()
 	r.schedule()
 }
 
 func (r *replay) pause() {
 	r.running = false
-	cancelTimer(r.timer)
+	page.CancelTimer(r.timer)
 }
 
 // schedule waits for the next record.
@@ -45,8 +46,8 @@ func (r *replay) schedule() {
 		r.c.changed(change{frames: session.ChangeState})
 		return
 	}
-	r.timer = after(int(wait)+1, func() {
-		at := now()
+	r.timer = page.After(int(wait)+1, func() {
+		at := page.Now()
 		r.apply(r.Advance(at - r.played))
 		r.played = at
 		if r.running {
@@ -80,22 +81,22 @@ type recordings struct {
 
 func newRecordings(c *client) *recordings {
 	r := &recordings{c: c}
-	input := byID("load-file")
-	byID("load").onClick(func() { input.Call("click") })
-	input.on("change", func(jsEvent) {
+	input := page.ByID("load-file")
+	page.ByID("load").OnClick(func() { input.Call("click") })
+	input.On("change", func(jsEvent) {
 		file := input.Get("files").Index(0)
 		if file.IsUndefined() {
 			return
 		}
 		name := file.Get("name").String()
 		read(file.Call("arrayBuffer"), func(b []byte) { r.open(b, name) }, func(detail string) { r.complain(detail) })
-		input.setValue("") // the same file may be chosen again
+		input.SetValue("") // the same file may be chosen again
 	})
-	byID("replay-again").onClick(func() {
+	page.ByID("replay-again").OnClick(func() {
 		c.show(c.replay)
 		c.play.start()
 	})
-	byID("replay-leave").onClick(c.leaveReplay)
+	page.ByID("replay-leave").OnClick(c.leaveReplay)
 	return r
 }
 
@@ -106,7 +107,7 @@ func (r *recordings) fetch() {
 	}
 	r.fetched = true
 	nothing := func(string) {} // there is none; the page says anyway that there is no model yet
-	then(window.Call("fetch", "/recording.vitrine"), func(response js.Value) {
+	then(page.Window.Call("fetch", "/recording.vitrine"), func(response js.Value) {
 		if !response.Get("ok").Bool() {
 			return
 		}
@@ -132,7 +133,7 @@ func (r *recordings) open(file []byte, name string) {
 }
 
 func (r *recordings) complain(detail string) {
-	r.c.status.complain(func() string { return r.c.words.say("recording.unreadable", "Detail", detail) })
+	r.c.status.complain(func() string { return r.c.words.Say("recording.unreadable", "Detail", detail) })
 }
 
 // update writes the label that says that this is a recording.
@@ -140,16 +141,16 @@ func (r *recordings) update(what change) {
 	if !what.saw(changedSession|changedLanguage|changedSocket) && !what.has(session.ChangeStatus) {
 		return
 	}
-	byID("replay").setHidden(r.c.replay == nil)
+	page.ByID("replay").SetHidden(r.c.replay == nil)
 	if r.c.replay == nil {
 		return
 	}
-	text := r.c.words.say("recording.playing", "Model", r.c.replay.label.Model)
+	text := r.c.words.Say("recording.playing", "Model", r.c.replay.label.Model)
 	if r.c.replay.file != "" {
-		text = r.c.words.say("recording.file", "Name", r.c.replay.file)
+		text = r.c.words.Say("recording.file", "Name", r.c.replay.file)
 	}
-	byID("replay-text").setText(r.c.words.sentences(text, r.c.words.say("recording.limits")))
-	byID("replay-leave").setHidden(!r.c.canAsk())
+	page.ByID("replay-text").SetText(r.c.words.Sentences(text, r.c.words.Say("recording.limits")))
+	page.ByID("replay-leave").SetHidden(!r.c.canAsk())
 }
 
 // show puts a recording in the live session's place, from its beginning.
@@ -175,7 +176,7 @@ func (c *client) leaveReplay() {
 // forgetPlace begins with another session.
 func (c *client) forgetPlace() {
 	c.at.token, c.at.key, c.following = -1, -1, true
-	c.inspector.release()
+	c.inspector.Release()
 	c.changed(everything)
 }
 
@@ -201,5 +202,5 @@ func then(promise js.Value, done func(js.Value), failed func(detail string)) {
 
 // read is then for a promise of an ArrayBuffer.
 func read(promise js.Value, done func([]byte), failed func(detail string)) {
-	then(promise, func(buffer js.Value) { done(bytesOf(buffer)) }, failed)
+	then(promise, func(buffer js.Value) { done(page.BytesOf(buffer)) }, failed)
 }

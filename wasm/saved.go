@@ -6,6 +6,7 @@ import (
 	"vitrine/visualizer/recording"
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // savedLimit bounds the frames that are held for saving, in bytes. When it is
@@ -30,7 +31,7 @@ const savedPause = 1500
 
 func newSaved(c *client) *saved {
 	s := &saved{c: c}
-	byID("save").onClick(s.save)
+	page.ByID("save").OnClick(s.save)
 	return s
 }
 
@@ -46,7 +47,7 @@ func (s *saved) take(raw []byte, changed session.Change) {
 	case wire.KindTiming, wire.KindMachine: // they say something of this machine only
 		return
 	}
-	at := now()
+	at := page.Now()
 	if len(s.records) > 0 {
 		s.clock += min(at-s.last, savedPause)
 	}
@@ -71,7 +72,7 @@ func isDense(raw []byte) bool {
 // save offers the session as a file to download.
 func (s *saved) save() {
 	if len(s.c.live.Tokens()) == 0 {
-		s.c.status.complain(func() string { return s.c.words.say("recording.nothing") })
+		s.c.status.complain(func() string { return s.c.words.Say("recording.nothing") })
 		return
 	}
 	var w recording.Writer
@@ -81,23 +82,23 @@ func (s *saved) save() {
 		}
 		if err := w.Add(r.At, r.Frame); err != nil {
 			detail := err.Error()
-			s.c.status.complain(func() string { return s.c.words.say("problem.other", "Detail", detail) })
+			s.c.status.complain(func() string { return s.c.words.Say("problem.other", "Detail", detail) })
 			return
 		}
 	}
 	model := s.c.live.Model()
-	date := window.Get("Date").New().Call("toISOString").String()[:len("2006-01-02")]
+	date := page.Window.Get("Date").New().Call("toISOString").String()[:len("2006-01-02")]
 	label := recording.Label{Title: s.title(), Model: model.Title, Date: date}
 	if s.dropped > 0 {
-		label.Note = decimal(s.dropped) + " frames of attention and logits were left out to keep the file small"
+		label.Note = page.Decimal(s.dropped) + " frames of attention and logits were left out to keep the file small"
 	}
-	blob := window.Get("Blob").New([]any{jsBytes(w.File(label))}, map[string]any{"type": "application/octet-stream"})
-	address := window.Get("URL").Call("createObjectURL", blob)
-	anchor := create("a", "")
+	blob := page.Window.Get("Blob").New([]any{page.JsBytes(w.File(label))}, map[string]any{"type": "application/octet-stream"})
+	address := page.Window.Get("URL").Call("createObjectURL", blob)
+	anchor := page.Create("a", "")
 	anchor.Set("href", address)
 	anchor.Set("download", "vitrine-"+date+recordingSuffix)
 	anchor.Call("click")
-	after(10_000, func() { window.Get("URL").Call("revokeObjectURL", address) })
+	page.After(10_000, func() { page.Window.Get("URL").Call("revokeObjectURL", address) })
 }
 
 // recordingSuffix ends the names of recordings.

@@ -3,22 +3,20 @@
 package main
 
 import (
-	"strconv"
-
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
-	"vitrine/wasm/gosyntax"
+	"vitrine/wasm/page"
 )
 
 // source is the panel with the Go source of the function that computed a number.
 type source struct {
 	c     *client
-	panel element
+	panel page.Element
 	fn    string // the function that is shown or waited for
 	shown bool   // its text is in the panel
 }
 
-func newSource(c *client) *source { return &source{c: c, panel: byID("source")} }
+func newSource(c *client) *source { return &source{c: c, panel: page.ByID("source")} }
 
 // open asks for the function's source and opens the panel.
 func (s *source) open(fn string) {
@@ -26,12 +24,12 @@ func (s *source) open(fn string) {
 		return
 	}
 	s.fn, s.shown = fn, false
-	byID("source-title").setText(fn)
-	byID("source-place").setText("")
-	byID("source-text").setText(s.c.words.say("inspector.source_asking"))
+	page.ByID("source-title").SetText(fn)
+	page.ByID("source-place").SetText("")
+	page.ByID("source-text").SetText(s.c.words.Say("inspector.source_asking"))
 	s.panel.Call("showModal")
 	if q, send := s.from().Want(wire.Query{What: wire.QuerySource, Text: fn}); send {
-		s.c.socket.send(&q)
+		s.c.socket.Send(&q)
 	}
 	s.update()
 }
@@ -54,29 +52,11 @@ func (s *source) update() {
 	answer, ok := from.Source(s.fn)
 	if !ok {
 		if problem, failed := s.c.troubleOf(from, wire.Query{What: wire.QuerySource, Text: s.fn}); failed {
-			byID("source-text").setText(problem)
+			page.ByID("source-text").SetText(problem)
 			s.shown = true
 		}
 		return
 	}
 	s.shown = true
-	byID("source-place").setText(answer.File + ":" + strconv.Itoa(int(answer.Line)))
-	text := byID("source-text")
-	text.clear()
-	for _, part := range gosyntax.Split(answer.Text) {
-		text.append(create("span", syntaxClass(part.Class)).with(part.Text))
-	}
-}
-
-// syntaxClass is the style sheet's name of a class of Go source.
-func syntaxClass(class gosyntax.Class) string {
-	switch class {
-	case gosyntax.Comment:
-		return "comment"
-	case gosyntax.Keyword:
-		return "keyword"
-	case gosyntax.Literal:
-		return "literal"
-	}
-	return ""
+	page.ShowSource(answer)
 }

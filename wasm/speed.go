@@ -7,6 +7,7 @@ import (
 
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/view"
+	"vitrine/wasm/page"
 )
 
 // speed is the badge in the play bar: how many tokens a second the answer is
@@ -14,25 +15,25 @@ import (
 // has ended it keeps the last rate.
 type speed struct {
 	c           *client
-	element     element
-	rate, share *textCell
-	track, bar  element
+	element     page.Element
+	rate, share *page.TextCell
+	track, bar  page.Element
 	last        float32 // tokens a second, 0 before any was measured
 	label       string
 	width       string
 }
 
 func newSpeed(c *client) *speed {
-	s := &speed{c: c, element: byID("speed"), rate: newTextCell(byID("speed-rate")), share: newTextCell(byID("speed-share"))}
-	s.track = s.element.find(".track")
-	s.bar = s.track.find("i")
-	point := func(jsEvent) { c.inspector.point(s.reading) }
-	leave := func(jsEvent) { c.inspector.leave() }
-	s.element.on("pointerenter", point)
-	s.element.on("focus", point)
-	s.element.on("pointerleave", leave)
-	s.element.on("blur", leave)
-	s.element.onClick(func() { c.inspector.keep(s.reading) })
+	s := &speed{c: c, element: page.ByID("speed"), rate: page.NewTextCell(page.ByID("speed-rate")), share: page.NewTextCell(page.ByID("speed-share"))}
+	s.track = s.element.Find(".track")
+	s.bar = s.track.Find("i")
+	point := func(jsEvent) { c.inspector.Point(s.reading) }
+	leave := func(jsEvent) { c.inspector.Leave() }
+	s.element.On("pointerenter", point)
+	s.element.On("focus", point)
+	s.element.On("pointerleave", leave)
+	s.element.On("blur", leave)
+	s.element.OnClick(func() { c.inspector.Keep(s.reading) })
 	return s
 }
 
@@ -46,29 +47,29 @@ func (s *speed) update(what change) {
 	if step, ok := s.c.shown.LastStep(); ok && step.TokensPerSec > 0 {
 		s.last = step.TokensPerSec
 	}
-	s.element.setHidden(s.last == 0)
+	s.element.SetHidden(s.last == 0)
 	if s.last == 0 {
 		return
 	}
-	s.element.setFlag("data-running", s.c.play.atFullSpeed())
-	say, number := s.c.words.say, s.number()
-	s.rate.show(say("speed.rate", "N", number))
+	s.element.SetFlag("data-running", s.c.play.atFullSpeed())
+	say, number := s.c.words.Say, s.number()
+	s.rate.Show(say("speed.rate", "N", number))
 	label, share := say("speed.label", "N", number), ""
 	m, known := s.c.shown.Machine()
-	s.track.setHidden(!known)
+	s.track.SetHidden(!known)
 	if known {
 		u := view.BandwidthShare(m, s.last)
 		percent := strconv.FormatFloat(100*u, 'f', 0, 64) + " %"
 		share, label = say("speed.share", "Share", percent), say("speed.label_share", "N", number, "Share", percent)
 		if width := strconv.FormatFloat(100*min(u, 1), 'f', 1, 64) + "%"; width != s.width {
 			s.width = width
-			s.bar.setStyle("width", width)
+			s.bar.SetStyle("width", width)
 		}
 	}
-	s.share.show(share)
+	s.share.Show(share)
 	if label != s.label {
 		s.label = label
-		s.element.setAttr("aria-label", label)
+		s.element.SetAttr("aria-label", label)
 	}
 }
 
@@ -76,29 +77,29 @@ func (s *speed) update(what change) {
 func (s *speed) number() string { return strconv.FormatFloat(float64(s.last), 'f', 1, 32) }
 
 // reading is what the inspector says about the badge.
-func (s *speed) reading() reading {
-	say := s.c.words.say
+func (s *speed) reading() page.Reading {
+	say := s.c.words.Say
 	if s.last == 0 {
-		return reading{}
+		return page.Reading{}
 	}
-	r := reading{title: say("speed.title"), value: say("speed.rate", "N", s.number()), fn: view.FuncRate}
+	r := page.Reading{Title: say("speed.title"), Value: say("speed.rate", "N", s.number()), Fn: view.FuncRate}
 	m, known := s.c.shown.Machine()
 	switch {
 	case s.c.replay != nil:
-		r.note = say("speed.note_recorded")
+		r.Note = say("speed.note_recorded")
 	case !known:
-		r.note = say("speed.note_unknown")
+		r.Note = say("speed.note_unknown")
 	default:
 		u := view.BandwidthShare(m, s.last)
-		r.note, r.by = say("speed.note"), view.FuncBandwidth
+		r.Note, r.By = say("speed.note"), view.FuncBandwidth
 		if u > 1 {
-			r.note = say("speed.note_cache")
+			r.Note = say("speed.note_cache")
 		}
-		r.formula(view.Bandwidth(m, s.last))
-		r.fact(s.c, "speed.weights", grouped(int(m.StepBytes))+" B")
-		r.fact(s.c, "speed.memory", s.c.words.count("speed.memory_of", int(m.Threads), "Rate", view.Gigabytes(float64(m.BytesPerSecond))))
-		r.fact(s.c, "speed.memory_by", view.FuncReadBandwidth)
+		r.AddFormula(view.Bandwidth(m, s.last))
+		r.AddFact(s.c.words, "speed.weights", page.Grouped(int(m.StepBytes))+" B")
+		r.AddFact(s.c.words, "speed.memory", s.c.words.Count("speed.memory_of", int(m.Threads), "Rate", view.Gigabytes(float64(m.BytesPerSecond))))
+		r.AddFact(s.c.words, "speed.memory_by", view.FuncReadBandwidth)
 	}
-	r.fact(s.c, "speed.measured", say("speed.window"))
+	r.AddFact(s.c.words, "speed.measured", say("speed.window"))
 	return r
 }

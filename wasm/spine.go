@@ -9,6 +9,7 @@ import (
 
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // spine is the timeline along the bottom: one cell a token, a bar as high as
@@ -16,10 +17,10 @@ import (
 // in sight, and to assistive technology a slider over the tokens.
 type spine struct {
 	c       *client
-	element element
-	empty   element
-	*surface
-	pen *pen
+	element page.Element
+	empty   page.Element
+	*page.Surface
+	pen *page.Pen
 
 	ids     []int32   // the tokens that are laid out
 	labels  []string  // of each of them
@@ -37,12 +38,12 @@ type spine struct {
 }
 
 func newSpine(c *client) *spine {
-	s := &spine{c: c, element: byID("timeline"), pointed: -1, shown: -1, dirty: true}
-	s.empty = s.element.find(".empty")
-	s.surface = newSurface(s.element.find("canvas"), func() { c.changed(change{page: changedSize}) })
-	s.pen = newPen(s.surface)
-	s.element.on("pointermove", func(event js.Value) {
-		x, y := s.point(event)
+	s := &spine{c: c, element: page.ByID("timeline"), pointed: -1, shown: -1, dirty: true}
+	s.empty = s.element.Find(".empty")
+	s.Surface = page.NewSurface(s.element.Find("canvas"), func() { c.changed(change{page: changedSize}) })
+	s.pen = page.NewPen(s.Surface)
+	s.element.On("pointermove", func(event js.Value) {
+		x, y := s.Point(event)
 		if s.drag {
 			s.scrollOverview(x)
 			return
@@ -50,13 +51,13 @@ func newSpine(c *client) *spine {
 		s.hovered = true
 		s.pointAt(s.tokenAt(x, y))
 	})
-	s.element.on("pointerleave", func(jsEvent) {
+	s.element.On("pointerleave", func(jsEvent) {
 		s.hovered = false
 		s.pointAt(-1)
 	})
-	s.element.on("pointerdown", func(event js.Value) {
-		x, y := s.point(event)
-		if s.overflows() && y >= s.height-overviewHeight {
+	s.element.On("pointerdown", func(event js.Value) {
+		x, y := s.Point(event)
+		if s.overflows() && y >= s.Height-overviewHeight {
 			s.drag = true
 			s.element.Call("setPointerCapture", event.Get("pointerId"))
 			s.scrollOverview(x)
@@ -66,7 +67,7 @@ func newSpine(c *client) *spine {
 			c.chooseToken(position)
 		}
 	})
-	s.element.on("pointerup", func(jsEvent) { s.drag = false })
+	s.element.On("pointerup", func(jsEvent) { s.drag = false })
 	s.element.Call("addEventListener", "wheel", js.FuncOf(func(_ js.Value, args []js.Value) any {
 		if !s.overflows() {
 			return nil
@@ -92,7 +93,7 @@ const (
 func (s *spine) update(what change) {
 	if what.saw(changedSession | changedTheme | changedSize | changedLanguage) {
 		s.ids, s.labels, s.lefts = nil, nil, nil
-		s.pen.font = ""
+		s.pen.Font = ""
 	}
 	if what.has(session.ChangeTokens|session.ChangeState) || what.saw(changedSession|changedTheme|changedSize|changedToken|changedLanguage) {
 		s.measureCells()
@@ -106,8 +107,8 @@ func (s *spine) update(what change) {
 func (s *spine) measureCells() {
 	tokens := s.c.shown.Tokens()
 	if len(s.labels) == 0 {
-		s.pen.letter(s.c.theme.font(s.c.theme.mono, labelRem), "center")
-		s.narrow, s.wide = s.pen.width("0000000000")/10, s.pen.width("汉汉汉汉")/4
+		s.pen.Letter(s.c.theme.Font(s.c.theme.Mono, labelRem), "center")
+		s.narrow, s.wide = s.pen.Width("0000000000")/10, s.pen.Width("汉汉汉汉")/4
 	}
 	same := 0
 	for same < min(len(s.labels), len(tokens)) && s.ids[same] == tokens[same].ID {
@@ -125,7 +126,7 @@ func (s *spine) measureCells() {
 	}
 	s.lefts = append(s.lefts, x)
 	if s.c.hasNext() {
-		s.lefts = append(s.lefts, x+s.cellWidth(s.c.words.say("spine.next")))
+		s.lefts = append(s.lefts, x+s.cellWidth(s.c.words.Say("spine.next")))
 	}
 }
 
@@ -161,17 +162,17 @@ func (s *spine) length() float64 {
 	return s.lefts[len(s.lefts)-1] + stripPad
 }
 
-func (s *spine) overflows() bool { return s.length() > s.width }
+func (s *spine) overflows() bool { return s.length() > s.Width }
 
 func (s *spine) scrollTo(x float64) {
-	s.aim = min(max(x, 0), max(s.length()-s.width, 0))
+	s.aim = min(max(x, 0), max(s.length()-s.Width, 0))
 	s.c.wake()
 	s.dirty = true
 }
 
 // scrollOverview scrolls so that the place of the whole strip under x is in the middle.
 func (s *spine) scrollOverview(x float64) {
-	s.scrollTo((x-stripPad)/(s.width-2*stripPad)*s.length() - s.width/2)
+	s.scrollTo((x-stripPad)/(s.Width-2*stripPad)*s.length() - s.Width/2)
 	s.offset = s.aim // the hand leads; nothing follows later
 }
 
@@ -192,13 +193,13 @@ func (s *spine) bringInSight(jump bool) {
 		jump = jump || s.c.play.atFullSpeed()
 	case i != s.shown || jump:
 		s.shown = i
-		margin := min(120, s.width/4)
+		margin := min(120, s.Width/4)
 		left, right := s.lefts[i], s.lefts[i+1]
 		switch {
 		case left-margin < s.aim:
 			s.scrollTo(left - margin)
-		case right+margin > s.aim+s.width:
-			s.scrollTo(right + margin - s.width)
+		case right+margin > s.aim+s.Width:
+			s.scrollTo(right + margin - s.Width)
 		default:
 			s.scrollTo(s.aim)
 		}
@@ -210,7 +211,7 @@ func (s *spine) bringInSight(jump bool) {
 
 // tokenAt is the cell at a point, −1 for none.
 func (s *spine) tokenAt(x, y float64) int {
-	if s.overflows() && y >= s.height-overviewHeight {
+	if s.overflows() && y >= s.Height-overviewHeight {
 		return -1
 	}
 	x += s.offset
@@ -230,9 +231,9 @@ func (s *spine) pointAt(position int) {
 	s.pointed = position
 	s.dirty = true
 	if position >= 0 {
-		s.c.inspector.point(func() reading { return s.c.tokenReading(position) })
+		s.c.inspector.Point(func() page.Reading { return s.c.tokenReading(position) })
 	} else {
-		s.c.inspector.leave()
+		s.c.inspector.Leave()
 	}
 	s.c.wake()
 }
@@ -242,21 +243,21 @@ func (s *spine) tell() {
 	tokens := s.c.shown.Tokens()
 	if some := len(tokens) > 0; some != s.filled {
 		s.filled = some
-		s.empty.setHidden(some)
+		s.empty.SetHidden(some)
 	}
-	s.element.setAttr("aria-valuemax", decimal(max(s.cells()-1, 0)))
+	s.element.SetAttr("aria-valuemax", page.Decimal(max(s.cells()-1, 0)))
 	i := s.c.at.token
 	if i < 0 || len(tokens) == 0 {
-		s.element.setAttr("aria-valuenow", "0")
-		s.element.setAttr("aria-valuetext", s.c.words.say("spine.empty"))
+		s.element.SetAttr("aria-valuenow", "0")
+		s.element.SetAttr("aria-valuetext", s.c.words.Say("spine.empty"))
 		return
 	}
-	s.element.setAttr("aria-valuenow", decimal(i))
+	s.element.SetAttr("aria-valuenow", page.Decimal(i))
 	if i >= len(tokens) {
-		s.element.setAttr("aria-valuetext", s.c.words.say("spine.value_next"))
+		s.element.SetAttr("aria-valuetext", s.c.words.Say("spine.value_next"))
 		return
 	}
-	s.element.setAttr("aria-valuetext", s.c.words.say("spine.value", "N", decimal(i+1), "Count", decimal(len(tokens)),
+	s.element.SetAttr("aria-valuetext", s.c.words.Say("spine.value", "N", page.Decimal(i+1), "Count", page.Decimal(len(tokens)),
 		"Piece", s.labels[i], "Kind", s.kind(tokens[i])))
 }
 
@@ -265,13 +266,13 @@ func (s *spine) kind(t wire.Token) string {
 	prob := strconv.FormatFloat(float64(t.Prob), 'f', 3, 32)
 	switch {
 	case t.Flags&wire.FlagForced != 0:
-		return s.c.words.say("spine.forced", "Prob", prob)
+		return s.c.words.Say("spine.forced", "Prob", prob)
 	case t.Flags&wire.FlagDrawn != 0:
-		return s.c.words.say("spine.drawn", "Prob", prob)
+		return s.c.words.Say("spine.drawn", "Prob", prob)
 	case t.Flags&wire.FlagSpecial != 0:
-		return s.c.words.say("spine.special")
+		return s.c.words.Say("spine.special")
 	}
-	return s.c.words.say("spine.given")
+	return s.c.words.Say("spine.given")
 }
 
 // frame draws the timeline if anything differs, and moves it towards its aim.
@@ -283,7 +284,7 @@ func (s *spine) frame() (again bool) {
 		}
 		s.dirty = true
 	}
-	if s.dirty && s.width > 0 {
+	if s.dirty && s.Width > 0 {
 		s.dirty = false
 		s.draw()
 	}

@@ -8,47 +8,48 @@ import (
 
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // status says how things stand: the model's figures, the connection, the way
 // to a model, and what went wrong.
 type status struct {
 	c           *client
-	model       element
-	text        *textCell
-	dot         element
-	arrival     element
-	arrivalText *textCell
-	bar         element
-	figures     *textCell
-	problem     element
-	problemText *textCell
+	model       page.Element
+	text        *page.TextCell
+	dot         page.Element
+	arrival     page.Element
+	arrivalText *page.TextCell
+	bar         page.Element
+	figures     *page.TextCell
+	problem     page.Element
+	problemText *page.TextCell
 	said        func() string // what the problem says, in the language of the moment
 	lostFor     int           // seconds until the next attempt to connect, −1 while connected
 }
 
 func newStatus(c *client) *status {
 	s := &status{
-		c: c, model: byID("model"), text: newTextCell(byID("status-text")), dot: byID("status-dot"),
-		arrival: byID("arrival"), arrivalText: newTextCell(byID("arrival-text")), bar: byID("arrival-bar"),
-		figures: newTextCell(byID("arrival-figures")), problem: byID("problem"), problemText: newTextCell(byID("problem-text")),
+		c: c, model: page.ByID("model"), text: page.NewTextCell(page.ByID("status-text")), dot: page.ByID("status-dot"),
+		arrival: page.ByID("arrival"), arrivalText: page.NewTextCell(page.ByID("arrival-text")), bar: page.ByID("arrival-bar"),
+		figures: page.NewTextCell(page.ByID("arrival-figures")), problem: page.ByID("problem"), problemText: page.NewTextCell(page.ByID("problem-text")),
 		lostFor: -1,
 	}
-	byID("problem-close").onClick(s.calm)
+	page.ByID("problem-close").OnClick(s.calm)
 	return s
 }
 
 // complain shows a problem until it is closed or another takes its place.
 func (s *status) complain(say func() string) {
 	s.said = say
-	s.problemText.show(say())
-	s.problem.setHidden(false)
+	s.problemText.Show(say())
+	s.problem.SetHidden(false)
 }
 
 // calm takes the problem away.
 func (s *status) calm() {
 	s.said = nil
-	s.problem.setHidden(true)
+	s.problem.SetHidden(true)
 }
 
 // problemIn says a server's problem in the page's language; its detail is in English.
@@ -78,7 +79,7 @@ func (s *status) problemIn(p *wire.Problem) string {
 	case "internal":
 		key = "problem.internal"
 	}
-	return s.c.words.say(key, "Field", p.Field, "Detail", p.Detail)
+	return s.c.words.Say(key, "Field", p.Field, "Detail", p.Detail)
 }
 
 func (s *status) update(what change) {
@@ -90,13 +91,13 @@ func (s *status) update(what change) {
 		s.showArrival()
 	}
 	if what.saw(changedLanguage) && s.said != nil {
-		s.problemText.show(s.said())
+		s.problemText.Show(s.said())
 	}
 }
 
 // showModel writes the model's figures.
 func (s *status) showModel() {
-	s.model.clear()
+	s.model.Clear()
 	m := s.c.shown.Model()
 	if m.Layers == 0 {
 		return
@@ -107,19 +108,19 @@ func (s *status) showModel() {
 	}
 	s.figure(title, "")
 	s.figure(m.Quantization+" · "+m.Backend, "")
-	s.figure(decimal(int(m.Layers)), s.c.words.say("shell.fact_layers"))
-	s.figure(decimal(int(m.Heads)), s.c.words.say("shell.fact_heads"))
-	s.figure(grouped(int(m.Width)), s.c.words.say("shell.fact_wide"))
-	s.figure(grouped(int(m.Vocab)), s.c.words.say("shell.fact_tokens"))
+	s.figure(page.Decimal(int(m.Layers)), s.c.words.Say("shell.fact_layers"))
+	s.figure(page.Decimal(int(m.Heads)), s.c.words.Say("shell.fact_heads"))
+	s.figure(page.Grouped(int(m.Width)), s.c.words.Say("shell.fact_wide"))
+	s.figure(page.Grouped(int(m.Vocab)), s.c.words.Say("shell.fact_tokens"))
 }
 
 func (s *status) figure(value, unit string) {
-	group := create("div", "")
-	group.append(create("dd", "").with(value))
+	group := page.Create("div", "")
+	group.Append(page.Create("dd", "").With(value))
 	if unit != "" {
-		group.append(create("dt", "").with(unit))
+		group.Append(page.Create("dt", "").With(unit))
 	}
-	s.model.append(group)
+	s.model.Append(group)
 }
 
 // showState writes how the connection and the request stand.
@@ -127,10 +128,10 @@ func (s *status) showState() {
 	var key, dot string
 	switch {
 	case s.lostFor > 0:
-		s.text.show(s.c.words.count("status.retrying", s.lostFor))
-		s.dot.setAttr("data-state", "gone")
+		s.text.Show(s.c.words.Count("status.retrying", s.lostFor))
+		s.dot.SetAttr("data-state", "gone")
 		return
-	case !s.c.socket.ready:
+	case !s.c.socket.Ready:
 		key, dot = "status.connecting", "wait"
 	case s.c.replay != nil:
 		key, dot = "status.replay", "idle"
@@ -139,8 +140,8 @@ func (s *status) showState() {
 	default:
 		key, dot = stateKey(s.c.live.State().State)
 	}
-	s.text.show(s.c.words.say(key))
-	s.dot.setAttr("data-state", dot)
+	s.text.Show(s.c.words.Say(key))
+	s.dot.SetAttr("data-state", dot)
 }
 
 func phaseKey(p wire.Phase) (key, dot string) {
@@ -180,31 +181,31 @@ func stateKey(s wire.RunState) (key, dot string) {
 // showArrival tells of the way to a model while there is one to tell of.
 func (s *status) showArrival() {
 	phase, now := s.c.phase(), s.c.live.Status()
-	s.arrival.setHidden(!s.c.socket.ready || phase == wire.PhaseReady)
-	s.arrival.setClass("problem", phase == wire.PhaseFailed)
-	s.bar.setHidden(phase == wire.PhaseFailed || phase == wire.PhaseNoModel)
-	s.figures.show("")
-	say := s.c.words.say
+	s.arrival.SetHidden(!s.c.socket.Ready || phase == wire.PhaseReady)
+	s.arrival.SetClass("problem", phase == wire.PhaseFailed)
+	s.bar.SetHidden(phase == wire.PhaseFailed || phase == wire.PhaseNoModel)
+	s.figures.Show("")
+	say := s.c.words.Say
 	switch phase {
 	case wire.PhaseNoModel:
-		s.arrivalText.show(say("arrival.no_model"))
+		s.arrivalText.Show(say("arrival.no_model"))
 	case wire.PhaseLoading:
-		s.arrivalText.show(say("arrival.loading", "Name", now.Name))
+		s.arrivalText.Show(say("arrival.loading", "Name", now.Name))
 		s.bar.Call("removeAttribute", "value") // it is not known how long this takes
 	case wire.PhaseFailed:
-		s.arrivalText.show(say("arrival.failed", "Detail", now.Detail))
+		s.arrivalText.Show(say("arrival.failed", "Detail", now.Detail))
 	case wire.PhaseDownloading:
 		if now.Source == "" {
-			s.arrivalText.show(say("arrival.downloading_bare", "Name", now.Name))
+			s.arrivalText.Show(say("arrival.downloading_bare", "Name", now.Name))
 		} else {
-			s.arrivalText.show(say("arrival.downloading", "Name", now.Name, "Source", now.Source))
+			s.arrivalText.Show(say("arrival.downloading", "Name", now.Name, "Source", now.Source))
 		}
 		if now.Total == 0 {
 			s.bar.Call("removeAttribute", "value")
 		} else {
 			s.bar.Set("value", float64(now.Received)/float64(now.Total))
 		}
-		s.figures.show(s.progress(now))
+		s.figures.Show(s.progress(now))
 	}
 }
 
@@ -223,9 +224,9 @@ func (s *status) progress(now *wire.Status) string {
 	}
 	seconds := int(math.Ceil(float64(now.Total-now.Received) / float64(now.Rate)))
 	if seconds < 100 {
-		return text + " · " + s.c.words.count("arrival.left_seconds", seconds)
+		return text + " · " + s.c.words.Count("arrival.left_seconds", seconds)
 	}
-	return text + " · " + s.c.words.count("arrival.left_minutes", (seconds+59)/60)
+	return text + " · " + s.c.words.Count("arrival.left_minutes", (seconds+59)/60)
 }
 
 func megabytes(bytes float64) string {

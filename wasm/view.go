@@ -6,6 +6,7 @@ import (
 	"syscall/js"
 
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // A stageView is one tab of the stage. Its markup is in web/view_NAME.templ, its
@@ -49,24 +50,24 @@ func newViews(c *client) []stageView {
 type tabs struct {
 	c      *client
 	names  []string // from the markup
-	tabs   []element
-	panels []element
+	tabs   []page.Element
+	panels []page.Element
 	views  []stageView // nil where the markup has a tab and the client no view
-	bodies []element
-	empty  []element
+	bodies []page.Element
+	empty  []page.Element
 	filled []bool // whose body is in sight instead of the word why there is none
 	open   int
 }
 
 func newTabs(c *client, views []stageView) *tabs {
 	t := &tabs{c: c}
-	for i, tab := range byID("tabs").findAll("[role=tab]") {
-		panel := byID(tab.attr("aria-controls"))
-		t.names = append(t.names, tab.attr("id")[len("tab-"):])
+	for i, tab := range page.ByID("tabs").FindAll("[role=tab]") {
+		panel := page.ByID(tab.Attr("aria-controls"))
+		t.names = append(t.names, tab.Attr("id")[len("tab-"):])
 		t.tabs = append(t.tabs, tab)
 		t.panels = append(t.panels, panel)
-		t.bodies = append(t.bodies, panel.find(".body"))
-		t.empty = append(t.empty, panel.find(".empty"))
+		t.bodies = append(t.bodies, panel.Find(".body"))
+		t.empty = append(t.empty, panel.Find(".empty"))
 		t.views = append(t.views, nil)
 		t.filled = append(t.filled, false)
 		for _, v := range views {
@@ -74,9 +75,9 @@ func newTabs(c *client, views []stageView) *tabs {
 				t.views[i] = v
 			}
 		}
-		tab.onClick(func() { t.choose(i) })
+		tab.OnClick(func() { t.choose(i) })
 	}
-	byID("tabs").on("keydown", func(event js.Value) {
+	page.ByID("tabs").On("keydown", func(event js.Value) {
 		var to int
 		switch event.Get("key").String() {
 		case "ArrowRight":
@@ -92,7 +93,7 @@ func newTabs(c *client, views []stageView) *tabs {
 		}
 		event.Call("preventDefault")
 		t.choose(to)
-		t.tabs[to].focus()
+		t.tabs[to].Focus()
 	})
 	return t
 }
@@ -102,14 +103,14 @@ func (t *tabs) choose(i int) {
 	if i < 0 || i >= len(t.tabs) || i == t.open {
 		return
 	}
-	t.panels[t.open].setHidden(true)
-	t.tabs[t.open].setAttr("aria-selected", "false")
-	t.tabs[t.open].setAttr("tabindex", "-1")
+	t.panels[t.open].SetHidden(true)
+	t.tabs[t.open].SetAttr("aria-selected", "false")
+	t.tabs[t.open].SetAttr("tabindex", "-1")
 	t.open = i
-	t.panels[i].setHidden(false)
-	t.tabs[i].setAttr("aria-selected", "true")
-	t.tabs[i].setAttr("tabindex", "0")
-	t.c.inspector.release()
+	t.panels[i].SetHidden(false)
+	t.tabs[i].SetAttr("aria-selected", "true")
+	t.tabs[i].SetAttr("tabindex", "0")
+	t.c.inspector.Release()
 	t.c.changed(everything)
 }
 
@@ -139,8 +140,8 @@ func (t *tabs) update(what change) {
 	ready := v != nil && v.ready()
 	if t.filled[t.open] != ready {
 		t.filled[t.open] = ready
-		t.bodies[t.open].setHidden(!ready)
-		t.empty[t.open].setHidden(ready)
+		t.bodies[t.open].SetHidden(!ready)
+		t.empty[t.open].SetHidden(ready)
 		what = everything
 	}
 	if ready {

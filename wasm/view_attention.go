@@ -5,6 +5,7 @@ package main
 import (
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // attentionView shows all heads at once and, below them, one of three parts
@@ -14,30 +15,30 @@ type attentionView struct {
 	atlas *atlas
 	dials *attentionDials
 	parts []attentionPart
-	shows []element // the buttons of the parts
+	shows []page.Element // the buttons of the parts
 	open  int
-	live  *textCell // tells assistive technology what was chosen
-	held  change    // not told to the parts yet
+	live  *page.TextCell // tells assistive technology what was chosen
+	held  change         // not told to the parts yet
 }
 
 // An attentionPart is what stands below the atlas. While it is closed it is
 // told nothing, and it is told that everything changed when it opens.
 type attentionPart interface {
-	section() element
+	section() page.Element
 	update(what change)
 	// frame draws what is due; see [view].
 	frame(t float64) (again bool)
 }
 
 func newAttentionView(c *client) *attentionView {
-	v := &attentionView{c: c, live: newTextCell(byID("attention-live"))}
+	v := &attentionView{c: c, live: page.NewTextCell(page.ByID("attention-live"))}
 	v.atlas = newAtlas(c, v.say)
 	v.dials = newAttentionDials(c)
 	v.parts = []attentionPart{newHeadPart(c, v.say), newFlowPart(c, v.say), newLensPart(c)}
 	for i, id := range []string{"show-head", "show-flow", "show-lens"} {
-		button := byID(id)
+		button := page.ByID(id)
 		v.shows = append(v.shows, button)
-		button.onClick(func() { v.show(i) })
+		button.OnClick(func() { v.show(i) })
 	}
 	return v
 }
@@ -54,11 +55,11 @@ func (v *attentionView) show(part int) {
 	if part == v.open {
 		return
 	}
-	v.parts[v.open].section().setHidden(true)
-	v.shows[v.open].setAttr("aria-pressed", "false")
+	v.parts[v.open].section().SetHidden(true)
+	v.shows[v.open].SetAttr("aria-pressed", "false")
 	v.open = part
-	v.parts[part].section().setHidden(false)
-	v.shows[part].setAttr("aria-pressed", "true")
+	v.parts[part].section().SetHidden(false)
+	v.shows[part].SetAttr("aria-pressed", "true")
 	v.parts[part].update(everything)
 	v.c.wake()
 }
@@ -67,7 +68,7 @@ func (v *attentionView) show(part int) {
 const withToken = session.ChangeTokens | session.ChangeMessages | session.ChangeStep
 
 // say tells assistive technology what was chosen with the keyboard.
-func (v *attentionView) say(text string) { v.live.show(text) }
+func (v *attentionView) say(text string) { v.live.Show(text) }
 
 func (v *attentionView) update(what change) {
 	what = change{frames: what.frames | v.held.frames, page: what.page | v.held.page}
@@ -102,18 +103,18 @@ type attentionDials struct {
 
 // dial is a slider with its number.
 type dial struct {
-	slider element
-	output *textCell
+	slider page.Element
+	output *page.TextCell
 	limit  int
 	at     int
 }
 
 func newDial(id string, moved func(to int)) dial {
-	d := dial{slider: byID(id), limit: -1, at: -1}
-	d.output = newTextCell(element{d.slider.Get("parentElement")}.find("output"))
-	d.slider.on("input", func(jsEvent) {
+	d := dial{slider: page.ByID(id), limit: -1, at: -1}
+	d.output = page.NewTextCell(page.Element{Value: d.slider.Get("parentElement")}.Find("output"))
+	d.slider.On("input", func(jsEvent) {
 		to := 0
-		for _, digit := range d.slider.value() {
+		for _, digit := range d.slider.FieldValue() {
 			to = 10*to + int(digit-'0')
 		}
 		moved(to)
@@ -124,12 +125,12 @@ func newDial(id string, moved func(to int)) dial {
 func (d *dial) show(at, limit int) {
 	if limit != d.limit {
 		d.limit = limit
-		d.slider.setAttr("max", decimal(limit))
+		d.slider.SetAttr("max", page.Decimal(limit))
 	}
 	if at != d.at {
 		d.at = at
-		d.slider.setValue(decimal(at))
-		d.output.show(decimal(at))
+		d.slider.SetValue(page.Decimal(at))
+		d.output.Show(page.Decimal(at))
 	}
 }
 
@@ -238,7 +239,7 @@ func (p *patience) wakeAfter(wait float64) {
 		return
 	}
 	p.timed = true
-	after(int(wait)+1, func() {
+	page.After(int(wait)+1, func() {
 		p.timed = false
 		p.c.wake()
 	})
@@ -275,5 +276,5 @@ func (c *client) tokenName(position int) string {
 	if position < 0 || position >= len(tokens) {
 		return ""
 	}
-	return c.words.say("attention.token", "N", decimal(position), "Piece", session.Label(tokens[position].Bytes))
+	return c.words.Say("attention.token", "N", page.Decimal(position), "Piece", session.Label(tokens[position].Bytes))
 }

@@ -10,19 +10,20 @@ import (
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // atlas is the picture of all heads. The pixels are one canvas, and what marks
 // the chosen head, the one under the pointer and the edges is another above it.
 type atlas struct {
 	c    *client
-	plot element
-	cell *textCell // what the grid says to assistive technology
-	says *textCell // the line below
+	plot page.Element
+	cell *page.TextCell // what the grid says to assistive technology
+	says *page.TextCell // the line below
 	say  func(string)
 
-	pixels, marks, legend *surface
-	pen, legendPen        *pen
+	pixels, marks, legend *page.Surface
+	pen, legendPen        *page.Pen
 	picture, colours      paint.Canvas
 	tiles                 paint.Atlas
 	seen                  view.SeenRows
@@ -58,24 +59,24 @@ const rowsPatience = 350 // milliseconds
 
 func newAtlas(c *client, say func(string)) *atlas {
 	a := &atlas{
-		c: c, plot: byID("atlas"), say: say, missing: -1,
-		cell: newTextCell(byID("atlas-cell")), says: newTextCell(byID("atlas-says")),
+		c: c, plot: page.ByID("atlas"), say: say, missing: -1,
+		cell: page.NewTextCell(page.ByID("atlas-cell")), says: page.NewTextCell(page.ByID("atlas-says")),
 	}
 	resized := func() { c.changed(change{page: changedSize}) }
-	canvases := a.plot.findAll("canvas")
-	a.pixels, a.marks = newSurface(canvases[0], resized), newSurface(canvases[1], resized)
-	a.legend = newSurface(byID("atlas-legend"), resized)
-	a.pen, a.legendPen = newPen(a.marks), newPen(a.legend)
-	a.peek = newPeek(c, byID("atlas-peek"))
-	a.plot.on("pointermove", func(event js.Value) { a.pointAt(a.pixels.point(event)) })
-	a.plot.on("pointerleave", func(jsEvent) { a.leave() })
-	a.plot.on("click", func(event js.Value) {
-		a.pointAt(a.pixels.point(event))
+	canvases := a.plot.FindAll("canvas")
+	a.pixels, a.marks = page.NewSurface(canvases[0], resized), page.NewSurface(canvases[1], resized)
+	a.legend = page.NewSurface(page.ByID("atlas-legend"), resized)
+	a.pen, a.legendPen = page.NewPen(a.marks), page.NewPen(a.legend)
+	a.peek = newPeek(c, page.ByID("atlas-peek"))
+	a.plot.On("pointermove", func(event js.Value) { a.pointAt(a.pixels.Point(event)) })
+	a.plot.On("pointerleave", func(jsEvent) { a.leave() })
+	a.plot.On("click", func(event js.Value) {
+		a.pointAt(a.pixels.Point(event))
 		if a.hovered {
 			a.choose(a.pointed.layer, a.pointed.head)
 		}
 	})
-	a.plot.on("keydown", a.key)
+	a.plot.On("keydown", a.key)
 	return a
 }
 
@@ -101,7 +102,7 @@ func (a *atlas) key(event js.Value) {
 	case name == "End":
 		layer = int(m.Layers) - 1
 	case name == "Enter":
-		a.c.inspector.keep(func() reading { return a.c.headReading(layer, head, -1, -1) })
+		a.c.inspector.Keep(func() page.Reading { return a.c.headReading(layer, head, -1, -1) })
 	default:
 		return
 	}
@@ -128,10 +129,10 @@ func (a *atlas) pointAt(x, y float64) {
 	}
 	if !a.hovered || at.layer != a.pointed.layer || at.head != a.pointed.head {
 		a.staleMarks = true
-		a.peek.show(layer, head, a.tileBox(layer, head), a.pixels.width, a.pixels.height)
+		a.peek.show(layer, head, a.tileBox(layer, head), a.pixels.Width, a.pixels.Height)
 	}
 	a.hovered, a.pointed = true, at
-	a.c.inspector.point(func() reading { return a.c.headReading(at.layer, at.head, at.q, at.k) })
+	a.c.inspector.Point(func() page.Reading { return a.c.headReading(at.layer, at.head, at.q, at.k) })
 	a.c.wake()
 }
 
@@ -139,21 +140,21 @@ func (a *atlas) leave() {
 	if a.hovered {
 		a.hovered, a.staleMarks = false, true
 		a.peek.hide()
-		a.c.inspector.leave()
+		a.c.inspector.Leave()
 		a.c.wake()
 	}
 }
 
 // edges are the widths of the margins in device pixels.
 func (a *atlas) edges() (left, top int) {
-	unit := a.c.theme.rem * a.pixels.ratio
+	unit := a.c.theme.Rem * a.pixels.Ratio
 	return int(math.Round(atlasEdgeLeft * unit)), int(math.Round(atlasEdgeTop * unit))
 }
 
 // toTiles turns a place on the plot into a pixel of the tiles' picture.
 func (a *atlas) toTiles(x, y float64) (px, py int) {
 	left, top := a.edges()
-	return int(math.Floor(x*a.pixels.ratio)) - left, int(math.Floor(y*a.pixels.ratio)) - top
+	return int(math.Floor(x*a.pixels.Ratio)) - left, int(math.Floor(y*a.pixels.Ratio)) - top
 }
 
 // box is a rectangle in CSS pixels.
@@ -164,8 +165,8 @@ func (a *atlas) tileBox(layer, head int) box {
 	left, top := a.edges()
 	r := a.tiles.Tile(layer, head)
 	return box{
-		float64(r.X+left) / a.pixels.ratio, float64(r.Y+top) / a.pixels.ratio,
-		float64(r.W) / a.pixels.ratio, float64(r.H) / a.pixels.ratio,
+		float64(r.X+left) / a.pixels.Ratio, float64(r.Y+top) / a.pixels.Ratio,
+		float64(r.W) / a.pixels.Ratio, float64(r.H) / a.pixels.Ratio,
 	}
 }
 
@@ -187,7 +188,7 @@ func (a *atlas) update(what change) {
 
 func (a *atlas) frame(t float64) (again bool) {
 	a.askForRows(t)
-	if a.pixels.width == 0 {
+	if a.pixels.Width == 0 {
 		return false
 	}
 	if a.staleLayout {
@@ -219,23 +220,23 @@ func (a *atlas) frame(t float64) (again bool) {
 func (a *atlas) layout() {
 	m := a.c.shown.Model()
 	left, top := a.edges()
-	ratio := a.pixels.ratio
-	gap := int(math.Max(1, math.Round(atlasGap*ratio*min(1, a.pixels.width/600))))
+	ratio := a.pixels.Ratio
+	gap := int(math.Max(1, math.Round(atlasGap*ratio*min(1, a.pixels.Width/600))))
 	most := math.MaxInt16
-	if panel := byID("panel-attention"); !pageScrolls() {
+	if panel := page.ByID("panel-attention"); !pageScrolls() {
 		room := panel.Get("clientHeight").Float() * atlasShare * ratio
 		most = int(max(room/float64(m.Heads)-float64(gap), atlasLeast*ratio))
 	}
-	_, h := a.tiles.Layout(int(m.Layers), int(m.Heads), a.pixels.deviceWidth()-left, gap, most)
-	a.plot.setStyle("height", px(float64(h+top)/ratio))
-	a.plot.setAttr("aria-colcount", decimal(int(m.Layers)))
-	a.plot.setAttr("aria-rowcount", decimal(int(m.Heads)))
+	_, h := a.tiles.Layout(int(m.Layers), int(m.Heads), a.pixels.DeviceWidth()-left, gap, most)
+	a.plot.SetStyle("height", page.Pixels(float64(h+top)/ratio))
+	a.plot.SetAttr("aria-colcount", page.Decimal(int(m.Layers)))
+	a.plot.SetAttr("aria-rowcount", page.Decimal(int(m.Heads)))
 }
 
 // pageScrolls reports whether the window is so narrow that the page is one
 // column, in which a view is as high as it likes.
 func pageScrolls() bool {
-	return window.Call("matchMedia", "(max-width: 900px)").Get("matches").Bool()
+	return page.Window.Call("matchMedia", "(max-width: 900px)").Get("matches").Bool()
 }
 
 // paint brings the tiles' pixels up to date with the rows and copies them to
@@ -244,10 +245,10 @@ func (a *atlas) paint() {
 	rows := sessionRows{a.c.shown}
 	n := rows.known()
 	a.tiles.Invalidate(a.seen.Update(n, func(q int) []uint8 { return rows.Row(q, 0, 0) }))
-	if a.tiles.Paint(&a.picture, a.c.theme.paint, rows, n) || a.emptied {
+	if a.tiles.Paint(&a.picture, a.c.theme.Paint, rows, n) || a.emptied {
 		a.emptied = false
 		left, top := a.edges()
-		a.pixels.show(&a.picture, left, top)
+		a.pixels.Show(&a.picture, left, top)
 		a.peek.stale = true
 	}
 }
@@ -255,7 +256,7 @@ func (a *atlas) paint() {
 // draw draws the numbers at the edges and the frames of the two heads.
 func (a *atlas) draw() {
 	p, t := a.pen, a.c.theme
-	p.begin(a.marks)
+	p.Begin(a.marks)
 	m := a.c.shown.Model()
 	layer, head := a.c.layer(), a.c.head()
 	first := a.tileBox(0, 0)
@@ -266,47 +267,47 @@ func (a *atlas) draw() {
 	}
 	number := func(n, chosen, pointed int, align string, x, y float64) {
 		weight := ""
-		p.fill(t.quiet)
+		p.Fill(t.Quiet)
 		if n == chosen || n == pointed {
 			weight = "600 "
-			p.fill(t.ink)
+			p.Fill(t.Ink)
 		}
-		p.letter(weight+t.font(t.mono, edgeRem), align)
-		p.text(decimal(n), x, y)
+		p.Letter(weight+t.Font(t.Mono, edgeRem), align)
+		p.Text(page.Decimal(n), x, y)
 	}
 	const roomForNumber = 1.5 // rem
-	for _, n := range view.Ticks(nil, 0, int(m.Layers), pitch, roomForNumber*t.rem, pointedLayer, layer) {
+	for _, n := range view.Ticks(nil, 0, int(m.Layers), pitch, roomForNumber*t.Rem, pointedLayer, layer) {
 		at := a.tileBox(n, 0)
-		number(n, layer, pointedLayer, "center", at.x+at.w/2, first.y-0.35*t.rem)
+		number(n, layer, pointedLayer, "center", at.x+at.w/2, first.y-0.35*t.Rem)
 	}
-	for _, n := range view.Ticks(nil, 0, int(m.Heads), pitch, 0.75*t.rem, pointedHead, head) {
+	for _, n := range view.Ticks(nil, 0, int(m.Heads), pitch, 0.75*t.Rem, pointedHead, head) {
 		at := a.tileBox(0, n)
-		number(n, head, pointedHead, "right", first.x-0.5*t.rem, at.y+at.h/2+0.26*t.rem)
+		number(n, head, pointedHead, "right", first.x-0.5*t.Rem, at.y+at.h/2+0.26*t.Rem)
 	}
 	if a.hovered && (a.pointed.layer != layer || a.pointed.head != head) {
 		at := a.tileBox(a.pointed.layer, a.pointed.head)
-		p.outline(t.ink, 1)
-		p.frame(at.x-1.5, at.y-1.5, at.w+3, at.h+3)
+		p.Outline(t.Ink, 1)
+		p.Frame(at.x-1.5, at.y-1.5, at.w+3, at.h+3)
 	}
 	at := a.tileBox(layer, head)
-	p.outline(t.mark, 2)
-	p.frame(at.x-2, at.y-2, at.w+4, at.h+4)
+	p.Outline(t.Mark, 2)
+	p.Frame(at.x-2, at.y-2, at.w+4, at.h+4)
 }
 
 // tell says the head under the pointer or the chosen one.
 func (a *atlas) tell() {
 	layer, head := a.c.layer(), a.c.head()
-	a.cell.show(a.line(layer, head))
-	a.cell.setAttr("aria-colindex", decimal(layer+1))
-	a.cell.setAttr("aria-rowindex", decimal(head+1))
+	a.cell.Show(a.line(layer, head))
+	a.cell.SetAttr("aria-colindex", page.Decimal(layer+1))
+	a.cell.SetAttr("aria-rowindex", page.Decimal(head+1))
 	if a.hovered {
 		layer, head = a.pointed.layer, a.pointed.head
 	}
 	text := a.line(layer, head)
 	if a.asking {
-		text = a.c.words.say("attention.asking_rows")
+		text = a.c.words.Say("attention.asking_rows")
 	}
-	a.says.show(text)
+	a.says.Show(text)
 }
 
 // line says what the chosen token, or the last one before it whose row is here,
@@ -316,9 +317,9 @@ func (a *atlas) line(layer, head int) string {
 	q, row, source := c.lastRow(layer, head)
 	top, _ := view.TopKeys(nil, row, 1)
 	if len(top) == 0 {
-		return c.words.say("attention.place", "Layer", decimal(layer), "Head", decimal(head))
+		return c.words.Say("attention.place", "Layer", page.Decimal(layer), "Head", page.Decimal(head))
 	}
-	return c.words.say("attention.says", "Layer", decimal(layer), "Head", decimal(head),
+	return c.words.Say("attention.says", "Layer", page.Decimal(layer), "Head", page.Decimal(head),
 		"Query", c.tokenName(q), "Key", c.tokenName(top[0].Key), "Weight", weightText(top[0].Weight, source))
 }
 
@@ -341,7 +342,7 @@ func (a *atlas) askForRows(t float64) {
 		a.c.ask(wire.Query{What: wire.QueryAttention, Position: uint32(missing)})
 	case missing >= 0 && !a.timed:
 		a.timed = true
-		after(rowsPatience, func() {
+		page.After(rowsPatience, func() {
 			a.timed = false
 			a.c.wake()
 		})
@@ -351,53 +352,53 @@ func (a *atlas) askForRows(t float64) {
 // drawLegend draws the colours' scale with its range, and what grey and dots mean.
 func (a *atlas) drawLegend() {
 	s, p, t := a.legend, a.legendPen, a.c.theme
-	if s.width == 0 {
+	if s.Width == 0 {
 		return
 	}
-	p.begin(s)
-	scale := t.paint.Attention()
-	bar := 0.36 * s.width
-	top := 0.15 * t.rem
-	height := 0.5 * t.rem
-	a.colours.Resize(int(bar*s.ratio), int(height*s.ratio))
+	p.Begin(s)
+	scale := t.Paint.Attention()
+	bar := 0.36 * s.Width
+	top := 0.15 * t.Rem
+	height := 0.5 * t.Rem
+	a.colours.Resize(int(bar*s.Ratio), int(height*s.Ratio))
 	scale.Paint(&a.colours, a.colours.Bounds())
-	x := 0.8 * t.rem
-	s.show(&a.colours, int(x*s.ratio), int(top*s.ratio))
-	p.outline(t.line, 1)
-	p.frame(x-0.5, top-0.5, bar+1, height+1)
-	p.fill(t.quiet)
-	p.letter(t.font(t.mono, 0.62), "center")
+	x := 0.8 * t.Rem
+	s.Show(&a.colours, int(x*s.Ratio), int(top*s.Ratio))
+	p.Outline(t.Line, 1)
+	p.Frame(x-0.5, top-0.5, bar+1, height+1)
+	p.Fill(t.Quiet)
+	p.Letter(t.Font(t.Mono, 0.62), "center")
 	free := 0.0 // right end of the last number
 	for _, tick := range scale.Ticks() {
-		at, half := x+float64(tick.At)*bar, p.width(tick.Text)/2
+		at, half := x+float64(tick.At)*bar, p.Width(tick.Text)/2
 		if at-half >= free {
-			p.text(tick.Text, at, s.height-0.08*t.rem)
-			free = at + half + 0.3*t.rem
+			p.Text(tick.Text, at, s.Height-0.08*t.Rem)
+			free = at + half + 0.3*t.Rem
 		}
 	}
-	x += bar + 1.4*t.rem
+	x += bar + 1.4*t.Rem
 	swatch := func(key string, paintSwatch func(r paint.Rect)) {
-		side := int(0.75 * t.rem * s.ratio)
+		side := int(0.75 * t.Rem * s.Ratio)
 		a.colours.Resize(side, side)
-		a.colours.Clear(t.paint.Paper)
+		a.colours.Clear(t.Paint.Paper)
 		paintSwatch(a.colours.Bounds())
-		s.show(&a.colours, int(x*s.ratio), int(0.3*t.rem*s.ratio))
-		p.frame(x-0.5, 0.3*t.rem-0.5, 0.75*t.rem+1, 0.75*t.rem+1)
-		p.letter(t.font(t.sans, 0.76), "left")
-		text := a.c.words.say(key)
-		p.text(text, x+1.1*t.rem, 0.95*t.rem)
-		x += 2.2*t.rem + p.width(text)
+		s.Show(&a.colours, int(x*s.Ratio), int(0.3*t.Rem*s.Ratio))
+		p.Frame(x-0.5, 0.3*t.Rem-0.5, 0.75*t.Rem+1, 0.75*t.Rem+1)
+		p.Letter(t.Font(t.Sans, 0.76), "left")
+		text := a.c.words.Say(key)
+		p.Text(text, x+1.1*t.Rem, 0.95*t.Rem)
+		x += 2.2*t.Rem + p.Width(text)
 	}
-	swatch("attention.masked", func(r paint.Rect) { a.colours.Fill(r, t.paint.Masked) })
-	swatch("attention.unknown", func(r paint.Rect) { a.colours.Dots(r, 4, 1, t.paint.Fog) })
+	swatch("attention.masked", func(r paint.Rect) { a.colours.Fill(r, t.Paint.Masked) })
+	swatch("attention.unknown", func(r paint.Rect) { a.colours.Dots(r, 4, 1, t.Paint.Fog) })
 }
 
 // peek is a larger picture of the head under the pointer, beside its tile.
 type peek struct {
 	c           *client
-	place       element
-	name        *textCell
-	surface     *surface
+	place       page.Element
+	name        *page.TextCell
+	surface     *page.Surface
 	picture     paint.Canvas
 	matrix      paint.Matrix
 	layer, head int
@@ -405,9 +406,9 @@ type peek struct {
 	stale       bool
 }
 
-func newPeek(c *client, place element) *peek {
-	p := &peek{c: c, place: place, name: newTextCell(place.find("p"))}
-	p.surface = newSurface(place.find("canvas"), func() { p.stale = true })
+func newPeek(c *client, place page.Element) *peek {
+	p := &peek{c: c, place: place, name: page.NewTextCell(place.Find("p"))}
+	p.surface = page.NewSurface(place.Find("canvas"), func() { p.stale = true })
 	return p
 }
 
@@ -421,30 +422,30 @@ func (p *peek) show(layer, head int, tile box, width, height float64) {
 	if tile.y > height/2 {
 		y = tile.y - 8 - h
 	}
-	p.place.setStyle("left", px(x))
-	p.place.setStyle("top", px(y))
+	p.place.SetStyle("left", page.Pixels(x))
+	p.place.SetStyle("top", page.Pixels(y))
 	if !p.shown {
 		p.shown = true
-		p.place.setClass("shown", true)
+		p.place.SetClass("shown", true)
 	}
 }
 
 func (p *peek) hide() {
 	p.shown = false
-	p.place.setClass("shown", false)
+	p.place.SetClass("shown", false)
 }
 
 func (p *peek) frame() {
-	if !p.shown || !p.stale || p.surface.width == 0 {
+	if !p.shown || !p.stale || p.surface.Width == 0 {
 		return
 	}
 	p.stale = false
-	p.name.show(p.c.words.say("attention.place", "Layer", decimal(p.layer), "Head", decimal(p.head)))
+	p.name.Show(p.c.words.Say("attention.place", "Layer", page.Decimal(p.layer), "Head", page.Decimal(p.head)))
 	rows := &headRows{s: p.c.shown}
 	n := max(len(p.c.shown.Tokens()), 1)
 	all := paint.Window{To: n}
-	p.surface.ctx.Call("clearRect", 0, 0, p.surface.deviceWidth(), p.surface.deviceHeight())
-	p.matrix.Layout(p.surface.deviceWidth(), p.surface.deviceHeight(), p.surface.deviceWidth(), 0, all, all)
-	p.matrix.Paint(&p.picture, p.c.theme.paint, rows, p.layer, p.head, n)
-	p.surface.show(&p.picture, (p.surface.deviceWidth()-p.picture.W)/2, (p.surface.deviceHeight()-p.picture.H)/2)
+	p.surface.Ctx.Call("clearRect", 0, 0, p.surface.DeviceWidth(), p.surface.DeviceHeight())
+	p.matrix.Layout(p.surface.DeviceWidth(), p.surface.DeviceHeight(), p.surface.DeviceWidth(), 0, all, all)
+	p.matrix.Paint(&p.picture, p.c.theme.Paint, rows, p.layer, p.head, n)
+	p.surface.Show(&p.picture, (p.surface.DeviceWidth()-p.picture.W)/2, (p.surface.DeviceHeight()-p.picture.H)/2)
 }

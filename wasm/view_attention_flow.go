@@ -7,16 +7,17 @@ import (
 
 	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // flowPart is the way of one token through one layer: a box an operation, with
 // its values as a strip. One box at a time can be opened.
 type flowPart struct {
 	c     *client
-	whole element
-	place element
-	title *textCell
-	note  *textCell
+	whole page.Element
+	place page.Element
+	title *page.TextCell
+	note  *page.TextCell
 	say   func(string)
 
 	stages []*flowStage
@@ -31,15 +32,15 @@ type flowPart struct {
 
 func newFlowPart(c *client, say func(string)) *flowPart {
 	p := &flowPart{
-		c: c, whole: byID("part-flow"), place: byID("flow"), say: say,
-		title: newTextCell(byID("flow-title")), note: newTextCell(byID("flow-note")),
+		c: c, whole: page.ByID("part-flow"), place: page.ByID("flow"), say: say,
+		title: page.NewTextCell(page.ByID("flow-title")), note: page.NewTextCell(page.ByID("flow-note")),
 		asks: patience{c: c}, cells: patience{c: c},
 	}
-	for _, box := range p.place.findAll(".op") {
+	for _, box := range p.place.FindAll(".op") {
 		p.stages = append(p.stages, newFlowStage(p, box))
 	}
 	p.wires = newFlowWires(p)
-	p.place.on("click", func(event js.Value) {
+	p.place.On("click", func(event js.Value) {
 		if p.opened != nil && event.Get("target").Call("closest", ".op").IsNull() {
 			p.open(p.opened) // a click beside it closes it
 		}
@@ -47,7 +48,7 @@ func newFlowPart(c *client, say func(string)) *flowPart {
 	return p
 }
 
-func (p *flowPart) section() element { return p.whole }
+func (p *flowPart) section() page.Element { return p.whole }
 
 func (p *flowPart) query() wire.Query {
 	return wire.Query{What: wire.QueryFlow, Position: uint32(max(p.c.position(), 0)), Layer: uint16(p.c.layer())}
@@ -99,23 +100,23 @@ func (p *flowPart) take(flow *wire.Flow, held bool) {
 	if !held && (p.c.resting() || p.shown != nil && int(p.shown.Layer) != p.c.layer()) {
 		p.shown = nil
 	}
-	p.place.setClass("waiting", p.shown == nil)
+	p.place.SetClass("waiting", p.shown == nil)
 	at, layer := p.c.position(), p.c.layer()
 	if p.shown != nil {
 		at, layer = int(p.shown.Position), int(p.shown.Layer)
 	}
-	p.title.show(p.c.words.say("attention.flow_title", "Token", p.c.tokenName(at), "Layer", decimal(layer)))
-	p.note.show(p.noteText())
+	p.title.Show(p.c.words.Say("attention.flow_title", "Token", p.c.tokenName(at), "Layer", page.Decimal(layer)))
+	p.note.Show(p.noteText())
 }
 
 func (p *flowPart) noteText() string {
 	if p.shown != nil {
-		return p.c.words.say("attention.flow_note")
+		return p.c.words.Say("attention.flow_note")
 	}
 	if why, refused := p.c.trouble(p.query()); refused {
 		return why
 	}
-	return p.c.words.say("attention.flow_asking", "Token", p.c.tokenName(p.c.position()), "Layer", decimal(p.c.layer()))
+	return p.c.words.Say("attention.flow_asking", "Token", p.c.tokenName(p.c.position()), "Layer", page.Decimal(p.c.layer()))
 }
 
 // wantCell asks for the operands of the score or weight that is pointed at.
@@ -142,39 +143,39 @@ func (p *flowPart) open(s *flowStage) {
 		p.opened = s
 		s.open()
 	}
-	p.place.setClass("opened", p.opened != nil)
+	p.place.SetClass("opened", p.opened != nil)
 	p.c.wake()
 }
 
 // reading is what the inspector says about number i of a stage.
-func (p *flowPart) reading(s *flowStage, i int) reading {
-	c, say := p.c, p.c.words.say
-	r := reading{title: s.label(), note: say(s.about)}
+func (p *flowPart) reading(s *flowStage, i int) page.Reading {
+	c, say := p.c, p.c.words.Say
+	r := page.Reading{Title: s.label(), Note: say(s.about)}
 	stage := s.values
 	if p.shown == nil || stage == nil || i >= len(stage.Values) {
-		r.value = "…"
+		r.Value = "…"
 		return r
 	}
-	r.value = exact(stage.Values[i])
-	r.shape = say("attention.float32", "Shape", view.ShapeText(stage.Shape))
-	r.fn = stage.Func
-	r.rows, r.by = formula(view.FlowLines(p.shown, c.shown.Model(), s.name, i)), view.FuncFlowLines
+	r.Value = page.Exact(stage.Values[i])
+	r.Shape = say("attention.float32", "Shape", view.ShapeText(stage.Shape))
+	r.Fn = stage.Func
+	r.Rows, r.By = page.Formula(view.FlowLines(p.shown, c.shown.Model(), s.name, i)), view.FuncFlowLines
 	if layer, head, q, k, ok := s.weightAt(i); ok {
 		if cell, held := c.shown.Cell(layer, head, q, k); held {
-			r.rows, r.by = formula(view.Cell(cell)), view.FuncCell
+			r.Rows, r.By = page.Formula(view.Cell(cell)), view.FuncCell
 		}
-		r.rows = append(r.rows,
-			fact(say("attention.fact_head"), decimal(head)),
-			row{say("attention.fact_key"), []view.Part{{Text: c.tokenName(k), Role: view.RoleKey}}})
+		r.Rows = append(r.Rows,
+			page.Fact(say("attention.fact_head"), page.Decimal(head)),
+			page.Row{Name: say("attention.fact_key"), Parts: []view.Part{{Text: c.tokenName(k), Role: view.RoleKey}}})
 	} else {
-		r.rows = append(r.rows, fact(say("attention.fact_index"), s.index(i)))
+		r.Rows = append(r.Rows, page.Fact(say("attention.fact_index"), s.index(i)))
 	}
-	r.rows = append(r.rows,
-		fact(say("attention.fact_norm"), exact(stage.Norm)),
-		fact(say("attention.fact_layer"), decimal(int(p.shown.Layer))),
-		fact(say("attention.fact_token"), c.tokenName(int(p.shown.Position))))
+	r.Rows = append(r.Rows,
+		page.Fact(say("attention.fact_norm"), page.Exact(stage.Norm)),
+		page.Fact(say("attention.fact_layer"), page.Decimal(int(p.shown.Layer))),
+		page.Fact(say("attention.fact_token"), c.tokenName(int(p.shown.Position))))
 	if told := len(stage.Values); told < product(stage.Shape) {
-		r.rows = append(r.rows, fact("", say("attention.cut", "N", grouped(told))))
+		r.Rows = append(r.Rows, page.Fact("", say("attention.cut", "N", page.Grouped(told))))
 	}
 	return r
 }

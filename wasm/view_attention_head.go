@@ -5,12 +5,13 @@ package main
 import (
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // headPart is one head: its matrix and, beside it, the chosen token's row.
 type headPart struct {
 	c      *client
-	whole  element
+	whole  page.Element
 	matrix *matrix
 	reads  *reads
 
@@ -26,12 +27,12 @@ const mostExact = 128
 
 func newHeadPart(c *client, say func(string)) *headPart {
 	return &headPart{
-		c: c, whole: byID("part-head"), matrix: newMatrix(c, say), reads: newReads(c),
+		c: c, whole: page.ByID("part-head"), matrix: newMatrix(c, say), reads: newReads(c),
 		row: patience{c: c}, head: patience{c: c}, cell: patience{c: c},
 	}
 }
 
-func (p *headPart) section() element { return p.whole }
+func (p *headPart) section() page.Element { return p.whole }
 
 func (p *headPart) update(what change) {
 	p.matrix.update(what)
@@ -69,7 +70,7 @@ func (p *headPart) wantedCell() (at headPlace, on bool) {
 	if at, on = p.reads.pointedCell(); on {
 		return at, true
 	}
-	return headPlace{p.c.layer(), p.c.head(), p.c.queryPosition(), p.c.at.key}, p.c.at.key >= 0 && p.c.inspector.isKept()
+	return headPlace{p.c.layer(), p.c.head(), p.c.queryPosition(), p.c.at.key}, p.c.at.key >= 0 && p.c.inspector.IsKept()
 }
 
 // headChanged reports whether what a head's picture shows may differ.

@@ -9,14 +9,15 @@ import (
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // lensPart is the logit lens: the likeliest tokens after every layer, a rung a layer.
 type lensPart struct {
 	c     *client
-	whole element
-	list  element
-	note  *textCell
+	whole page.Element
+	list  page.Element
+	note  *page.TextCell
 	rungs []*rung
 	asks  patience
 
@@ -26,17 +27,17 @@ type lensPart struct {
 
 // rung is one line of the ladder: after layer layers, 0 being the embedding.
 type rung struct {
-	element
-	mark, layer *textCell
-	after       *textCell // the layer in words, for assistive technology
+	page.Element
+	mark, layer *page.TextCell
+	after       *page.TextCell // the layer in words, for assistive technology
 	said        [lensTop]said
 	pressed     bool
 }
 
 // said is one candidate of a rung.
 type said struct {
-	token, prob *textCell
-	bar         element
+	token, prob *page.TextCell
+	bar         page.Element
 	final       bool
 	length      string
 }
@@ -45,28 +46,28 @@ type said struct {
 const lensTop = 3
 
 func newLensPart(c *client) *lensPart {
-	p := &lensPart{c: c, whole: byID("part-lens"), list: byID("lens"), note: newTextCell(byID("lens-note")), asks: patience{c: c}}
+	p := &lensPart{c: c, whole: page.ByID("part-lens"), list: page.ByID("lens"), note: page.NewTextCell(page.ByID("lens-note")), asks: patience{c: c}}
 	at := func(event js.Value) int { return p.rungOf(event.Get("target")) }
 	point := func(event js.Value) {
 		if i := at(event); i >= 0 {
-			c.inspector.point(func() reading { return p.reading(i) })
+			c.inspector.Point(func() page.Reading { return p.reading(i) })
 		}
 	}
-	leave := func(jsEvent) { c.inspector.leave() }
-	p.list.on("pointerover", point)
-	p.list.on("focusin", point)
-	p.list.on("pointerleave", leave)
-	p.list.on("focusout", leave)
-	p.list.on("click", func(event js.Value) {
+	leave := func(jsEvent) { c.inspector.Leave() }
+	p.list.On("pointerover", point)
+	p.list.On("focusin", point)
+	p.list.On("pointerleave", leave)
+	p.list.On("focusout", leave)
+	p.list.On("click", func(event js.Value) {
 		if i := at(event); i >= 0 {
 			c.choosePlace(max(i-1, 0), -1, c.at.key)
-			c.inspector.keep(func() reading { return p.reading(i) })
+			c.inspector.Keep(func() page.Reading { return p.reading(i) })
 		}
 	})
 	return p
 }
 
-func (p *lensPart) section() element { return p.whole }
+func (p *lensPart) section() page.Element { return p.whole }
 
 // rungOf is the rung that holds an element, −1 for none.
 func (p *lensPart) rungOf(target js.Value) int {
@@ -101,7 +102,7 @@ func (p *lensPart) frame(t float64) (again bool) {
 		p.shown = nil // that token is gone
 	}
 	p.layOut(int(p.c.shown.Model().Layers) + 1)
-	p.note.show(p.noteFor(lens))
+	p.note.Show(p.noteFor(lens))
 	// While an answer is being written the rungs keep what they say until the next
 	// answer comes; what they say and of which token is in the note.
 	if held || p.c.resting() {
@@ -121,7 +122,7 @@ func (p *lensPart) noteFor(lens *wire.Lens) string {
 		if why, refused := c.trouble(p.query()); refused {
 			return why
 		}
-		return c.words.say("attention.lens_asking", "Token", c.tokenName(c.position()))
+		return c.words.Say("attention.lens_asking", "Token", c.tokenName(c.position()))
 	}
 	settled, ok := view.SettlingOf(lens)
 	if !ok {
@@ -131,17 +132,17 @@ func (p *lensPart) noteFor(lens *wire.Lens) string {
 	if settled.First == settled.Stays {
 		key = "attention.lens_note_once"
 	}
-	return c.words.say(key, "Token", c.tokenName(int(lens.Position)),
-		"Top", c.words.say("attention.quoted", "Piece", session.Label(lens.Layers[len(lens.Layers)-1][0].Bytes)),
+	return c.words.Say(key, "Token", c.tokenName(int(lens.Position)),
+		"Top", c.words.Say("attention.quoted", "Piece", session.Label(lens.Layers[len(lens.Layers)-1][0].Bytes)),
 		"First", p.after(settled.First), "Stays", p.after(settled.Stays))
 }
 
 // after says where a rung stands.
 func (p *lensPart) after(rung int) string {
 	if rung == 0 {
-		return p.c.words.say("attention.lens_embedding")
+		return p.c.words.Say("attention.lens_embedding")
 	}
-	return p.c.words.say("attention.lens_after", "Layer", decimal(rung-1))
+	return p.c.words.Say("attention.lens_after", "Layer", page.Decimal(rung-1))
 }
 
 // layOut makes the rungs for a model of so many layers.
@@ -149,31 +150,31 @@ func (p *lensPart) layOut(count int) {
 	if len(p.rungs) == count {
 		return
 	}
-	p.list.clear()
+	p.list.Clear()
 	p.rungs = nil
 	for range count {
 		r := newRung()
-		p.list.append(create("li", "").append(r.element))
+		p.list.Append(page.Create("li", "").Append(r.Element))
 		p.rungs = append(p.rungs, r)
 	}
-	p.list.setStyle("grid-template-rows", "repeat("+decimal((count+1)/2)+", minmax(0, 1fr))")
+	p.list.SetStyle("grid-template-rows", "repeat("+page.Decimal((count+1)/2)+", minmax(0, 1fr))")
 }
 
 func newRung() *rung {
-	button := create("button", "")
-	button.setAttr("type", "button")
-	mark, layer, after := create("span", "rung-mark"), create("span", "rung-layer"), create("span", "unseen")
-	layer.setAttr("aria-hidden", "true")
-	button.append(mark, layer, after)
-	r := &rung{element: button, mark: newTextCell(mark), layer: newTextCell(layer), after: newTextCell(after)}
+	button := page.Create("button", "")
+	button.SetAttr("type", "button")
+	mark, layer, after := page.Create("span", "rung-mark"), page.Create("span", "rung-layer"), page.Create("span", "unseen")
+	layer.SetAttr("aria-hidden", "true")
+	button.Append(mark, layer, after)
+	r := &rung{Element: button, mark: page.NewTextCell(mark), layer: page.NewTextCell(layer), after: page.NewTextCell(after)}
 	for i := range r.said {
 		class := "said"
 		if i == 0 {
 			class = "said first"
 		}
-		cell, bar, token, prob := create("span", class), create("i", ""), create("b", ""), create("span", "")
-		button.append(cell.append(bar, token, prob))
-		r.said[i] = said{token: newTextCell(token), prob: newTextCell(prob), bar: bar}
+		cell, bar, token, prob := page.Create("span", class), page.Create("i", ""), page.Create("b", ""), page.Create("span", "")
+		button.Append(cell.Append(bar, token, prob))
+		r.said[i] = said{token: page.NewTextCell(token), prob: page.NewTextCell(prob), bar: bar}
 	}
 	return r
 }
@@ -186,20 +187,20 @@ func (p *lensPart) write() {
 	}
 	chosen := p.c.layer() + 1
 	for i, r := range p.rungs {
-		label := decimal(i - 1)
+		label := page.Decimal(i - 1)
 		if i == 0 {
-			label = p.c.words.say("attention.lens_short")
+			label = p.c.words.Say("attention.lens_short")
 		}
-		r.layer.show(label)
-		r.after.show(p.after(i))
+		r.layer.Show(label)
+		r.after.Show(p.after(i))
 		mark := ""
 		if known && i == settled.First {
 			mark = "◆"
 		}
-		r.mark.show(mark)
+		r.mark.Show(mark)
 		if pressed := i == chosen; pressed != r.pressed {
 			r.pressed = pressed
-			r.setAttr("aria-pressed", boolText(pressed))
+			r.SetAttr("aria-pressed", page.BoolText(pressed))
 		}
 		var told []wire.Candidate
 		if p.shown != nil && i < len(p.shown.Layers) {
@@ -222,41 +223,41 @@ func (s *said) show(candidate wire.Candidate, final bool) {
 		prob = strconv.FormatFloat(float64(candidate.Prob), 'f', 3, 32)
 		length = strconv.FormatFloat(float64(100*candidate.Prob), 'f', 1, 32) + "%"
 	}
-	s.token.show(session.Label(candidate.Bytes))
-	s.prob.show(prob)
+	s.token.Show(session.Label(candidate.Bytes))
+	s.prob.Show(prob)
 	if length != s.length {
 		s.length = length
-		s.bar.setStyle("width", length)
+		s.bar.SetStyle("width", length)
 	}
 	if final != s.final {
 		s.final = final
-		s.token.setClass("final", final)
+		s.token.SetClass("final", final)
 	}
 }
 
 // reading is what the inspector says about a rung: all candidates that are told,
 // and how the first one's probability came about.
-func (p *lensPart) reading(i int) reading {
-	c, say := p.c, p.c.words.say
-	r := reading{
-		title: say("attention.lens_title", "After", p.after(i)),
-		shape: say("attention.lens_shape", "Vocab", grouped(int(c.shown.Model().Vocab))),
-		note:  say("attention.lens_about"),
-		fn:    view.FuncUnembed,
+func (p *lensPart) reading(i int) page.Reading {
+	c, say := p.c, p.c.words.Say
+	r := page.Reading{
+		Title: say("attention.lens_title", "After", p.after(i)),
+		Shape: say("attention.lens_shape", "Vocab", page.Grouped(int(c.shown.Model().Vocab))),
+		Note:  say("attention.lens_about"),
+		Fn:    view.FuncUnembed,
 	}
 	if p.shown == nil || i >= len(p.shown.Layers) || len(p.shown.Layers[i]) == 0 {
-		r.value = "…"
+		r.Value = "…"
 		return r
 	}
 	told := p.shown.Layers[i]
 	first := told[0]
-	r.value = session.Label(first.Bytes)
+	r.Value = session.Label(first.Bytes)
 	// The largest logit is the first one, so its own share is one over the sum.
 	z, prob := float64(first.Logit), float64(first.Prob)
-	r.rows, r.by = formula(view.Probability(z, 1, z, 1/prob, prob)), view.FuncProbability
-	r.rows = append(r.rows, fact(say("attention.fact_logit"), exact(first.Logit)))
+	r.Rows, r.By = page.Formula(view.Probability(z, 1, z, 1/prob, prob)), view.FuncProbability
+	r.Rows = append(r.Rows, page.Fact(say("attention.fact_logit"), page.Exact(first.Logit)))
 	for _, candidate := range told {
-		r.rows = append(r.rows, fact(session.Label(candidate.Bytes), exact(candidate.Prob)))
+		r.Rows = append(r.Rows, page.Fact(session.Label(candidate.Bytes), page.Exact(candidate.Prob)))
 	}
 	return r
 }

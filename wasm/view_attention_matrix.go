@@ -9,17 +9,18 @@ import (
 	"vitrine/visualizer/paint"
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/view"
+	"vitrine/wasm/page"
 )
 
 // matrix is the picture of one head: queries down, keys across, with the
 // tokens' texts at both edges.
 type matrix struct {
 	c             *client
-	plot          element
-	cell          *textCell // what the grid says to assistive technology
+	plot          page.Element
+	cell          *page.TextCell // what the grid says to assistive technology
 	say           func(string)
-	pixels, marks *surface
-	pen           *pen
+	pixels, marks *page.Surface
+	pen           *page.Pen
 	picture       paint.Canvas
 	heat          paint.Matrix
 	window        paint.Window // the positions in sight, on both axes
@@ -43,20 +44,20 @@ const (
 )
 
 func newMatrix(c *client, say func(string)) *matrix {
-	m := &matrix{c: c, plot: byID("matrix"), say: say, cell: newTextCell(byID("matrix-cell")), whole: true}
+	m := &matrix{c: c, plot: page.ByID("matrix"), say: say, cell: page.NewTextCell(page.ByID("matrix-cell")), whole: true}
 	resized := func() { c.changed(change{page: changedSize}) }
-	canvases := m.plot.findAll("canvas")
-	m.pixels, m.marks = newSurface(canvases[0], resized), newSurface(canvases[1], resized)
-	m.pen = newPen(m.marks)
-	m.plot.on("pointermove", func(event js.Value) { m.pointAt(m.pixels.point(event)) })
-	m.plot.on("pointerleave", func(jsEvent) { m.leave() })
-	m.plot.on("click", func(event js.Value) {
-		m.pointAt(m.pixels.point(event))
+	canvases := m.plot.FindAll("canvas")
+	m.pixels, m.marks = page.NewSurface(canvases[0], resized), page.NewSurface(canvases[1], resized)
+	m.pen = page.NewPen(m.marks)
+	m.plot.On("pointermove", func(event js.Value) { m.pointAt(m.pixels.Point(event)) })
+	m.plot.On("pointerleave", func(jsEvent) { m.leave() })
+	m.plot.On("click", func(event js.Value) {
+		m.pointAt(m.pixels.Point(event))
 		if m.hovered {
 			m.keep(m.pointed)
 		}
 	})
-	m.plot.on("keydown", m.key)
+	m.plot.On("keydown", m.key)
 	m.plot.Call("addEventListener", "wheel", js.FuncOf(func(_ js.Value, args []js.Value) any {
 		if event := args[0]; event.Get("ctrlKey").Bool() || !pageScrolls() {
 			event.Call("preventDefault")
@@ -72,7 +73,7 @@ func (m *matrix) keep(at headPlace) {
 	c := m.c
 	c.chooseToken(at.q)
 	c.choosePlace(-1, -1, min(at.k, at.q))
-	c.inspector.keep(func() reading { return c.weightReading(at.layer, at.head, at.q, at.k) })
+	c.inspector.Keep(func() page.Reading { return c.weightReading(at.layer, at.head, at.q, at.k) })
 }
 
 // key moves over the cells: up and down from token to token, left and right
@@ -114,12 +115,12 @@ func (m *matrix) key(event js.Value) {
 	k = min(max(c.at.key, 0), q)
 	m.bringInSight(q)
 	m.say(m.line(q, k))
-	c.inspector.point(func() reading { return c.weightReading(c.layer(), c.head(), q, k) })
+	c.inspector.Point(func() page.Reading { return c.weightReading(c.layer(), c.head(), q, k) })
 }
 
 // zoomAt zooms with the wheel around the pointer.
 func (m *matrix) zoomAt(event js.Value) {
-	x, y := m.pixels.point(event)
+	x, y := m.pixels.Point(event)
 	px, py := m.toCells(x, y)
 	if m.picture.W == 0 || m.picture.H == 0 {
 		return
@@ -154,8 +155,8 @@ func (m *matrix) bringInSight(position int) {
 // side is the side of the square that there is for the cells, in device pixels.
 func (m *matrix) side() int {
 	left, top := m.origin()
-	foot := int(matrixFoot * m.c.theme.rem * m.pixels.ratio)
-	return max(min(m.pixels.deviceWidth()-left, m.pixels.deviceHeight()-top-foot), 0)
+	foot := int(matrixFoot * m.c.theme.Rem * m.pixels.Ratio)
+	return max(min(m.pixels.DeviceWidth()-left, m.pixels.DeviceHeight()-top-foot), 0)
 }
 
 // room is the number of positions that the whole matrix has room for: those there
@@ -175,10 +176,10 @@ func (m *matrix) room() int {
 // isEven reports whether so many positions have cells that are large enough to
 // be all equal, with a gap between them.
 func (m *matrix) isEven(positions int) bool {
-	return float64(m.side()/max(positions, 1)) >= leastGapped*m.pixels.ratio
+	return float64(m.side()/max(positions, 1)) >= leastGapped*m.pixels.Ratio
 }
 
-func (m *matrix) largestCell() int { return int(2.6 * m.c.theme.rem * m.pixels.ratio) }
+func (m *matrix) largestCell() int { return int(2.6 * m.c.theme.Rem * m.pixels.Ratio) }
 
 // pointAt takes note of the pointer's place on the plot, in CSS pixels.
 func (m *matrix) pointAt(x, y float64) {
@@ -192,14 +193,14 @@ func (m *matrix) pointAt(x, y float64) {
 		return
 	}
 	m.hovered, m.pointed, m.marked = true, at, true
-	m.c.inspector.point(func() reading { return m.c.weightReading(at.layer, at.head, at.q, at.k) })
+	m.c.inspector.Point(func() page.Reading { return m.c.weightReading(at.layer, at.head, at.q, at.k) })
 	m.c.wake()
 }
 
 func (m *matrix) leave() {
 	if m.hovered {
 		m.hovered, m.marked = false, true
-		m.c.inspector.leave()
+		m.c.inspector.Leave()
 		m.c.wake()
 	}
 }
@@ -209,19 +210,19 @@ func (m *matrix) pointedCell() (at headPlace, on bool) { return m.pointed, m.hov
 
 // origin is the place of the picture on the plot, in device pixels.
 func (m *matrix) origin() (x, y int) {
-	unit := m.c.theme.rem * m.pixels.ratio
+	unit := m.c.theme.Rem * m.pixels.Ratio
 	return int(math.Round(matrixLabels * unit)), int(math.Round(matrixTop * unit))
 }
 
 func (m *matrix) toCells(x, y float64) (px, py int) {
 	left, top := m.origin()
-	return int(math.Floor(x*m.pixels.ratio)) - left, int(math.Floor(y*m.pixels.ratio)) - top
+	return int(math.Floor(x*m.pixels.Ratio)) - left, int(math.Floor(y*m.pixels.Ratio)) - top
 }
 
 // cssBox turns a rectangle of the picture into its place on the plot.
 func (m *matrix) cssBox(r paint.Rect) box {
 	left, top := m.origin()
-	s := m.pixels.ratio
+	s := m.pixels.Ratio
 	return box{float64(r.X+left) / s, float64(r.Y+top) / s, float64(r.W) / s, float64(r.H) / s}
 }
 
@@ -236,7 +237,7 @@ func (m *matrix) update(what change) {
 }
 
 func (m *matrix) frame() {
-	if m.pixels.width == 0 {
+	if m.pixels.Width == 0 {
 		return
 	}
 	if m.stale {
@@ -259,20 +260,20 @@ func (m *matrix) paint() {
 	layer, head := m.c.layer(), m.c.head()
 	left, top := m.origin()
 	if side := m.side(); m.isEven(m.window.Len()) {
-		m.heat.Layout(side, side, m.largestCell(), int(math.Round(m.pixels.ratio)), m.window, m.window)
+		m.heat.Layout(side, side, m.largestCell(), int(math.Round(m.pixels.Ratio)), m.window, m.window)
 	} else {
 		m.heat.LayoutFilled(side, m.window, m.window)
 	}
-	m.heat.Paint(&m.picture, m.c.theme.paint, rows, layer, head, len(m.c.shown.Tokens()))
-	m.pixels.ctx.Call("clearRect", 0, 0, m.pixels.deviceWidth(), m.pixels.deviceHeight())
-	m.pixels.show(&m.picture, left, top)
+	m.heat.Paint(&m.picture, m.c.theme.Paint, rows, layer, head, len(m.c.shown.Tokens()))
+	m.pixels.Ctx.Call("clearRect", 0, 0, m.pixels.DeviceWidth(), m.pixels.DeviceHeight())
+	m.pixels.Show(&m.picture, left, top)
 }
 
 // draw draws the texts at the edges, the chosen token's row, and the cells that
 // are chosen and pointed at.
 func (m *matrix) draw() {
 	p, t, c := m.pen, m.c.theme, m.c
-	p.begin(m.marks)
+	p.Begin(m.marks)
 	to := min(m.window.To, len(c.shown.Tokens()))
 	if m.window.From >= to || m.picture.W == 0 {
 		return
@@ -282,41 +283,41 @@ func (m *matrix) draw() {
 	if m.hovered {
 		pointedQ, pointedK = m.pointed.q, m.pointed.k
 	}
-	pitch := float64(m.picture.H) / m.pixels.ratio / float64(m.window.Len())
+	pitch := float64(m.picture.H) / m.pixels.Ratio / float64(m.window.Len())
 	all := m.cssBox(m.picture.Bounds())
-	queries := view.Ticks(nil, m.window.From, to, pitch, labelPitch*t.rem, pointedQ, q)
-	keys := view.Ticks(nil, m.window.From, to, pitch, labelPitch*t.rem, pointedK, k)
+	queries := view.Ticks(nil, m.window.From, to, pitch, labelPitch*t.Rem, pointedQ, q)
+	keys := view.Ticks(nil, m.window.From, to, pitch, labelPitch*t.Rem, pointedK, k)
 	for _, chosen := range []bool{false, true} { // a change of the font costs as much as ten labels
 		for _, i := range queries {
 			if (i == q) == chosen {
 				at := m.cssBox(m.heat.Row(i))
-				m.letter(chosen, i == pointedQ, t.q)
-				p.text(m.label(i, matrixLabels), at.x-0.45*t.rem, at.y+at.h/2+0.26*t.rem)
+				m.letter(chosen, i == pointedQ, t.Q)
+				p.Text(m.label(i, matrixLabels), at.x-0.45*t.Rem, at.y+at.h/2+0.26*t.Rem)
 			}
 		}
 		for _, i := range keys {
 			if (i == k) == chosen {
 				at := m.cssBox(m.heat.Column(i))
-				m.letter(chosen, i == pointedK, t.k)
-				p.textUp(m.label(i, matrixFoot), at.x+at.w/2+0.26*t.rem, all.y+all.h+0.4*t.rem)
+				m.letter(chosen, i == pointedK, t.K)
+				p.TextUp(m.label(i, matrixFoot), at.x+at.w/2+0.26*t.Rem, all.y+all.h+0.4*t.Rem)
 			}
 		}
 	}
-	p.letter(t.font(t.sans, labelsRem), "right")
-	p.fill(t.q)
-	p.text(c.words.say("attention.axis_query"), all.x-0.45*t.rem, all.y+all.h+1.3*t.rem)
-	p.fill(t.k)
-	p.text(c.words.say("attention.axis_key"), all.x-0.45*t.rem, all.y+all.h+2.4*t.rem)
+	p.Letter(t.Font(t.Sans, labelsRem), "right")
+	p.Fill(t.Q)
+	p.Text(c.words.Say("attention.axis_query"), all.x-0.45*t.Rem, all.y+all.h+1.3*t.Rem)
+	p.Fill(t.K)
+	p.Text(c.words.Say("attention.axis_key"), all.x-0.45*t.Rem, all.y+all.h+2.4*t.Rem)
 	if row := m.cssBox(m.heat.Row(q)); row.w > 0 {
 		end := m.cssBox(m.heat.Cell(q, min(q, m.window.To-1)))
-		p.outline(t.q, 1.5)
-		p.frame(row.x-1, row.y-1, max(end.x+end.w-row.x, 1)+2, row.h+2)
+		p.Outline(t.Q, 1.5)
+		p.Frame(row.x-1, row.y-1, max(end.x+end.w-row.x, 1)+2, row.h+2)
 	}
 	if k >= 0 && k <= q {
-		m.frameCell(q, k, t.mark, 2)
+		m.frameCell(q, k, t.Mark, 2)
 	}
 	if m.hovered {
-		m.frameCell(m.pointed.q, m.pointed.k, t.ink, 1)
+		m.frameCell(m.pointed.q, m.pointed.k, t.Ink, 1)
 	}
 }
 
@@ -324,15 +325,15 @@ func (m *matrix) draw() {
 // it is chosen, in ink where it is pointed at.
 func (m *matrix) letter(chosen, pointed bool, colour string) {
 	t, weight := m.c.theme, ""
-	m.pen.fill(t.quiet)
+	m.pen.Fill(t.Quiet)
 	if pointed {
-		m.pen.fill(t.ink)
+		m.pen.Fill(t.Ink)
 	}
 	if chosen {
-		m.pen.fill(colour)
+		m.pen.Fill(colour)
 		weight = "600 "
 	}
-	m.pen.letter(weight+t.font(t.mono, labelsRem), "right")
+	m.pen.Letter(weight+t.Font(t.Mono, labelsRem), "right")
 }
 
 // label is a token's text, cut to so many rem less the space around it.
@@ -345,20 +346,20 @@ func (m *matrix) label(position int, rem float64) string {
 func (m *matrix) tell() {
 	c := m.c
 	q, k := c.queryPosition(), c.at.key
-	m.plot.setAttr("aria-rowcount", decimal(len(c.shown.Tokens())))
-	m.plot.setAttr("aria-colcount", decimal(len(c.shown.Tokens())))
-	m.cell.setAttr("aria-rowindex", decimal(q+1))
-	m.cell.setAttr("aria-colindex", decimal(max(k, 0)+1))
-	m.cell.show(m.line(q, max(k, 0)))
+	m.plot.SetAttr("aria-rowcount", page.Decimal(len(c.shown.Tokens())))
+	m.plot.SetAttr("aria-colcount", page.Decimal(len(c.shown.Tokens())))
+	m.cell.SetAttr("aria-rowindex", page.Decimal(q+1))
+	m.cell.SetAttr("aria-colindex", page.Decimal(max(k, 0)+1))
+	m.cell.Show(m.line(q, max(k, 0)))
 }
 
 // line says a weight in words.
 func (m *matrix) line(q, k int) string {
 	c := m.c
 	if k > q {
-		return c.words.say("attention.cell_masked", "Query", c.tokenName(q), "Key", c.tokenName(k))
+		return c.words.Say("attention.cell_masked", "Query", c.tokenName(q), "Key", c.tokenName(k))
 	}
-	return c.words.say("attention.cell", "Query", c.tokenName(q), "Key", c.tokenName(k),
+	return c.words.Say("attention.cell", "Query", c.tokenName(q), "Key", c.tokenName(k),
 		"Weight", weightText(c.attentionWeight(c.layer(), c.head(), q, k)))
 }
 
@@ -370,6 +371,6 @@ func (m *matrix) frameCell(q, k int, colour string, width float64) {
 	}
 	at := m.cssBox(r)
 	space := max((5-at.w)/2, 1)
-	m.pen.outline(colour, width)
-	m.pen.frame(at.x-space, at.y-space, at.w+2*space, at.h+2*space)
+	m.pen.Outline(colour, width)
+	m.pen.Frame(at.x-space, at.y-space, at.w+2*space, at.h+2*space)
 }

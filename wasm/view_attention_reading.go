@@ -7,6 +7,7 @@ import (
 
 	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // attentionFunc names the function that computed attention weights: as a flow
@@ -33,15 +34,15 @@ func (c *client) keyHead(head int) (kvHead, group int) {
 // headReading is what the inspector says about a head of the atlas and the weight
 // of it that is pointed at; where k is −1, about the largest one of the last
 // row that is here.
-func (c *client) headReading(layer, head, q, k int) reading {
-	say := c.words.say
+func (c *client) headReading(layer, head, q, k int) page.Reading {
+	say := c.words.Say
 	kvHead, group := c.keyHead(head)
-	count := decimal(len(c.shown.Tokens()))
-	r := reading{
-		title: say("attention.head_title", "Layer", decimal(layer), "Head", decimal(head)),
-		shape: say("attention.head_shape", "Layer", decimal(layer), "Head", decimal(head), "Count", count),
-		note:  c.words.count("attention.note_group", group),
-		fn:    c.attentionFunc(),
+	count := page.Decimal(len(c.shown.Tokens()))
+	r := page.Reading{
+		Title: say("attention.head_title", "Layer", page.Decimal(layer), "Head", page.Decimal(head)),
+		Shape: say("attention.head_shape", "Layer", page.Decimal(layer), "Head", page.Decimal(head), "Count", count),
+		Note:  c.words.Count("attention.note_group", group),
+		Fn:    c.attentionFunc(),
 	}
 	if k < 0 {
 		var row []float32
@@ -52,61 +53,61 @@ func (c *client) headReading(layer, head, q, k int) reading {
 	}
 	if q >= 0 && k >= 0 {
 		w := c.weightReading(layer, head, q, k)
-		r.value, r.rows, r.by = w.value, w.rows, w.by
+		r.Value, r.Rows, r.By = w.Value, w.Rows, w.By
 		return r
 	}
-	r.rows = []row{fact(say("attention.fact_head"), say("attention.kv_head", "Head", decimal(head), "KVHead", decimal(kvHead)))}
+	r.Rows = []page.Row{page.Fact(say("attention.fact_head"), say("attention.kv_head", "Head", page.Decimal(head), "KVHead", page.Decimal(kvHead)))}
 	return r
 }
 
 // weightReading is what the inspector says about one attention weight.
-func (c *client) weightReading(layer, head, q, k int) reading {
-	say := c.words.say
+func (c *client) weightReading(layer, head, q, k int) page.Reading {
+	say := c.words.Say
 	kvHead, _ := c.keyHead(head)
-	place := []string{"Layer", decimal(layer), "Head", decimal(head), "Query", decimal(q), "Key", decimal(k)}
-	r := reading{title: say("attention.weight"), shape: say("attention.weight_shape", place...), fn: c.attentionFunc()}
-	facts := []row{
-		fact(say("attention.fact_layer"), decimal(layer)),
-		fact(say("attention.fact_head"), say("attention.kv_head", "Head", decimal(head), "KVHead", decimal(kvHead))),
-		{say("attention.fact_query"), []view.Part{{Text: c.tokenName(q), Role: view.RoleQuery}}},
-		{say("attention.fact_key"), []view.Part{{Text: c.tokenName(k), Role: view.RoleKey}}},
+	place := []string{"Layer", page.Decimal(layer), "Head", page.Decimal(head), "Query", page.Decimal(q), "Key", page.Decimal(k)}
+	r := page.Reading{Title: say("attention.weight"), Shape: say("attention.weight_shape", place...), Fn: c.attentionFunc()}
+	facts := []page.Row{
+		page.Fact(say("attention.fact_layer"), page.Decimal(layer)),
+		page.Fact(say("attention.fact_head"), say("attention.kv_head", "Head", page.Decimal(head), "KVHead", page.Decimal(kvHead))),
+		{Name: say("attention.fact_query"), Parts: []view.Part{{Text: c.tokenName(q), Role: view.RoleQuery}}},
+		{Name: say("attention.fact_key"), Parts: []view.Part{{Text: c.tokenName(k), Role: view.RoleKey}}},
 	}
 	if k > q {
-		r.value, r.note = "0", say("attention.note_masked")
-		r.rows = append([]row{line(decimal(k) + " > " + decimal(q) + "  ⇒  s = −∞,  a = exp(−∞) = 0")}, facts...)
+		r.Value, r.Note = "0", say("attention.note_masked")
+		r.Rows = append([]page.Row{page.Line(page.Decimal(k) + " > " + page.Decimal(q) + "  ⇒  s = −∞,  a = exp(−∞) = 0")}, facts...)
 		return r
 	}
 	a, source := c.attentionWeight(layer, head, q, k)
-	r.note = say("attention.note_cell", "Query", c.tokenName(q), "Key", c.tokenName(k))
+	r.Note = say("attention.note_cell", "Query", c.tokenName(q), "Key", c.tokenName(k))
 	switch source {
 	case weightCell:
 		cell, _ := c.shown.Cell(layer, head, q, k)
-		r.value, r.rows, r.by = exact(a), formula(view.Cell(cell)), view.FuncCell
+		r.Value, r.Rows, r.By = page.Exact(a), page.Formula(view.Cell(cell)), view.FuncCell
 	case weightExact:
-		r.value, r.rows = exact(a), []row{c.weightSymbols(q, k)}
+		r.Value, r.Rows = page.Exact(a), []page.Row{c.weightSymbols(q, k)}
 	case weightAbout:
-		r.value = weightText(a, source)
-		r.shape = say("attention.weight_shape_8", place...)
-		r.rows = []row{c.weightSymbols(q, k)}
+		r.Value = weightText(a, source)
+		r.Shape = say("attention.weight_shape_8", place...)
+		r.Rows = []page.Row{c.weightSymbols(q, k)}
 		if row, ok := c.shown.Attention(q, layer, head); ok && k < len(row) {
-			r.rows = append(r.rows, line("a ≈ ("+decimal(int(row[k]))+"/255)² = "+strconv.FormatFloat(float64(a), 'f', 4, 32)))
+			r.Rows = append(r.Rows, page.Line("a ≈ ("+page.Decimal(int(row[k]))+"/255)² = "+strconv.FormatFloat(float64(a), 'f', 4, 32)))
 		}
-		r.note = say("attention.note_about")
+		r.Note = say("attention.note_about")
 	default:
-		r.value, r.note = "…", say("attention.note_unknown")
+		r.Value, r.Note = "…", say("attention.note_unknown")
 	}
 	if why, refused := c.trouble(cellQuery(layer, head, q, k)); refused && source != weightCell {
-		r.note = why
+		r.Note = why
 	}
-	r.rows = append(r.rows, facts...)
+	r.Rows = append(r.Rows, facts...)
 	return r
 }
 
 // weightSymbols is a weight's formula before its operands are there.
-func (c *client) weightSymbols(q, k int) row {
-	return row{parts: []view.Part{
+func (c *client) weightSymbols(q, k int) page.Row {
+	return page.Row{Parts: []view.Part{
 		{Text: "a = softmaxⱼ(s)" + view.Subscript(k) + ",  sⱼ = "}, {Text: "q" + view.Subscript(q), Role: view.RoleQuery},
-		{Text: "·"}, {Text: "kⱼ", Role: view.RoleKey}, {Text: "/√" + decimal(int(c.shown.Model().HeadDim)) + ",  j ≤ " + decimal(q)},
+		{Text: "·"}, {Text: "kⱼ", Role: view.RoleKey}, {Text: "/√" + page.Decimal(int(c.shown.Model().HeadDim)) + ",  j ≤ " + page.Decimal(q)},
 	}}
 }
 

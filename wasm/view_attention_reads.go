@@ -9,14 +9,15 @@ import (
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // reads is the chosen token's row of a head as a list: the keys that weigh
 // most, with bars and numbers.
 type reads struct {
 	c                 *client
-	list              element
-	title, note, rest *textCell
+	list              page.Element
+	title, note, rest *page.TextCell
 	rows              []*readRow
 	weights           []float32 // scratch
 	top               []view.KeyWeight
@@ -27,9 +28,9 @@ type reads struct {
 
 // readRow is one line of the list.
 type readRow struct {
-	element
-	at, piece, weight *textCell
-	bar               element
+	page.Element
+	at, piece, weight *page.TextCell
+	bar               page.Element
 	length            string
 	key               int
 	pressed, shown    bool
@@ -42,21 +43,21 @@ const (
 
 func newReads(c *client) *reads {
 	r := &reads{
-		c: c, list: byID("reads"), title: newTextCell(byID("reads-title")),
-		note: newTextCell(byID("reads-note")), rest: newTextCell(byID("reads-rest")), pointed: -1,
+		c: c, list: page.ByID("reads"), title: page.NewTextCell(page.ByID("reads-title")),
+		note: page.NewTextCell(page.ByID("reads-note")), rest: page.NewTextCell(page.ByID("reads-rest")), pointed: -1,
 	}
-	r.list.on("pointerover", func(event js.Value) { r.point(r.rowOf(event)) })
-	r.list.on("pointerleave", func(jsEvent) { r.point(-1) })
-	r.list.on("focusin", func(event js.Value) { r.point(r.rowOf(event)) })
-	r.list.on("focusout", func(jsEvent) { r.point(-1) })
-	r.list.on("click", func(event js.Value) {
+	r.list.On("pointerover", func(event js.Value) { r.point(r.rowOf(event)) })
+	r.list.On("pointerleave", func(jsEvent) { r.point(-1) })
+	r.list.On("focusin", func(event js.Value) { r.point(r.rowOf(event)) })
+	r.list.On("focusout", func(jsEvent) { r.point(-1) })
+	r.list.On("click", func(event js.Value) {
 		if i := r.rowOf(event); i >= 0 {
 			at := r.cellOf(i)
 			c.choosePlace(-1, -1, at.k)
-			c.inspector.keep(func() reading { return c.weightReading(at.layer, at.head, at.q, at.k) })
+			c.inspector.Keep(func() page.Reading { return c.weightReading(at.layer, at.head, at.q, at.k) })
 		}
 	})
-	observer := window.Get("ResizeObserver").New(js.FuncOf(func(js.Value, []js.Value) any {
+	observer := page.Window.Get("ResizeObserver").New(js.FuncOf(func(js.Value, []js.Value) any {
 		if room := r.measure(); room != r.room {
 			r.room, r.stale = room, true
 			c.wake()
@@ -73,7 +74,7 @@ func (r *reads) measure() int {
 	if pageScrolls() {
 		return 12
 	}
-	return min(int(r.list.Get("clientHeight").Float()/(readHeight*r.c.theme.rem)), mostReads)
+	return min(int(r.list.Get("clientHeight").Float()/(readHeight*r.c.theme.Rem)), mostReads)
 }
 
 // rowOf is the row that an event is on, −1 for none.
@@ -97,11 +98,11 @@ func (r *reads) point(row int) {
 	}
 	r.pointed = row
 	if row < 0 {
-		r.c.inspector.leave()
+		r.c.inspector.Leave()
 		return
 	}
 	at := r.cellOf(row)
-	r.c.inspector.point(func() reading { return r.c.weightReading(at.layer, at.head, at.q, at.k) })
+	r.c.inspector.Point(func() page.Reading { return r.c.weightReading(at.layer, at.head, at.q, at.k) })
 }
 
 // pointedCell is the weight whose row is pointed at.
@@ -119,14 +120,14 @@ func (r *reads) frame() {
 		return
 	}
 	r.stale = false
-	c, say := r.c, r.c.words.say
+	c, say := r.c, r.c.words.Say
 	layer, head, q := c.layer(), c.head(), c.queryPosition()
 	var source weightSource
 	r.weights, source = c.attentionRow(r.weights[:0], layer, head, q)
 	var others float32
 	r.top, others = view.TopKeys(r.top[:0], r.weights, r.room)
-	r.title.show(say("attention.reads", "Token", c.tokenName(q)))
-	r.note.show(r.noteFor(source, layer))
+	r.title.Show(say("attention.reads", "Token", c.tokenName(q)))
+	r.note.Show(r.noteFor(source, layer))
 	for i, key := range r.top {
 		if i == len(r.rows) {
 			r.rows = append(r.rows, newReadRow(r.list))
@@ -138,9 +139,9 @@ func (r *reads) frame() {
 	}
 	rest := ""
 	if n := len(r.weights) - len(r.top); n > 0 {
-		rest = c.words.count("attention.rest", n, "Sum", weightText(others, source))
+		rest = c.words.Count("attention.rest", n, "Sum", weightText(others, source))
 	}
-	r.rest.show(rest)
+	r.rest.Show(rest)
 }
 
 // noteFor says how well the row is known.
@@ -149,52 +150,52 @@ func (r *reads) noteFor(source weightSource, layer int) string {
 	why, refused := c.trouble(wire.Query{What: wire.QueryFlow, Position: uint32(max(c.queryPosition(), 0)), Layer: uint16(layer)})
 	switch {
 	case source == weightExact:
-		return c.words.say("attention.reads_exact", "Dim", decimal(int(c.shown.Model().HeadDim)), "Keys", decimal(len(r.weights)))
+		return c.words.Say("attention.reads_exact", "Dim", page.Decimal(int(c.shown.Model().HeadDim)), "Keys", page.Decimal(len(r.weights)))
 	case source == weightUnknown && refused:
 		return why
 	case source == weightUnknown && !c.resting():
-		return c.words.say("attention.reads_none")
+		return c.words.Say("attention.reads_none")
 	case source == weightUnknown:
-		return c.words.say("attention.reads_waiting")
+		return c.words.Say("attention.reads_waiting")
 	case refused:
-		return c.words.say("attention.reads_only_about")
+		return c.words.Say("attention.reads_only_about")
 	case !c.resting():
-		return c.words.say("attention.reads_about")
+		return c.words.Say("attention.reads_about")
 	}
-	return c.words.say("attention.reads_asking")
+	return c.words.Say("attention.reads_asking")
 }
 
-func newReadRow(list element) *readRow {
-	button := create("button", "")
-	button.setAttr("type", "button")
-	at, piece, track, bar, weight := create("span", "at"), create("span", "piece"), create("span", "track"), create("i", ""), create("span", "weight")
-	button.append(at, piece, track.append(bar), weight)
-	list.append(create("li", "").append(button))
-	return &readRow{element: button, at: newTextCell(at), piece: newTextCell(piece), weight: newTextCell(weight), bar: bar, shown: true}
+func newReadRow(list page.Element) *readRow {
+	button := page.Create("button", "")
+	button.SetAttr("type", "button")
+	at, piece, track, bar, weight := page.Create("span", "at"), page.Create("span", "piece"), page.Create("span", "track"), page.Create("i", ""), page.Create("span", "weight")
+	button.Append(at, piece, track.Append(bar), weight)
+	list.Append(page.Create("li", "").Append(button))
+	return &readRow{Element: button, at: page.NewTextCell(at), piece: page.NewTextCell(piece), weight: page.NewTextCell(weight), bar: bar, shown: true}
 }
 
 func (r *readRow) show(c *client, key view.KeyWeight, source weightSource, pressed bool) {
 	if !r.shown {
 		r.shown = true
-		r.setHidden(false)
+		r.SetHidden(false)
 	}
 	r.key = key.Key
-	r.at.show(decimal(key.Key))
-	r.piece.show(session.Label(c.shown.Tokens()[key.Key].Bytes))
-	r.weight.show(weightText(key.Weight, source))
+	r.at.Show(page.Decimal(key.Key))
+	r.piece.Show(session.Label(c.shown.Tokens()[key.Key].Bytes))
+	r.weight.Show(weightText(key.Weight, source))
 	if length := strconv.FormatFloat(float64(100*key.Weight), 'f', 1, 32) + "%"; length != r.length {
 		r.length = length
-		r.bar.setStyle("width", length)
+		r.bar.SetStyle("width", length)
 	}
 	if pressed != r.pressed {
 		r.pressed = pressed
-		r.setAttr("aria-pressed", boolText(pressed))
+		r.SetAttr("aria-pressed", page.BoolText(pressed))
 	}
 }
 
 func (r *readRow) hide() {
 	if r.shown {
 		r.shown = false
-		r.setHidden(true)
+		r.SetHidden(true)
 	}
 }

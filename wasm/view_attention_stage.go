@@ -11,6 +11,7 @@ import (
 	"vitrine/visualizer/paint"
 	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // flowStage is the box of one operation.
@@ -18,13 +19,13 @@ type flowStage struct {
 	p                  *flowPart
 	name               string
 	about              string // message key
-	slot, box, button  element
-	shape, norm, limit *textCell
-	plot               element
-	cell               *textCell // what the grid says to assistive technology
+	slot, box, button  page.Element
+	shape, norm, limit *page.TextCell
+	plot               page.Element
+	cell               *page.TextCell // what the grid says to assistive technology
 
-	surface *surface
-	pen     *pen
+	surface *page.Surface
+	pen     *page.Pen
 	picture paint.Canvas
 	strip   paint.Strip
 	values  *wire.Stage // nil while there is none
@@ -51,55 +52,55 @@ const (
 	cursorPad   = 1.5  // CSS pixels around the number under the cursor
 )
 
-func newFlowStage(p *flowPart, box element) *flowStage {
+func newFlowStage(p *flowPart, box page.Element) *flowStage {
 	s := &flowStage{
-		p: p, name: box.attr("data-stage"), box: box, slot: element{box.Get("parentElement")}, button: box.find("button"),
-		shape: newTextCell(box.find(".shape")), norm: newTextCell(box.find(".norm")), limit: newTextCell(box.find(".range")),
-		plot: box.find(".plot"), cell: newTextCell(box.find("[role=gridcell]")),
-		about: box.find(".about [data-t]").attr("data-t"), pointed: -1, cursor: -1, closing: js.Undefined(),
+		p: p, name: box.Attr("data-stage"), box: box, slot: page.Element{Value: box.Get("parentElement")}, button: box.Find("button"),
+		shape: page.NewTextCell(box.Find(".shape")), norm: page.NewTextCell(box.Find(".norm")), limit: page.NewTextCell(box.Find(".range")),
+		plot: box.Find(".plot"), cell: page.NewTextCell(box.Find("[role=gridcell]")),
+		about: box.Find(".about [data-t]").Attr("data-t"), pointed: -1, cursor: -1, closing: js.Undefined(),
 	}
-	s.surface = newSurface(s.plot.find("canvas"), func() {
+	s.surface = page.NewSurface(s.plot.Find("canvas"), func() {
 		s.stale = true
 		p.c.wake()
 	})
-	s.pen = newPen(s.surface)
-	s.slot.setHidden(s.name == "attn_post_norm" || s.name == "ffn_post_norm") // until a model has them
-	s.button.onClick(func() { p.open(s) })
-	s.plot.on("pointermove", func(event js.Value) { s.pointAt(s.surface.point(event)) })
-	s.plot.on("pointerleave", func(jsEvent) { s.point(-1) })
-	s.plot.on("click", func(event js.Value) {
+	s.pen = page.NewPen(s.surface)
+	s.slot.SetHidden(s.name == "attn_post_norm" || s.name == "ffn_post_norm") // until a model has them
+	s.button.OnClick(func() { p.open(s) })
+	s.plot.On("pointermove", func(event js.Value) { s.pointAt(s.surface.Point(event)) })
+	s.plot.On("pointerleave", func(jsEvent) { s.point(-1) })
+	s.plot.On("click", func(event js.Value) {
 		if !s.isOpen {
 			p.open(s)
 			return
 		}
-		s.pointAt(s.surface.point(event))
+		s.pointAt(s.surface.Point(event))
 		s.keep(s.pointed)
 	})
-	s.plot.on("keydown", s.key)
-	box.on("keydown", func(event js.Value) {
-		if s.isOpen && event.Get("key").String() == "Escape" && !p.c.inspector.isKept() {
+	s.plot.On("keydown", s.key)
+	box.On("keydown", func(event js.Value) {
+		if s.isOpen && event.Get("key").String() == "Escape" && !p.c.inspector.IsKept() {
 			event.Call("preventDefault")
 			p.open(s)
-			s.button.focus()
+			s.button.Focus()
 		}
 	})
 	return s
 }
 
 // label is the box's name as it stands on it.
-func (s *flowStage) label() string { return s.button.find(".name").Get("innerText").String() }
+func (s *flowStage) label() string { return s.button.Find(".name").Get("innerText").String() }
 
 // take shows a flow's values of this operation; a model that lacks it has no box.
 func (s *flowStage) take(flow *wire.Flow) {
 	s.values = view.StageOf(flow, s.name)
-	s.slot.setHidden(s.values == nil)
+	s.slot.SetHidden(s.values == nil)
 	if s.values == nil {
 		return
 	}
-	s.shape.show(strings.ReplaceAll(view.ShapeText(s.values.Shape), " ", ""))
-	s.norm.show("‖" + brief(s.values.Norm, 3) + "‖")
+	s.shape.Show(strings.ReplaceAll(view.ShapeText(s.values.Shape), " ", ""))
+	s.norm.Show("‖" + brief(s.values.Norm, 3) + "‖")
 	s.cursor = min(s.cursor, len(s.values.Values)-1)
-	s.plot.setAttr("aria-label", s.p.c.words.say("attention.flow_strip", "Stage", s.label()))
+	s.plot.SetAttr("aria-label", s.p.c.words.Say("attention.flow_strip", "Stage", s.label()))
 	s.stale = true
 }
 
@@ -110,7 +111,7 @@ func (s *flowStage) index(i int) string {
 		if axis > 0 {
 			text += ", "
 		}
-		text += decimal(n)
+		text += page.Decimal(n)
 	}
 	return text
 }
@@ -137,7 +138,7 @@ func (s *flowStage) pointedWeight() (layer, head, q, k int, ok bool) {
 }
 
 func (s *flowStage) pointAt(x, y float64) {
-	i, ok := s.strip.At(int(x*s.surface.ratio), int(y*s.surface.ratio))
+	i, ok := s.strip.At(int(x*s.surface.Ratio), int(y*s.surface.Ratio))
 	if !ok || s.values == nil || i >= len(s.values.Values) {
 		i = -1
 	}
@@ -151,9 +152,9 @@ func (s *flowStage) point(i int) {
 	}
 	s.pointed = i
 	if i < 0 {
-		s.p.c.inspector.leave()
+		s.p.c.inspector.Leave()
 	} else {
-		s.p.c.inspector.point(func() reading { return s.p.reading(s, i) })
+		s.p.c.inspector.Point(func() page.Reading { return s.p.reading(s, i) })
 	}
 	s.stale = s.stale || s.isOpen
 	s.p.c.wake()
@@ -163,7 +164,7 @@ func (s *flowStage) keep(i int) {
 	if i >= 0 {
 		s.cursor = i
 		s.stale = true
-		s.p.c.inspector.keep(func() reading { return s.p.reading(s, i) })
+		s.p.c.inspector.Keep(func() page.Reading { return s.p.reading(s, i) })
 	}
 }
 
@@ -195,41 +196,41 @@ func (s *flowStage) key(event js.Value) {
 		return
 	}
 	s.cursor, s.stale = to, true
-	text := s.p.c.words.say("attention.flow_number", "Stage", s.label(), "Index", s.index(to), "Value", exact(s.values.Values[to]))
-	s.cell.show(text)
+	text := s.p.c.words.Say("attention.flow_number", "Stage", s.label(), "Index", s.index(to), "Value", page.Exact(s.values.Values[to]))
+	s.cell.Show(text)
 	s.p.say(text)
-	s.p.c.inspector.point(func() reading { return s.p.reading(s, to) })
+	s.p.c.inspector.Point(func() page.Reading { return s.p.reading(s, to) })
 	s.p.c.wake()
 }
 
 // open lets the box grow over its neighbours from where it stands; in a narrow
 // window, where boxes follow one another, it grows in the line.
 func (s *flowStage) open() {
-	cancelTimer(s.closing)
+	page.CancelTimer(s.closing)
 	s.isOpen = true
 	if !pageScrolls() {
 		s.place(s.slotBox())
 	}
-	s.box.setClass("open", true)
-	s.button.setAttr("aria-expanded", "true")
-	s.plot.setAttr("tabindex", "0")
+	s.box.SetClass("open", true)
+	s.button.SetAttr("aria-expanded", "true")
+	s.plot.SetAttr("tabindex", "0")
 	s.stale = true
 	if pageScrolls() {
 		return
 	}
 	s.box.Call("getBoundingClientRect") // the way begins where it stands now
-	s.box.setClass("moving", !s.p.c.still)
+	s.box.SetClass("moving", !s.p.c.still)
 	s.place(s.openBox())
 }
 
 // close lets the box shrink back into its slot.
 func (s *flowStage) close() {
 	s.isOpen, s.stale = false, true
-	s.button.setAttr("aria-expanded", "false")
+	s.button.SetAttr("aria-expanded", "false")
 	s.plot.Call("removeAttribute", "tabindex")
 	finish := func() {
-		s.box.setClass("open", false)
-		s.box.setClass("moving", false)
+		s.box.SetClass("open", false)
+		s.box.SetClass("moving", false)
 		for _, property := range []string{"left", "top", "width", "height"} {
 			s.box.Get("style").Call("removeProperty", property)
 		}
@@ -241,14 +242,14 @@ func (s *flowStage) close() {
 		return
 	}
 	s.place(s.slotBox())
-	s.closing = after(closeAfter, finish)
+	s.closing = page.After(closeAfter, finish)
 }
 
 func (s *flowStage) place(at box) {
-	s.box.setStyle("left", px(at.x))
-	s.box.setStyle("top", px(at.y))
-	s.box.setStyle("width", px(at.w))
-	s.box.setStyle("height", px(at.h))
+	s.box.SetStyle("left", page.Pixels(at.x))
+	s.box.SetStyle("top", page.Pixels(at.y))
+	s.box.SetStyle("width", page.Pixels(at.w))
+	s.box.SetStyle("height", page.Pixels(at.h))
 }
 
 // slotBox is where the box stands in the diagram when it is closed.
@@ -259,7 +260,7 @@ func (s *flowStage) openBox() box {
 	slot := s.slotBox()
 	all := s.p.place.Call("getBoundingClientRect")
 	width, height := all.Get("width").Float(), all.Get("height").Float()
-	rem := s.p.c.theme.rem
+	rem := s.p.c.theme.Rem
 	w := min(max(stageWide*width, stageLeastW*rem), width)
 	h := min(max(stageHigh*height, stageLeastH*rem), height)
 	return box{
@@ -268,7 +269,7 @@ func (s *flowStage) openBox() box {
 }
 
 // relative is the place of an element within another, in CSS pixels.
-func relative(e, within element) box {
+func relative(e, within page.Element) box {
 	a, b := e.Call("getBoundingClientRect"), within.Call("getBoundingClientRect")
 	return box{
 		a.Get("left").Float() - b.Get("left").Float(), a.Get("top").Float() - b.Get("top").Float(),
@@ -277,22 +278,22 @@ func relative(e, within element) box {
 }
 
 func (s *flowStage) frame() {
-	if !s.stale || s.surface.width == 0 {
+	if !s.stale || s.surface.Width == 0 {
 		return
 	}
 	s.stale = false
-	s.pen.begin(s.surface)
+	s.pen.Begin(s.surface)
 	if s.values == nil || s.p.shown == nil {
-		s.limit.show("")
+		s.limit.Show("")
 		return
 	}
 	t := s.p.c.theme
 	if s.name == "probs" {
-		s.scale = t.paint.Attention()
-		s.limit.show(s.p.c.words.say("attention.range_weights"))
+		s.scale = t.Paint.Attention()
+		s.limit.Show(s.p.c.words.Say("attention.range_weights"))
 	} else {
-		s.scale = t.paint.Signed(paint.AbsQuantile(s.values.Values, stripShare))
-		s.limit.show(s.p.c.words.say("attention.range_signed", "Limit", brief(s.scale.Hi, 2)))
+		s.scale = t.Paint.Signed(paint.AbsQuantile(s.values.Values, stripShare))
+		s.limit.Show(s.p.c.words.Say("attention.range_signed", "Limit", brief(s.scale.Hi, 2)))
 	}
 	s.paint()
 	if s.isOpen {
@@ -302,10 +303,10 @@ func (s *flowStage) frame() {
 
 // paint paints the strip: a row a head where there are heads.
 func (s *flowStage) paint() {
-	room, gap := paint.Rect{W: s.surface.deviceWidth(), H: s.surface.deviceHeight()}, 0
+	room, gap := paint.Rect{W: s.surface.DeviceWidth(), H: s.surface.DeviceHeight()}, 0
 	if s.isOpen {
-		unit := s.p.c.theme.rem * s.surface.ratio
-		room.X, room.Y, gap = int(stageEdge*unit), int(math.Ceil(2*s.surface.ratio)), int(math.Round(s.surface.ratio))
+		unit := s.p.c.theme.Rem * s.surface.Ratio
+		room.X, room.Y, gap = int(stageEdge*unit), int(math.Ceil(2*s.surface.Ratio)), int(math.Round(s.surface.Ratio))
 		room.W -= room.X
 		room.H -= room.Y + int(stageFoot*unit)
 	}
@@ -313,16 +314,16 @@ func (s *flowStage) paint() {
 	if len(s.values.Shape) == wholeShape {
 		columns = int(s.values.Shape[1])
 	}
-	if s.picture.Resize(s.surface.deviceWidth(), s.surface.deviceHeight()); s.picture.W == 0 {
+	if s.picture.Resize(s.surface.DeviceWidth(), s.surface.DeviceHeight()); s.picture.W == 0 {
 		return
 	}
 	s.picture.Clear(paint.Color{})
 	s.strip.Layout(room, len(s.values.Values), columns, gap)
-	s.strip.Paint(&s.picture, s.p.c.theme.paint, s.values.Values, s.scale)
+	s.strip.Paint(&s.picture, s.p.c.theme.Paint, s.values.Values, s.scale)
 	if s.isOpen {
 		s.scale.Paint(&s.picture, s.scaleBar())
 	}
-	s.surface.show(&s.picture, 0, 0)
+	s.surface.Show(&s.picture, 0, 0)
 }
 
 // drawEdges draws what an open box has besides: the heads' numbers, the scale
@@ -330,11 +331,11 @@ func (s *flowStage) paint() {
 func (s *flowStage) drawEdges() {
 	p, t := s.pen, s.p.c.theme
 	css := func(r paint.Rect) box {
-		k := s.surface.ratio
+		k := s.surface.Ratio
 		return box{float64(r.X) / k, float64(r.Y) / k, float64(r.W) / k, float64(r.H) / k}
 	}
-	p.fill(t.quiet)
-	p.letter(t.font(t.mono, 0.7), "right")
+	p.Fill(t.Quiet)
+	p.Letter(t.Font(t.Mono, 0.7), "right")
 	columns := s.strip.Columns()
 	rows := (len(s.values.Values) + columns - 1) / columns
 	first := css(s.strip.Cell(0))
@@ -342,42 +343,42 @@ func (s *flowStage) drawEdges() {
 	if rows > 1 {
 		pitch = css(s.strip.Cell(columns)).y - first.y
 	}
-	for _, row := range view.Ticks(nil, 0, rows, pitch, 0.85*t.rem) {
+	for _, row := range view.Ticks(nil, 0, rows, pitch, 0.85*t.Rem) {
 		at := css(s.strip.Cell(row * columns))
 		label := row * columns // the row's first number
 		if len(s.values.Shape) == wholeShape {
 			label = row // the head
 		}
-		p.text(decimal(label), at.x-0.3*t.rem, max(at.y+at.h/2+0.25*t.rem, 0.6*t.rem))
+		p.Text(page.Decimal(label), at.x-0.3*t.Rem, max(at.y+at.h/2+0.25*t.Rem, 0.6*t.Rem))
 	}
 	s.drawScale(css(s.scaleBar()))
 	for _, i := range []int{s.cursor, s.pointed} {
 		if at := css(s.strip.Cell(i)); at.w > 0 {
-			p.outline(t.ink, 1)
+			p.Outline(t.Ink, 1)
 			if i == s.cursor {
-				p.outline(t.mark, 2)
+				p.Outline(t.Mark, 2)
 			}
-			p.frame(at.x-cursorPad, at.y-cursorPad, at.w+2*cursorPad, at.h+2*cursorPad)
+			p.Frame(at.x-cursorPad, at.y-cursorPad, at.w+2*cursorPad, at.h+2*cursorPad)
 		}
 	}
 }
 
 // scaleBar is where an open box has the colours of its scale, in device pixels.
 func (s *flowStage) scaleBar() paint.Rect {
-	unit := s.p.c.theme.rem * s.surface.ratio
+	unit := s.p.c.theme.Rem * s.surface.Ratio
 	return paint.Rect{
-		X: s.strip.Cell(0).X, Y: s.surface.deviceHeight() - int(1.35*unit),
-		W: int(0.36 * float64(s.surface.deviceWidth())), H: int(0.45 * unit),
+		X: s.strip.Cell(0).X, Y: s.surface.DeviceHeight() - int(1.35*unit),
+		W: int(0.36 * float64(s.surface.DeviceWidth())), H: int(0.45 * unit),
 	}
 }
 
 // drawScale draws the range of the scale under its colours.
 func (s *flowStage) drawScale(bar box) {
 	p, t := s.pen, s.p.c.theme
-	p.fill(t.quiet)
-	p.letter(t.font(t.mono, 0.66), "center")
+	p.Fill(t.Quiet)
+	p.Letter(t.Font(t.Mono, 0.66), "center")
 	for _, tick := range s.scale.Ticks() {
-		p.text(tick.Text, bar.x+float64(tick.At)*bar.w, s.surface.height-0.12*t.rem)
+		p.Text(tick.Text, bar.x+float64(tick.At)*bar.w, s.surface.Height-0.12*t.Rem)
 	}
 }
 

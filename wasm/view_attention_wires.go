@@ -2,23 +2,25 @@
 
 package main
 
+import "vitrine/wasm/page"
+
 // flowWires are the lines between the boxes of the flow: thin ones for what an
 // operation takes, a broad one for the residual stream.
 type flowWires struct {
 	p       *flowPart
-	surface *surface
-	pen     *pen
+	surface *page.Surface
+	pen     *page.Pen
 	boxes   map[string]box // where the slots stand
 	stale   bool
 }
 
 func newFlowWires(p *flowPart) *flowWires {
 	w := &flowWires{p: p}
-	w.surface = newSurface(p.place.find(".wires"), func() {
+	w.surface = page.NewSurface(p.place.Find(".wires"), func() {
 		w.stale = true
 		p.c.wake()
 	})
-	w.pen = newPen(w.surface)
+	w.pen = page.NewPen(w.surface)
 	return w
 }
 
@@ -33,22 +35,22 @@ func (b box) top(along float64) point    { return point{b.x + along*b.w, b.y} }
 func (b box) bottom(along float64) point { return point{b.x + along*b.w, b.y + b.h} }
 
 func (w *flowWires) frame() {
-	if !w.stale || w.surface.width == 0 {
+	if !w.stale || w.surface.Width == 0 {
 		return
 	}
 	w.stale = false
-	w.pen.begin(w.surface)
+	w.pen.Begin(w.surface)
 	if pageScrolls() {
 		return // the boxes stand in one line, with arrows of the style sheet
 	}
 	w.boxes = map[string]box{}
 	for _, s := range w.p.stages {
-		if !s.slot.hidden() {
+		if !s.slot.Hidden() {
 			w.boxes[s.name] = s.slotBox()
 		}
 	}
 	w.drawResidual()
-	w.pen.outline(w.p.c.theme.edge, 1)
+	w.pen.Outline(w.p.c.theme.Edge, 1)
 	w.drawAttention()
 	w.drawFeedForward()
 }
@@ -61,11 +63,11 @@ func (w *flowWires) drawResidual() {
 	in, mid, out := b["input"], b["resid_mid"], b["resid_out"]
 	norm, ffn := b["attn_norm"], b["ffn_norm"]
 	between := (b["v"].y + b["v"].h + ffn.y) / 2 // the gap between the two parts
-	above := 0.3 * t.rem
-	w.pen.outline(t.edge, 2.5)
+	above := 0.3 * t.Rem
+	w.pen.Outline(t.Edge, 2.5)
 	w.path(in.top(0.5), point{in.x + in.w/2, above}, point{mid.x + 0.7*mid.w, above}, mid.top(0.7))
 	w.path(mid.bottom(0.7), out.top(0.7))
-	w.pen.outline(t.edge, 1)
+	w.pen.Outline(t.Edge, 1)
 	w.path(in.right(0.5), norm.left(0.5))
 	w.path(point{mid.x + 0.7*mid.w, between}, point{ffn.x + ffn.w/2, between}, ffn.top(0.5))
 }
@@ -119,18 +121,18 @@ func (w *flowWires) path(points ...point) {
 	const head = 3.5
 	p := w.pen
 	last, before := points[len(points)-1], points[len(points)-2]
-	p.beginF.Invoke()
-	p.moveF.Invoke(points[0].x, points[0].y)
+	p.BeginF.Invoke()
+	p.MoveF.Invoke(points[0].x, points[0].y)
 	for _, at := range points[1:] {
-		p.lineF.Invoke(at.x, at.y)
+		p.LineF.Invoke(at.x, at.y)
 	}
-	p.strokeF.Invoke()
+	p.StrokeF.Invoke()
 	dx, dy := direction(before.x, last.x), direction(before.y, last.y)
-	p.beginF.Invoke()
-	p.moveF.Invoke(last.x-head*dx-head*dy, last.y-head*dy-head*dx)
-	p.lineF.Invoke(last.x, last.y)
-	p.lineF.Invoke(last.x-head*dx+head*dy, last.y-head*dy+head*dx)
-	p.strokeF.Invoke()
+	p.BeginF.Invoke()
+	p.MoveF.Invoke(last.x-head*dx-head*dy, last.y-head*dy-head*dx)
+	p.LineF.Invoke(last.x, last.y)
+	p.LineF.Invoke(last.x-head*dx+head*dy, last.y-head*dy+head*dx)
+	p.StrokeF.Invoke()
 }
 
 func direction(from, to float64) float64 {

@@ -9,13 +9,14 @@ import (
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // blocksView shows where keys and values lie: the pool of blocks, this chat's
 // block table, and what the chosen block holds.
 type blocksView struct {
 	c      *client
-	says   *textCell
+	says   *page.TextCell
 	memory []*memoryBar
 	pool   *blocksPool
 	table  *blocksTable
@@ -26,23 +27,23 @@ type blocksView struct {
 
 // memoryBar is one bar of the comparison.
 type memoryBar struct {
-	element
+	page.Element
 	name  string
-	bar   element
-	value *textCell
+	bar   page.Element
+	value *page.TextCell
 	width string
 }
 
 func newBlocksView(c *client) *blocksView {
-	v := &blocksView{c: c, says: newTextCell(byID("blocks-says")), picked: -1}
-	for _, e := range byID("blocks-memory").findAll("[data-memory]") {
-		b := &memoryBar{element: e, name: e.attr("data-memory"), bar: e.find("i"), value: newTextCell(e.find(".mono"))}
-		reading := func() reading { return v.memoryReading(b.name) }
-		e.onClick(func() { c.inspector.keep(reading) })
-		e.on("pointerenter", func(jsEvent) { c.inspector.point(reading) })
-		e.on("pointerleave", func(jsEvent) { c.inspector.leave() })
-		e.on("focus", func(jsEvent) { c.inspector.point(reading) })
-		e.on("blur", func(jsEvent) { c.inspector.leave() })
+	v := &blocksView{c: c, says: page.NewTextCell(page.ByID("blocks-says")), picked: -1}
+	for _, e := range page.ByID("blocks-memory").FindAll("[data-memory]") {
+		b := &memoryBar{Element: e, name: e.Attr("data-memory"), bar: e.Find("i"), value: page.NewTextCell(e.Find(".mono"))}
+		reading := func() page.Reading { return v.memoryReading(b.name) }
+		e.OnClick(func() { c.inspector.Keep(reading) })
+		e.On("pointerenter", func(jsEvent) { c.inspector.Point(reading) })
+		e.On("pointerleave", func(jsEvent) { c.inspector.Leave() })
+		e.On("focus", func(jsEvent) { c.inspector.Point(reading) })
+		e.On("blur", func(jsEvent) { c.inspector.Leave() })
 		v.memory = append(v.memory, b)
 	}
 	v.pool = newBlocksPool(v)
@@ -82,7 +83,7 @@ func (v *blocksView) frame(t float64) (again bool) {
 // choose picks a block by hand and locks its reading.
 func (v *blocksView) choose(block int) {
 	v.picked, v.stale = block, true
-	v.c.inspector.keep(func() reading { return v.blockReading(block) })
+	v.c.inspector.Keep(func() page.Reading { return v.blockReading(block) })
 }
 
 // chosen is the block that is shown in detail, −1 for none: the one picked by
@@ -116,28 +117,28 @@ func (v *blocksView) state(b wire.BlockChange) string {
 	case block.State == paint.BlockCached:
 		key = "blocks.cached"
 	}
-	return v.c.words.say(key)
+	return v.c.words.Say(key)
 }
 
 // showMemory writes the comparison of what the blocks take with what a
 // reservation would.
 func (v *blocksView) showMemory() {
 	pool, m := v.c.shown.Pool(), v.c.shown.Memory()
-	v.says.show(v.c.words.count("blocks.says", len(pool.Table), "Total", grouped(pool.Total), "Used", grouped(pool.Used)))
+	v.says.Show(v.c.words.Count("blocks.says", len(pool.Table), "Total", page.Grouped(pool.Total), "Used", page.Grouped(pool.Used)))
 	for _, b := range v.memory {
 		bytes, of := v.bytesOf(b.name, m), m.Contiguous
-		text := v.c.words.say("blocks.bar_share", "Bytes", view.Bytes(bytes), "Share", view.Percent(ratio(bytes, of)))
+		text := v.c.words.Say("blocks.bar_share", "Bytes", view.Bytes(bytes), "Share", view.Percent(ratio(bytes, of)))
 		if b.name == "pool" {
 			of = m.PoolTotal
-			text = v.c.words.say("blocks.bar_of", "Bytes", view.Bytes(bytes), "Total", view.Bytes(of))
+			text = v.c.words.Say("blocks.bar_of", "Bytes", view.Bytes(bytes), "Total", view.Bytes(of))
 		}
 		if b.name == "contiguous" {
 			text = view.Bytes(bytes)
 		}
-		b.value.show(text)
+		b.value.Show(text)
 		if width := strconv.FormatFloat(100*min(ratio(bytes, of), 1), 'f', 3, 64) + "%"; width != b.width {
 			b.width = width
-			b.bar.setStyle("width", width)
+			b.bar.SetStyle("width", width)
 		}
 	}
 }
@@ -162,41 +163,41 @@ func ratio(a, b uint64) float64 {
 }
 
 // memoryReading is what the inspector says about a bar.
-func (v *blocksView) memoryReading(name string) reading {
-	say, model, pool, m := v.c.words.say, v.c.shown.Model(), v.c.shown.Pool(), v.c.shown.Memory()
-	r := reading{value: view.Bytes(v.bytesOf(name, m))}
+func (v *blocksView) memoryReading(name string) page.Reading {
+	say, model, pool, m := v.c.words.Say, v.c.shown.Model(), v.c.shown.Pool(), v.c.shown.Memory()
+	r := page.Reading{Value: view.Bytes(v.bytesOf(name, m))}
 	filled := 0
 	for _, b := range pool.Table {
 		filled += int(b.Filled)
 	}
 	switch name {
 	case "blocks":
-		r.title, r.note, r.fn = say("blocks.bar_blocks"), say("blocks.note_blocks"), view.FuncGrow
-		r.formula(view.BlockBytes(model, len(pool.Table)))
-		r.by = view.FuncBlockBytes
+		r.Title, r.Note, r.Fn = say("blocks.bar_blocks"), say("blocks.note_blocks"), view.FuncGrow
+		r.AddFormula(view.BlockBytes(model, len(pool.Table)))
+		r.By = view.FuncBlockBytes
 	case "contiguous":
-		r.title, r.note, r.fn = say("blocks.bar_contiguous"), say("blocks.note_contiguous"), view.FuncMemory
-		r.formula(view.ContiguousBytes(model))
-		r.by = view.FuncContiguous
+		r.Title, r.Note, r.Fn = say("blocks.bar_contiguous"), say("blocks.note_contiguous"), view.FuncMemory
+		r.AddFormula(view.ContiguousBytes(model))
+		r.By = view.FuncContiguous
 	case "waste":
-		r.title, r.note, r.fn = say("blocks.bar_waste"), say("blocks.note_waste"), view.FuncFill
-		r.formula(view.WasteBytes(model, len(pool.Table), filled))
-		r.by = view.FuncWaste
+		r.Title, r.Note, r.Fn = say("blocks.bar_waste"), say("blocks.note_waste"), view.FuncFill
+		r.AddFormula(view.WasteBytes(model, len(pool.Table), filled))
+		r.By = view.FuncWaste
 	case "pool":
-		r.title, r.note, r.fn = say("blocks.bar_pool"), say("blocks.note_pool"), view.FuncNewPool
-		r.formula(view.BlockBytes(model, pool.Used))
-		r.by = view.FuncBlockBytes
+		r.Title, r.Note, r.Fn = say("blocks.bar_pool"), say("blocks.note_pool"), view.FuncNewPool
+		r.AddFormula(view.BlockBytes(model, pool.Used))
+		r.By = view.FuncBlockBytes
 	}
 	for _, l := range view.SlotBytes(model) {
-		r.fact(v.c, "blocks.read_slot", l.String())
+		r.AddFact(v.c.words, "blocks.read_slot", l.String())
 	}
-	r.fact(v.c, "blocks.read_bytes", grouped(int(v.bytesOf(name, m))))
+	r.AddFact(v.c.words, "blocks.read_bytes", page.Grouped(int(v.bytesOf(name, m))))
 	return r
 }
 
 // blockReading is what the inspector says about a block of the pool.
-func (v *blocksView) blockReading(block int) reading {
-	say, model, pool := v.c.words.say, v.c.shown.Model(), v.c.shown.Pool()
+func (v *blocksView) blockReading(block int) page.Reading {
+	say, model, pool := v.c.words.Say, v.c.shown.Model(), v.c.shown.Pool()
 	b := v.c.shown.PoolBlock(block)
 	owner := say("blocks.read_nobody")
 	own := pool.Own != 0 && b.Owner == pool.Own && b.Refs > 0
@@ -210,23 +211,23 @@ func (v *blocksView) blockReading(block int) reading {
 	if b.Hashed {
 		hashed = say("blocks.read_yes")
 	}
-	r := reading{
-		title: say("blocks.read_block", "N", decimal(block)), value: v.state(b),
-		shape: decimal(int(model.BlockSize)) + " × 2 × " + decimal(int(model.Layers)) + " × " + decimal(int(model.KVHeads)) + " × " + decimal(int(model.HeadDim)),
-		note:  say("blocks.note_block"), fn: view.FuncSlot,
+	r := page.Reading{
+		Title: say("blocks.read_block", "N", page.Decimal(block)), Value: v.state(b),
+		Shape: page.Decimal(int(model.BlockSize)) + " × 2 × " + page.Decimal(int(model.Layers)) + " × " + page.Decimal(int(model.KVHeads)) + " × " + page.Decimal(int(model.HeadDim)),
+		Note:  say("blocks.note_block"), Fn: view.FuncSlot,
 	}
-	r.fact(v.c, "blocks.read_refs", decimal(int(b.Refs)))
-	r.fact(v.c, "blocks.read_owner", owner)
-	r.fact(v.c, "blocks.read_filled", decimal(int(b.Filled))+" / "+decimal(int(model.BlockSize)))
-	r.fact(v.c, "blocks.read_hashed", hashed)
-	r.fact(v.c, "blocks.read_bytes", grouped(int(model.BlockSize)*int(model.BytesPerSlot)))
+	r.AddFact(v.c.words, "blocks.read_refs", page.Decimal(int(b.Refs)))
+	r.AddFact(v.c.words, "blocks.read_owner", owner)
+	r.AddFact(v.c.words, "blocks.read_filled", page.Decimal(int(b.Filled))+" / "+page.Decimal(int(model.BlockSize)))
+	r.AddFact(v.c.words, "blocks.read_hashed", hashed)
+	r.AddFact(v.c.words, "blocks.read_bytes", page.Grouped(int(model.BlockSize)*int(model.BytesPerSlot)))
 	if own {
 		first := int(b.Index) * int(model.BlockSize)
 		newest := first + max(int(b.Filled), 1) - 1
-		r.fact(v.c, "blocks.read_index", decimal(int(b.Index)))
-		r.fact(v.c, "blocks.read_positions", decimal(first)+" … "+decimal(newest))
-		r.formula(view.Place(newest, int(model.BlockSize), block))
-		r.by = view.FuncPlace
+		r.AddFact(v.c.words, "blocks.read_index", page.Decimal(int(b.Index)))
+		r.AddFact(v.c.words, "blocks.read_positions", page.Decimal(first)+" … "+page.Decimal(newest))
+		r.AddFormula(view.Place(newest, int(model.BlockSize), block))
+		r.By = view.FuncPlace
 	}
 	return r
 }

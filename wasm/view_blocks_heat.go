@@ -11,21 +11,22 @@ import (
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // blocksHeat shows the keys and values in the chosen block, for one layer and
 // one KV head: a row a slot, a column a dimension.
 type blocksHeat struct {
 	v       *blocksView
-	element element
-	*surface
-	pen        *pen
+	element page.Element
+	*page.Surface
+	pen        *page.Pen
 	picture    *paint.Canvas
 	heat       paint.BlockHeat
-	title, why *textCell
-	layer      element
-	layerValue *textCell
-	head       element
+	title, why *page.TextCell
+	layer      page.Element
+	layerValue *page.TextCell
+	head       page.Element
 	heads      int
 
 	answer *wire.BlockHeat // what is painted, nil for nothing
@@ -42,29 +43,29 @@ type heatCell struct {
 
 func newBlocksHeat(v *blocksView) *blocksHeat {
 	h := &blocksHeat{
-		v: v, element: byID("blocks-heat"), picture: paint.NewCanvas(0, 0), title: newTextCell(byID("blocks-heat-title")),
-		layer: byID("blocks-layer"), layerValue: newTextCell(byID("blocks-layer-value")), head: byID("blocks-head"),
+		v: v, element: page.ByID("blocks-heat"), picture: paint.NewCanvas(0, 0), title: page.NewTextCell(page.ByID("blocks-heat-title")),
+		layer: page.ByID("blocks-layer"), layerValue: page.NewTextCell(page.ByID("blocks-layer-value")), head: page.ByID("blocks-head"),
 	}
-	h.why = newTextCell(h.element.find(".empty"))
-	h.surface = newSurface(h.element.find("canvas"), func() { v.c.changed(change{page: changedSize}) })
-	h.pen = newPen(h.surface)
-	h.layer.on("input", func(jsEvent) {
-		layer, _ := strconv.Atoi(h.layer.value())
+	h.why = page.NewTextCell(h.element.Find(".empty"))
+	h.Surface = page.NewSurface(h.element.Find("canvas"), func() { v.c.changed(change{page: changedSize}) })
+	h.pen = page.NewPen(h.Surface)
+	h.layer.On("input", func(jsEvent) {
+		layer, _ := strconv.Atoi(h.layer.FieldValue())
 		v.c.choosePlace(layer, -1, v.c.at.key)
 	})
-	h.head.on("change", func(jsEvent) {
-		head, _ := strconv.Atoi(h.head.value())
+	h.head.On("change", func(jsEvent) {
+		head, _ := strconv.Atoi(h.head.FieldValue())
 		v.c.choosePlace(-1, head*h.group(), v.c.at.key)
 	})
-	h.element.on("pointermove", func(event js.Value) {
-		x, y := h.point(event)
-		value, slot, dim, ok := h.heat.At(int(x*h.ratio), int(y*h.ratio))
+	h.element.On("pointermove", func(event js.Value) {
+		x, y := h.Point(event)
+		value, slot, dim, ok := h.heat.At(int(x*h.Ratio), int(y*h.Ratio))
 		h.moveTo(heatCell{value, slot, dim}, ok)
 	})
-	h.element.on("pointerleave", func(jsEvent) { h.moveTo(heatCell{}, false) })
-	h.element.on("blur", func(jsEvent) { h.moveTo(heatCell{}, false) })
-	h.element.on("click", func(jsEvent) { h.lock() })
-	h.element.on("keydown", func(event js.Value) { h.key(event) })
+	h.element.On("pointerleave", func(jsEvent) { h.moveTo(heatCell{}, false) })
+	h.element.On("blur", func(jsEvent) { h.moveTo(heatCell{}, false) })
+	h.element.On("click", func(jsEvent) { h.lock() })
+	h.element.On("keydown", func(event js.Value) { h.key(event) })
 	return h
 }
 
@@ -129,18 +130,18 @@ func (h *blocksHeat) moveTo(to heatCell, on bool) {
 	h.marked = on
 	h.v.stale = true
 	if !on {
-		h.v.c.inspector.leave()
+		h.v.c.inspector.Leave()
 		h.v.c.wake()
 		return
 	}
 	h.cursor = to
-	h.v.c.inspector.point(func() reading { return h.reading(to) })
+	h.v.c.inspector.Point(func() page.Reading { return h.reading(to) })
 }
 
 func (h *blocksHeat) lock() {
 	if h.marked {
 		at := h.cursor
-		h.v.c.inspector.keep(func() reading { return h.reading(at) })
+		h.v.c.inspector.Keep(func() page.Reading { return h.reading(at) })
 	}
 }
 
@@ -174,27 +175,27 @@ func (h *blocksHeat) piece(slot int) string {
 }
 
 // reading is what the inspector says about a number of the heat.
-func (h *blocksHeat) reading(cell heatCell) reading {
+func (h *blocksHeat) reading(cell heatCell) page.Reading {
 	v, ok := h.at(cell)
 	if !ok {
-		return reading{}
+		return page.Reading{}
 	}
-	say, model := h.v.c.words.say, h.v.c.shown.Model()
+	say, model := h.v.c.words.Say, h.v.c.shown.Model()
 	title, note, method := "blocks.key", "blocks.note_key", view.MethodRoPE
 	if cell.value {
 		title, note, method = "blocks.value", "blocks.note_value", view.MethodMatMul
 	}
 	position := h.position(cell.slot)
-	r := reading{
-		title: say(title), value: exact(v), shape: decimal(int(h.answer.Filled)) + " × " + decimal(int(h.answer.Dim)) + ", float32",
-		note: say(note), fn: view.BackendFunc(model.Backend, method), by: view.FuncPlace,
+	r := page.Reading{
+		Title: say(title), Value: page.Exact(v), Shape: page.Decimal(int(h.answer.Filled)) + " × " + page.Decimal(int(h.answer.Dim)) + ", float32",
+		Note: say(note), Fn: view.BackendFunc(model.Backend, method), By: view.FuncPlace,
 	}
-	r.fact(h.v.c, "blocks.read_token", h.piece(cell.slot))
-	r.fact(h.v.c, "blocks.read_position", decimal(position))
-	r.fact(h.v.c, "blocks.read_layer", decimal(int(h.answer.Layer)))
-	r.fact(h.v.c, "blocks.read_head", decimal(int(h.answer.KVHead)))
-	r.fact(h.v.c, "blocks.read_dim", decimal(cell.dim))
-	r.formula(view.Place(position, int(model.BlockSize), int(h.answer.Block)))
+	r.AddFact(h.v.c.words, "blocks.read_token", h.piece(cell.slot))
+	r.AddFact(h.v.c.words, "blocks.read_position", page.Decimal(position))
+	r.AddFact(h.v.c.words, "blocks.read_layer", page.Decimal(int(h.answer.Layer)))
+	r.AddFact(h.v.c.words, "blocks.read_head", page.Decimal(int(h.answer.KVHead)))
+	r.AddFact(h.v.c.words, "blocks.read_dim", page.Decimal(cell.dim))
+	r.AddFormula(view.Place(position, int(model.BlockSize), int(h.answer.Block)))
 	return r
 }
 
@@ -204,13 +205,13 @@ func (h *blocksHeat) show() {
 	block := h.v.chosen()
 	h.answer = nil
 	why := ""
-	say := h.v.c.words.say
-	n := decimal(block)
+	say := h.v.c.words.Say
+	n := page.Decimal(block)
 	if block < 0 {
 		why = say("blocks.heat_none")
-		h.title.show(say("blocks.key") + " · " + say("blocks.value"))
+		h.title.Show(say("blocks.key") + " · " + say("blocks.value"))
 	} else {
-		h.title.show(say("blocks.heat", "N", n))
+		h.title.Show(say("blocks.heat", "N", n))
 		b, own := h.v.c.shown.PoolBlock(block), h.v.c.shown.Pool().Own
 		switch {
 		case b.Refs == 0:
@@ -223,8 +224,8 @@ func (h *blocksHeat) show() {
 			why = h.fetch(block)
 		}
 	}
-	h.why.show(why)
-	h.why.setHidden(h.answer != nil)
+	h.why.Show(why)
+	h.why.SetHidden(h.answer != nil)
 	h.marked = h.marked && h.answer != nil && h.cursor.slot < int(h.answer.Filled)
 	h.paint()
 	h.tell(why)
@@ -243,45 +244,45 @@ func (h *blocksHeat) fetch(block int) (why string) {
 	if problem, refused := h.v.c.trouble(query); refused {
 		return problem
 	}
-	return h.v.c.words.say("blocks.heat_asking", "N", decimal(block))
+	return h.v.c.words.Say("blocks.heat_asking", "N", page.Decimal(block))
 }
 
 // showControls brings the slider and the choice of head to the page's place.
 func (h *blocksHeat) showControls() {
 	m := h.v.c.shown.Model()
-	h.layer.setAttr("max", decimal(max(int(m.Layers)-1, 0)))
-	h.layer.setValue(decimal(h.layerShown()))
-	h.layerValue.show(decimal(h.layerShown()))
+	h.layer.SetAttr("max", page.Decimal(max(int(m.Layers)-1, 0)))
+	h.layer.SetValue(page.Decimal(h.layerShown()))
+	h.layerValue.Show(page.Decimal(h.layerShown()))
 	if h.heads != int(m.KVHeads) {
 		h.heads = int(m.KVHeads)
-		h.head.clear()
+		h.head.Clear()
 		for i := range h.heads {
-			option := create("option", "").with(decimal(i))
-			option.setValue(decimal(i))
-			h.head.append(option)
+			option := page.Create("option", "").With(page.Decimal(i))
+			option.SetValue(page.Decimal(i))
+			h.head.Append(option)
 		}
 	}
-	h.head.setValue(decimal(h.kvHead()))
+	h.head.SetValue(page.Decimal(h.kvHead()))
 }
 
 // tell says in words what is shown, or why nothing is.
 func (h *blocksHeat) tell(why string) {
-	say := h.v.c.words.say
+	say := h.v.c.words.Say
 	label := why
 	if h.answer != nil {
-		label = say("blocks.heat_says", "N", decimal(int(h.answer.Block)), "Layer", decimal(int(h.answer.Layer)), "Head", decimal(int(h.answer.KVHead)),
-			"Filled", decimal(int(h.answer.Filled)), "Dim", decimal(int(h.answer.Dim)))
+		label = say("blocks.heat_says", "N", page.Decimal(int(h.answer.Block)), "Layer", page.Decimal(int(h.answer.Layer)), "Head", page.Decimal(int(h.answer.KVHead)),
+			"Filled", page.Decimal(int(h.answer.Filled)), "Dim", page.Decimal(int(h.answer.Dim)))
 	}
 	if v, ok := h.at(h.cursor); ok && h.marked {
 		what := "blocks.key"
 		if h.cursor.value {
 			what = "blocks.value"
 		}
-		label = say("blocks.cell_says", "What", say(what), "Piece", h.piece(h.cursor.slot), "Dim", decimal(h.cursor.dim), "Value", exact(v))
+		label = say("blocks.cell_says", "What", say(what), "Piece", h.piece(h.cursor.slot), "Dim", page.Decimal(h.cursor.dim), "Value", page.Exact(v))
 	}
 	if label != h.said {
 		h.said = label
-		h.element.setAttr("aria-label", label)
+		h.element.SetAttr("aria-label", label)
 	}
 }
 
@@ -295,22 +296,22 @@ const (
 
 func (h *blocksHeat) paint() {
 	theme := h.v.c.theme
-	h.pen.begin(h.surface)
-	if h.answer == nil || h.surface.width == 0 {
+	h.pen.Begin(h.Surface)
+	if h.answer == nil || h.Surface.Width == 0 {
 		return
 	}
-	device := func(rem float64) int { return int(math.Round(rem * theme.rem * h.ratio)) }
+	device := func(rem float64) int { return int(math.Round(rem * theme.Rem * h.Ratio)) }
 	slots, dims := int(h.v.c.shown.Model().BlockSize), int(h.answer.Dim)
 	box := paint.Rect{X: device(heatLeft), Y: device(heatTop)}
-	box.W, box.H = h.deviceWidth()-box.X, h.deviceHeight()-box.Y-device(heatBottom)
+	box.W, box.H = h.DeviceWidth()-box.X, h.DeviceHeight()-box.Y-device(heatBottom)
 	k, v := h.heat.Layout(box, slots, dims, 0, device(heatSpace), device(heatBottom+heatTop))
 	if k.Empty() || v.Empty() {
 		return
 	}
-	keys, values := theme.paint.Signed(paint.MaxAbs(h.answer.K)), theme.paint.Signed(paint.MaxAbs(h.answer.V))
-	h.picture.Resize(h.deviceWidth(), h.deviceHeight())
-	h.picture.Clear(theme.paint.Paper)
-	h.heat.Paint(h.picture, theme.paint, h.answer.K, h.answer.V, int(h.answer.Filled), keys, values)
+	keys, values := theme.Paint.Signed(paint.MaxAbs(h.answer.K)), theme.Paint.Signed(paint.MaxAbs(h.answer.V))
+	h.picture.Resize(h.DeviceWidth(), h.DeviceHeight())
+	h.picture.Clear(theme.Paint.Paper)
+	h.heat.Paint(h.picture, theme.Paint, h.answer.K, h.answer.V, int(h.answer.Filled), keys, values)
 	bar := device(0.5)
 	for _, t := range []struct {
 		box   paint.Rect
@@ -323,37 +324,37 @@ func (h *blocksHeat) paint() {
 		if h.cursor.value {
 			cell = h.heat.Value(h.cursor.slot, h.cursor.dim)
 		}
-		h.picture.Frame(cell.Inset(-2), max(2, device(0.1)), theme.paint.Ink)
+		h.picture.Frame(cell.Inset(-2), max(2, device(0.1)), theme.Paint.Ink)
 	}
-	h.surface.show(h.picture, 0, 0)
+	h.Surface.Show(h.picture, 0, 0)
 	h.label(k, v, keys, values)
 }
 
 // label writes the letters, the tokens and the ranges.
 func (h *blocksHeat) label(k, v paint.Rect, keys, values paint.Scale) {
 	theme, pen := h.v.c.theme, h.pen
-	css := func(device int) float64 { return float64(device) / h.ratio }
+	css := func(device int) float64 { return float64(device) / h.Ratio }
 	for _, t := range []struct {
 		box          paint.Rect
 		name, colour string
 		scale        paint.Scale
-	}{{k, "K " + h.v.c.words.say("blocks.key"), theme.k, keys}, {v, "V " + h.v.c.words.say("blocks.value"), theme.v, values}} {
-		pen.letter(theme.font(theme.sans, 0.86), "left")
-		pen.fill(t.colour)
-		pen.text(t.name, css(t.box.X), css(t.box.Y)-0.75*theme.rem)
-		pen.letter(theme.font(theme.mono, 0.74), "left")
-		pen.fill(theme.quiet)
+	}{{k, "K " + h.v.c.words.Say("blocks.key"), theme.K, keys}, {v, "V " + h.v.c.words.Say("blocks.value"), theme.V, values}} {
+		pen.Letter(theme.Font(theme.Sans, 0.86), "left")
+		pen.Fill(t.colour)
+		pen.Text(t.name, css(t.box.X), css(t.box.Y)-0.75*theme.Rem)
+		pen.Letter(theme.Font(theme.Mono, 0.74), "left")
+		pen.Fill(theme.Quiet)
 		limit := view.Number(float64(t.scale.Hi))
-		pen.text("−"+limit+" … "+limit, css(t.box.X), css(t.box.Y+t.box.H)+1.95*theme.rem)
+		pen.Text("−"+limit+" … "+limit, css(t.box.X), css(t.box.Y+t.box.H)+1.95*theme.Rem)
 	}
-	pen.letter(theme.font(theme.mono, 0.74), "right")
+	pen.Letter(theme.Font(theme.Mono, 0.74), "right")
 	for slot := range int(h.answer.Filled) {
 		row := h.heat.Key(slot, 0)
-		pen.fill(theme.quiet)
+		pen.Fill(theme.Quiet)
 		if h.position(slot) == h.v.c.position() {
-			pen.fill(theme.mark)
+			pen.Fill(theme.Mark)
 		}
-		pen.text(h.fit(h.piece(slot)), css(row.X)-0.4*theme.rem, css(row.Y)+css(row.H)/2+0.26*theme.rem)
+		pen.Text(h.fit(h.piece(slot)), css(row.X)-0.4*theme.Rem, css(row.Y)+css(row.H)/2+0.26*theme.Rem)
 	}
 }
 

@@ -9,15 +9,16 @@ import (
 	"vitrine/visualizer/paint"
 	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // blocksPool is the picture of the pool, a square a block. A block that is
 // taken, freed or written to is framed for a moment.
 type blocksPool struct {
 	v       *blocksView
-	element element
-	*surface
-	pen     *pen
+	element page.Element
+	*page.Surface
+	pen     *page.Pen
 	grid    paint.BlockGrid
 	picture *paint.Canvas
 	blocks  []paint.Block
@@ -47,25 +48,25 @@ const (
 )
 
 func newBlocksPool(v *blocksView) *blocksPool {
-	p := &blocksPool{v: v, element: byID("blocks-pool"), picture: paint.NewCanvas(0, 0), pulses: map[int]pulse{}, cursor: -1}
-	p.surface = newSurface(p.element.find("canvas"), func() { v.c.changed(change{page: changedSize}) })
-	p.pen = newPen(p.surface)
-	p.element.on("pointermove", func(event js.Value) {
-		x, y := p.point(event)
-		block, _, ok := p.grid.At(int(x*p.ratio), int(y*p.ratio))
+	p := &blocksPool{v: v, element: page.ByID("blocks-pool"), picture: paint.NewCanvas(0, 0), pulses: map[int]pulse{}, cursor: -1}
+	p.Surface = page.NewSurface(p.element.Find("canvas"), func() { v.c.changed(change{page: changedSize}) })
+	p.pen = page.NewPen(p.Surface)
+	p.element.On("pointermove", func(event js.Value) {
+		x, y := p.Point(event)
+		block, _, ok := p.grid.At(int(x*p.Ratio), int(y*p.Ratio))
 		if !ok {
 			block = -1
 		}
 		p.moveTo(block)
 	})
-	p.element.on("pointerleave", func(jsEvent) { p.moveTo(-1) })
-	p.element.on("blur", func(jsEvent) { p.moveTo(-1) })
-	p.element.on("click", func(jsEvent) {
+	p.element.On("pointerleave", func(jsEvent) { p.moveTo(-1) })
+	p.element.On("blur", func(jsEvent) { p.moveTo(-1) })
+	p.element.On("click", func(jsEvent) {
 		if p.cursor >= 0 {
 			v.choose(p.cursor)
 		}
 	})
-	p.element.on("keydown", func(event js.Value) { p.key(event) })
+	p.element.On("keydown", func(event js.Value) { p.key(event) })
 	return p
 }
 
@@ -110,11 +111,11 @@ func (p *blocksPool) moveTo(block int) {
 	}
 	p.cursor, p.stale = block, true
 	if block < 0 {
-		p.v.c.inspector.leave()
+		p.v.c.inspector.Leave()
 		p.v.c.wake()
 		return
 	}
-	p.v.c.inspector.point(func() reading { return p.v.blockReading(block) })
+	p.v.c.inspector.Point(func() page.Reading { return p.v.blockReading(block) })
 }
 
 // forget drops what was painted, so that nothing of it is taken for a change.
@@ -142,7 +143,7 @@ func (p *blocksPool) frame(t float64) (again bool) {
 	p.tell()
 	if len(p.pulses) > 0 && !p.timed {
 		p.timed = true
-		after(pulseLength/pulseSteps, func() {
+		page.After(pulseLength/pulseSteps, func() {
 			p.timed, p.fading = false, true
 			p.v.c.wake()
 		})
@@ -180,33 +181,33 @@ const (
 
 func (p *blocksPool) paint() {
 	theme := p.v.c.theme
-	if p.surface.width == 0 {
+	if p.Surface.Width == 0 {
 		return
 	}
-	device := func(rem float64) int { return int(math.Round(rem * theme.rem * p.ratio)) }
+	device := func(rem float64) int { return int(math.Round(rem * theme.Rem * p.Ratio)) }
 	slots := int(p.v.c.shown.Model().BlockSize)
-	_, height := p.grid.Layout(p.deviceWidth(), device(poolHeight), len(p.blocks), slots, device(blockMost), max(1, device(blockGap)))
+	_, height := p.grid.Layout(p.DeviceWidth(), device(poolHeight), len(p.blocks), slots, device(blockMost), max(1, device(blockGap)))
 	if height != p.height { // a large pool is higher than the room that is kept for it
 		p.height = height
-		p.element.setStyle("height", px(max(float64(height)/p.ratio, 1)))
+		p.element.SetStyle("height", page.Pixels(max(float64(height)/p.Ratio, 1)))
 	}
-	p.grid.Paint(p.picture, theme.paint, p.blocks)
+	p.grid.Paint(p.picture, theme.Paint, p.blocks)
 	for block, pulse := range p.pulses {
 		age := min(max((p.time-pulse.since)/pulseLength, 0), 1)
-		colour := theme.paint.Hot
+		colour := theme.Paint.Hot
 		if pulse.event == view.BlockWritten {
-			colour = theme.paint.Accent
+			colour = theme.Paint.Accent
 		}
-		p.picture.Frame(p.grid.Cell(block), max(1, device(0.16)), paint.Mix(colour, theme.paint.Paper, age))
+		p.picture.Frame(p.grid.Cell(block), max(1, device(0.16)), paint.Mix(colour, theme.Paint.Paper, age))
 	}
 	if chosen := p.v.chosen(); chosen >= 0 {
-		p.picture.Frame(p.grid.Cell(chosen).Inset(-1), max(2, device(0.14)), theme.paint.Hot)
+		p.picture.Frame(p.grid.Cell(chosen).Inset(-1), max(2, device(0.14)), theme.Paint.Hot)
 	}
 	if p.cursor >= 0 {
-		p.picture.Frame(p.grid.Cell(p.cursor), max(1, device(0.1)), theme.paint.Ink)
+		p.picture.Frame(p.grid.Cell(p.cursor), max(1, device(0.1)), theme.Paint.Ink)
 	}
-	p.pen.begin(p.surface)
-	p.surface.show(p.picture, 0, 0)
+	p.pen.Begin(p.Surface)
+	p.Surface.Show(p.picture, 0, 0)
 	p.label()
 }
 
@@ -214,36 +215,36 @@ func (p *blocksPool) paint() {
 func (p *blocksPool) label() {
 	theme := p.v.c.theme
 	box := p.grid.Text(0)
-	if float64(p.grid.Cell(0).W) < blockLabel*theme.rem*p.ratio {
+	if float64(p.grid.Cell(0).W) < blockLabel*theme.Rem*p.Ratio {
 		return
 	}
-	p.pen.letter(theme.font(theme.mono, 0.68), "center")
+	p.pen.Letter(theme.Font(theme.Mono, 0.68), "center")
 	for i, b := range p.known {
-		p.pen.fill(theme.quiet)
-		text := decimal(i)
+		p.pen.Fill(theme.Quiet)
+		text := page.Decimal(i)
 		if b.Refs > 0 {
-			p.pen.fill(theme.ink)
+			p.pen.Fill(theme.Ink)
 		}
 		if b.Refs > 1 {
-			text += "×" + decimal(int(b.Refs))
+			text += "×" + page.Decimal(int(b.Refs))
 		}
 		box = p.grid.Text(i)
 		x, y := float64(box.X)+float64(box.W)/2, float64(box.Y)+float64(box.H)/2
-		p.pen.text(text, x/p.ratio, y/p.ratio+0.24*theme.rem)
+		p.pen.Text(text, x/p.Ratio, y/p.Ratio+0.24*theme.Rem)
 	}
 }
 
 // tell says in words what is pointed at.
 func (p *blocksPool) tell() {
 	pool := p.v.c.shown.Pool()
-	label := p.v.c.words.say("blocks.pool_says", "Total", grouped(pool.Total), "Used", grouped(pool.Used))
+	label := p.v.c.words.Say("blocks.pool_says", "Total", page.Grouped(pool.Total), "Used", page.Grouped(pool.Used))
 	if p.cursor >= 0 {
 		b := p.known[p.cursor]
-		label = p.v.c.words.say("blocks.block_says", "N", decimal(p.cursor), "State", p.v.state(b),
-			"Filled", decimal(int(b.Filled)), "Size", decimal(int(p.v.c.shown.Model().BlockSize)))
+		label = p.v.c.words.Say("blocks.block_says", "N", page.Decimal(p.cursor), "State", p.v.state(b),
+			"Filled", page.Decimal(int(b.Filled)), "Size", page.Decimal(int(p.v.c.shown.Model().BlockSize)))
 	}
 	if label != p.said {
 		p.said = label
-		p.element.setAttr("aria-label", label)
+		p.element.SetAttr("aria-label", label)
 	}
 }

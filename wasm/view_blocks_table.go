@@ -9,13 +9,14 @@ import (
 
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // blocksTable is this chat's block table: logical block → physical block, with
 // the tokens in each.
 type blocksTable struct {
 	v      *blocksView
-	list   element
+	list   page.Element
 	rows   []*blockRow
 	cursor int // row, −1 for none
 	marked int // block whose row was last brought in sight
@@ -23,29 +24,29 @@ type blocksTable struct {
 
 // blockRow is one line of the table.
 type blockRow struct {
-	element
-	index, block, filled, text *textCell
-	bar                        element
+	page.Element
+	index, block, filled, text *page.TextCell
+	bar                        page.Element
 	width, label, class        string
 	shown                      bool
 }
 
 func newBlocksTable(v *blocksView) *blocksTable {
-	t := &blocksTable{v: v, list: byID("blocks-table"), cursor: -1, marked: -1}
-	t.list.on("click", func(event js.Value) {
+	t := &blocksTable{v: v, list: page.ByID("blocks-table"), cursor: -1, marked: -1}
+	t.list.On("click", func(event js.Value) {
 		if i, ok := t.rowAt(event); ok {
 			t.cursor = i
 			v.choose(t.block(i))
 		}
 	})
-	t.list.on("pointerover", func(event js.Value) {
+	t.list.On("pointerover", func(event js.Value) {
 		if i, ok := t.rowAt(event); ok {
 			block := t.block(i)
-			v.c.inspector.point(func() reading { return v.blockReading(block) })
+			v.c.inspector.Point(func() page.Reading { return v.blockReading(block) })
 		}
 	})
-	t.list.on("pointerleave", func(jsEvent) { v.c.inspector.leave() })
-	t.list.on("keydown", func(event js.Value) { t.key(event) })
+	t.list.On("pointerleave", func(jsEvent) { v.c.inspector.Leave() })
+	t.list.On("keydown", func(event js.Value) { t.key(event) })
 	return t
 }
 
@@ -54,7 +55,7 @@ func (t *blocksTable) rowAt(event js.Value) (row int, ok bool) {
 	if at.IsNull() {
 		return 0, false
 	}
-	row, err := strconv.Atoi(attrOf(at, "data-row"))
+	row, err := strconv.Atoi(page.AttrOf(at, "data-row"))
 	return row, err == nil && row < len(t.v.c.shown.Pool().Table)
 }
 
@@ -97,14 +98,14 @@ func (t *blocksTable) show() {
 		there := i < len(table)
 		if row.shown != there {
 			row.shown = there
-			row.setHidden(!there)
+			row.SetHidden(!there)
 		}
 		if !there {
 			continue
 		}
 		t.showRow(row, &table[i], int(table[i].Block) == chosen)
 		if int(table[i].Block) == chosen {
-			t.list.setAttr("aria-activedescendant", "block-row-"+decimal(i))
+			t.list.SetAttr("aria-activedescendant", "block-row-"+page.Decimal(i))
 			if t.marked != chosen {
 				t.marked, t.cursor = chosen, i
 				t.scrollTo(row)
@@ -127,29 +128,29 @@ func (t *blocksTable) scrollTo(row *blockRow) {
 
 func (t *blocksTable) newRow(i int) *blockRow {
 	row := &blockRow{
-		element: create("div", ""), bar: create("i", ""), index: newTextCell(create("span", "index")),
-		block: newTextCell(create("b", "")), filled: newTextCell(create("span", "filled")), text: newTextCell(create("span", "text")), shown: true,
+		Element: page.Create("div", ""), bar: page.Create("i", ""), index: page.NewTextCell(page.Create("span", "index")),
+		block: page.NewTextCell(page.Create("b", "")), filled: page.NewTextCell(page.Create("span", "filled")), text: page.NewTextCell(page.Create("span", "text")), shown: true,
 	}
-	row.setAttr("role", "option")
-	row.setAttr("id", "block-row-"+decimal(i))
-	row.setAttr("data-row", decimal(i))
-	row.append(row.index.element, create("span", "to").with("→"), row.block.element,
-		create("span", "gauge").append(row.bar), row.filled.element, row.text.element)
-	t.list.append(row.element)
+	row.SetAttr("role", "option")
+	row.SetAttr("id", "block-row-"+page.Decimal(i))
+	row.SetAttr("data-row", page.Decimal(i))
+	row.Append(row.index.Element, page.Create("span", "to").With("→"), row.block.Element,
+		page.Create("span", "gauge").Append(row.bar), row.filled.Element, row.text.Element)
+	t.list.Append(row.Element)
 	return row
 }
 
 func (t *blocksTable) showRow(row *blockRow, b *wire.BlockChange, chosen bool) {
 	size := int(t.v.c.shown.Model().BlockSize)
-	index, block, filled := decimal(int(b.Index)), decimal(int(b.Block)), decimal(int(b.Filled))
+	index, block, filled := page.Decimal(int(b.Index)), page.Decimal(int(b.Block)), page.Decimal(int(b.Filled))
 	text := t.tokens(int(b.Index)*size, size)
-	row.index.show(index)
-	row.block.show(block)
-	row.filled.show(filled + "/" + decimal(size))
-	row.text.show(text)
+	row.index.Show(index)
+	row.block.Show(block)
+	row.filled.Show(filled + "/" + page.Decimal(size))
+	row.text.Show(text)
 	if width := strconv.Itoa(100*int(b.Filled)/max(size, 1)) + "%"; width != row.width {
 		row.width = width
-		row.bar.setStyle("width", width)
+		row.bar.SetStyle("width", width)
 	}
 	class := ""
 	if chosen {
@@ -158,12 +159,12 @@ func (t *blocksTable) showRow(row *blockRow, b *wire.BlockChange, chosen bool) {
 	if class != row.class || row.label == "" {
 		row.class = class
 		row.Set("className", class)
-		row.setAttr("aria-selected", boolText(chosen))
+		row.SetAttr("aria-selected", page.BoolText(chosen))
 	}
-	label := t.v.c.words.say("blocks.row", "Index", index, "N", block, "Filled", filled, "Size", decimal(size), "Text", text)
+	label := t.v.c.words.Say("blocks.row", "Index", index, "N", block, "Filled", filled, "Size", page.Decimal(size), "Text", text)
 	if label != row.label {
 		row.label = label
-		row.setAttr("aria-label", label)
+		row.SetAttr("aria-label", label)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 	"vitrine/wasm/resample"
 )
 
@@ -29,9 +30,9 @@ type nextView struct {
 	took    float64 // milliseconds that it took
 	asked   int32   // token that "why not that one?" is about, −1 for none
 
-	says        *textCell
-	order       element
-	apply, back element
+	says        *page.TextCell
+	order       page.Element
+	apply, back page.Element
 	stages      *nextStages
 	list        *nextList
 	needle      *nextNeedle
@@ -46,17 +47,17 @@ type nextView struct {
 func newNextView(c *client) *nextView {
 	v := &nextView{
 		c: c, asked: -1,
-		says:  newTextCell(byID("next-says")),
-		order: byID("next-order"), apply: byID("next-apply"), back: byID("next-back"),
+		says:  page.NewTextCell(page.ByID("next-says")),
+		order: page.ByID("next-order"), apply: page.ByID("next-apply"), back: page.ByID("next-back"),
 	}
-	v.order.on("change", func(jsEvent) {
-		order, _ := strconv.Atoi(v.order.value())
+	v.order.On("change", func(jsEvent) {
+		order, _ := strconv.Atoi(v.order.FieldValue())
 		c.params.chooseOrder(uint8(order))
 	})
-	v.apply.onClick(func() {
-		c.socket.send(&wire.SetParams{Params: c.params.now})
+	v.apply.OnClick(func() {
+		c.socket.Send(&wire.SetParams{Params: c.params.now})
 	})
-	v.back.onClick(func() {
+	v.back.OnClick(func() {
 		c.params.touched = true
 		c.params.set(c.shown.State().Params)
 	})
@@ -101,7 +102,7 @@ func (v *nextView) frame(float64) (again bool) {
 	if v.redraw || v.renames {
 		v.renames = false
 		v.showSettings()
-		v.says.show(v.sentence())
+		v.says.Show(v.sentence())
 		v.stages.show()
 		v.list.show()
 		v.needle.show()
@@ -135,7 +136,7 @@ const lagMost = 16
 func (v *nextView) draw() {
 	at := v.position()
 	if at < 1 {
-		v.forget(v.c.words.say("next.says_first"))
+		v.forget(v.c.words.Say("next.says_first"))
 		return
 	}
 	logits, ok := v.c.shown.Logits(at)
@@ -144,11 +145,11 @@ func (v *nextView) draw() {
 		problem, refused := v.c.trouble(query)
 		switch {
 		case v.c.shown.Recorded():
-			v.forget(v.c.words.say("next.says_recorded"))
+			v.forget(v.c.words.Say("next.says_recorded"))
 		case refused:
 			v.forget(problem)
 		default:
-			v.logits, v.trouble = nil, v.c.words.say("next.says_asking")
+			v.logits, v.trouble = nil, v.c.words.Say("next.says_asking")
 			v.outcome, v.rows = nil, nil
 			if !v.c.play.running() || !v.c.following {
 				v.c.ask(query)
@@ -164,15 +165,15 @@ func (v *nextView) draw() {
 		return // it would be the same draw
 	}
 	v.params, v.seed = params, seed
-	began := now()
+	began := page.Now()
 	outcome, err := v.resampler.Run(resample.Question{
 		Logits: logits, Tokens: v.c.shown.Tokens(), Params: params, Seed: seed, EOS: v.c.shown.Model().EOS,
 	})
 	if err != nil {
-		v.forget(v.c.words.say("next.says_failed", "Detail", err.Error()))
+		v.forget(v.c.words.Say("next.says_failed", "Detail", err.Error()))
 		return
 	}
-	v.took = now() - began
+	v.took = page.Now() - began
 	v.outcome, v.logits, v.trouble = outcome, logits, ""
 	also := []int32{outcome.Token}
 	if t, ok := v.token(); ok {
@@ -213,21 +214,21 @@ func (v *nextView) piece(id int32) string {
 	if t, ok := v.token(); ok && t.ID == id {
 		return session.Label(t.Bytes)
 	}
-	return "#" + decimal(int(id))
+	return "#" + page.Decimal(int(id))
 }
 
 // showSettings brings the controls of the whole to the parameters.
 func (v *nextView) showSettings() {
 	p, state := &v.c.params.now, v.c.shown.State()
-	v.order.setValue(strconv.Itoa(int(p.Order)))
+	v.order.SetValue(strconv.Itoa(int(p.Order)))
 	same := paramsEqual(p, &state.Params)
-	v.apply.setDisabled(same || v.c.replay != nil || !v.c.canAsk())
-	v.back.setDisabled(same)
+	v.apply.SetDisabled(same || v.c.replay != nil || !v.c.canAsk())
+	v.back.SetDisabled(same)
 }
 
 // sentence says what would be drawn, and what was.
 func (v *nextView) sentence() string {
-	o, say := v.outcome, v.c.words.say
+	o, say := v.outcome, v.c.words.Say
 	if o == nil {
 		return v.trouble
 	}
@@ -250,10 +251,10 @@ func (v *nextView) sentence() string {
 		text = say("next.says_other", words...)
 	}
 	if there && o.Draw != 0 && t.Draw == t.Draw && t.Flags&wire.FlagForced == 0 && float32(o.Draw) != t.Draw {
-		text += " " + say("next.says_seed", "Was", exact(t.Draw))
+		text += " " + say("next.says_seed", "Was", page.Exact(t.Draw))
 	}
 	if !o.Whole {
-		text += " " + say("next.says_part", "N", grouped(o.Known), "Missing", view.Percent(o.Missing))
+		text += " " + say("next.says_part", "N", page.Grouped(o.Known), "Missing", view.Percent(o.Missing))
 	}
 	return text
 }
@@ -262,13 +263,13 @@ func (v *nextView) sentence() string {
 // its reading.
 func (v *nextView) choose(id int32) {
 	v.asked, v.redraw = id, true
-	v.c.inspector.keep(func() reading { return v.tokenReading(id) })
+	v.c.inspector.Keep(func() page.Reading { return v.tokenReading(id) })
 	v.c.wake()
 }
 
 // point shows a token's reading while the pointer is on it.
 func (v *nextView) point(id int32) {
-	v.c.inspector.point(func() reading { return v.tokenReading(id) })
+	v.c.inspector.Point(func() page.Reading { return v.tokenReading(id) })
 }
 
 // stageName is the word for a stage.
@@ -282,5 +283,5 @@ func (v *nextView) stageName(kind sampler.Kind) string {
 	if key == "" {
 		return kind.String() // a stage that the page cannot set
 	}
-	return v.c.words.say(key)
+	return v.c.words.Say(key)
 }

@@ -8,6 +8,7 @@ import (
 
 	"vitrine/engine/sampler"
 	"vitrine/visualizer/view"
+	"vitrine/wasm/page"
 	"vitrine/wasm/resample"
 )
 
@@ -19,52 +20,52 @@ const nextRows = 18
 // when they change.
 type nextList struct {
 	v      *nextView
-	list   element
+	list   page.Element
 	rows   []*candidateRow
 	cursor int // row, −1 for none
 }
 
 // candidateRow is one candidate in the page.
 type candidateRow struct {
-	element
-	rank, piece, before, after, fate *textCell
-	model, final                     element
+	page.Element
+	rank, piece, before, after, fate *page.TextCell
+	model, final                     page.Element
 	class, label                     string
 	modelWidth, finalWidth           string
 }
 
 func newNextList(v *nextView) *nextList {
-	l := &nextList{v: v, list: byID("next-candidates"), cursor: -1}
+	l := &nextList{v: v, list: page.ByID("next-candidates"), cursor: -1}
 	for i := range nextRows + 2 {
 		row := &candidateRow{
-			element: create("div", ""), model: create("i", "model"), final: create("i", "final"),
-			rank: newTextCell(create("span", "rank")), piece: newTextCell(create("b", "")),
-			before: newTextCell(create("span", "before")), after: newTextCell(create("span", "after")), fate: newTextCell(create("span", "fate")),
+			Element: page.Create("div", ""), model: page.Create("i", "model"), final: page.Create("i", "final"),
+			rank: page.NewTextCell(page.Create("span", "rank")), piece: page.NewTextCell(page.Create("b", "")),
+			before: page.NewTextCell(page.Create("span", "before")), after: page.NewTextCell(page.Create("span", "after")), fate: page.NewTextCell(page.Create("span", "fate")),
 		}
-		row.setAttr("role", "option")
-		row.setAttr("aria-hidden", "true") // until it has something to say
-		row.setAttr("id", "candidate-"+decimal(i))
-		row.setAttr("data-row", decimal(i))
-		row.append(row.rank.element, row.piece.element, create("span", "track").append(row.model, row.final),
-			row.before.element, row.after.element, row.fate.element)
-		row.setHidden(i >= nextRows)
-		l.list.append(row.element)
+		row.SetAttr("role", "option")
+		row.SetAttr("aria-hidden", "true") // until it has something to say
+		row.SetAttr("id", "candidate-"+page.Decimal(i))
+		row.SetAttr("data-row", page.Decimal(i))
+		row.Append(row.rank.Element, row.piece.Element, page.Create("span", "track").Append(row.model, row.final),
+			row.before.Element, row.after.Element, row.fate.Element)
+		row.SetHidden(i >= nextRows)
+		l.list.Append(row.Element)
 		l.rows = append(l.rows, row)
 	}
-	l.list.on("pointerover", func(event js.Value) {
+	l.list.On("pointerover", func(event js.Value) {
 		if i, ok := l.rowAt(event); ok {
 			v.point(l.v.rows[i].Token)
 		}
 	})
-	l.list.on("pointerleave", func(jsEvent) { v.c.inspector.leave() })
-	l.list.on("click", func(event js.Value) {
+	l.list.On("pointerleave", func(jsEvent) { v.c.inspector.Leave() })
+	l.list.On("click", func(event js.Value) {
 		if i, ok := l.rowAt(event); ok {
 			l.cursor = i
 			v.choose(l.v.rows[i].Token)
 		}
 	})
-	l.list.on("keydown", func(event js.Value) { l.key(event) })
-	l.list.on("blur", func(jsEvent) { v.c.inspector.leave() })
+	l.list.On("keydown", func(event js.Value) { l.key(event) })
+	l.list.On("blur", func(jsEvent) { v.c.inspector.Leave() })
 	return l
 }
 
@@ -74,7 +75,7 @@ func (l *nextList) rowAt(event js.Value) (row int, ok bool) {
 	if at.IsNull() {
 		return 0, false
 	}
-	row, err := strconv.Atoi(attrOf(at, "data-row"))
+	row, err := strconv.Atoi(page.AttrOf(at, "data-row"))
 	return row, err == nil && row < len(l.v.rows)
 }
 
@@ -110,10 +111,10 @@ func (l *nextList) key(event js.Value) {
 }
 
 func (l *nextList) show() {
-	l.list.setAttr("aria-busy", boolText(l.v.outcome == nil))
+	l.list.SetAttr("aria-busy", page.BoolText(l.v.outcome == nil))
 	if l.v.outcome == nil {
 		for _, row := range l.rows {
-			row.setClass("waiting", true)
+			row.SetClass("waiting", true)
 		}
 		return
 	}
@@ -124,13 +125,13 @@ func (l *nextList) show() {
 	}
 	for i, row := range l.rows {
 		there := i < len(l.v.rows)
-		row.setHidden(!there)
+		row.SetHidden(!there)
 		if there {
 			l.showRow(row, i, &l.v.rows[i], most)
 		}
 	}
 	if l.cursor >= 0 {
-		l.list.setAttr("aria-activedescendant", "candidate-"+decimal(l.cursor))
+		l.list.SetAttr("aria-activedescendant", "candidate-"+page.Decimal(l.cursor))
 	} else {
 		l.list.Call("removeAttribute", "aria-activedescendant")
 	}
@@ -138,9 +139,9 @@ func (l *nextList) show() {
 
 // showRow writes one candidate.
 func (l *nextList) showRow(row *candidateRow, i int, r *resample.Row, most float64) {
-	say := l.v.c.words.say
+	say := l.v.c.words.Say
 	piece, before, after := l.v.piece(r.Token), view.Percent(r.Before), view.Percent(r.After)
-	rank := grouped(r.Rank)
+	rank := page.Grouped(r.Rank)
 	class, fate := "", ""
 	label := say("next.row", "Rank", rank, "Piece", piece, "Before", before, "After", after)
 	switch {
@@ -164,29 +165,29 @@ func (l *nextList) showRow(row *candidateRow, i int, r *resample.Row, most float
 	if i == l.cursor {
 		class += " cursor"
 	}
-	row.rank.show(rank)
-	row.piece.show(piece)
-	row.before.show(before)
-	row.after.show(after)
-	row.fate.show(fate)
+	row.rank.Show(rank)
+	row.piece.Show(piece)
+	row.before.Show(before)
+	row.after.Show(after)
+	row.fate.Show(fate)
 	if class != row.class || row.label == "" {
 		row.class = class
 		row.Set("className", class)
-		row.setAttr("aria-selected", boolText(r.Token == l.v.asked))
+		row.SetAttr("aria-selected", page.BoolText(r.Token == l.v.asked))
 	} else {
-		row.setClass("waiting", false)
+		row.SetClass("waiting", false)
 	}
 	if label != row.label {
 		if row.label == "" { // until now it was room kept free
 			row.Call("removeAttribute", "aria-hidden")
 		}
 		row.label = label
-		row.setAttr("aria-label", label)
+		row.SetAttr("aria-label", label)
 	}
-	width := func(e element, have *string, p float64) {
+	width := func(e page.Element, have *string, p float64) {
 		if to := strconv.FormatFloat(100*p/most, 'f', 2, 64) + "%"; to != *have {
 			*have = to
-			e.setStyle("width", to)
+			e.SetStyle("width", to)
 		}
 	}
 	width(row.model, &row.modelWidth, r.Before)
@@ -194,48 +195,48 @@ func (l *nextList) showRow(row *candidateRow, i int, r *resample.Row, most float
 }
 
 // tokenReading is what the inspector says about a candidate or any other token.
-func (v *nextView) tokenReading(id int32) reading {
+func (v *nextView) tokenReading(id int32) page.Reading {
 	o := v.outcome
 	if o == nil {
-		return reading{}
+		return page.Reading{}
 	}
 	verdict := o.Why(id)
 	last := len(o.Stages) - 1
-	r := reading{title: v.piece(id), value: view.Percent(o.ProbAt(last, id)), note: v.verdict(&verdict)}
+	r := page.Reading{Title: v.piece(id), Value: view.Percent(o.ProbAt(last, id)), Note: v.verdict(&verdict)}
 	stage := last
 	if verdict.Fate == sampler.Removed {
-		r.value = view.Percent(verdict.Prob)
+		r.Value = view.Percent(verdict.Prob)
 		stage = max(verdict.Stage-1, 0)
 	}
-	r.fn = resample.Func(verdict.Kind)
-	r.formula(resample.Softmax(&o.Report, stage, id))
-	r.by = resample.FuncSoftmax
+	r.Fn = resample.Func(verdict.Kind)
+	r.AddFormula(resample.Softmax(&o.Report, stage, id))
+	r.By = resample.FuncSoftmax
 	if d := resample.Decision(&verdict); d != "" {
-		r.line(d)
-		if len(r.rows) == 1 {
-			r.by = resample.FuncDecision
+		r.AddLine(d)
+		if len(r.Rows) == 1 {
+			r.By = resample.FuncDecision
 		}
 	}
-	r.fact(v.c, "next.read_decided", v.stageName(verdict.Kind))
-	r.fact(v.c, "next.read_id", decimal(int(id)))
-	r.fact(v.c, "next.read_logit", exact(verdict.Raw))
-	r.fact(v.c, "next.read_logprob", exact(verdict.RawLogProb))
-	r.fact(v.c, "next.read_rank", grouped(verdict.RawRank))
-	r.fact(v.c, "next.read_before", exact(float32(o.ProbAt(0, id))))
-	r.fact(v.c, "next.read_after", exact(float32(o.ProbAt(last, id))))
+	r.AddFact(v.c.words, "next.read_decided", v.stageName(verdict.Kind))
+	r.AddFact(v.c.words, "next.read_id", page.Decimal(int(id)))
+	r.AddFact(v.c.words, "next.read_logit", page.Exact(verdict.Raw))
+	r.AddFact(v.c.words, "next.read_logprob", page.Exact(verdict.RawLogProb))
+	r.AddFact(v.c.words, "next.read_rank", page.Grouped(verdict.RawRank))
+	r.AddFact(v.c.words, "next.read_before", page.Exact(float32(o.ProbAt(0, id))))
+	r.AddFact(v.c.words, "next.read_after", page.Exact(float32(o.ProbAt(last, id))))
 	for _, l := range resample.Changes(&verdict) {
-		r.rows = append(r.rows, fact(l.Name, l.String()))
+		r.Rows = append(r.Rows, page.Fact(l.Name, l.String()))
 	}
 	if verdict.Fate == sampler.Chosen || verdict.Fate == sampler.LostDraw {
-		r.fact(v.c, "next.read_interval", "["+view.Number(verdict.Lo)+", "+view.Number(verdict.Hi)+")")
+		r.AddFact(v.c.words, "next.read_interval", "["+view.Number(verdict.Lo)+", "+view.Number(verdict.Hi)+")")
 	}
 	return r
 }
 
 // verdict says in words what became of a token.
 func (v *nextView) verdict(w *sampler.Verdict) string {
-	say, piece := v.c.words.say, v.piece(w.Token)
-	pairs := []string{"Piece", piece, "Rank", grouped(w.Rank)}
+	say, piece := v.c.words.Say, v.piece(w.Token)
+	pairs := []string{"Piece", piece, "Rank", page.Grouped(w.Rank)}
 	switch {
 	case w.Fate == sampler.NeverThere:
 		return say("next.why_never", pairs...)
@@ -249,7 +250,7 @@ func (v *nextView) verdict(w *sampler.Verdict) string {
 	share := []string{"Have", view.Percent(w.Have), "Need", view.Percent(w.Need)}
 	switch w.Kind {
 	case sampler.TopK:
-		return say("next.why_top_k", append(pairs, "K", grouped(v.outcome.Stages[w.Stage].Out))...)
+		return say("next.why_top_k", append(pairs, "K", page.Grouped(v.outcome.Stages[w.Stage].Out))...)
 	case sampler.TopP:
 		return say("next.why_top_p", append(pairs, share...)...)
 	case sampler.MinP:

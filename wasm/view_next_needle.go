@@ -10,6 +10,7 @@ import (
 	"vitrine/engine/sampler"
 	"vitrine/visualizer/paint"
 	"vitrine/visualizer/view"
+	"vitrine/wasm/page"
 	"vitrine/wasm/resample"
 )
 
@@ -17,12 +18,12 @@ import (
 // candidate, and the uniform number as a needle that falls on one of them.
 type nextNeedle struct {
 	v       *nextView
-	element element
-	*surface
-	pen     *pen
+	element page.Element
+	*page.Surface
+	pen     *page.Pen
 	picture *paint.Canvas
 	curve   paint.Curve
-	says    *textCell
+	says    *page.TextCell
 	steps   resample.Ladder
 	of      *resample.Outcome // that steps are of
 	cursor  int               // step under the pointer or the keys, −1 for none
@@ -34,22 +35,22 @@ const needleSteps = 256
 
 func newNextNeedle(v *nextView) *nextNeedle {
 	n := &nextNeedle{
-		v: v, element: byID("next-needle"), picture: paint.NewCanvas(0, 0), says: newTextCell(byID("next-needle-says")), cursor: -1,
+		v: v, element: page.ByID("next-needle"), picture: paint.NewCanvas(0, 0), says: page.NewTextCell(page.ByID("next-needle-says")), cursor: -1,
 	}
-	n.surface = newSurface(n.element.find("canvas"), func() { v.c.changed(change{page: changedSize}) })
-	n.pen = newPen(n.surface)
-	n.element.on("pointermove", func(event js.Value) {
-		x, y := n.point(event)
-		step, ok := n.curve.At(int(x*n.ratio), int(y*n.ratio))
+	n.Surface = page.NewSurface(n.element.Find("canvas"), func() { v.c.changed(change{page: changedSize}) })
+	n.pen = page.NewPen(n.Surface)
+	n.element.On("pointermove", func(event js.Value) {
+		x, y := n.Point(event)
+		step, ok := n.curve.At(int(x*n.Ratio), int(y*n.Ratio))
 		if !ok {
 			step = -1
 		}
 		n.moveTo(step)
 	})
-	n.element.on("pointerleave", func(jsEvent) { n.moveTo(-1) })
-	n.element.on("blur", func(jsEvent) { n.moveTo(-1) })
-	n.element.on("click", func(jsEvent) { n.lock() })
-	n.element.on("keydown", func(event js.Value) {
+	n.element.On("pointerleave", func(jsEvent) { n.moveTo(-1) })
+	n.element.On("blur", func(jsEvent) { n.moveTo(-1) })
+	n.element.On("click", func(jsEvent) { n.lock() })
+	n.element.On("keydown", func(event js.Value) {
 		last := len(n.steps.Tokens) - 1
 		switch event.Get("key").String() {
 		case "ArrowRight":
@@ -78,38 +79,38 @@ func (n *nextNeedle) moveTo(step int) {
 	n.cursor = step
 	n.v.redraw = true
 	if step < 0 {
-		n.v.c.inspector.leave()
+		n.v.c.inspector.Leave()
 		n.v.c.wake()
 		return
 	}
-	n.v.c.inspector.point(n.reading(step))
+	n.v.c.inspector.Point(n.reading(step))
 }
 
 // lock keeps the reading of the step that is pointed at, or of the draw itself.
 func (n *nextNeedle) lock() {
 	switch {
 	case n.cursor < 0 || n.cursor >= len(n.steps.Tokens):
-		n.v.c.inspector.keep(func() reading { return n.v.stages.reading(sampler.Draw) })
+		n.v.c.inspector.Keep(func() page.Reading { return n.v.stages.reading(sampler.Draw) })
 	case n.steps.Tokens[n.cursor] >= 0:
 		n.v.choose(n.steps.Tokens[n.cursor])
 	default:
-		n.v.c.inspector.keep(n.reading(n.cursor))
+		n.v.c.inspector.Keep(n.reading(n.cursor))
 	}
 }
 
 // reading is what the inspector says about a step.
-func (n *nextNeedle) reading(step int) func() reading {
+func (n *nextNeedle) reading(step int) func() page.Reading {
 	if id := n.steps.Tokens[step]; id >= 0 {
-		return func() reading { return n.v.tokenReading(id) }
+		return func() page.Reading { return n.v.tokenReading(id) }
 	}
 	rest, share := n.steps.Rest, 1.0
 	if step > 0 {
 		share = 1 - float64(n.steps.Cumulative[step-1])
 	}
-	return func() reading {
-		return reading{
-			title: n.v.c.words.say("next.step"), value: view.Percent(share),
-			note: n.v.c.words.count("next.needle_rest", rest), fn: resample.Func(sampler.Draw),
+	return func() page.Reading {
+		return page.Reading{
+			Title: n.v.c.words.Say("next.step"), Value: view.Percent(share),
+			Note: n.v.c.words.Count("next.needle_rest", rest), Fn: resample.Func(sampler.Draw),
 		}
 	}
 }
@@ -135,7 +136,7 @@ func (n *nextNeedle) show() {
 
 // tell says in words what the picture shows.
 func (n *nextNeedle) tell() {
-	o, say := n.v.outcome, n.v.c.words.say
+	o, say := n.v.outcome, n.v.c.words.Say
 	text := ""
 	switch {
 	case o == nil:
@@ -144,67 +145,67 @@ func (n *nextNeedle) tell() {
 	default:
 		w := o.Why(o.Token)
 		text = say("next.needle_says", "U", strconv.FormatFloat(o.Draw, 'f', 6, 64), "Seed", strconv.FormatUint(o.Seed, 10),
-			"N", decimal(o.Position), "Piece", n.v.piece(o.Token), "Lo", view.Number(w.Lo), "Hi", view.Number(w.Hi))
+			"N", page.Decimal(o.Position), "Piece", n.v.piece(o.Token), "Lo", view.Number(w.Lo), "Hi", view.Number(w.Hi))
 		if n.steps.Rest > 0 {
-			text += " " + n.v.c.words.count("next.needle_rest", n.steps.Rest)
+			text += " " + n.v.c.words.Count("next.needle_rest", n.steps.Rest)
 		}
 	}
-	n.says.show(text)
-	n.element.setAttr("aria-label", n.v.c.words.say("next.needle"))
+	n.says.Show(text)
+	n.element.SetAttr("aria-label", n.v.c.words.Say("next.needle"))
 }
 
 // paint draws the curve and writes its axis and the names of its first steps.
 func (n *nextNeedle) paint() {
 	theme := n.v.c.theme
-	n.pen.begin(n.surface)
-	if len(n.steps.Tokens) == 0 || n.width == 0 {
+	n.pen.Begin(n.Surface)
+	if len(n.steps.Tokens) == 0 || n.Width == 0 {
 		return
 	}
-	device := func(rem float64) int { return int(math.Round(rem * theme.rem * n.ratio)) }
+	device := func(rem float64) int { return int(math.Round(rem * theme.Rem * n.Ratio)) }
 	box := paint.Rect{X: device(needleLeft), Y: device(needleTop)}
-	box.W, box.H = n.deviceWidth()-box.X-1, n.deviceHeight()-box.Y-device(needleBottom)
+	box.W, box.H = n.DeviceWidth()-box.X-1, n.DeviceHeight()-box.Y-device(needleBottom)
 	if box.Empty() {
 		return
 	}
-	n.picture.Resize(n.deviceWidth(), n.deviceHeight())
-	n.picture.Clear(theme.paint.Paper)
+	n.picture.Resize(n.DeviceWidth(), n.DeviceHeight())
+	n.picture.Clear(theme.Paint.Paper)
 	n.curve.Layout(box, len(n.steps.Tokens), len(n.steps.Tokens) > linearSteps)
-	n.curve.Paint(n.picture, theme.paint, n.steps.Cumulative, float32(n.of.Draw), max(1, device(0.1)))
+	n.curve.Paint(n.picture, theme.Paint, n.steps.Cumulative, float32(n.of.Draw), max(1, device(0.1)))
 	if n.cursor >= 0 {
-		n.picture.Frame(n.curve.Step(n.cursor), max(1, device(0.07)), theme.paint.Ink)
+		n.picture.Frame(n.curve.Step(n.cursor), max(1, device(0.07)), theme.Paint.Ink)
 	}
-	n.surface.show(n.picture, 0, 0)
+	n.Surface.Show(n.picture, 0, 0)
 
 	pen := n.pen
-	left, top := float64(box.X)/n.ratio, float64(box.Y)/n.ratio
-	width, height := float64(box.W)/n.ratio, float64(box.H)/n.ratio
-	pen.letter(theme.font(theme.mono, 0.72), "right")
-	pen.fill(theme.quiet)
+	left, top := float64(box.X)/n.Ratio, float64(box.Y)/n.Ratio
+	width, height := float64(box.W)/n.Ratio, float64(box.H)/n.Ratio
+	pen.Letter(theme.Font(theme.Mono, 0.72), "right")
+	pen.Fill(theme.Quiet)
 	for _, share := range []float64{0, 0.5, 1} {
-		pen.text(strconv.FormatFloat(share, 'g', -1, 64), left-0.4*theme.rem, top+height*(1-share)+0.25*theme.rem)
+		pen.Text(strconv.FormatFloat(share, 'g', -1, 64), left-0.4*theme.Rem, top+height*(1-share)+0.25*theme.Rem)
 	}
 	u := strconv.FormatFloat(n.of.Draw, 'f', 3, 64)
 	if at := n.of.Draw; math.Abs(at) > 0.08 && math.Abs(at-0.5) > 0.08 && math.Abs(at-1) > 0.08 {
-		pen.fill(theme.mark)
-		pen.text(u, left-0.4*theme.rem, top+height*(1-at)+0.25*theme.rem)
+		pen.Fill(theme.Mark)
+		pen.Text(u, left-0.4*theme.Rem, top+height*(1-at)+0.25*theme.Rem)
 	}
-	pen.letter(theme.font(theme.mono, 0.76), "center")
+	pen.Letter(theme.Font(theme.Mono, 0.76), "center")
 	for i, id := range n.steps.Tokens {
 		step := n.curve.Step(i)
 		label := "…"
 		if id >= 0 {
 			label = n.v.piece(id)
 		}
-		w := float64(step.W) / n.ratio
-		if pen.width(label)+0.5*theme.rem > w {
+		w := float64(step.W) / n.Ratio
+		if pen.Width(label)+0.5*theme.Rem > w {
 			continue
 		}
-		pen.fill(theme.quiet)
+		pen.Fill(theme.Quiet)
 		if id == n.of.Token {
-			pen.fill(theme.mark)
+			pen.Fill(theme.Mark)
 		}
-		pen.text(label, float64(step.X)/n.ratio+w/2, min(top+height+1.05*theme.rem, n.height-2))
-		if float64(step.X)/n.ratio > left+width {
+		pen.Text(label, float64(step.X)/n.Ratio+w/2, min(top+height+1.05*theme.Rem, n.Height-2))
+		if float64(step.X)/n.Ratio > left+width {
 			break
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"vitrine/engine/sampler"
 	"vitrine/visualizer/view"
+	"vitrine/wasm/page"
 	"vitrine/wasm/resample"
 )
 
@@ -17,57 +18,57 @@ import (
 // with its slider and what it did.
 type nextStages struct {
 	v      *nextView
-	list   element
+	list   page.Element
 	cards  map[string]*stageCard // by the stage's name
-	seed   element
+	seed   page.Element
 	shown  []string // names of the cards in sight, in order
 	kindOf map[string]sampler.Kind
 }
 
 // stageCard is one stage in the page.
 type stageCard struct {
-	element
-	value, flow *textCell
-	slide       element // null if the stage has none
+	page.Element
+	value, flow *page.TextCell
+	slide       page.Element // null if the stage has none
 	field       *paramField
 }
 
 func newNextStages(v *nextView) *nextStages {
-	s := &nextStages{v: v, list: byID("next-stages"), cards: map[string]*stageCard{}, seed: byID("next-seed"), kindOf: map[string]sampler.Kind{}}
+	s := &nextStages{v: v, list: page.ByID("next-stages"), cards: map[string]*stageCard{}, seed: page.ByID("next-seed"), kindOf: map[string]sampler.Kind{}}
 	for kind := sampler.Raw; kind <= sampler.Draw; kind++ {
 		s.kindOf[kind.String()] = kind
 	}
-	for _, e := range s.list.findAll("[data-stage]") {
-		name := e.attr("data-stage")
+	for _, e := range s.list.FindAll("[data-stage]") {
+		name := e.Attr("data-stage")
 		card := &stageCard{
-			element: e, value: newTextCell(e.find("output")), flow: newTextCell(e.find("small")), slide: e.find("[type=range]"),
+			Element: e, value: page.NewTextCell(e.Find("output")), flow: page.NewTextCell(e.Find("small")), slide: e.Find("[type=range]"),
 		}
-		card.setHidden(true)
+		card.SetHidden(true)
 		s.cards[name] = card
-		reading := func() reading { return s.reading(s.kindOf[name]) }
-		button := e.find(".name")
-		button.onClick(func() { v.c.inspector.keep(reading) })
-		e.on("pointerenter", func(jsEvent) { v.c.inspector.point(reading) })
-		e.on("pointerleave", func(jsEvent) { v.c.inspector.leave() })
-		button.on("focus", func(jsEvent) { v.c.inspector.point(reading) })
-		button.on("blur", func(jsEvent) { v.c.inspector.leave() })
+		reading := func() page.Reading { return s.reading(s.kindOf[name]) }
+		button := e.Find(".name")
+		button.OnClick(func() { v.c.inspector.Keep(reading) })
+		e.On("pointerenter", func(jsEvent) { v.c.inspector.Point(reading) })
+		e.On("pointerleave", func(jsEvent) { v.c.inspector.Leave() })
+		button.On("focus", func(jsEvent) { v.c.inspector.Point(reading) })
+		button.On("blur", func(jsEvent) { v.c.inspector.Leave() })
 		if !card.slide.IsNull() {
-			card.field = v.c.params.field(card.slide.attr("data-param"))
-			card.slide.on("input", func(jsEvent) {
-				x, _ := strconv.ParseFloat(card.slide.value(), 64)
+			card.field = v.c.params.field(card.slide.Attr("data-param"))
+			card.slide.On("input", func(jsEvent) {
+				x, _ := strconv.ParseFloat(card.slide.FieldValue(), 64)
 				v.c.params.slide(card.field, x)
 			})
 		}
 	}
-	s.seed.on("input", func(jsEvent) {
-		s.seed.setFlag("aria-invalid", false)
-		if !v.c.params.typeSeed(s.seed.value()) {
-			s.seed.setAttr("aria-invalid", "true")
+	s.seed.On("input", func(jsEvent) {
+		s.seed.SetFlag("aria-invalid", false)
+		if !v.c.params.typeSeed(s.seed.FieldValue()) {
+			s.seed.SetAttr("aria-invalid", "true")
 		}
 	})
-	byID("next-reseed").onClick(func() {
+	page.ByID("next-reseed").OnClick(func() {
 		// Of 32 bits, as the server's own: short enough to be read out.
-		random := math.Floor(window.Get("Math").Call("random").Float() * (1 << 32))
+		random := math.Floor(page.Window.Get("Math").Call("random").Float() * (1 << 32))
 		v.c.params.typeSeed(strconv.FormatUint(uint64(random), 10))
 	})
 	return s
@@ -75,22 +76,22 @@ func newNextStages(v *nextView) *nextStages {
 
 // show brings the cards to the draw. Without one they keep their places.
 func (s *nextStages) show() {
-	o, say := s.v.outcome, s.v.c.words.say
-	if !document.Get("activeElement").Equal(s.seed.Value) {
+	o, say := s.v.outcome, s.v.c.words.Say
+	if !page.Document.Get("activeElement").Equal(s.seed.Value) {
 		seed := s.v.c.shown.State().Seed
 		if p := &s.v.c.params.now; p.HasSeed {
 			seed = p.Seed
 		}
-		s.seed.setValue(strconv.FormatUint(seed, 10))
+		s.seed.SetValue(strconv.FormatUint(seed, 10))
 	}
 	for _, card := range s.cards {
 		if card.field != nil {
-			card.slide.setValue(strconv.FormatFloat(card.field.get(&s.v.c.params.now), 'g', -1, 64))
+			card.slide.SetValue(strconv.FormatFloat(card.field.get(&s.v.c.params.now), 'g', -1, 64))
 		}
 	}
 	if o == nil {
 		for _, card := range s.cards {
-			card.flow.show("")
+			card.flow.Show("")
 		}
 		return
 	}
@@ -101,13 +102,13 @@ func (s *nextStages) show() {
 		if card == nil {
 			continue
 		}
-		card.setClass("off", c.Stage < 0)
-		card.value.show(s.value(c))
+		card.SetClass("off", c.Stage < 0)
+		card.value.Show(s.value(c))
 		if c.Stage < 0 {
-			card.flow.show(say("next.off"))
+			card.flow.Show(say("next.off"))
 			continue
 		}
-		card.flow.show(s.flow(&o.Stages[c.Stage]))
+		card.flow.Show(s.flow(&o.Stages[c.Stage]))
 	}
 }
 
@@ -124,11 +125,11 @@ func (s *nextStages) arrange(cards []resample.Card) {
 	}
 	s.shown = names
 	for name, card := range s.cards {
-		card.setHidden(!slices.Contains(names, name))
+		card.SetHidden(!slices.Contains(names, name))
 	}
-	focus := document.Get("activeElement")
+	focus := page.Document.Get("activeElement")
 	for _, name := range names {
-		s.list.append(s.cards[name].element)
+		s.list.Append(s.cards[name].Element)
 	}
 	if focus.Truthy() && s.list.Call("contains", focus).Bool() {
 		focus.Call("focus") // moving an element takes the focus from it
@@ -154,71 +155,71 @@ func (s *nextStages) flow(stage *sampler.Stage) string {
 	w := s.v.c.words
 	switch {
 	case stage.Kind == sampler.Raw:
-		return w.say("next.flow_raw", "N", grouped(stage.Out), "Ms", strconv.FormatFloat(s.v.took, 'f', 0, 64))
+		return w.Say("next.flow_raw", "N", page.Grouped(stage.Out), "Ms", strconv.FormatFloat(s.v.took, 'f', 0, 64))
 	case stage.Kind == sampler.Draw:
-		return w.count("next.flow_draw", stage.Out)
+		return w.Count("next.flow_draw", stage.Out)
 	case stage.Kind == sampler.Temperature:
-		return w.say("next.entropy", "Bits", view.Number(stage.Entropy))
+		return w.Say("next.entropy", "Bits", view.Number(stage.Entropy))
 	case stage.Kind < sampler.Temperature:
-		return w.count("next.flow_changed", stage.Changed)
+		return w.Count("next.flow_changed", stage.Changed)
 	case stage.Removed > 0 && stage.Mass > 0:
-		return w.say("next.flow_cut", "In", grouped(stage.In), "Out", grouped(stage.Out), "Mass", view.Percent(stage.Mass))
+		return w.Say("next.flow_cut", "In", page.Grouped(stage.In), "Out", page.Grouped(stage.Out), "Mass", view.Percent(stage.Mass))
 	}
-	return w.say("next.flow", "In", grouped(stage.In), "Out", grouped(stage.Out))
+	return w.Say("next.flow", "In", page.Grouped(stage.In), "Out", page.Grouped(stage.Out))
 }
 
 // reading is what the inspector says about a stage.
-func (s *nextStages) reading(kind sampler.Kind) reading {
-	o, say := s.v.outcome, s.v.c.words.say
-	r := reading{title: say("next.read_stage", "Name", s.v.stageName(kind)), fn: resample.Func(kind)}
+func (s *nextStages) reading(kind sampler.Kind) page.Reading {
+	o, say := s.v.outcome, s.v.c.words.Say
+	r := page.Reading{Title: say("next.read_stage", "Name", s.v.stageName(kind)), Fn: resample.Func(kind)}
 	switch {
 	case kind == sampler.Raw:
-		r.note = say("next.note_raw")
+		r.Note = say("next.note_raw")
 	case kind == sampler.Temperature:
-		r.note = say("next.note_temperature")
+		r.Note = say("next.note_temperature")
 	case kind < sampler.Temperature:
-		r.note = say("next.note_edit")
+		r.Note = say("next.note_edit")
 	case kind == sampler.Draw:
-		r.note = say("next.note_draw")
+		r.Note = say("next.note_draw")
 	default:
-		r.note = say("next.note_cut")
+		r.Note = say("next.note_cut")
 	}
 	if o == nil {
 		return r
 	}
 	at := resample.StageOf(&o.Report, kind)
 	if at < 0 {
-		r.value = say("next.off")
+		r.Value = say("next.off")
 		return r
 	}
 	stage := &o.Stages[at]
-	r.value = view.Number(stage.Value)
+	r.Value = view.Number(stage.Value)
 	if kind == sampler.Raw {
-		r.value = grouped(stage.Out)
+		r.Value = page.Grouped(stage.Out)
 	}
-	r.shape = grouped(stage.Out) + " × float32"
+	r.Shape = page.Grouped(stage.Out) + " × float32"
 	for text := range strings.SplitSeq(resample.StageFormula(&o.Report, at), "\n") {
-		r.line(text)
+		r.AddLine(text)
 	}
-	r.by = resample.FuncFormula
-	r.fact(s.v.c, "next.read_in", grouped(stage.In))
-	r.fact(s.v.c, "next.read_out", grouped(stage.Out))
+	r.By = resample.FuncFormula
+	r.AddFact(s.v.c.words, "next.read_in", page.Grouped(stage.In))
+	r.AddFact(s.v.c.words, "next.read_out", page.Grouped(stage.Out))
 	if stage.Removed > 0 {
-		r.fact(s.v.c, "next.read_removed", grouped(stage.Removed))
-		r.fact(s.v.c, "next.read_mass", view.Percent(stage.Mass))
+		r.AddFact(s.v.c.words, "next.read_removed", page.Grouped(stage.Removed))
+		r.AddFact(s.v.c.words, "next.read_mass", view.Percent(stage.Mass))
 	}
 	if stage.Changed > 0 {
-		r.fact(s.v.c, "next.read_changed", grouped(stage.Changed))
+		r.AddFact(s.v.c.words, "next.read_changed", page.Grouped(stage.Changed))
 	}
 	if stage.Threshold != 0 {
-		r.fact(s.v.c, "next.read_threshold", strconv.FormatFloat(stage.Threshold, 'g', 9, 64))
+		r.AddFact(s.v.c.words, "next.read_threshold", strconv.FormatFloat(stage.Threshold, 'g', 9, 64))
 	}
 	if kind == sampler.Draw {
-		r.fact(s.v.c, "next.read_total", strconv.FormatUint(o.Needle, 10)+" / "+strconv.FormatUint(o.Total, 10))
+		r.AddFact(s.v.c.words, "next.read_total", strconv.FormatUint(o.Needle, 10)+" / "+strconv.FormatUint(o.Total, 10))
 	}
 	entropy := view.Number(stage.Entropy)
-	r.fact(s.v.c, "next.read_entropy", say("next.entropy", "Bits", entropy))
-	r.fact(s.v.c, "next.read_perplexity", "2^"+entropy+" = "+view.Number(math.Exp2(stage.Entropy)))
-	r.note += " " + say("next.note_entropy")
+	r.AddFact(s.v.c.words, "next.read_entropy", say("next.entropy", "Bits", entropy))
+	r.AddFact(s.v.c.words, "next.read_perplexity", "2^"+entropy+" = "+view.Number(math.Exp2(stage.Entropy)))
+	r.Note += " " + say("next.note_entropy")
 	return r
 }

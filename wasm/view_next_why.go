@@ -8,6 +8,7 @@ import (
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 	"vitrine/wasm/resample"
 )
 
@@ -15,10 +16,10 @@ import (
 // put it into the place of the one that was drawn.
 type nextWhy struct {
 	v       *nextView
-	search  element
-	found   element
-	verdict *textCell
-	instead element
+	search  page.Element
+	found   page.Element
+	verdict *page.TextCell
+	instead page.Element
 	asked   int // tokens whose names were asked for, from the first on
 	text    string
 	shown   string // what found lists
@@ -32,20 +33,20 @@ const piecesAtOnce = 1024
 
 func newNextWhy(v *nextView) *nextWhy {
 	w := &nextWhy{
-		v: v, search: byID("next-search"), found: byID("next-found"), verdict: newTextCell(byID("next-verdict")), instead: byID("next-instead"),
+		v: v, search: page.ByID("next-search"), found: page.ByID("next-found"), verdict: page.NewTextCell(page.ByID("next-verdict")), instead: page.ByID("next-instead"),
 	}
-	w.search.on("input", func(jsEvent) {
-		w.text = w.search.value()
+	w.search.On("input", func(jsEvent) {
+		w.text = w.search.FieldValue()
 		v.redraw = true
 		v.c.wake()
 	})
-	w.instead.onClick(func() {
+	w.instead.OnClick(func() {
 		if v.outcome == nil || v.asked < 0 {
 			return
 		}
 		v.c.play.halt()
 		v.c.control(wire.Control{Op: wire.OpBranch, Position: uint32(v.outcome.Position), Token: v.asked})
-		v.c.inspector.release()
+		v.c.inspector.Release()
 	})
 	return w
 }
@@ -74,18 +75,18 @@ func (w *nextWhy) again() { w.asked = 0 }
 
 func (w *nextWhy) show() {
 	w.showFound()
-	v, say := w.v, w.v.c.words.say
+	v, say := w.v, w.v.c.words.Say
 	if v.outcome == nil || v.asked < 0 || int(v.asked) >= v.outcome.Vocab() {
-		w.verdict.show(say("next.why_ask"))
-		w.instead.setHidden(true)
+		w.verdict.Show(say("next.why_ask"))
+		w.instead.SetHidden(true)
 		return
 	}
 	verdict := v.outcome.Why(v.asked)
-	w.verdict.show(v.verdict(&verdict))
+	w.verdict.Show(v.verdict(&verdict))
 	t, there := v.token()
-	w.instead.setHidden(v.c.replay != nil || !v.c.canAsk() || there && t.ID == v.asked)
-	w.instead.setText(say("next.instead", "Piece", v.piece(v.asked)))
-	w.instead.setAttr("title", say("next.instead_help"))
+	w.instead.SetHidden(v.c.replay != nil || !v.c.canAsk() || there && t.ID == v.asked)
+	w.instead.SetText(say("next.instead", "Piece", v.piece(v.asked)))
+	w.instead.SetAttr("title", say("next.instead_help"))
 }
 
 // showFound lists the tokens that were searched for.
@@ -107,9 +108,9 @@ func (w *nextWhy) showFound() {
 	switch {
 	case len(ids) > 0:
 	case known < v.outcome.Vocab() && !v.c.shown.Recorded():
-		note = v.c.words.count("next.found_loading", known)
+		note = v.c.words.Count("next.found_loading", known)
 	default:
-		note = v.c.words.say("next.found_none")
+		note = v.c.words.Say("next.found_none")
 	}
 	w.list(note, ids)
 }
@@ -117,39 +118,39 @@ func (w *nextWhy) showFound() {
 // list writes what was found, if it differs from what stands there.
 func (w *nextWhy) list(note string, ids []int32) {
 	v := w.v
-	key := note + v.c.words.lang
+	key := note + v.c.words.Lang
 	for _, id := range ids {
-		key += " " + decimal(int(id)) + v.piece(id) + view.Percent(v.outcome.ProbAt(0, id))
+		key += " " + page.Decimal(int(id)) + v.piece(id) + view.Percent(v.outcome.ProbAt(0, id))
 	}
 	if key == w.shown {
 		return
 	}
 	w.shown = key
-	w.found.clear()
+	w.found.Clear()
 	if note != "" {
-		w.found.append(create("small", "quiet").with(note))
+		w.found.Append(page.Create("small", "quiet").With(note))
 	}
 	for _, id := range ids {
-		button := create("button", "token")
-		button.setAttr("type", "button")
-		button.append(create("b", "").with(v.piece(id)), create("small", "mono").with(decimal(int(id))))
-		button.setAttr("aria-label", v.c.words.say("next.found_one", "Piece", v.piece(id), "ID", decimal(int(id)), "P", view.Percent(v.outcome.ProbAt(0, id))))
-		button.onClick(func() { v.choose(id) })
-		w.found.append(button)
+		button := page.Create("button", "token")
+		button.SetAttr("type", "button")
+		button.Append(page.Create("b", "").With(v.piece(id)), page.Create("small", "mono").With(page.Decimal(int(id))))
+		button.SetAttr("aria-label", v.c.words.Say("next.found_one", "Piece", v.piece(id), "ID", page.Decimal(int(id)), "P", view.Percent(v.outcome.ProbAt(0, id))))
+		button.OnClick(func() { v.choose(id) })
+		w.found.Append(button)
 	}
 }
 
 // nextTree is the conversation's branches as a small tree.
 type nextTree struct {
 	c      *client
-	panel  element
-	list   element
+	panel  page.Element
+	list   page.Element
 	stale  bool
 	active uint32
 }
 
 func newNextTree(c *client) *nextTree {
-	return &nextTree{c: c, panel: byID("next-branches"), list: byID("next-tree"), stale: true}
+	return &nextTree{c: c, panel: page.ByID("next-branches"), list: page.ByID("next-tree"), stale: true}
 }
 
 func (t *nextTree) update(what change) {
@@ -163,32 +164,32 @@ func (t *nextTree) frame() {
 		return
 	}
 	t.stale = false
-	say := t.c.words.say
+	say := t.c.words.Say
 	branches := t.c.shown.Branches()
 	t.active = t.c.shown.ActiveBranch()
-	t.panel.setHidden(len(branches) < 2)
-	t.list.clear()
+	t.panel.SetHidden(len(branches) < 2)
+	t.list.Clear()
 	if len(branches) < 2 {
 		return
 	}
 	for _, b := range view.BranchTree(branches) {
-		button := create("button", "")
-		button.setAttr("type", "button")
-		button.setAttr("aria-pressed", boolText(b.ID == t.active))
-		button.setAttr("aria-current", boolText(b.ID == t.active))
-		button.setDisabled(t.c.replay != nil)
-		pairs := []string{"N", decimal(b.Number), "Fork", decimal(int(b.Fork)), "Length", decimal(int(b.Length)), "Text", b.Text}
+		button := page.Create("button", "")
+		button.SetAttr("type", "button")
+		button.SetAttr("aria-pressed", page.BoolText(b.ID == t.active))
+		button.SetAttr("aria-current", page.BoolText(b.ID == t.active))
+		button.SetDisabled(t.c.replay != nil)
+		pairs := []string{"N", page.Decimal(b.Number), "Fork", page.Decimal(int(b.Fork)), "Length", page.Decimal(int(b.Length)), "Text", b.Text}
 		key := "next.branch"
 		if b.Depth == 0 {
 			key = "next.branch_first"
 		} else {
-			button.append(create("small", "mono").with(say("next.branch_fork", pairs...)))
+			button.Append(page.Create("small", "mono").With(say("next.branch_fork", pairs...)))
 		}
-		button.setAttr("aria-label", say(key, pairs...))
-		button.append(create("span", "").with(b.Text))
-		button.onClick(func() { t.c.control(wire.Control{Op: wire.OpSwitch, Branch: b.ID}) })
-		item := create("li", "").append(button)
-		item.setStyle("--depth", decimal(b.Depth))
-		t.list.append(item)
+		button.SetAttr("aria-label", say(key, pairs...))
+		button.Append(page.Create("span", "").With(b.Text))
+		button.OnClick(func() { t.c.control(wire.Control{Op: wire.OpSwitch, Branch: b.ID}) })
+		item := page.Create("li", "").Append(button)
+		item.SetStyle("--depth", page.Decimal(b.Depth))
+		t.list.Append(item)
 	}
 }

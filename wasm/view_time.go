@@ -8,6 +8,7 @@ import (
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // timeView shows where the time of a step goes, as the mean over the last steps
@@ -15,11 +16,11 @@ import (
 // is taken anew a few times a second.
 type timeView struct {
 	c      *client
-	says   *textCell
-	choice element
-	whole  *textCell
+	says   *page.TextCell
+	choice page.Element
+	whole  *page.TextCell
 	grid   *timeGrid
-	body   element // of the table
+	body   page.Element // of the table
 	rows   []*timeRow
 	chosen session.StepKind // that the reader asked for
 	kind   session.StepKind // that is shown
@@ -37,21 +38,21 @@ const timePause = 300
 
 // timeRow is a row of the table: one thing that takes time.
 type timeRow struct {
-	element
-	name, times, micros, share *textCell
-	bar                        element
+	page.Element
+	name, times, micros, share *page.TextCell
+	bar                        page.Element
 	width                      string
 	item                       view.TimeItem
 }
 
 func newTimeView(c *client) *timeView {
 	v := &timeView{
-		c: c, says: newTextCell(byID("time-says")), choice: byID("time-kind"), whole: newTextCell(byID("time-whole")),
-		body: byID("time-totals").find("tbody"),
+		c: c, says: page.NewTextCell(page.ByID("time-says")), choice: page.ByID("time-kind"), whole: page.NewTextCell(page.ByID("time-whole")),
+		body: page.ByID("time-totals").Find("tbody"),
 	}
 	v.grid = newTimeGrid(v)
-	v.choice.on("change", func(jsEvent) {
-		kind, _ := strconv.Atoi(v.choice.value())
+	v.choice.On("change", func(jsEvent) {
+		kind, _ := strconv.Atoi(v.choice.FieldValue())
 		v.chosen, v.stale, v.hurry = session.StepKind(kind), true, true
 		c.wake()
 	})
@@ -84,7 +85,7 @@ func (v *timeView) frame(t float64) (again bool) {
 		v.show()
 	case !v.timed:
 		v.timed = true
-		after(int(v.due-t)+1, func() {
+		page.After(int(v.due-t)+1, func() {
 			v.timed = false
 			v.c.wake()
 		})
@@ -112,18 +113,18 @@ func (v *timeView) show() {
 		key = "time.says_prefill"
 	}
 	whole := view.Micros(view.Whole(&v.mean))
-	v.says.show(v.c.words.count(key, v.mean.Steps, "Whole", whole, "Tokens", strconv.FormatFloat(float64(v.mean.Tokens), 'f', -1, 32)))
-	v.whole.show(view.BareMicros(view.Whole(&v.mean)))
-	for kind, option := range v.choice.findAll("option") {
+	v.says.Show(v.c.words.Count(key, v.mean.Steps, "Whole", whole, "Tokens", strconv.FormatFloat(float64(v.mean.Tokens), 'f', -1, 32)))
+	v.whole.Show(view.BareMicros(view.Whole(&v.mean)))
+	for kind, option := range v.choice.FindAll("option") {
 		_, there := v.c.shown.Times(session.StepKind(kind))
-		option.setDisabled(!there)
+		option.SetDisabled(!there)
 	}
-	v.choice.setValue(decimal(int(v.kind)))
+	v.choice.SetValue(page.Decimal(int(v.kind)))
 	for len(v.rows) < len(v.totals) {
 		v.rows = append(v.rows, v.newRow())
 	}
 	for i, row := range v.rows {
-		row.setHidden(i >= len(v.totals))
+		row.SetHidden(i >= len(v.totals))
 		if i < len(v.totals) {
 			v.showRow(row, v.totals[i])
 		}
@@ -133,45 +134,45 @@ func (v *timeView) show() {
 
 // newRow makes a row of the table. Which operation stands in it changes.
 func (v *timeView) newRow() *timeRow {
-	r := &timeRow{element: create("tr", "")}
-	name, head := create("button", "plain"), create("th", "")
-	name.setAttr("type", "button")
-	head.setAttr("scope", "row")
-	cell := func() element { return create("td", "mono") }
-	times, micros, share, track, text := cell(), cell(), cell(), create("span", "track"), create("span", "")
-	r.bar = create("i", "")
-	track.setAttr("aria-hidden", "true")
-	track.append(r.bar)
-	r.append(head.append(name), times, micros, share.append(track, text))
-	r.name, r.times, r.micros, r.share = newTextCell(name), newTextCell(times), newTextCell(micros), newTextCell(text)
+	r := &timeRow{Element: page.Create("tr", "")}
+	name, head := page.Create("button", "plain"), page.Create("th", "")
+	name.SetAttr("type", "button")
+	head.SetAttr("scope", "row")
+	cell := func() page.Element { return page.Create("td", "mono") }
+	times, micros, share, track, text := cell(), cell(), cell(), page.Create("span", "track"), page.Create("span", "")
+	r.bar = page.Create("i", "")
+	track.SetAttr("aria-hidden", "true")
+	track.Append(r.bar)
+	r.Append(head.Append(name), times, micros, share.Append(track, text))
+	r.name, r.times, r.micros, r.share = page.NewTextCell(name), page.NewTextCell(times), page.NewTextCell(micros), page.NewTextCell(text)
 	point := func(jsEvent) {
 		item := r.item
-		v.c.inspector.point(func() reading { return v.itemReading(item) })
+		v.c.inspector.Point(func() page.Reading { return v.itemReading(item) })
 	}
-	leave := func(jsEvent) { v.c.inspector.leave() }
-	r.on("pointerenter", point)
-	r.on("pointerleave", leave)
-	name.on("focus", point)
-	name.on("blur", leave)
-	r.onClick(func() {
+	leave := func(jsEvent) { v.c.inspector.Leave() }
+	r.On("pointerenter", point)
+	r.On("pointerleave", leave)
+	name.On("focus", point)
+	name.On("blur", leave)
+	r.OnClick(func() {
 		item := r.item
-		v.c.inspector.keep(func() reading { return v.itemReading(item) })
+		v.c.inspector.Keep(func() page.Reading { return v.itemReading(item) })
 	})
-	v.body.append(r.element)
+	v.body.Append(r.Element)
 	return r
 }
 
 func (v *timeView) showRow(r *timeRow, t view.TimeTotal) {
 	r.item = t.Item
-	r.name.show(v.word(t.Item))
-	r.times.show(decimal(t.Times) + "×")
-	r.micros.show(view.BareMicros(t.Micros))
+	r.name.Show(v.word(t.Item))
+	r.times.Show(page.Decimal(t.Times) + "×")
+	r.micros.Show(view.BareMicros(t.Micros))
 	share := float64(t.Micros) / float64(view.Whole(&v.mean))
-	r.share.show(view.Percent(share))
-	r.setFlag("data-reads", view.ReadsWeights(t.Item))
+	r.share.Show(view.Percent(share))
+	r.SetFlag("data-reads", view.ReadsWeights(t.Item))
 	if width := strconv.FormatFloat(100*float64(t.Micros)/float64(v.totals[0].Micros), 'f', 1, 64) + "%"; width != r.width {
 		r.width = width
-		r.bar.setStyle("width", width)
+		r.bar.SetStyle("width", width)
 	}
 }
 
@@ -183,28 +184,28 @@ var itemKeys = [view.NumTimeItems]string{
 	"time.embed_all_reduce", "time.attn_all_reduce", "time.ffn_all_reduce", "time.draw", "time.rest",
 }
 
-func (v *timeView) word(item view.TimeItem) string { return v.c.words.say(itemKeys[item]) }
+func (v *timeView) word(item view.TimeItem) string { return v.c.words.Say(itemKeys[item]) }
 
 // itemReading is what the inspector says about something that takes time, over
 // all layers.
-func (v *timeView) itemReading(item view.TimeItem) reading {
+func (v *timeView) itemReading(item view.TimeItem) page.Reading {
 	for _, t := range v.totals {
 		if t.Item == item {
 			r := v.timeReading(item, v.word(item), t.Micros)
-			times := v.c.words.say("time.read_once")
+			times := v.c.words.Say("time.read_once")
 			if t.Times > 1 {
-				times = v.c.words.say("time.read_layers", "N", decimal(t.Times))
+				times = v.c.words.Say("time.read_layers", "N", page.Decimal(t.Times))
 			}
-			r.fact(v.c, "time.read_times", times)
+			r.AddFact(v.c.words, "time.read_times", times)
 			return r
 		}
 	}
-	return reading{}
+	return page.Reading{}
 }
 
 // timeReading is what the inspector says about a time.
-func (v *timeView) timeReading(item view.TimeItem, title string, micros float32) reading {
-	say := v.c.words.say
+func (v *timeView) timeReading(item view.TimeItem, title string, micros float32) page.Reading {
+	say := v.c.words.Say
 	note := "time.note_other"
 	switch {
 	case view.ReadsWeights(item):
@@ -218,13 +219,13 @@ func (v *timeView) timeReading(item view.TimeItem, title string, micros float32)
 	case item == view.ItemRest:
 		note = "time.note_rest"
 	}
-	r := reading{
-		title: title, value: view.Micros(micros), note: say(note),
-		fn: view.OperationFunc(v.c.shown.Model().Backend, item), by: view.FuncTimeShare,
+	r := page.Reading{
+		Title: title, Value: view.Micros(micros), Note: say(note),
+		Fn: view.OperationFunc(v.c.shown.Model().Backend, item), By: view.FuncTimeShare,
 	}
-	r.formula(view.Mean(v.mean.Steps, micros))
-	r.formula(view.TimeShare(&v.mean, micros))
-	r.fact(v.c, "time.read_steps", say("time.read_step_range", "From", strconv.FormatUint(v.mean.From, 10), "Last", strconv.FormatUint(v.mean.Last, 10)))
-	r.fact(v.c, "time.read_tokens", strconv.FormatFloat(float64(v.mean.Tokens), 'f', -1, 32))
+	r.AddFormula(view.Mean(v.mean.Steps, micros))
+	r.AddFormula(view.TimeShare(&v.mean, micros))
+	r.AddFact(v.c.words, "time.read_steps", say("time.read_step_range", "From", strconv.FormatUint(v.mean.From, 10), "Last", strconv.FormatUint(v.mean.Last, 10)))
+	r.AddFact(v.c.words, "time.read_tokens", strconv.FormatFloat(float64(v.mean.Tokens), 'f', -1, 32))
 	return r
 }

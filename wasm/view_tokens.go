@@ -9,40 +9,41 @@ import (
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // tokensView shows the sequence as chips, one a token, where a character that
 // several tokens share holds them together, and how the chosen word was merged.
 type tokensView struct {
 	c         *client
-	list      element
+	list      page.Element
 	segmenter js.Value // graphemes; undefined in a browser that has none
 	merges    *mergesPanel
 
 	tokens    []wire.Token // what the chips show
 	groups    []chipGroup  // the groups of chips in the page
-	paragraph element      // the last one, which the next chips go into
-	chosen    element      // the chip that is marked
+	paragraph page.Element // the last one, which the next chips go into
+	chosen    page.Element // the chip that is marked
 	stale     bool         // the chips do not show the session's tokens
 	reveal    bool         // the chosen chip has to come in sight
 }
 
 func newTokensView(c *client) *tokensView {
-	v := &tokensView{c: c, list: byID("chips"), merges: newMergesPanel(c)}
-	if segmenter := window.Get("Intl").Get("Segmenter"); segmenter.Truthy() {
+	v := &tokensView{c: c, list: page.ByID("chips"), merges: newMergesPanel(c)}
+	if segmenter := page.Window.Get("Intl").Get("Segmenter"); segmenter.Truthy() {
 		v.segmenter = segmenter.New()
 	}
-	v.list.on("click", func(event js.Value) {
+	v.list.On("click", func(event js.Value) {
 		if at, ok := chipAt(event); ok {
 			c.chooseToken(at)
 		}
 	})
-	v.list.on("pointerover", func(event js.Value) {
+	v.list.On("pointerover", func(event js.Value) {
 		if at, ok := chipAt(event); ok {
 			c.spine.pointAt(at)
 		}
 	})
-	v.list.on("pointerleave", func(jsEvent) { c.spine.pointAt(-1) })
+	v.list.On("pointerleave", func(jsEvent) { c.spine.pointAt(-1) })
 	return v
 }
 
@@ -52,7 +53,7 @@ func chipAt(event js.Value) (position int, ok bool) {
 	if chip.IsNull() {
 		return 0, false
 	}
-	for _, digit := range attrOf(chip, "data-at") {
+	for _, digit := range page.AttrOf(chip, "data-at") {
 		position = 10*position + int(digit-'0')
 	}
 	return position, true
@@ -122,8 +123,8 @@ func (v *tokensView) makeChips() (more bool) {
 		begins := v.beginsParagraph()
 		if begins {
 			flush()
-			open = create("div", "paragraph")
-			v.list.append(open)
+			open = page.Create("div", "paragraph")
+			v.list.Append(open)
 		}
 		writeGroup(&html, group)
 		last := group.Chips[len(group.Chips)-1]
@@ -176,7 +177,7 @@ func (v *tokensView) cut(keep int) {
 		}
 	}
 	v.groups = v.groups[:keep]
-	v.paragraph = element{v.list.Get("lastElementChild")}
+	v.paragraph = page.Element{Value: v.list.Get("lastElementChild")}
 }
 
 // beginOf is the first group of the paragraph of the i-th.
@@ -207,7 +208,7 @@ func (v *tokensView) boundaries(text string) []int {
 		}
 		return starts
 	}
-	segments := window.Get("Array").Call("from", v.segmenter.Call("segment", text))
+	segments := page.Window.Get("Array").Call("from", v.segmenter.Call("segment", text))
 	for i := range segments.Length() {
 		starts = append(starts, segments.Index(i).Get("index").Int())
 	}
@@ -245,10 +246,10 @@ func writeGroup(w *strings.Builder, g view.Group) {
 
 // writeChip writes one token: its piece, its id and its bytes.
 func writeChip(w *strings.Builder, c view.Chip) {
-	at := decimal(c.Position)
+	at := page.Decimal(c.Position)
 	w.WriteString(`<span role="option" aria-selected="false" id="chip-` + at + `" data-at="` + at + `" class="chip ` + chipClass(c.Flags) + `"><b>`)
 	writeText(w, c.Label)
-	w.WriteString(`</b><i>` + decimal(int(c.ID)) + `</i><small>` + c.Hex + `</small></span>`)
+	w.WriteString(`</b><i>` + page.Decimal(int(c.ID)) + `</i><small>` + c.Hex + `</small></span>`)
 }
 
 // chipClass is the style sheet's name of what a token is.
@@ -288,16 +289,16 @@ func writeText(w *strings.Builder, text string) {
 // mark marks the chosen token's chip and brings it in sight.
 func (v *tokensView) mark() {
 	if v.chosen.Truthy() {
-		v.chosen.setAttr("aria-selected", "false")
+		v.chosen.SetAttr("aria-selected", "false")
 	}
-	chip := document.Call("getElementById", "chip-"+decimal(v.c.position()))
-	v.chosen = element{chip}
+	chip := page.Document.Call("getElementById", "chip-"+page.Decimal(v.c.position()))
+	v.chosen = page.Element{Value: chip}
 	if chip.IsNull() {
 		v.list.Call("removeAttribute", "aria-activedescendant")
 		return
 	}
-	v.chosen.setAttr("aria-selected", "true")
-	v.list.setAttr("aria-activedescendant", v.chosen.attr("id"))
+	v.chosen.SetAttr("aria-selected", "true")
+	v.list.SetAttr("aria-activedescendant", v.chosen.Attr("id"))
 	if v.list.Get("scrollHeight").Int() > v.list.Get("clientHeight").Int() {
 		// Only the list scrolls: in a narrow window, where it does not, the page stays
 		// where the reader is.

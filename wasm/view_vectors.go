@@ -8,6 +8,7 @@ import (
 
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // vectorsView shows where the tokens are at a layer: the chosen token's vector
@@ -16,9 +17,9 @@ import (
 // vector after the final norm.
 type vectorsView struct {
 	c      *client
-	slider element
-	run    element
-	says   *textCell
+	slider page.Element
+	run    page.Element
+	says   *page.TextCell
 	chart  *vectorMap
 	strip  *vectorStrip
 	near   *nearTokens
@@ -32,13 +33,13 @@ type vectorsView struct {
 }
 
 func newVectorsView(c *client) *vectorsView {
-	v := &vectorsView{c: c, slider: byID("vector-layer"), run: byID("vector-run"), says: newTextCell(byID("vector-layer-says"))}
+	v := &vectorsView{c: c, slider: page.ByID("vector-layer"), run: page.ByID("vector-run"), says: page.NewTextCell(page.ByID("vector-layer-says"))}
 	v.chart, v.strip, v.near, v.norms = newVectorMap(v), newVectorStrip(v), newNearTokens(v), newVectorNorms(v)
-	v.run.setHidden(c.still)
-	v.run.onClick(v.toggle)
-	v.slider.on("input", func(jsEvent) {
+	v.run.SetHidden(c.still)
+	v.run.OnClick(v.toggle)
+	v.slider.On("input", func(jsEvent) {
 		v.halt()
-		if layer, err := strconv.Atoi(v.slider.value()); err == nil {
+		if layer, err := strconv.Atoi(v.slider.FieldValue()); err == nil {
 			v.chooseLayer(layer)
 		}
 	})
@@ -84,7 +85,7 @@ func (v *vectorsView) piece(position int) string {
 func (v *vectorsView) update(what change) {
 	v.stale = true
 	v.near.update(what)
-	v.touched = now()
+	v.touched = page.Now()
 	v.askSoon(calm)
 	v.chart.update(what)
 	v.strip.update(what)
@@ -101,9 +102,9 @@ func (v *vectorsView) askSoon(milliseconds float64) {
 		return
 	}
 	v.asking = true
-	after(int(milliseconds)+1, func() {
+	page.After(int(milliseconds)+1, func() {
 		v.asking = false
-		if left := v.touched + calm - now(); left > 0 {
+		if left := v.touched + calm - page.Now(); left > 0 {
 			v.askSoon(left)
 		} else {
 			v.ask()
@@ -139,9 +140,9 @@ func (v *vectorsView) frame(t float64) (again bool) {
 // showLayer brings the slider and its words to the layer.
 func (v *vectorsView) showLayer() {
 	layer, layers := v.layer(), v.layers()
-	v.slider.setAttr("max", decimal(max(layers, 1)))
-	if v.slider.value() != decimal(layer) {
-		v.slider.setValue(decimal(layer))
+	v.slider.SetAttr("max", page.Decimal(max(layers, 1)))
+	if v.slider.FieldValue() != page.Decimal(layer) {
+		v.slider.SetValue(page.Decimal(layer))
 	}
 	key := "vectors.at_layer"
 	switch layer {
@@ -150,14 +151,14 @@ func (v *vectorsView) showLayer() {
 	case layers:
 		key = "vectors.at_norm"
 	}
-	words := v.c.words.say(key, "N", decimal(layer), "Layers", decimal(layers))
-	v.says.show(words)
-	v.slider.setAttr("aria-valuetext", words)
-	v.run.setFlag("data-running", v.playing)
+	words := v.c.words.Say(key, "N", page.Decimal(layer), "Layers", page.Decimal(layers))
+	v.says.Show(words)
+	v.slider.SetAttr("aria-valuetext", words)
+	v.run.SetFlag("data-running", v.playing)
 	if v.playing {
-		v.c.words.name(v.run, "vectors.pause")
+		v.c.words.Name(v.run, "vectors.pause")
 	} else {
-		v.c.words.name(v.run, "vectors.run")
+		v.c.words.Name(v.run, "vectors.run")
 	}
 }
 
@@ -176,7 +177,7 @@ func (v *vectorsView) toggle() {
 	} else {
 		v.chooseLayer(v.layer() + 1)
 	}
-	v.timer = after(layerPause, v.tick)
+	v.timer = page.After(layerPause, v.tick)
 }
 
 // tick goes one layer on, as long as the view is open.
@@ -189,11 +190,11 @@ func (v *vectorsView) tick() {
 		return
 	}
 	v.chooseLayer(v.layer() + 1)
-	v.timer = after(layerPause, v.tick)
+	v.timer = page.After(layerPause, v.tick)
 }
 
 func (v *vectorsView) halt() {
-	cancelTimer(v.timer)
+	page.CancelTimer(v.timer)
 	v.playing, v.stale = false, true
 	v.c.wake()
 }

@@ -11,6 +11,7 @@ import (
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // vectorMap shows the sequence's vectors in two dimensions. When the layer
@@ -18,10 +19,10 @@ import (
 type vectorMap struct {
 	v *vectorsView
 	c *client
-	*surface
-	pen     *pen
+	*page.Surface
+	pen     *page.Pen
 	outline js.Value // strokeText, bound
-	says    *textCell
+	says    *page.TextCell
 
 	scatter paint.Scatter
 	picture paint.Canvas
@@ -46,29 +47,29 @@ type mapLabel struct {
 }
 
 func newVectorMap(v *vectorsView) *vectorMap {
-	m := &vectorMap{v: v, c: v.c, says: newTextCell(byID("map-says")), pointed: -1}
-	m.surface = newSurface(byID("map-canvas"), func() { v.c.changed(change{page: changedSize}) })
-	m.pen = newPen(m.surface)
-	m.outline = m.ctx.Get("strokeText").Call("bind", m.ctx)
-	m.canvas.on("pointermove", func(event js.Value) { m.point(m.pointAt(event)) })
-	m.canvas.on("pointerleave", func(jsEvent) { m.point(-1) })
-	m.canvas.on("click", func(event js.Value) {
+	m := &vectorMap{v: v, c: v.c, says: page.NewTextCell(page.ByID("map-says")), pointed: -1}
+	m.Surface = page.NewSurface(page.ByID("map-canvas"), func() { v.c.changed(change{page: changedSize}) })
+	m.pen = page.NewPen(m.Surface)
+	m.outline = m.Ctx.Get("strokeText").Call("bind", m.Ctx)
+	m.Canvas.On("pointermove", func(event js.Value) { m.point(m.pointAt(event)) })
+	m.Canvas.On("pointerleave", func(jsEvent) { m.point(-1) })
+	m.Canvas.On("click", func(event js.Value) {
 		if i := m.pointAt(event); i >= 0 {
 			m.c.chooseToken(i)
-			m.c.inspector.keep(func() reading { return m.reading(i) })
+			m.c.inspector.Keep(func() page.Reading { return m.reading(i) })
 		}
 	})
-	m.canvas.on("keydown", func(event js.Value) {
+	m.Canvas.On("keydown", func(event js.Value) {
 		if event.Get("key").String() == "Enter" {
 			event.Call("preventDefault")
 			at := m.c.position()
-			m.c.inspector.keep(func() reading { return m.reading(at) })
+			m.c.inspector.Keep(func() page.Reading { return m.reading(at) })
 		}
 	})
-	m.canvas.on("focus", func(jsEvent) {
-		m.c.inspector.point(func() reading { return m.reading(m.c.position()) })
+	m.Canvas.On("focus", func(jsEvent) {
+		m.c.inspector.Point(func() page.Reading { return m.reading(m.c.position()) })
 	})
-	m.canvas.on("blur", func(jsEvent) { m.c.inspector.leave() })
+	m.Canvas.On("blur", func(jsEvent) { m.c.inspector.Leave() })
 	return m
 }
 
@@ -77,8 +78,8 @@ const mapReach = 14
 
 // pointAt is the token whose point is under the pointer, −1 for none.
 func (m *vectorMap) pointAt(event js.Value) int {
-	x, y := m.surface.point(event)
-	if i, ok := m.scatter.At(int(x*m.ratio), int(y*m.ratio), mapReach*m.ratio); ok {
+	x, y := m.Surface.Point(event)
+	if i, ok := m.scatter.At(int(x*m.Ratio), int(y*m.Ratio), mapReach*m.Ratio); ok {
 		return i
 	}
 	return -1
@@ -92,7 +93,7 @@ func (m *vectorMap) point(i int) {
 	m.pointed, m.dirty = i, true
 	m.c.spine.pointAt(i)
 	if i >= 0 {
-		m.c.inspector.point(func() reading { return m.reading(i) })
+		m.c.inspector.Point(func() page.Reading { return m.reading(i) })
 	}
 	m.c.wake()
 }
@@ -144,7 +145,7 @@ func (m *vectorMap) frame(t float64) (again bool) {
 	if !again {
 		m.time = 0
 	}
-	if m.dirty && m.width > 0 {
+	if m.dirty && m.Width > 0 {
 		m.dirty = false
 		m.draw()
 	}
@@ -161,16 +162,16 @@ const (
 // measure lays the map out and finds places for the labels where the points
 // will be when they have arrived; until then labels keep their distance to them.
 func (m *vectorMap) measure() {
-	if m.width == 0 || m.of == nil {
+	if m.Width == 0 || m.of == nil {
 		m.labels = m.labels[:0]
 		return
 	}
 	if m.narrow == 0 {
-		m.pen.font = ""
-		m.pen.letter(m.c.theme.font(m.c.theme.mono, mapLabelRem), "center")
-		m.narrow, m.wide = m.pen.width("0000000000")/10, m.pen.width("汉汉汉汉")/4
+		m.pen.Font = ""
+		m.pen.Letter(m.c.theme.Font(m.c.theme.Mono, mapLabelRem), "center")
+		m.narrow, m.wide = m.pen.Width("0000000000")/10, m.pen.Width("汉汉汉汉")/4
 	}
-	m.scatter.Layout(m.deviceWidth(), m.deviceHeight(), int(mapPad*m.ratio))
+	m.scatter.Layout(m.DeviceWidth(), m.DeviceHeight(), int(mapPad*m.Ratio))
 	m.scatter.Place(float64(m.v.layer()))
 	m.order = m.order[:0]
 	count, chosen := int(m.of.Count), m.c.position()
@@ -182,17 +183,17 @@ func (m *vectorMap) measure() {
 			m.order = append(m.order, i)
 		}
 	}
-	height := mapLabelRem * 1.25 * m.c.theme.rem
-	m.places = m.scatter.Labels(m.places[:0], m.order, int(7*m.ratio), func(i int) (w, h int) {
-		return int(m.labelWidth(m.v.piece(i))*m.ratio) + 2, int(height * m.ratio)
+	height := mapLabelRem * 1.25 * m.c.theme.Rem
+	m.places = m.scatter.Labels(m.places[:0], m.order, int(7*m.Ratio), func(i int) (w, h int) {
+		return int(m.labelWidth(m.v.piece(i))*m.Ratio) + 2, int(height * m.Ratio)
 	})
 	m.labels = m.labels[:0]
 	for _, place := range m.places {
 		x, y, _, _ := m.scatter.Point(place.Point)
 		m.labels = append(m.labels, mapLabel{
 			point: place.Point, text: m.v.piece(place.Point),
-			dx: (float64(place.Box.X) + float64(place.Box.W)/2 - x) / m.ratio,
-			dy: (float64(place.Box.Y) + float64(place.Box.H)*0.76 - y) / m.ratio,
+			dx: (float64(place.Box.X) + float64(place.Box.W)/2 - x) / m.Ratio,
+			dy: (float64(place.Box.Y) + float64(place.Box.H)*0.76 - y) / m.Ratio,
 		})
 	}
 }
@@ -215,7 +216,7 @@ func (m *vectorMap) labelWidth(text string) float64 {
 
 // mark says how a token's point is drawn: kinds differ by shape and size, too.
 func (m *vectorMap) mark(i int) paint.Mark {
-	tokens, t := m.c.shown.Tokens(), m.c.theme.paint
+	tokens, t := m.c.shown.Tokens(), m.c.theme.Paint
 	if i >= len(tokens) {
 		return paint.Mark{}
 	}
@@ -226,7 +227,7 @@ func (m *vectorMap) mark(i int) paint.Mark {
 	case n > 200:
 		radius = 3
 	}
-	radius *= m.ratio
+	radius *= m.Ratio
 	mark := paint.Mark{Color: t.Dim, Radius: 0.62 * radius}
 	switch flags := tokens[i].Flags; {
 	case flags&wire.FlagForced != 0:
@@ -244,29 +245,29 @@ func (m *vectorMap) mark(i int) paint.Mark {
 
 func (m *vectorMap) draw() {
 	p, t := m.pen, m.c.theme
-	p.begin(m.surface)
+	p.Begin(m.Surface)
 	if m.of == nil {
 		return
 	}
 	m.scatter.Place(m.at)
-	m.scatter.Paint(&m.picture, t.paint, m.mark)
-	m.show(&m.picture, 0, 0)
-	m.ctx.Set("lineJoin", "round")
+	m.scatter.Paint(&m.picture, t.Paint, m.mark)
+	m.Show(&m.picture, 0, 0)
+	m.Ctx.Set("lineJoin", "round")
 	chosen := m.c.position()
 	for _, label := range m.labels {
 		x, y, _, ok := m.scatter.Point(label.point)
 		if !ok {
 			continue
 		}
-		weight, ink := "", t.quiet
+		weight, ink := "", t.Quiet
 		if label.point == chosen {
-			weight, ink = "600 ", t.ink
+			weight, ink = "600 ", t.Ink
 		}
-		p.letter(weight+t.font(t.mono, mapLabelRem), "center")
-		p.outline(t.paper, 3)
-		m.outline.Invoke(label.text, x/m.ratio+label.dx, y/m.ratio+label.dy)
-		p.fill(ink)
-		p.text(label.text, x/m.ratio+label.dx, y/m.ratio+label.dy)
+		p.Letter(weight+t.Font(t.Mono, mapLabelRem), "center")
+		p.Outline(t.Paper, 3)
+		m.outline.Invoke(label.text, x/m.Ratio+label.dx, y/m.Ratio+label.dy)
+		p.Fill(ink)
+		p.Text(label.text, x/m.Ratio+label.dx, y/m.Ratio+label.dy)
 	}
 	m.drawRing(chosen, 9, 2.5)
 	if m.pointed >= 0 && m.pointed != chosen {
@@ -279,10 +280,10 @@ func (m *vectorMap) draw() {
 func (m *vectorMap) drawRing(i int, radius, width float64) {
 	if x, y, _, ok := m.scatter.Point(i); ok {
 		p := m.pen
-		p.outline(m.c.theme.mark, width)
-		p.beginF.Invoke()
-		p.arcF.Invoke(x/m.ratio, y/m.ratio, radius, 0, 2*math.Pi)
-		p.strokeF.Invoke()
+		p.Outline(m.c.theme.Mark, width)
+		p.BeginF.Invoke()
+		p.ArcF.Invoke(x/m.Ratio, y/m.Ratio, radius, 0, 2*math.Pi)
+		p.StrokeF.Invoke()
 	}
 }
 
@@ -295,19 +296,19 @@ func (m *vectorMap) drawPointed() {
 	}
 	p, t := m.pen, m.c.theme
 	text := m.v.piece(m.pointed)
-	w, h := m.labelWidth(text)+10, 1.5*mapLabelRem*t.rem
-	left := min(max(x/m.ratio-w/2, 1), m.width-w-1)
-	top := y/m.ratio - 12 - h
+	w, h := m.labelWidth(text)+10, 1.5*mapLabelRem*t.Rem
+	left := min(max(x/m.Ratio-w/2, 1), m.Width-w-1)
+	top := y/m.Ratio - 12 - h
 	if top < 1 {
-		top = y/m.ratio + 12
+		top = y/m.Ratio + 12
 	}
-	p.fill(t.raised)
-	p.roundRect(left, top, w, h, 4)
-	p.outline(t.mark, 1)
-	p.roundFrame(left, top, w, h, 4)
-	p.fill(t.ink)
-	p.letter(t.font(t.mono, mapLabelRem), "center")
-	p.text(text, left+w/2, top+h*0.7)
+	p.Fill(t.Raised)
+	p.RoundRect(left, top, w, h, 4)
+	p.Outline(t.Mark, 1)
+	p.RoundFrame(left, top, w, h, 4)
+	p.Fill(t.Ink)
+	p.Letter(t.Font(t.Mono, mapLabelRem), "center")
+	p.Text(text, left+w/2, top+h*0.7)
 }
 
 // missing says why there is no projection.
@@ -316,32 +317,32 @@ func (m *vectorMap) missing() string {
 		return words
 	}
 	if m.v.writing() {
-		return m.c.words.say("vectors.wait_map")
+		return m.c.words.Say("vectors.wait_map")
 	}
-	return m.c.words.say("vectors.asking")
+	return m.c.words.Say("vectors.asking")
 }
 
 // tell says in words what the map shows, or why it shows nothing.
 func (m *vectorMap) tell() {
-	say, query := m.c.words.say, wire.Query{What: wire.QueryProjection}
+	say, query := m.c.words.Say, wire.Query{What: wire.QueryProjection}
 	if m.of == nil || m.v.layer() >= len(m.of.Explained) {
 		words := m.missing()
-		m.says.show(words)
-		m.canvas.setAttr("aria-label", words)
+		m.says.Show(words)
+		m.Canvas.SetAttr("aria-label", words)
 		return
 	}
 	layer := m.v.layer()
-	share, width := view.Percent(float64(m.of.Explained[layer])), grouped(int(m.c.shown.Model().Width))
+	share, width := view.Percent(float64(m.of.Explained[layer])), page.Grouped(int(m.c.shown.Model().Width))
 	words := say("vectors.map_says", "Share", share, "Width", width)
 	if late := len(m.c.shown.Tokens()) - int(m.of.Count); late > 0 {
-		words = m.c.words.sentences(words, m.c.words.count("vectors.map_late", late))
+		words = m.c.words.Sentences(words, m.c.words.Count("vectors.map_late", late))
 		if problem, refused := m.c.trouble(query); refused {
-			words = m.c.words.sentences(words, problem)
+			words = m.c.words.Sentences(words, problem)
 		}
 	}
-	m.says.show(words)
+	m.says.Show(words)
 	x, y, _ := m.place(m.c.position())
-	m.canvas.setAttr("aria-label", say("vectors.map_label", "Count", decimal(int(m.of.Count)), "Layer", decimal(layer), "Share", share,
+	m.Canvas.SetAttr("aria-label", say("vectors.map_label", "Count", page.Decimal(int(m.of.Count)), "Layer", page.Decimal(layer), "Share", share,
 		"Piece", m.v.piece(m.c.position()), "X", view.Number(float64(x)), "Y", view.Number(float64(y))))
 }
 
@@ -358,12 +359,12 @@ func (m *vectorMap) place(i int) (x, y float32, ok bool) {
 }
 
 // reading is what the inspector says about a token's point.
-func (m *vectorMap) reading(i int) reading {
-	say, tokens := m.c.words.say, m.c.shown.Tokens()
+func (m *vectorMap) reading(i int) page.Reading {
+	say, tokens := m.c.words.Say, m.c.shown.Tokens()
 	if i < 0 || i >= len(tokens) {
-		return reading{}
+		return page.Reading{}
 	}
-	r := reading{title: say("vectors.point_title", "N", decimal(i)), value: session.Label(tokens[i].Bytes)}
+	r := page.Reading{Title: say("vectors.point_title", "N", page.Decimal(i)), Value: session.Label(tokens[i].Bytes)}
 	x, y, ok := m.place(i)
 	layer, width := m.v.layer(), int(m.c.shown.Model().Width)
 	norm, measured := float32(0), false
@@ -371,13 +372,13 @@ func (m *vectorMap) reading(i int) reading {
 		norm, measured = m.of.Norm(layer, i)
 	}
 	if !ok || !measured {
-		r.note = say("vectors.point_none")
+		r.Note = say("vectors.point_none")
 		return r
 	}
-	r.shape = say("vectors.point_shape", "Width", grouped(width), "Layer", decimal(layer))
-	r.rows = []row{fact("x", exact(x)), fact("y", exact(y)), fact(say("vectors.point_norm"), exact(norm))}
-	r.rows = append(r.rows, formula(view.ProjectedLines(norm, width, x, y))...)
-	r.rows = append(r.rows, fact(say("vectors.point_share"), view.Percent(float64(m.of.Explained[layer]))))
-	r.note, r.fn, r.by = say("vectors.point_note"), view.FuncProject, view.FuncProjectedLines
+	r.Shape = say("vectors.point_shape", "Width", page.Grouped(width), "Layer", page.Decimal(layer))
+	r.Rows = []page.Row{page.Fact("x", page.Exact(x)), page.Fact("y", page.Exact(y)), page.Fact(say("vectors.point_norm"), page.Exact(norm))}
+	r.Rows = append(r.Rows, page.Formula(view.ProjectedLines(norm, width, x, y))...)
+	r.Rows = append(r.Rows, page.Fact(say("vectors.point_share"), view.Percent(float64(m.of.Explained[layer]))))
+	r.Note, r.Fn, r.By = say("vectors.point_note"), view.FuncProject, view.FuncProjectedLines
 	return r
 }

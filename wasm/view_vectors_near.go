@@ -8,6 +8,7 @@ import (
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // nearTokens lists the tokens of the vocabulary whose embeddings are nearest
@@ -15,9 +16,9 @@ import (
 type nearTokens struct {
 	v     *vectorsView
 	c     *client
-	says  *textCell
-	trail element
-	list  element
+	says  *page.TextCell
+	trail page.Element
+	list  page.Element
 
 	way     []step           // from the chosen token on; never empty once there is one
 	drawn   *wire.Neighbours // that the list shows
@@ -32,7 +33,7 @@ type step struct {
 }
 
 func newNearTokens(v *vectorsView) *nearTokens {
-	return &nearTokens{v: v, c: v.c, says: newTextCell(byID("near-says")), trail: byID("near-trail"), list: byID("near-list")}
+	return &nearTokens{v: v, c: v.c, says: page.NewTextCell(page.ByID("near-says")), trail: page.ByID("near-trail"), list: page.ByID("near-list")}
 }
 
 // of is the token whose neighbours are shown.
@@ -68,7 +69,7 @@ func (n *nearTokens) walk(to step) {
 	}
 	n.way = append(n.way, to)
 	n.rebuild = true
-	n.c.inspector.leave()
+	n.c.inspector.Leave()
 	n.c.changed(change{page: changedPlace})
 }
 
@@ -76,7 +77,7 @@ func (n *nearTokens) walk(to step) {
 func (n *nearTokens) back(i int) {
 	n.way = n.way[:i+1]
 	n.rebuild = true
-	n.c.inspector.leave()
+	n.c.inspector.Leave()
 	n.c.changed(change{page: changedPlace})
 }
 
@@ -87,18 +88,18 @@ func (n *nearTokens) frame() {
 	n.stale = false
 	answer, known := n.c.shown.Neighbours(n.of())
 	if known {
-		n.says.show(n.c.words.say("vectors.near_says"))
+		n.says.Show(n.c.words.Say("vectors.near_says"))
 	} else {
 		query := wire.Query{What: wire.QueryNeighbours, Token: n.of()}
 		words, refused := n.c.trouble(query)
 		switch {
 		case refused:
 		case n.v.busy():
-			words = n.c.words.say("vectors.wait_rest")
+			words = n.c.words.Say("vectors.wait_rest")
 		default:
-			words = n.c.words.say("vectors.asking")
+			words = n.c.words.Say("vectors.asking")
 		}
-		n.says.show(words)
+		n.says.Show(words)
 		answer = nil
 	}
 	if n.rebuild {
@@ -112,70 +113,70 @@ func (n *nearTokens) frame() {
 
 // makeTrail writes the way so far; the last token of it is where it stands.
 func (n *nearTokens) makeTrail() {
-	n.trail.clear()
+	n.trail.Clear()
 	last := len(n.way) - 1
 	for i, s := range n.way {
 		if i > 0 {
-			n.trail.append(create("span", "quiet").with("›"))
+			n.trail.Append(page.Create("span", "quiet").With("›"))
 		}
 		label := session.Label(s.bytes)
 		if i == last {
-			here := create("b", "mono").with(label)
-			here.setAttr("aria-current", "true")
-			n.trail.append(here)
+			here := page.Create("b", "mono").With(label)
+			here.SetAttr("aria-current", "true")
+			n.trail.Append(here)
 			continue
 		}
-		crumb := create("button", "plain mono").with(label)
-		crumb.setAttr("type", "button")
-		crumb.onClick(func() { n.back(i) })
-		n.trail.append(crumb)
+		crumb := page.Create("button", "plain mono").With(label)
+		crumb.SetAttr("type", "button")
+		crumb.OnClick(func() { n.back(i) })
+		n.trail.Append(crumb)
 	}
 }
 
 // makeList writes the neighbours: piece, bar and cosine of each.
 func (n *nearTokens) makeList(answer *wire.Neighbours) {
 	n.drawn = answer
-	n.list.clear()
+	n.list.Clear()
 	if answer == nil {
 		return
 	}
 	for _, near := range answer.Tokens {
 		label := session.Label(near.Bytes)
 		value := strconv.FormatFloat(float64(near.Cosine), 'f', 3, 32)
-		bar := create("i", "")
-		bar.setStyle("--share", strconv.FormatFloat(min(max(float64(near.Cosine), 0), 1), 'f', 4, 64))
-		button := create("button", "near").append(create("b", "mono").with(label), bar, create("span", "mono").with(value))
-		button.setAttr("type", "button")
-		button.setAttr("aria-label", n.c.words.say("vectors.near_row", "Piece", label, "Value", value))
-		at := func() reading { return n.reading(answer.Token, near) }
-		button.onClick(func() { n.walk(step{near.ID, near.Bytes}) })
+		bar := page.Create("i", "")
+		bar.SetStyle("--share", strconv.FormatFloat(min(max(float64(near.Cosine), 0), 1), 'f', 4, 64))
+		button := page.Create("button", "near").Append(page.Create("b", "mono").With(label), bar, page.Create("span", "mono").With(value))
+		button.SetAttr("type", "button")
+		button.SetAttr("aria-label", n.c.words.Say("vectors.near_row", "Piece", label, "Value", value))
+		at := func() page.Reading { return n.reading(answer.Token, near) }
+		button.OnClick(func() { n.walk(step{near.ID, near.Bytes}) })
 		for _, event := range []string{"pointerenter", "focus"} {
-			button.on(event, func(jsEvent) { n.c.inspector.point(at) })
+			button.On(event, func(jsEvent) { n.c.inspector.Point(at) })
 		}
 		for _, event := range []string{"pointerleave", "blur"} {
-			button.on(event, func(jsEvent) { n.c.inspector.leave() })
+			button.On(event, func(jsEvent) { n.c.inspector.Leave() })
 		}
-		n.list.append(create("li", "").append(button))
+		n.list.Append(page.Create("li", "").Append(button))
 	}
 	n.list.Set("scrollTop", 0)
 }
 
 // reading is what the inspector says about a neighbour of token of.
-func (n *nearTokens) reading(of int32, near wire.Neighbour) reading {
-	say, m, from := n.c.words.say, n.c.shown.Model(), ""
+func (n *nearTokens) reading(of int32, near wire.Neighbour) page.Reading {
+	say, m, from := n.c.words.Say, n.c.shown.Model(), ""
 	for _, s := range n.way {
 		if s.id == of {
 			from = session.Label(s.bytes)
 		}
 	}
-	return reading{
-		title: say("vectors.near_title", "A", from, "B", session.Label(near.Bytes)),
-		value: exact(near.Cosine),
-		shape: say("vectors.near_shape", "Width", grouped(int(m.Width))),
-		rows: append(formula(view.CosineLines(of, near.ID, near.Cosine)),
-			fact(say("token.id"), decimal(int(near.ID))), fact(say("token.bytes"), session.Hex(near.Bytes))),
-		note: say("vectors.near_note", "Vocab", grouped(int(m.Vocab))),
-		fn:   view.FuncNeighbours,
-		by:   view.FuncCosineLines,
+	return page.Reading{
+		Title: say("vectors.near_title", "A", from, "B", session.Label(near.Bytes)),
+		Value: page.Exact(near.Cosine),
+		Shape: say("vectors.near_shape", "Width", page.Grouped(int(m.Width))),
+		Rows: append(page.Formula(view.CosineLines(of, near.ID, near.Cosine)),
+			page.Fact(say("token.id"), page.Decimal(int(near.ID))), page.Fact(say("token.bytes"), session.Hex(near.Bytes))),
+		Note: say("vectors.near_note", "Vocab", page.Grouped(int(m.Vocab))),
+		Fn:   view.FuncNeighbours,
+		By:   view.FuncCosineLines,
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"vitrine/visualizer/paint"
 	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 )
 
 // vectorStrip shows the chosen token's vector number by number. While
@@ -15,15 +16,15 @@ import (
 type vectorStrip struct {
 	v *vectorsView
 	c *client
-	*surface
-	pen     *pen
-	legend  *surface
-	piece   *textCell // of the token
-	title   *textCell
-	says    *textCell
-	cell    *textCell // what the cursor is on, for a screen reader
-	low     *textCell
-	high    *textCell
+	*page.Surface
+	pen     *page.Pen
+	legend  *page.Surface
+	piece   *page.TextCell // of the token
+	title   *page.TextCell
+	says    *page.TextCell
+	cell    *page.TextCell // what the cursor is on, for a screen reader
+	low     *page.TextCell
+	high    *page.TextCell
 	strip   paint.Strip
 	picture paint.Canvas
 	ramp    paint.Canvas
@@ -38,40 +39,40 @@ type vectorStrip struct {
 }
 
 func newVectorStrip(v *vectorsView) *vectorStrip {
-	ends := byID("strip-legend").findAll("span")
+	ends := page.ByID("strip-legend").FindAll("span")
 	s := &vectorStrip{
-		v: v, c: v.c, piece: newTextCell(byID("strip-piece")), title: newTextCell(byID("strip-width")), says: newTextCell(byID("strip-says")), cell: newTextCell(byID("strip-cell")),
-		low: newTextCell(ends[0]), high: newTextCell(ends[1]), pointed: -1,
+		v: v, c: v.c, piece: page.NewTextCell(page.ByID("strip-piece")), title: page.NewTextCell(page.ByID("strip-width")), says: page.NewTextCell(page.ByID("strip-says")), cell: page.NewTextCell(page.ByID("strip-cell")),
+		low: page.NewTextCell(ends[0]), high: page.NewTextCell(ends[1]), pointed: -1,
 	}
 	resized := func() { v.c.changed(change{page: changedSize}) }
-	s.surface = newSurface(byID("strip-canvas"), resized)
-	s.legend = newSurface(byID("strip-legend").find("canvas"), resized)
-	s.pen = newPen(s.surface)
-	s.canvas.on("pointermove", func(event js.Value) { s.point(s.numberAt(event)) })
-	s.canvas.on("pointerleave", func(jsEvent) { s.point(-1) })
-	s.canvas.on("click", func(event js.Value) {
+	s.Surface = page.NewSurface(page.ByID("strip-canvas"), resized)
+	s.legend = page.NewSurface(page.ByID("strip-legend").Find("canvas"), resized)
+	s.pen = page.NewPen(s.Surface)
+	s.Canvas.On("pointermove", func(event js.Value) { s.point(s.numberAt(event)) })
+	s.Canvas.On("pointerleave", func(jsEvent) { s.point(-1) })
+	s.Canvas.On("click", func(event js.Value) {
 		if i := s.numberAt(event); i >= 0 {
 			s.moveTo(i)
 			s.keep()
 		}
 	})
-	s.canvas.on("focus", func(jsEvent) {
+	s.Canvas.On("focus", func(jsEvent) {
 		s.focused = true
 		s.moveTo(s.cursor)
 	})
-	s.canvas.on("blur", func(jsEvent) {
+	s.Canvas.On("blur", func(jsEvent) {
 		s.focused, s.dirty = false, true
-		s.c.inspector.leave()
+		s.c.inspector.Leave()
 		s.c.wake()
 	})
-	s.canvas.on("keydown", s.key)
+	s.Canvas.On("keydown", s.key)
 	return s
 }
 
 // numberAt is the number under the pointer, −1 for none.
 func (s *vectorStrip) numberAt(event js.Value) int {
-	x, y := s.surface.point(event)
-	if i, ok := s.strip.At(int(x*s.ratio), int(y*s.ratio)); ok && s.shown != nil {
+	x, y := s.Surface.Point(event)
+	if i, ok := s.strip.At(int(x*s.Ratio), int(y*s.Ratio)); ok && s.shown != nil {
 		return i
 	}
 	return -1
@@ -83,9 +84,9 @@ func (s *vectorStrip) point(i int) {
 	}
 	s.pointed, s.dirty = i, true
 	if i >= 0 {
-		s.c.inspector.point(func() reading { return s.reading(i) })
+		s.c.inspector.Point(func() page.Reading { return s.reading(i) })
 	} else {
-		s.c.inspector.leave()
+		s.c.inspector.Leave()
 	}
 	s.c.wake()
 }
@@ -122,9 +123,9 @@ func (s *vectorStrip) key(event js.Value) {
 
 func (s *vectorStrip) moveTo(i int) {
 	s.cursor, s.dirty = i, true
-	s.c.inspector.point(func() reading { return s.reading(s.cursor) })
+	s.c.inspector.Point(func() page.Reading { return s.reading(s.cursor) })
 	if s.shown != nil && i < len(s.shown.Values) {
-		s.cell.show(s.c.words.say("vectors.cell", "N", decimal(i), "Value", view.Number(float64(s.shown.Values[i]))))
+		s.cell.Show(s.c.words.Say("vectors.cell", "N", page.Decimal(i), "Value", view.Number(float64(s.shown.Values[i]))))
 	}
 	s.c.wake()
 }
@@ -132,7 +133,7 @@ func (s *vectorStrip) moveTo(i int) {
 // keep locks the cursor's number in the inspector.
 func (s *vectorStrip) keep() {
 	i := s.cursor
-	s.c.inspector.keep(func() reading { return s.reading(i) })
+	s.c.inspector.Keep(func() page.Reading { return s.reading(i) })
 }
 
 func (s *vectorStrip) update(change) {
@@ -149,7 +150,7 @@ func (s *vectorStrip) frame() {
 		s.stale = false
 		s.tell()
 	}
-	if s.dirty && s.width > 0 {
+	if s.dirty && s.Width > 0 {
 		s.dirty = false
 		s.draw()
 	}
@@ -158,10 +159,10 @@ func (s *vectorStrip) frame() {
 // tell writes the title, and in words what the strip shows or why it shows
 // nothing.
 func (s *vectorStrip) tell() {
-	say, layer := s.c.words.say, s.v.layer()
-	piece, width := s.v.piece(s.c.position()), grouped(int(s.c.shown.Model().Width))
-	s.piece.show(piece)
-	s.title.show(say("vectors.strip", "Width", width))
+	say, layer := s.c.words.Say, s.v.layer()
+	piece, width := s.v.piece(s.c.position()), page.Grouped(int(s.c.shown.Model().Width))
+	s.piece.Show(piece)
+	s.title.Show(say("vectors.strip", "Width", width))
 	if !s.current {
 		words, refused := s.c.trouble(s.v.vectorQuery())
 		switch {
@@ -171,94 +172,94 @@ func (s *vectorStrip) tell() {
 		default:
 			words = say("vectors.asking")
 		}
-		s.says.show(words)
-		s.canvas.setAttr("aria-label", words)
+		s.says.Show(words)
+		s.Canvas.SetAttr("aria-label", words)
 		return
 	}
 	limit, beyond := view.SignedLimit(s.shown.Values)
 	words := ""
 	switch layer {
 	case 0:
-		words = say("vectors.strip_embedding", "ID", grouped(int(s.c.shown.Tokens()[s.c.position()].ID)))
+		words = say("vectors.strip_embedding", "ID", page.Grouped(int(s.c.shown.Tokens()[s.c.position()].ID)))
 	case s.v.layers():
 		words = say("vectors.strip_norm")
 	default:
-		words = s.c.words.say("vectors.strip_layer", "Layer", decimal(layer))
+		words = s.c.words.Say("vectors.strip_layer", "Layer", page.Decimal(layer))
 	}
 	low, high := view.Number(float64(-limit)), view.Number(float64(limit))
 	if beyond > 0 {
-		words = s.c.words.sentences(words, s.c.words.count("vectors.strip_beyond", beyond))
+		words = s.c.words.Sentences(words, s.c.words.Count("vectors.strip_beyond", beyond))
 		low, high = "≤ "+low, "≥ "+high
 	}
-	s.says.show(words)
-	s.low.show(low)
-	s.high.show(high)
-	s.canvas.setAttr("aria-label", say("vectors.strip_label", "Piece", piece, "Width", width, "Layer", decimal(layer), "Low", low, "High", high))
+	s.says.Show(words)
+	s.low.Show(low)
+	s.high.Show(high)
+	s.Canvas.SetAttr("aria-label", say("vectors.strip_label", "Piece", piece, "Width", width, "Layer", page.Decimal(layer), "Low", low, "High", high))
 }
 
 func (s *vectorStrip) draw() {
 	p, t := s.pen, s.c.theme
-	p.begin(s.surface)
+	p.Begin(s.Surface)
 	if s.shown == nil {
 		return
 	}
 	limit, _ := view.SignedLimit(s.shown.Values)
-	scale := t.paint.Signed(limit)
-	s.picture.Resize(s.deviceWidth(), s.deviceHeight())
-	s.picture.Clear(t.paint.Paper)
+	scale := t.Paint.Signed(limit)
+	s.picture.Resize(s.DeviceWidth(), s.DeviceHeight())
+	s.picture.Clear(t.Paint.Paper)
 	s.strip.Layout(s.picture.Bounds(), len(s.shown.Values), 0, 1)
-	s.strip.Paint(&s.picture, t.paint, s.shown.Values, scale)
-	s.show(&s.picture, 0, 0)
+	s.strip.Paint(&s.picture, t.Paint, s.shown.Values, scale)
+	s.Show(&s.picture, 0, 0)
 	if !s.current {
-		s.ctx.Set("globalAlpha", 0.7)
-		p.fill(t.paper)
-		p.rect(0, 0, s.width, s.height)
-		s.ctx.Set("globalAlpha", 1)
+		s.Ctx.Set("globalAlpha", 0.7)
+		p.Fill(t.Paper)
+		p.Rect(0, 0, s.Width, s.Height)
+		s.Ctx.Set("globalAlpha", 1)
 	}
 	if s.pointed >= 0 {
 		s.outline(s.pointed)
 	} else if s.focused {
 		s.outline(s.cursor)
 	}
-	if s.legend.width > 0 {
-		s.ramp.Resize(s.legend.deviceWidth(), s.legend.deviceHeight())
+	if s.legend.Width > 0 {
+		s.ramp.Resize(s.legend.DeviceWidth(), s.legend.DeviceHeight())
 		scale.Paint(&s.ramp, s.ramp.Bounds())
-		s.legend.show(&s.ramp, 0, 0)
+		s.legend.Show(&s.ramp, 0, 0)
 	}
 }
 
 // outline draws a frame around a number.
 func (s *vectorStrip) outline(i int) {
 	box := s.strip.Cell(i)
-	x, y, w, h := float64(box.X)/s.ratio, float64(box.Y)/s.ratio, float64(box.W)/s.ratio, float64(box.H)/s.ratio
-	s.pen.outline(s.c.theme.paper, 4)
-	s.pen.frame(x, y, w, h)
-	s.pen.outline(s.c.theme.ink, 2)
-	s.pen.frame(x, y, w, h)
+	x, y, w, h := float64(box.X)/s.Ratio, float64(box.Y)/s.Ratio, float64(box.W)/s.Ratio, float64(box.H)/s.Ratio
+	s.pen.Outline(s.c.theme.Paper, 4)
+	s.pen.Frame(x, y, w, h)
+	s.pen.Outline(s.c.theme.Ink, 2)
+	s.pen.Frame(x, y, w, h)
 }
 
 // reading is what the inspector says about a number. How a layer came to it is
 // asked when someone looks.
-func (s *vectorStrip) reading(i int) reading {
-	say, vector := s.c.words.say, s.shown
+func (s *vectorStrip) reading(i int) page.Reading {
+	say, vector := s.c.words.Say, s.shown
 	if vector == nil || i < 0 || i >= len(vector.Values) || int(vector.Position) >= len(s.c.shown.Tokens()) {
-		return reading{}
+		return page.Reading{}
 	}
 	m, position, layer := s.c.shown.Model(), int(vector.Position), int(vector.Layer)
-	r := reading{
-		title: say("vectors.cell_title", "N", decimal(i), "Piece", s.v.piece(position)),
-		value: exact(vector.Values[i]),
-		shape: say("vectors.cell_shape", "Width", grouped(len(vector.Values)), "Layer", decimal(layer)),
-		fn:    view.VectorFunc(layer, int(m.Layers), m.Backend),
+	r := page.Reading{
+		Title: say("vectors.cell_title", "N", page.Decimal(i), "Piece", s.v.piece(position)),
+		Value: page.Exact(vector.Values[i]),
+		Shape: say("vectors.cell_shape", "Width", page.Grouped(len(vector.Values)), "Layer", page.Decimal(layer)),
+		Fn:    view.VectorFunc(layer, int(m.Layers), m.Backend),
 	}
 	var before *wire.Flow
 	switch {
 	case layer == 0:
-		r.note = say("vectors.cell_embedding")
+		r.Note = say("vectors.cell_embedding")
 	case layer == int(m.Layers):
-		r.note = say("vectors.cell_norm")
+		r.Note = say("vectors.cell_norm")
 	default:
-		r.note = say("vectors.cell_layer")
+		r.Note = say("vectors.cell_layer")
 	}
 	if layer > 0 {
 		query := wire.Query{What: wire.QueryFlow, Position: vector.Position, Layer: uint16(layer - 1)}
@@ -272,12 +273,12 @@ func (s *vectorStrip) reading(i int) reading {
 			if !refused {
 				words = say("inspector.asking")
 			}
-			r.rows = []row{line(words)}
+			r.Rows = []page.Row{page.Line(words)}
 		}
 	}
 	id := s.c.shown.Tokens()[position].ID
 	if lines := view.VectorLines(vector, m, id, before, i); len(lines) > 0 {
-		r.rows, r.by = append(r.rows, formula(lines)...), view.FuncVectorLines
+		r.Rows, r.By = append(r.Rows, page.Formula(lines)...), view.FuncVectorLines
 	}
 	return r
 }

@@ -7,6 +7,7 @@ import (
 
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
 	"vitrine/wasm/speech"
 )
 
@@ -14,18 +15,18 @@ import (
 // region that is not seen.
 type voice struct {
 	c         *client
-	region    element
+	region    page.Element
 	message   int    // the message that is being read
 	read      string // of its text, what was taken
 	sentences speech.Sentences
 }
 
-func newVoice(c *client) *voice { return &voice{c: c, region: byID("speech"), message: -1} }
+func newVoice(c *client) *voice { return &voice{c: c, region: page.ByID("speech"), message: -1} }
 
 func (v *voice) update(what change) {
 	if what.saw(changedSession) {
 		v.message, v.read, v.sentences = -1, "", speech.Sentences{}
-		v.region.clear()
+		v.region.Clear()
 	}
 	if !what.has(session.ChangeMessages | session.ChangeState) {
 		return
@@ -57,8 +58,8 @@ func (v *voice) say(sentence string) {
 	if sentence == "" {
 		return
 	}
-	v.region.append(create("p", "").with(sentence))
+	v.region.Append(page.Create("p", "").With(sentence))
 	if v.region.Get("childElementCount").Int() > spokenKept {
-		element{v.region.Get("firstElementChild")}.remove()
+		page.Element{Value: v.region.Get("firstElementChild")}.Remove()
 	}
 }

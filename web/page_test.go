@@ -9,14 +9,30 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/a-h/templ"
 	"golang.org/x/net/html"
 )
 
-// rendered is the page in one language, parsed.
+// sites are the pages, and the folders whose programs look for their elements.
+var sites = []struct {
+	name    string
+	page    func(Props) templ.Component
+	sources []string
+}{
+	{"chat", Page, []string{"", "page"}},
+	{"hall", HallPage, []string{"hall", "page"}},
+}
+
+// rendered is the first page in one language, parsed.
 func rendered(t *testing.T, lang string) *html.Node {
 	t.Helper()
+	return parsed(t, Page, lang)
+}
+
+func parsed(t *testing.T, page func(Props) templ.Component, lang string) *html.Node {
+	t.Helper()
 	var b strings.Builder
-	if err := Page(Props{Lang: lang, Version: "1.2.3 <&>"}).Render(t.Context(), &b); err != nil {
+	if err := page(Props{Lang: lang, Version: "1.2.3 <&>"}).Render(t.Context(), &b); err != nil {
 		t.Fatal(err)
 	}
 	doc, err := html.Parse(strings.NewReader(b.String()))
@@ -49,7 +65,7 @@ func attribute(n *html.Node, name string) (string, bool) {
 // TestPolicy: nothing in the page needs a content security policy to allow
 // inline scripts or styles, nor anything from elsewhere.
 func TestPolicy(t *testing.T) {
-	for _, n := range elements(rendered(t, "en")) {
+	for _, n := range slices.Concat(elements(rendered(t, "en")), elements(parsed(t, HallPage, "en"))) {
 		for _, a := range n.Attr {
 			if a.Key == "style" || strings.HasPrefix(a.Key, "on") {
 				t.Errorf("<%s> has the attribute %s", n.Data, a.Key)
@@ -73,36 +89,40 @@ var references = []string{"for", "aria-controls", "aria-labelledby", "aria-descr
 // TestIDs: ids are unique, and what names one names one that is there, in the
 // markup as well as in the client.
 func TestIDs(t *testing.T) {
-	ids := map[string]bool{}
-	all := elements(rendered(t, "en"))
-	for _, n := range all {
-		if id, ok := attribute(n, "id"); ok {
-			if ids[id] {
-				t.Errorf("id %s stands twice", id)
-			}
-			ids[id] = true
-		}
-	}
-	for _, n := range all {
-		for _, name := range references {
-			if id, ok := attribute(n, name); ok && !ids[id] {
-				t.Errorf("<%s %s=%q>: there is no such id", n.Data, name, id)
+	byID := regexp.MustCompile(`\bByID\("([^"]+)"\)`)
+	for _, site := range sites {
+		ids := map[string]bool{}
+		all := elements(parsed(t, site.page, "en"))
+		for _, n := range all {
+			if id, ok := attribute(n, "id"); ok {
+				if ids[id] {
+					t.Errorf("%s: id %s stands twice", site.name, id)
+				}
+				ids[id] = true
 			}
 		}
-	}
-	sources, err := filepath.Glob(filepath.Join("..", "wasm", "*.go"))
-	if err != nil || len(sources) < 10 {
-		t.Fatalf("%d client sources, %v", len(sources), err)
-	}
-	byID := regexp.MustCompile(`byID\("([^"]+)"\)`)
-	for _, source := range sources {
-		text, err := os.ReadFile(source)
-		if err != nil {
-			t.Fatal(err)
+		for _, n := range all {
+			for _, name := range references {
+				if id, ok := attribute(n, name); ok && !ids[id] {
+					t.Errorf("%s: <%s %s=%q>: there is no such id", site.name, n.Data, name, id)
+				}
+			}
 		}
-		for _, match := range byID.FindAllStringSubmatch(string(text), -1) {
-			if !ids[match[1]] {
-				t.Errorf("%s looks for #%s, which is not in the page", filepath.Base(source), match[1])
+		for _, folder := range site.sources {
+			sources, err := filepath.Glob(filepath.Join("..", "wasm", folder, "*.go"))
+			if err != nil || len(sources) < 8 {
+				t.Fatalf("%d sources in wasm/%s, %v", len(sources), folder, err)
+			}
+			for _, source := range sources {
+				text, err := os.ReadFile(source)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, match := range byID.FindAllStringSubmatch(string(text), -1) {
+					if !ids[match[1]] {
+						t.Errorf("%s looks for #%s, which is not in the page %s", filepath.Base(source), match[1], site.name)
+					}
+				}
 			}
 		}
 	}
@@ -112,7 +132,7 @@ func TestIDs(t *testing.T) {
 func TestNames(t *testing.T) {
 	for _, lang := range []string{"en", "zh"} {
 		t.Run(lang, func(t *testing.T) {
-			all := elements(rendered(t, lang))
+			all := slices.Concat(elements(rendered(t, lang)), elements(parsed(t, HallPage, lang)))
 			labels := map[string]bool{}
 			for _, n := range all {
 				if id, ok := attribute(n, "for"); ok {
@@ -162,7 +182,7 @@ func insideLabel(n *html.Node) bool {
 func TestSaidInBothLanguages(t *testing.T) {
 	for _, lang := range []string{"en", "zh"} {
 		said := 0
-		for _, n := range elements(rendered(t, lang)) {
+		for _, n := range slices.Concat(elements(rendered(t, lang)), elements(parsed(t, HallPage, lang))) {
 			for _, a := range n.Attr {
 				switch name, isAttribute := strings.CutPrefix(a.Key, "data-t-"); {
 				case isAttribute:

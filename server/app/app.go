@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"vitrine/server/assets"
+	"vitrine/server/client"
 	"vitrine/server/openai"
+	"vitrine/server/serving"
 	"vitrine/server/session"
 	"vitrine/web"
 )
@@ -33,6 +35,8 @@ type App struct {
 	http     *http.Server
 	sessions *session.Server
 	api      *openai.Server
+	hall     *serving.Server
+	turn     sync.Mutex // held by the engine that computes: the chat's and the hall's share the model
 	health   *health
 	rest     *rest
 
@@ -51,7 +55,11 @@ func Start(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := newPages(c.Version)
+	pages, err := newPages(c.Version, web.Page)
+	if err != nil {
+		return nil, err
+	}
+	hallPages, err := newPages(c.Version, web.HallPage)
 	if err != nil {
 		return nil, err
 	}
@@ -72,12 +80,13 @@ func Start(ctx context.Context, c Config) (*App, error) {
 		rest:     newRest(),
 		stopped:  make(chan struct{}),
 	}
+	a.hall = serving.NewServer(serving.Options{Version: c.Version, Log: c.Log, State: a.rest.hallState})
 	ctx, a.cancel = context.WithCancel(ctx)
-	files := newClientFiles()
-	handler, err := gates(a.routes(pages, static, files), &c)
+	files, hallFiles := newClientFiles(client.Chat), newClientFiles(client.Hall)
+	handler, err := gates(a.routes(pages, hallPages, static, files, hallFiles), &c)
 	if err != nil {
 		a.cancel()
-		return nil, errors.Join(&ConfigError{"allowed-hosts", err}, listener.Close())
+		return nil, errors.Join(&ConfigError{"allowed-hosts", err}, listener.Close(), a.hall.Close(ctx))
 	}
 	a.http = &http.Server{
 		Handler:           handler,
@@ -95,6 +104,13 @@ func Start(ctx context.Context, c Config) (*App, error) {
 		}
 	}()
 	a.work.Go(func() { files.load(ctx, c.Log) })
+	a.work.Go(func() {
+		select {
+		case <-files.done: // the first page comes first
+			hallFiles.load(ctx, c.Log)
+		case <-ctx.Done():
+		}
+	})
 	a.work.Go(func() {
 		if c.Engine.URL != "" {
 			a.serveRemote(ctx, c.Engine)
@@ -144,7 +160,7 @@ func (a *App) Shutdown(ctx context.Context) error {
 
 // closeModel ends the sessions, if they have not, and then what they run on.
 func (a *App) closeModel(ctx context.Context) error {
-	err := a.sessions.Close(ctx)
+	err := errors.Join(a.hall.Close(ctx), a.sessions.Close(ctx))
 	if a.engine != nil {
 		err = errors.Join(err, a.engine.close())
 	}

@@ -73,6 +73,13 @@ func (r *rest) state(s engine.StateInfo) {
 	}
 }
 
+// hallState is state for the requests of the hall, whose engine numbers them
+// on its own.
+func (r *rest) hallState(s engine.StateInfo) {
+	s.Request |= 1 << 31
+	r.state(s)
+}
+
 // wait waits until the engine has had nothing to do for some time. The context
 // that it returns ends when the engine has something to do again, or by done.
 // One may wait at a time.

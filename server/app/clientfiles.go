@@ -11,21 +11,24 @@ import (
 	"vitrine/server/client"
 )
 
-// clientFiles serves the browser client, which may still be being built when
+// clientFiles serves a program of the browser, which may still be being built when
 // the first page asks for it.
 type clientFiles struct {
-	done chan struct{}                // closed when the fields below are set
-	wasm atomic.Pointer[assets.Asset] // client.wasm, replaced when it has become smaller
-	exec *assets.Asset                // wasm_exec.js
-	err  error                        // why there is no client
+	program client.Program
+	done    chan struct{}                // closed when the fields below are set
+	wasm    atomic.Pointer[assets.Asset] // the module, replaced when it has become smaller
+	exec    *assets.Asset                // wasm_exec.js
+	err     error                        // why there is no client
 }
 
-func newClientFiles() *clientFiles { return &clientFiles{done: make(chan struct{})} }
+func newClientFiles(p client.Program) *clientFiles {
+	return &clientFiles{program: p, done: make(chan struct{})}
+}
 
 // load gets the client and lets the requests that wait for it go on. A client
 // that has just been built is then made smaller for those that come later.
 func (f *clientFiles) load(ctx context.Context, log *slog.Logger) {
-	c, err := client.Load(ctx, log)
+	c, err := client.Load(ctx, f.program, log)
 	if err != nil {
 		f.err = err
 		close(f.done)
@@ -44,7 +47,7 @@ func (f *clientFiles) load(ctx context.Context, log *slog.Logger) {
 
 // set serves the client's module from now on.
 func (f *clientFiles) set(c *client.Client) {
-	f.wasm.Store(assets.NewCompressed(assets.MediaType("client.wasm"), c.Wasm))
+	f.wasm.Store(assets.NewCompressed(assets.MediaType(f.program.WasmFile()), c.Wasm))
 }
 
 // serve returns a handler for the file that pick chooses.

@@ -27,7 +27,7 @@ func TestFirstStartServesAtOnceAndSmallerLater(t *testing.T) {
 	}
 	log := slog.New(slog.DiscardHandler)
 
-	files := newClientFiles()
+	files := newClientFiles(client.Chat)
 	get := func(etag string) *http.Response {
 		r := httptest.NewRequest(http.MethodGet, "/client.wasm", nil)
 		r.Header.Set("Accept-Encoding", "br")
@@ -61,7 +61,7 @@ func TestFirstStartServesAtOnceAndSmallerLater(t *testing.T) {
 	if again := get(best.Header.Get("ETag")); again.StatusCode != http.StatusNotModified {
 		t.Errorf("the same client again: status %d", again.StatusCode)
 	}
-	kept, err := client.Load(t.Context(), log)
+	kept, err := client.Load(t.Context(), client.Chat, log)
 	if err != nil || kept.Quick || int64(len(kept.Wasm.Brotli)) != best.ContentLength {
 		t.Errorf("the next start has %d bytes, want %d: %v", len(kept.Wasm.Brotli), best.ContentLength, err)
 	}

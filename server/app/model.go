@@ -10,6 +10,7 @@ import (
 	"vitrine/engine/hub"
 	"vitrine/engine/load"
 	"vitrine/server/openai"
+	"vitrine/server/serving"
 	"vitrine/visualizer/wire"
 )
 
@@ -48,8 +49,13 @@ func (a *App) use(r *running) {
 	if err != nil && !errors.Is(err, chat.ErrNoTemplate) {
 		a.log.Warn("the model's chat template cannot be used", "error", err)
 	}
-	a.sessions.SetEngine(r.engine, template, describe(r, template != nil))
+	info := describe(r, template != nil)
+	a.sessions.SetEngine(r.engine, template, info)
 	a.api.SetModel(openai.Model{Engine: r.engine, Template: template, Name: r.model.Name, Metrics: r.metrics})
+	a.hall.SetModel(serving.Model{
+		Model: r.model.Model, Tokenizer: r.model.Tokenizer, Template: template, Info: info, Turn: &a.turn,
+		Steps: func() uint64 { return r.engine.Stats().Steps }, Fits: r.model.CheckPool,
+	})
 	a.health.set(wire.PhaseReady)
 	a.log.Info("the model is ready", "model", r.model.Name, "backend", r.model.Backend().Name(), "threads", r.model.Threads)
 }
@@ -92,7 +98,7 @@ func (a *App) openModel(ctx context.Context, c Config, found *load.Found) (*runn
 		a.rest.state(s)
 		told.State(s)
 	}
-	e, err := engine.Start(m.Model, m.Tokenizer, engine.Options{Blocks: blocks, BlockSize: blockSize, Observer: observer})
+	e, err := engine.Start(m.Model, m.Tokenizer, engine.Options{Blocks: blocks, BlockSize: blockSize, Turn: &a.turn, Observer: observer})
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}

@@ -8,14 +8,17 @@ import (
 
 // routes maps the paths to their handlers. Other paths get 404 and other
 // methods 405.
-func (a *App) routes(p pages, static assets.Tree, client *clientFiles) http.Handler {
+func (a *App) routes(p, hall pages, static assets.Tree, client, hallClient *clientFiles) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", p)
+	mux.Handle("GET /serving", hall)
 	mux.Handle("GET /static/", static)
 	mux.Handle("GET /client.wasm", client.serve(func(f *clientFiles) *assets.Asset { return f.wasm.Load() }))
+	mux.Handle("GET /hall.wasm", hallClient.serve(func(f *clientFiles) *assets.Asset { return f.wasm.Load() }))
 	mux.Handle("GET /wasm_exec.js", client.serve(func(f *clientFiles) *assets.Asset { return f.exec }))
 	mux.Handle("GET /health", a.health)
 	mux.Handle("GET /ws", a.sessions)
+	mux.Handle("GET /ws/serving", a.hall)
 	for _, path := range []string{"/v1/", "/v1", "/tokenize", "/detokenize", "/version", "/metrics"} {
 		mux.Handle(path, a.api)
 	}

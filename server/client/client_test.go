@@ -32,7 +32,7 @@ func smallTree(t *testing.T) *tree {
 	} {
 		put(t, filepath.Join(root, name), body)
 	}
-	tr, err := newTree(t.Context(), root, "./wasm")
+	tr, err := newTree(t.Context(), root, Chat)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestBuiltOnceAndKept(t *testing.T) {
 		t.Error("the first build has not been compressed quickly, or that was forgotten")
 	}
 	// A spoilt one is made again.
-	put(t, filepath.Join(cache, hash(t, tr), wasmFile), "")
+	put(t, filepath.Join(cache, hash(t, tr), Chat.WasmFile()), "")
 	again, err := tr.cached(t.Context(), cache, log)
 	if err != nil || !bytes.Equal(again.Wasm.Identity, built.Wasm.Identity) {
 		t.Errorf("after the kept one was spoilt: %v", err)
@@ -190,7 +190,7 @@ func TestBrokenSourcesAreTold(t *testing.T) {
 
 func TestNoToolchain(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	_, err := newTree(t.Context(), t.TempDir(), "./wasm")
+	_, err := newTree(t.Context(), t.TempDir(), Chat)
 	if err == nil || !strings.Contains(err.Error(), "install Go") {
 		t.Errorf("got %v, want what would help", err)
 	}

@@ -10,43 +10,67 @@ import (
 	"vitrine/server/assets"
 )
 
-// The files of a client, in the cache and in dist.
+// A Program is a client: there is one for each page. Its value is what its files are called.
+type Program string
+
+// The programs.
 const (
-	wasmFile   = "client.wasm"
-	brotliFile = wasmFile + ".br"
-	gzipFile   = wasmFile + ".gz"
-	execFile   = "wasm_exec.js"
+	Chat Program = "client" // the first page
+	Hall Program = "hall"   // /serving
+)
+
+// Programs lists them all.
+var Programs = []Program{Chat, Hall}
+
+// pkg is the program's main package.
+func (p Program) pkg() string {
+	if p == Hall {
+		return "./wasm/hall"
+	}
+	return "./wasm"
+}
+
+// WasmFile is the name of the program's module. Its compressed forms lie beside
+// it in the cache and in dist.
+func (p Program) WasmFile() string { return string(p) + ".wasm" }
+
+func (p Program) brotliFile() string { return p.WasmFile() + ".br" }
+func (p Program) gzipFile() string   { return p.WasmFile() + ".gz" }
+
+const (
+	execFile = "wasm_exec.js"
 
 	// quickFile is an empty file beside a client that is only compressed quickly.
 	quickFile = "quick"
 )
 
-// Client is the browser client, ready to be served.
+// Client is a program of the browser, ready to be served.
 type Client struct {
-	Wasm assets.Compressed // client.wasm
+	Wasm assets.Compressed // the module
 	Exec []byte            // wasm_exec.js of the Go release that built Wasm
 
 	// Quick says that Wasm is compressed at [assets.Quick]: it was built for
 	// someone who waits. [Client.Squeeze] makes it smaller.
 	Quick bool
 
-	dir string // where it is kept, empty if nowhere
+	program Program
+	dir     string // where it is kept, empty if nowhere
 }
 
 // parts names the client's files and where their content belongs.
 func (c *Client) parts() map[string]*[]byte {
 	return map[string]*[]byte{
-		wasmFile:   &c.Wasm.Identity,
-		brotliFile: &c.Wasm.Brotli,
-		gzipFile:   &c.Wasm.Gzip,
-		execFile:   &c.Exec,
+		c.program.WasmFile():   &c.Wasm.Identity,
+		c.program.brotliFile(): &c.Wasm.Brotli,
+		c.program.gzipFile():   &c.Wasm.Gzip,
+		execFile:               &c.Exec,
 	}
 }
 
 // read returns the client whose files lie in fsys. The error wraps
 // [fs.ErrNotExist] if one is missing.
-func read(fsys fs.FS) (*Client, error) {
-	c := new(Client)
+func read(fsys fs.FS, p Program) (*Client, error) {
+	c := &Client{program: p}
 	for name, body := range c.parts() {
 		content, err := fs.ReadFile(fsys, name)
 		if err != nil {
@@ -55,7 +79,7 @@ func read(fsys fs.FS) (*Client, error) {
 		*body = content
 	}
 	if !bytes.HasPrefix(c.Wasm.Identity, []byte("\x00asm")) {
-		return nil, fmt.Errorf("%s is no WebAssembly module", wasmFile)
+		return nil, fmt.Errorf("%s is no WebAssembly module", p.WasmFile())
 	}
 	_, err := fs.Stat(fsys, quickFile)
 	c.Quick = err == nil

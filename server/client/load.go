@@ -12,40 +12,45 @@ import (
 	"vitrine/server/assets"
 )
 
-// Load returns the client that the binary carries or, where it carries none,
+// Load returns the program that the binary carries or, where it carries none,
 // the one that belongs to the source tree the binary was built from: out of
 // the user's cache, or built now, which takes some seconds and is logged. The
 // error says what is missing and what would help.
-func Load(ctx context.Context, log *slog.Logger) (*Client, error) {
-	if c, err := embedded(); c != nil || err != nil {
+func Load(ctx context.Context, p Program, log *slog.Logger) (*Client, error) {
+	if c, err := embedded(p); c != nil || err != nil {
 		return c, err
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return nil, fmt.Errorf("no folder to keep the browser client in: %w", err)
 	}
-	tree, err := findTree(ctx)
+	tree, err := findTree(ctx, p)
 	if err != nil {
 		return nil, fmt.Errorf("this binary carries no browser client and cannot build it: %w", err)
 	}
-	return tree.cached(ctx, filepath.Join(cache, "vitrine", "client"), log)
+	return tree.cached(ctx, filepath.Join(cache, "vitrine", string(p)), log)
 }
 
-// Release builds the client of the source tree with the best compression and
+// Release builds every program of the source tree with the best compression and
 // puts its files into the folder dir, for a release to embed.
 func Release(ctx context.Context, dir string) error {
-	tree, err := findTree(ctx)
-	if err != nil {
-		return fmt.Errorf("cannot build the browser client: %w", err)
+	for _, p := range Programs {
+		tree, err := findTree(ctx, p)
+		if err != nil {
+			return fmt.Errorf("cannot build the browser client: %w", err)
+		}
+		c, err := tree.build(ctx, assets.Best)
+		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+		if err := c.write(dir); err != nil {
+			return err
+		}
 	}
-	c, err := tree.build(ctx, assets.Best)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	return c.write(dir)
+	return nil
 }
 
 // cached returns the client of the tree as it is now from the folder cache,
@@ -56,17 +61,17 @@ func (t *tree) cached(ctx context.Context, cache string, log *slog.Logger) (*Cli
 		return nil, err
 	}
 	dir := filepath.Join(cache, key)
-	if c, err := read(os.DirFS(dir)); err == nil {
+	if c, err := read(os.DirFS(dir), t.program); err == nil {
 		c.dir = dir
 		return c, nil
 	}
-	log.Info("building the browser client", "from", t.root)
+	log.Info("building the browser client", "program", t.program, "from", t.root)
 	start := time.Now()
 	c, err := t.build(ctx, assets.Quick)
 	if err != nil {
 		return nil, err
 	}
-	log.Info("built the browser client", "seconds", time.Since(start).Round(10*time.Millisecond).Seconds(),
+	log.Info("built the browser client", "program", t.program, "seconds", time.Since(start).Round(10*time.Millisecond).Seconds(),
 		"bytes", len(c.Wasm.Identity), "compressed", len(c.Wasm.Brotli))
 	// The cache only saves time: a full disk or a read-only one must not keep
 	// the server from starting.
@@ -90,8 +95,8 @@ func (c *Client) Squeeze(ctx context.Context, log *slog.Logger) (*Client, error)
 	if err != nil {
 		return nil, err
 	}
-	best := &Client{Wasm: wasm, Exec: c.Exec, dir: c.dir}
-	log.Info("compressed the browser client at its best", "seconds", time.Since(start).Round(10*time.Millisecond).Seconds(),
+	best := &Client{Wasm: wasm, Exec: c.Exec, program: c.program, dir: c.dir}
+	log.Info("compressed the browser client at its best", "program", c.program, "seconds", time.Since(start).Round(10*time.Millisecond).Seconds(),
 		"before", len(c.Wasm.Brotli), "now", len(wasm.Brotli))
 	if best.dir != "" {
 		if err := keep(best, best.dir); err != nil {

@@ -3,4 +3,4 @@
 package client
 
 // embedded returns nil: this binary carries no client.
-func embedded() (*Client, error) { return nil, nil }
+func embedded(Program) (*Client, error) { return nil, nil }

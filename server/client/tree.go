@@ -25,15 +25,15 @@ const modulePath = "vitrine"
 
 // A tree is a source tree of this module and the Go toolchain that builds it.
 type tree struct {
-	root string // the folder of go.mod
-	pkg  string // the client's main package, "./wasm"
+	root    string // the folder of go.mod
+	program Program
 	gocmd,
 	goroot, version string
 }
 
 // findTree returns the source tree that this binary was built from or, if
 // that is gone, the one around the working directory.
-func findTree(ctx context.Context) (*tree, error) {
+func findTree(ctx context.Context, p Program) (*tree, error) {
 	var starts []string
 	// The path of this file, unless the build trimmed it.
 	if _, file, _, ok := runtime.Caller(0); ok && filepath.IsAbs(file) {
@@ -44,7 +44,7 @@ func findTree(ctx context.Context) (*tree, error) {
 	}
 	for _, dir := range starts {
 		if root, ok := moduleRoot(dir); ok {
-			return newTree(ctx, root, "./wasm")
+			return newTree(ctx, root, p)
 		}
 	}
 	return nil, errors.New("its source tree is not here; run it from a checkout, or use a release that carries the client")
@@ -73,12 +73,12 @@ func firstLine(b []byte) []byte {
 }
 
 // newTree returns the tree at root with the Go toolchain that it is built with.
-func newTree(ctx context.Context, root, pkg string) (*tree, error) {
+func newTree(ctx context.Context, root string, p Program) (*tree, error) {
 	gocmd, err := exec.LookPath("go")
 	if err != nil {
 		return nil, fmt.Errorf("no Go toolchain is on the PATH; install Go (https://go.dev/dl) or use a release that carries the client: %w", err)
 	}
-	t := &tree{root: root, pkg: pkg, gocmd: gocmd}
+	t := &tree{root: root, program: p, gocmd: gocmd}
 	out, err := t.run(ctx, "env", "GOROOT", "GOVERSION")
 	if err != nil {
 		return nil, err
@@ -108,10 +108,10 @@ func (t *tree) run(ctx context.Context, args ...string) ([]byte, error) {
 }
 
 // flags are those that the client is built with. What its own package does is
-// wait for the browser, so nothing of it is inlined: a twentieth less to
-// fetch. What computes and paints is.
+// wait for the browser, so nothing of it nor of package page is inlined: a
+// twentieth less to fetch. What computes and paints is.
 func (t *tree) flags() []string {
-	return []string{"-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-gcflags=" + t.pkg + "=-l"}
+	return []string{"-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-gcflags=" + t.program.pkg() + "=-l", "-gcflags=./wasm/page=-l"}
 }
 
 // build makes the client from the tree.
@@ -121,8 +121,8 @@ func (t *tree) build(ctx context.Context, q assets.Quality) (*Client, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	out := filepath.Join(dir, wasmFile)
-	args := append(append([]string{"build"}, t.flags()...), "-o", out, t.pkg)
+	out := filepath.Join(dir, t.program.WasmFile())
+	args := append(append([]string{"build"}, t.flags()...), "-o", out, t.program.pkg())
 	if _, err := t.run(ctx, args...); err != nil {
 		return nil, fmt.Errorf("building the browser client: %w", err)
 	}
@@ -141,7 +141,7 @@ func (t *tree) build(ctx context.Context, q assets.Quality) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the Go installation lacks its script for WebAssembly: %w", err)
 	}
-	return &Client{Wasm: compressed, Exec: script, Quick: q == assets.Quick}, nil
+	return &Client{Wasm: compressed, Exec: script, Quick: q == assets.Quick, program: t.program}, nil
 }
 
 // A listedPackage is what `go list -json` says of a package.
@@ -159,7 +159,7 @@ type listedPackage struct {
 // every file that is compiled in, on the versions of the modules, on the
 // flags of the build, on the Go release and on what is done after the build.
 func (t *tree) hash(ctx context.Context) (string, error) {
-	out, err := t.run(ctx, "list", "-deps", "-json=ImportPath,Dir,Standard,Module,GoFiles,SFiles,EmbedFiles", t.pkg)
+	out, err := t.run(ctx, "list", "-deps", "-json=ImportPath,Dir,Standard,Module,GoFiles,SFiles,EmbedFiles", t.program.pkg())
 	if err != nil {
 		return "", fmt.Errorf("reading the browser client's sources: %w", err)
 	}

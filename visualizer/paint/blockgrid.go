@@ -17,6 +17,9 @@ type Block struct {
 	Own    bool // held by the request that the page watches
 	Hashed bool // its hash is registered in the prefix cache
 	Filled int  // slots written
+	// Hue is the colour of whoever it belongs to, as [Theme.Hue] numbers them; 0
+	// for none, and then Own decides.
+	Hue int
 }
 
 // BlockGrid shows the pool of KV blocks as a grid of squares, by number from
@@ -163,6 +166,10 @@ func (g *BlockGrid) paintBlock(c *Canvas, t *Theme, i int, b Block) {
 	fill, mark := t.Masked, t.Dim
 	if b.Own {
 		fill, mark = t.Soft, t.Accent
+	}
+	if b.Hue > 0 {
+		mark = t.Hue(b.Hue)
+		fill = Mix(t.Paper, mark, 0.3)
 	}
 	period := max(4, g.cell/5)
 	width := max(1, period/6)

@@ -66,7 +66,7 @@ func KindOf(b []byte) (Kind, error) {
 		return 0, &Error{Field: "Version", Want: strconv.Itoa(Version) + ", not " + strconv.Itoa(int(b[0]))}
 	}
 	k := Kind(b[1])
-	if !k.IsFrame() && !k.IsCommand() {
+	if !k.IsFrame() && !k.IsCommand() && !k.isHall() {
 		return 0, &Error{Field: "Kind", Offset: 1, Want: "a known kind, not " + strconv.Itoa(int(k))}
 	}
 	return k, nil

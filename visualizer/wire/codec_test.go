@@ -149,11 +149,11 @@ func TestDecodeErrors(t *testing.T) {
 func TestKindNames(t *testing.T) {
 	for k := range 256 {
 		k := Kind(k)
-		known := k.IsFrame() || k.IsCommand()
+		known := k.IsFrame() || k.IsCommand() || k.isHall()
 		if known == strings.HasPrefix(k.String(), "Kind(") {
 			t.Errorf("kind %d is called %v", uint8(k), k)
 		}
-		if known != (newFrame(k) != nil || newCommand(k) != nil) {
+		if known != (newFrame(k) != nil || newCommand(k) != nil || newHallFrame(k) != nil || newHallCommand(k) != nil) {
 			t.Errorf("kind %v has no type, or an unknown one has", k)
 		}
 		if f := newFrame(k); f != nil && (f.Kind() != k || reflect.TypeOf(f).Elem().Name() != k.String()) {

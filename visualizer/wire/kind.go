@@ -55,6 +55,30 @@ const (
 	endCommands
 )
 
+// Kinds of the hall's frames and commands.
+const (
+	KindHallHello Kind = 64 + iota
+	KindHallReaders
+	KindHallSnapshot
+	KindHallRecord
+	KindHallText
+	KindHallState
+	KindHallRace
+	endHallFrames
+)
+
+const (
+	KindHallJoin Kind = 192 + iota
+	KindHallAdd
+	KindHallArrivals
+	KindHallCancel
+	KindHallControl
+	KindHallConfigure
+	KindHallWatch
+	KindHallStartRace
+	endHallCommands
+)
+
 // frameNames and commandNames are indexed by the kind less the first of its
 // range; they are the names of the Go types.
 var (
@@ -67,6 +91,12 @@ var (
 	commandNames = [endCommands - KindOpen]string{
 		"Open", "Chat", "Complete", "Restore", "SetParams", "Control", "Subscribe", "Query", "Ping", "Pace",
 	}
+	hallFrameNames = [endHallFrames - KindHallHello]string{
+		"HallHello", "HallReaders", "HallSnapshot", "HallRecord", "HallText", "HallState", "HallRace",
+	}
+	hallCommandNames = [endHallCommands - KindHallJoin]string{
+		"HallJoin", "HallAdd", "HallArrivals", "HallCancel", "HallControl", "HallConfigure", "HallWatch", "HallStartRace",
+	}
 )
 
 // IsFrame says whether k is a frame that this version knows.
@@ -75,6 +105,11 @@ func (k Kind) IsFrame() bool { return k >= KindHello && k < endFrames }
 // IsCommand says whether k is a command that this version knows.
 func (k Kind) IsCommand() bool { return k >= KindOpen && k < endCommands }
 
+// isHall says whether k is a frame or a command of the hall alone.
+func (k Kind) isHall() bool {
+	return k >= KindHallHello && k < endHallFrames || k >= KindHallJoin && k < endHallCommands
+}
+
 // String is the name of the kind's Go type, or "Kind(n)" for an unknown one.
 func (k Kind) String() string {
 	switch {
@@ -82,6 +117,10 @@ func (k Kind) String() string {
 		return frameNames[k-KindHello]
 	case k.IsCommand():
 		return commandNames[k-KindOpen]
+	case k.isHall() && k < KindHallJoin:
+		return hallFrameNames[k-KindHallHello]
+	case k.isHall():
+		return hallCommandNames[k-KindHallJoin]
 	}
 	return "Kind(" + strconv.Itoa(int(k)) + ")"
 }

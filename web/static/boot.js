@@ -2,6 +2,8 @@
 (() => {
   'use strict';
 
+  const program = document.currentScript.dataset.program || '/client.wasm';
+
   // The theme that was chosen is set before the first paint.
   try {
     const theme = localStorage.getItem('vitrine.theme');
@@ -21,7 +23,7 @@
     let instance, go;
     try {
       go = new Go();
-      const response = fetch('/client.wasm');
+      const response = fetch(program);
       ({ instance } = WebAssembly.instantiateStreaming
         ? await WebAssembly.instantiateStreaming(response, go.importObject)
         : await WebAssembly.instantiate(await (await response).arrayBuffer(), go.importObject));

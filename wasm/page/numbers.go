@@ -1,16 +1,17 @@
 //go:build js && wasm
 
-package main
+package page
 
 import (
 	"strconv"
 	"strings"
 )
 
-func decimal(n int) string { return strconv.Itoa(n) }
+// Decimal writes n.
+func Decimal(n int) string { return strconv.Itoa(n) }
 
-// grouped writes n with a comma every three digits, as both languages do.
-func grouped(n int) string {
+// Grouped writes n with a comma every three digits, as both languages do.
+func Grouped(n int) string {
 	digits := strconv.Itoa(n)
 	var b strings.Builder
 	for i, d := range digits {
@@ -22,12 +23,12 @@ func grouped(n int) string {
 	return b.String()
 }
 
-// exact writes v with the fewest digits that give the same float32 back.
-func exact(v float32) string {
+// Exact writes v with the fewest digits that give the same float32 back.
+func Exact(v float32) string {
 	return strings.ReplaceAll(strconv.FormatFloat(float64(v), 'g', -1, 32), "-", "−")
 }
 
-// milliseconds writes a time given in microseconds.
-func milliseconds(micros uint32) string {
+// Milliseconds writes a time given in microseconds.
+func Milliseconds(micros uint32) string {
 	return strconv.FormatFloat(float64(micros)/1000, 'f', 2, 64) + " ms"
 }

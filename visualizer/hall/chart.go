@@ -1,0 +1,101 @@
+package hall
+
+import (
+	"vitrine/visualizer/paint"
+	"vitrine/visualizer/wire"
+)
+
+// A Chart is what each of some steps did for each of some requests.
+type Chart struct {
+	Steps    []int     // places in [Hall.Records], one a column
+	Requests []Request // one a row, the latest first, as they were in the last column
+	Work     [][]paint.Work
+	Parts    [][]wire.HallPart // the zero part where a step did nothing for the request
+}
+
+// Chart makes the chart of the last columns steps up to the record at a place, and of
+// the rows latest requests that were there in them.
+func (h *Hall) Chart(last, columns, rows int) *Chart {
+	c := new(Chart)
+	for i := min(last, len(h.records)-1); i >= 0 && len(c.Steps) < columns; i-- {
+		if h.records[i].Step != 0 {
+			c.Steps = append(c.Steps, i)
+		}
+	}
+	for i, j := 0, len(c.Steps)-1; i < j; i, j = i+1, j-1 {
+		c.Steps[i], c.Steps[j] = c.Steps[j], c.Steps[i]
+	}
+	first := last + 1
+	if len(c.Steps) > 0 {
+		first = c.Steps[0]
+	}
+	at, end := h.Moment(first-1), h.Moment(last)
+	// Rows are the latest requests of those that had not ended before the first column.
+	for i := len(end.Requests) - 1; i >= 0 && len(c.Requests) < rows; i-- {
+		q := end.Requests[i]
+		if before := at.Request(q.ID); before != nil && before.Finished() {
+			continue
+		}
+		c.Requests = append(c.Requests, q)
+	}
+	row := make(map[uint32]int, len(c.Requests))
+	for i := range c.Requests {
+		row[c.Requests[i].ID] = i
+		c.Work = append(c.Work, make([]paint.Work, len(c.Steps)))
+		c.Parts = append(c.Parts, make([]wire.HallPart, len(c.Steps)))
+	}
+	col := 0
+	for i := first; i <= last && i < len(h.records); i++ {
+		r := &h.records[i]
+		at.apply(r)
+		if r.Step == 0 {
+			for _, change := range r.Requests {
+				if j, shown := row[change.Request]; shown && change.State >= wire.StateStopped && col > 0 {
+					c.Work[j][col-1] = paint.WorkEnd // it was ended between two steps
+				}
+			}
+			continue
+		}
+		for j := range c.Requests {
+			c.Work[j][col] = idle(at.Request(c.Requests[j].ID))
+		}
+		for _, p := range r.Parts {
+			j, shown := row[p.Request]
+			if !shown {
+				continue
+			}
+			c.Parts[j][col] = p
+			c.Work[j][col] = [...]paint.Work{wire.HallPrefill: paint.WorkPrefill, wire.HallDecode: paint.WorkDecode, wire.HallRecompute: paint.WorkRecompute}[p.Phase]
+		}
+		for _, change := range r.Requests {
+			if j, shown := row[change.Request]; shown && change.State >= wire.StateStopped {
+				c.Work[j][col] = paint.WorkEnd
+			}
+		}
+		col++
+	}
+	return c
+}
+
+// idle is what is shown of a request that a step did nothing for.
+func idle(q *Request) paint.Work {
+	switch {
+	case q == nil || q.Finished():
+		return paint.WorkNone
+	case q.State == wire.StateWaiting:
+		return paint.WorkWaiting
+	case q.State == wire.StatePreempted:
+		return paint.WorkPreempted
+	}
+	return paint.WorkHeld
+}
+
+// Row finds a request's row, −1 if it is not shown.
+func (c *Chart) Row(id uint32) int {
+	for i := range c.Requests {
+		if c.Requests[i].ID == id {
+			return i
+		}
+	}
+	return -1
+}

@@ -1,0 +1,93 @@
+package hall
+
+import (
+	"cmp"
+	"slices"
+
+	"vitrine/visualizer/paint"
+	"vitrine/visualizer/wire"
+)
+
+// Colouring says whose colour a block or a request has.
+type Colouring uint8
+
+// The colourings.
+const (
+	ByRequest Colouring = iota
+	ByReader
+)
+
+// Hue is the hue of a request, as [paint.Theme.Hue] numbers them.
+func (m *Moment) Hue(request uint32, by Colouring) int {
+	if by == ByReader {
+		if q := m.Request(request); q != nil {
+			return HueOf(q.Reader)
+		}
+	}
+	return HueOf(request)
+}
+
+// HueOf is the hue of a number that counts from 1.
+func HueOf(number uint32) int { return 1 + int(number-1)%paint.NumHues }
+
+// PaintBlocks is the pool as it is painted.
+func (m *Moment) PaintBlocks(by Colouring) []paint.Block {
+	blocks := make([]paint.Block, len(m.Blocks))
+	for i, b := range m.Blocks {
+		p := &blocks[i]
+		p.Hashed, p.Filled = b.Hashed, int(b.Filled)
+		switch {
+		case b.Refs > 1:
+			p.State = paint.BlockShared
+		case b.Refs == 1:
+			p.State = paint.BlockUsed
+		case b.Hashed:
+			p.State = paint.BlockCached
+		}
+		if b.Owner != 0 && p.State != paint.BlockFree {
+			p.Hue = m.Hue(b.Owner, by)
+		}
+	}
+	return blocks
+}
+
+// Queue gives each free block its place in the queue of free ones, from 1: the
+// first is handed out next. Held blocks have 0.
+func (m *Moment) Queue() []int {
+	place := make([]int, len(m.Blocks))
+	var free []int
+	for i, b := range m.Blocks {
+		if b.Refs == 0 {
+			free = append(free, i)
+		}
+	}
+	slices.SortFunc(free, func(a, b int) int {
+		return cmp.Or(cmp.Compare(m.Blocks[a].Order, m.Blocks[b].Order), cmp.Compare(a, b))
+	})
+	for at, i := range free {
+		place[i] = at + 1
+	}
+	return place
+}
+
+// Flashes lists the blocks that a record tells of as evicted or copied.
+func Flashes(r *wire.HallRecord) []int {
+	var blocks []int
+	for _, e := range r.Events {
+		if e.Kind == wire.HallEvicted || e.Kind == wire.HallCopied {
+			blocks = append(blocks, int(e.Block))
+		}
+	}
+	return blocks
+}
+
+// Holders lists the requests whose block tables have a block.
+func (m *Moment) Holders(block int) []uint32 {
+	var ids []uint32
+	for i := range m.Requests {
+		if slices.Contains(m.Requests[i].Table, uint32(block)) {
+			ids = append(ids, m.Requests[i].ID)
+		}
+	}
+	return ids
+}

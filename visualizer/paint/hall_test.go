@@ -1,0 +1,102 @@
+package paint
+
+import (
+	"math"
+	"testing"
+)
+
+func init() {
+	pictures = append(pictures, []struct {
+		name  string
+		paint func(t *Theme) *Canvas
+	}{
+		{"block-grid-hues", func(t *Theme) *Canvas {
+			c := new(Canvas)
+			var g BlockGrid
+			g.Layout(520, 240, 40, 16, 60, 5)
+			blocks := make([]Block, 36)
+			for i := range blocks {
+				blocks[i] = Block{State: BlockState(i % 4), Hue: 1 + i%NumHues, Hashed: i/8%2 == 0, Filled: (i * 5) % 17}
+			}
+			g.Paint(c, t, blocks)
+			return c
+		}},
+		{"gantt", func(t *Theme) *Canvas {
+			c := NewCanvas(420, 130)
+			c.Clear(t.Paper)
+			var g Gantt
+			work, hues := make([][]Work, 8), make([]int, 8)
+			for row := range work {
+				hues[row] = row + 1
+				for col := range 40 {
+					work[row] = append(work[row], Work((row*7+col/5)%int(WorkEnd+1)))
+				}
+			}
+			g.Layout(c.Bounds(), len(work), 16, 40, 9, 50)
+			g.Paint(c, t, work, hues)
+			c.Frame(g.Column(12), 1, t.Hot)
+			return c
+		}},
+		{"lines", func(t *Theme) *Canvas {
+			c := NewCanvas(300, 160)
+			c.Clear(t.Paper)
+			l := Lines{Box: c.Bounds().Inset(8), MaxX: 100, MaxY: 100 * 100}
+			var square, straight []XY
+			for x := 0.0; x <= 100; x += 4 {
+				square, straight = append(square, XY{x, x * x}), append(straight, XY{x, 20 * x})
+			}
+			l.Area(c, straight, t.Soft)
+			l.Paint(c, straight, 2, 0, t.Hue(1))
+			l.Paint(c, square, 2, 7, t.Hue(2))
+			return c
+		}},
+	}...)
+}
+
+func TestGanttAt(t *testing.T) {
+	var g Gantt
+	g.Layout(Rect{10, 20, 200, 100}, 4, 20, 30, 5, 40)
+	for _, c := range []struct {
+		x, y     int
+		row, col int
+		ok       bool
+	}{
+		{9, 30, 0, 0, false}, {10, 20, 0, -1, true}, {50, 20, 0, 0, true}, {54, 39, 0, 0, true}, {55, 40, 1, 1, true}, {199, 99, 3, 29, true}, {205, 99, 3, 31, false}, {60, 101, 0, 0, false},
+	} {
+		row, col, ok := g.At(c.x, c.y)
+		if ok != c.ok || ok && (row != c.row || col != c.col) {
+			t.Errorf("at %d,%d: row %d, column %d, %v; want %d, %d, %v", c.x, c.y, row, col, ok, c.row, c.col, c.ok)
+		}
+		if ok && col >= 0 && !g.Cell(row, col).Contains(c.x, c.y) {
+			t.Errorf("the cell %d, %d does not contain %d,%d", row, col, c.x, c.y)
+		}
+	}
+	if !g.Cell(4, 0).Empty() || !g.Cell(0, 30).Empty() {
+		t.Error("there are cells outside the chart")
+	}
+}
+
+func TestLinesOfNothing(t *testing.T) {
+	c := NewCanvas(20, 20)
+	for _, l := range []Lines{{Box: c.Bounds()}, {}, {Box: c.Bounds(), MaxX: math.NaN(), MaxY: 1}, {Box: c.Bounds(), MaxX: 1, MaxY: math.Inf(1)}} {
+		points := []XY{{0, 0}, {math.NaN(), 1}, {math.Inf(1), math.Inf(-1)}, {-5, 7}}
+		l.Paint(c, points, 1, 3, Color{})
+		l.Paint(c, points, 1, 0, Color{})
+		l.Area(c, points, Color{})
+		if x, y := l.Pixel(XY{math.NaN(), math.NaN()}); math.IsNaN(x) || math.IsNaN(y) {
+			t.Errorf("%+v: a point lies at %g, %g", l, x, y)
+		}
+	}
+}
+
+func TestHuesComeRound(t *testing.T) {
+	for _, theme := range []*Theme{Light(), Dark()} {
+		seen := map[Color]bool{}
+		for n := 1; n <= NumHues; n++ {
+			seen[theme.Hue(n)] = true
+		}
+		if len(seen) != NumHues || theme.Hue(NumHues+1) != theme.Hue(1) || theme.Hue(0) != theme.Hue(NumHues) {
+			t.Errorf("%d hues", len(seen))
+		}
+	}
+}

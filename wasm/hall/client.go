@@ -1,0 +1,386 @@
+//go:build js && wasm
+
+package main
+
+import (
+	"syscall/js"
+
+	"vitrine/visualizer/hall"
+	"vitrine/visualizer/wire"
+	"vitrine/wasm/page"
+)
+
+// client is the page's program.
+type client struct {
+	words     *page.Words
+	theme     *page.Theme
+	socket    *page.Socket
+	inspector *page.Inspector
+	hall      hall.Hall
+	joined    bool // a snapshot has come before
+	lost      int  // seconds until the next attempt to connect, −1 while connected
+
+	// What is seen.
+	at     int // place in the records, −1 before the first
+	live   bool
+	moment hall.Moment
+	chosen uint32 // a request, 0 for none
+	asked  uint32 // whose tokens the server was asked for
+	by     hall.Colouring
+	view   string // "memory" or "races"
+	wanted wanted // what the address asks for and is not there yet
+	source string // the function whose source is asked for
+	still  bool   // the reader asked for reduced motion
+
+	grid     *grid
+	chart    *chart
+	table    *table
+	meters   *meters
+	controls *controls
+	run      *run
+	races    *races
+	address  *address
+
+	problem func() string
+	due     bool // a frame of the screen is asked for
+	fresh   bool // something changed since the last one
+	onFrame js.Func
+	screen  js.Value
+}
+
+// secretKey is where the browser keeps who the reader is, and nameKey how the
+// reader is called.
+const (
+	secretKey = "vitrine.hall"
+	nameKey   = "vitrine.name"
+)
+
+func newClient() *client {
+	c := &client{words: page.NewWords(), live: true, at: -1, lost: -1, view: "memory", still: page.PrefersStill(), screen: page.Window.Get("requestAnimationFrame")}
+	c.theme = page.NewTheme(c.words, c.changed)
+	c.onFrame = js.FuncOf(func(_ js.Value, args []js.Value) any {
+		c.due = false
+		c.draw(args[0].Float())
+		return nil
+	})
+	c.inspector = page.NewInspector(c.words, c.wake, c.openSource)
+	c.grid, c.chart, c.table, c.meters = newGrid(c), newChart(c), newTable(c), newMeters(c)
+	c.controls, c.run, c.races = newControls(c), newRun(c), newRaces(c)
+	c.inspector.Resting = c.resting
+	c.address = newAddress(c)
+	page.ByID("language").OnClick(c.switchLanguage)
+	page.ByID("problem-close").OnClick(func() { c.complain(nil) })
+	for _, view := range []string{"memory", "races"} {
+		page.ByID("tab-" + view).OnClick(func() { c.open(view) })
+	}
+	page.ByID("tabs").On("keydown", func(event js.Value) {
+		switch event.Get("key").String() {
+		case "ArrowRight", "ArrowLeft", "Home", "End":
+			event.Call("preventDefault")
+			c.open(map[string]string{"memory": "races", "races": "memory"}[c.view])
+			page.ByID("tab-" + c.view).Focus()
+		}
+	})
+	c.listenToKeys()
+	c.socket = &page.Socket{Path: "/ws/serving", Opened: c.join, Frame: c.receive, Lost: func(seconds int) {
+		c.lost = seconds
+		c.changed()
+	}}
+	c.changed()
+	return c
+}
+
+// changed has everything drawn with the next frame of the screen.
+func (c *client) changed() {
+	c.fresh = true
+	c.wake()
+}
+
+func (c *client) wake() {
+	if !c.due {
+		c.due = true
+		c.screen.Invoke(c.onFrame)
+	}
+}
+
+// join says who the reader is.
+func (c *client) join() {
+	c.lost = -1
+	c.asked = 0
+	c.socket.Send(&wire.HallJoin{Secret: page.Stored("localStorage", secretKey), Name: page.Stored("localStorage", nameKey), Locale: c.words.Lang})
+	c.changed()
+}
+
+// receive takes one message from the server.
+func (c *client) receive(raw []byte) {
+	frame, err := wire.DecodeHallFrame(raw)
+	if err != nil {
+		detail := err.Error()
+		c.complain(func() string { return c.words.Say("problem.unreadable", "Detail", detail) })
+		return
+	}
+	switch f := frame.(type) {
+	case *wire.Problem:
+		c.refused(f)
+	case *wire.Source:
+		if f.Func == c.source {
+			page.ShowSource(f)
+		}
+	case *wire.HallHello:
+		page.Store("localStorage", secretKey, f.Secret)
+	}
+	changed := c.hall.Apply(frame)
+	if f, ok := frame.(*wire.HallRecord); ok && c.chosen == 0 {
+		c.chooseOwn(f.Added)
+	}
+	if changed&hall.ChangeGap != 0 {
+		c.join() // everything is told anew
+		return
+	}
+	if changed&hall.ChangeReset != 0 {
+		c.live, c.at = true, -1
+		c.asked = 0
+		if c.hall.Now().Request(c.chosen) == nil && !c.wanted.pending && c.joined {
+			c.chosen = 0
+		}
+		c.joined = true
+		c.grid.forget()
+		c.controls.adopt()
+		c.inspector.Release()
+	}
+	if changed != 0 {
+		c.changed()
+	}
+}
+
+// refused tells of a command that the server did not take.
+func (c *client) refused(p *wire.Problem) {
+	if p.Query != 0 {
+		page.ByID("source-text").SetText(p.Detail)
+		return
+	}
+	key := "problem.other"
+	switch p.Code {
+	case "bad_field":
+		key = "problem.bad_field"
+	case "too_long":
+		key = "problem.too_long"
+	case "no_model":
+		key = "problem.no_model"
+	case "busy":
+		key = "problem.busy"
+	case "bad_frame":
+		key = "problem.bad_frame"
+	case "internal":
+		key = "problem.internal"
+	}
+	c.complain(func() string { return c.words.Say(key, "Field", p.Field, "Detail", p.Detail) })
+}
+
+// complain shows a problem until it is closed; nil takes it away.
+func (c *client) complain(say func() string) {
+	c.problem = say
+	page.ByID("problem").SetHidden(say == nil)
+	if say != nil {
+		page.ByID("problem-text").SetText(say())
+	}
+}
+
+// send sends a command, and takes an old problem away.
+func (c *client) send(command wire.Command) {
+	c.complain(nil)
+	c.socket.Send(command)
+}
+
+// openSource asks for the source of a function and opens its panel.
+func (c *client) openSource(fn string) {
+	c.source = fn
+	page.ByID("source-title").SetText(fn)
+	page.ByID("source-place").SetText("")
+	page.ByID("source-text").SetText(c.words.Say("inspector.source_asking"))
+	page.ByID("source").Call("showModal")
+	c.socket.Send(&wire.Query{ID: 1, What: wire.QuerySource, Text: fn})
+}
+
+// draw writes what changed.
+func (c *client) draw(t float64) {
+	again := false
+	if c.fresh {
+		c.fresh = false
+		last := len(c.hall.Records()) - 1
+		c.wanted.take(c)
+		if c.live {
+			c.at = last
+		}
+		c.at = min(c.at, last)
+		c.moment = c.hall.Moment(c.at)
+		c.watch()
+		c.showStatus()
+		c.run.show()
+		c.controls.show()
+		c.table.show()
+		c.races.show()
+		c.address.show()
+		c.grid.look(t)
+		c.chart.stale, c.meters.stale = true, true
+	}
+	if c.view == "memory" {
+		again = c.grid.frame(t)
+		c.chart.frame()
+	} else {
+		c.races.frame()
+	}
+	c.meters.frame()
+	c.inspector.Frame()
+	if again {
+		c.wake()
+	}
+}
+
+// watch asks for the chosen request's tokens.
+func (c *client) watch() {
+	if c.chosen != c.asked && c.socket.Ready && c.hall.Joined() {
+		c.asked = c.chosen
+		c.socket.Send(&wire.HallWatch{Request: c.chosen})
+	}
+}
+
+// choose chooses a request, 0 for none.
+func (c *client) choose(request uint32) {
+	c.chosen = request
+	c.changed()
+}
+
+// seek shows the moment after the record at a place.
+func (c *client) seek(at int) {
+	last := len(c.hall.Records()) - 1
+	c.at = min(max(at, -1), last)
+	c.live = false
+	c.changed()
+}
+
+// chooseOwn chooses the first request that the reader adds, so that there is
+// something to see.
+func (c *client) chooseOwn(added []wire.HallRequest) {
+	for i := range added {
+		if added[i].Reader == c.hall.Hello().You {
+			c.chosen = added[i].ID
+			return
+		}
+	}
+}
+
+// open opens a view.
+func (c *client) open(view string) {
+	if view != "memory" && view != "races" {
+		return
+	}
+	c.view = view
+	for _, name := range []string{"memory", "races"} {
+		page.ByID("panel-" + name).SetHidden(name != view)
+		tab := page.ByID("tab-" + name)
+		tab.SetAttr("aria-selected", page.BoolText(name == view))
+		tab.SetAttr("tabindex", map[bool]string{true: "0", false: "-1"}[name == view])
+	}
+	c.inspector.Release()
+	c.changed()
+}
+
+// switchLanguage changes between English and Chinese, without a reload.
+func (c *client) switchLanguage() {
+	if c.words.Lang == "en" {
+		c.words.Use("zh")
+	} else {
+		c.words.Use("en")
+	}
+	c.run.said = ""
+	if c.problem != nil {
+		c.complain(c.problem)
+	}
+	c.changed()
+}
+
+// showStatus writes how the connection, the model and the engine stand.
+func (c *client) showStatus() {
+	key, dot := "status.connecting", "wait"
+	text := page.ByID("status-text")
+	hello := c.hall.Hello()
+	c.showModel(&hello.Model)
+	switch {
+	case c.lost > 0:
+		text.SetText(c.words.Count("status.retrying", c.lost))
+		page.ByID("status-dot").SetAttr("data-state", "gone")
+		return
+	case !c.socket.Ready || hello.You == 0:
+	case hello.Phase != wire.PhaseReady:
+		key = "status.loading"
+	case c.hall.Race().Running:
+		key, dot = "hall.status_race", "busy"
+	case c.hall.State().Paused:
+		key, dot = "hall.status_paused", "idle"
+	case c.busy():
+		key, dot = "hall.status_running", "busy"
+	default:
+		key, dot = "hall.status_idle", "ready"
+	}
+	text.SetText(c.words.Say(key))
+	page.ByID("status-dot").SetAttr("data-state", dot)
+}
+
+// busy reports whether a request waits or runs.
+func (c *client) busy() bool {
+	now := c.hall.Now()
+	for i := range now.Requests {
+		if !now.Requests[i].Finished() {
+			return true
+		}
+	}
+	return false
+}
+
+// showModel writes the model's figures.
+func (c *client) showModel(m *wire.Model) {
+	list := page.ByID("model")
+	list.Clear()
+	if m.Layers == 0 {
+		return
+	}
+	title := m.Title
+	if title == "" {
+		title = m.Name
+	}
+	for _, text := range []string{title, m.Quantization + " · " + m.Backend} {
+		list.Append(page.Create("div", "").Append(page.Create("dd", "").With(text)))
+	}
+}
+
+// readerName is how a reader is called.
+func (c *client) readerName(id uint32) string {
+	r, _ := c.hall.Reader(id)
+	if r.Name != "" {
+		return r.Name
+	}
+	return c.words.Say("hall.reader", "N", page.Decimal(int(id)))
+}
+
+// stateName is a request's state in words.
+func (c *client) stateName(s wire.RunState) string {
+	key := "hall.waiting"
+	switch s {
+	case wire.StatePrefill:
+		key = "hall.prefill"
+	case wire.StateRunning:
+		key = "hall.running"
+	case wire.StatePaused:
+		key = "hall.paused"
+	case wire.StatePreempted:
+		key = "hall.preempted"
+	case wire.StateStopped:
+		key = "hall.stopped"
+	case wire.StateLengthCapped:
+		key = "hall.length"
+	case wire.StateAborted:
+		key = "hall.aborted"
+	}
+	return c.words.Say(key)
+}
