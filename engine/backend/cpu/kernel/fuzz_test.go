@@ -15,7 +15,7 @@ func FuzzProducts(f *testing.F) {
 		if len(file) == 0 || len(activations) == 0 {
 			return
 		}
-		const rows, cols, n = 17, 256, leastBunched + 1
+		const rows, cols, n = 17, 256, bunchRows + 1
 		l := layouts[int(format)%len(layouts)]
 		rowBytes, err := l.Format.RowBytes(cols)
 		if err != nil {
@@ -28,7 +28,7 @@ func FuzzProducts(f *testing.F) {
 		for _, level := range Levels() {
 			s := For(level)
 			var q Rows
-			s.Reserve(&q, n, cols)
+			s.reserve(&q, n, cols, bunchRows)
 			for i := range n {
 				s.Quantize(&q, i, x[i*cols:])
 			}

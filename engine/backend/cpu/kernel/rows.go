@@ -40,11 +40,14 @@ const (
 const leastBunched = 128
 
 // Reserve makes room for n rows of cols columns, a multiple of 32.
-func (s *Set) Reserve(r *Rows, n, cols int) {
+func (s *Set) Reserve(r *Rows, n, cols int) { s.reserve(r, n, cols, leastBunched) }
+
+// reserve makes room for n rows, bunches too if there are that many.
+func (s *Set) reserve(r *Rows, n, cols, bunchedFrom int) {
 	r.cols = cols
 	r.blocks = grow(r.blocks, n*cols/BlockColumns)
 	r.bunched = 0
-	if s.bunch != nil && n >= leastBunched {
+	if s.bunch != nil && n >= bunchedFrom {
 		r.bunched = n / bunchRows * bunchRows
 		r.bunches = aligned(r.bunches, r.bunched/bunchRows*cols/BlockColumns*bunchBytes)
 	}
