@@ -32,6 +32,11 @@
 // end. They can be paused, stepped and aborted, all at once; what looks into a
 // single sequence or changes it is refused to them.
 //
+// A request may ask for a form of its answer (Request.Structured), which package
+// structured makes of a JSON schema, a regular expression or a list of texts. The
+// answer ends when nothing can follow. [Engine.BeamSearch] looks for the likeliest
+// continuations instead of drawing one; its beams are forks too.
+//
 // # Caveats
 //
 // A model belongs to one engine at a time. Events for the eye (attention,
