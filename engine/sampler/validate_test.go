@@ -118,3 +118,23 @@ func TestStops(t *testing.T) {
 		}
 	}
 }
+
+// A mask of another length than the vocabulary's is refused.
+func TestMaskLength(t *testing.T) {
+	p := Defaults()
+	for _, words := range []int{0, 1, 3} {
+		_, err := New(100).Sample(make([]float32, 100), &p, History{Allowed: make([]uint64, words)}, 0)
+		var bad *ParamError
+		if !errors.As(err, &bad) || bad.Field != "allowed" {
+			t.Errorf("%d words: %v", words, err)
+		}
+	}
+	mask := []uint64{0, 1 << 5}
+	if res, err := New(100).Sample(make([]float32, 100), &p, History{Allowed: mask}, 0); err != nil || res.Token != 69 || res.Rank != 70 {
+		t.Errorf("got %+v, %v, want token 69, the 70th before the mask", res, err)
+	}
+	p.AllowedTokenIDs = []int32{3}
+	if _, err := New(100).Sample(make([]float32, 100), &p, History{Allowed: mask}, 0); !errors.Is(err, ErrAllBanned) {
+		t.Errorf("a mask and allowed_token_ids that exclude each other: %v", err)
+	}
+}

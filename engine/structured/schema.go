@@ -421,8 +421,6 @@ func (s *schema) stringOf(pointer string, doc *document) (frag, error) {
 	if err != nil {
 		return nil, err
 	}
-	name, expression := "pattern", ""
-	search := true
 	for _, k := range []string{"pattern", "format"} {
 		d := doc.get(k)
 		if d == nil {
@@ -433,16 +431,17 @@ func (s *schema) stringOf(pointer string, doc *document) (frag, error) {
 				return nil, errorf(join(pointer, other), "beside %s is not supported", k)
 			}
 		}
-		text, _ := d.value.(string)
-		name, expression = k, text
+		expression, _ := d.value.(string)
+		search := true
 		if k == "format" {
-			if expression, search = formats[text], false; expression == "" {
-				return nil, errorf(join(pointer, k), "is %q, want one of date, time, date-time, uuid, ipv4", text)
+			format := expression
+			if expression, search = formats[format], false; expression == "" {
+				return nil, errorf(join(pointer, k), "is %q, want one of date, time, date-time, uuid, ipv4", format)
 			}
 		}
 		f, err := s.pattern(expression, s.quoted, search)
 		if err != nil {
-			return nil, errorf(join(pointer, name), "%s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+			return nil, errorf(join(pointer, k), "%s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 		}
 		return s.seq(s.text(`"`), f, s.text(`"`)), nil
 	}
