@@ -48,6 +48,11 @@
 // end. They can be paused, stepped and aborted, all at once; what looks into a
 // single sequence or changes it is refused to them.
 //
+// A request may ask for a form of its answer (Request.Structured), which package
+// structured makes of a JSON schema, a regular expression or a list of texts. The
+// answer ends when nothing can follow. [Engine.BeamSearch] looks for the likeliest
+// continuations instead of drawing one; its beams are forks too.
+//
 // # Serving
 //
 // Requests are batched continuously: whoever has tokens to compute gets a share of
@@ -76,10 +81,6 @@
 // vocabulary, and add up what they have in all-reduces, which an [Observer] sees. The
 // tokens are those of a single rank, the logits differ from its in the last digits,
 // as any other order of a sum does. Heads, taps and the KV cache are numbered as ever.
-// A request may ask for a form of its answer (Request.Structured), which package
-// structured makes of a JSON schema, a regular expression or a list of texts. The
-// answer ends when nothing can follow. [Engine.BeamSearch] looks for the likeliest
-// continuations instead of drawing one; its beams are forks too.
 //
 // # Caveats
 //

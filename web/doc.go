@@ -17,6 +17,9 @@
 // holds that both languages have the same keys, with the same placeholders,
 // and that every key is used and every used key exists.
 //
+// There are two pages, each with a program of its own: [Page], the chat
+// (vitrine/wasm), and [HallPage], the hall (vitrine/wasm/hall).
+//
 // # To add a view
 //
 //  1. write view_NAME.templ with the view's own markup,

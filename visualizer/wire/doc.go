@@ -59,6 +59,12 @@
 // Whether a well-formed value makes sense (a temperature of NaN, a layer that
 // the model does not have) is for the receiver to say.
 //
+// # Two sockets
+//
+// The chat and the hall (/serving) have a socket each, and each has its own decoders
+// ([DecodeFrame], [DecodeHallFrame], …) that know no other kinds, so that neither
+// program of the browser carries what only the other reads.
+//
 // # Aliasing
 //
 // Byte slices ([Token].Bytes, [AttentionRows].Values, …) alias the decoder's

@@ -43,6 +43,7 @@ type client struct {
 
 	problem func() string
 	due     bool // a frame of the screen is asked for
+	waits   bool // what the engine did is drawn soon
 	fresh   bool // something changed since the last one
 	onFrame js.Func
 	screen  js.Value
@@ -148,10 +149,28 @@ func (c *client) receive(raw []byte) {
 		c.controls.adopt()
 		c.inspector.Release()
 	}
-	if changed != 0 {
+	switch {
+	case changed&^(hall.ChangeRecord|hall.ChangeText) != 0:
 		c.changed()
+	case changed != 0:
+		c.later()
 	}
 }
+
+// later has what the engine did drawn, a dozen times a second at most: engine
+// and page share a machine as a rule, and what the page draws with, the engine lacks.
+func (c *client) later() {
+	if !c.waits {
+		c.waits = true
+		page.After(pace, func() {
+			c.waits = false
+			c.changed()
+		})
+	}
+}
+
+// pace is the time between two drawings of what the engine does, in ms.
+const pace = 80
 
 // refused tells of a command that the server did not take.
 func (c *client) refused(p *wire.Problem) {
