@@ -78,7 +78,8 @@
 // and a recording says its version in every record. Any change of a message's
 // bytes or of a field's meaning, a new enumeration value and a new flag
 // included, raises [Version]; a new kind alone does not, for no one sends what
-// the other end did not ask for. Numbers of kinds are never used twice. The
+// the other end did not ask for, nor a new value at the end of [Operation], which
+// leaves everything readable that was written before. Numbers of kinds are never used twice. The
 // golden vectors in testdata hold every kind to its bytes, so the format
 // cannot change unnoticed.
 package wire
