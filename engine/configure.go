@@ -84,7 +84,7 @@ func (e *Engine) makeMemory(o Options) error {
 		return fmt.Errorf("engine: %w", err)
 	}
 	pool.OnChange = e.observer.Block
-	e.options, e.pool, e.kv, e.slotBytes = o, pool, kv, kv.SlotBytes()
+	e.options, e.pool, e.kv = o, pool, kv
 	return nil
 }
 

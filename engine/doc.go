@@ -19,7 +19,8 @@
 //	}
 //
 // A token travels like this: [scheduler.Plan] decides which positions of
-// which requests the next step computes; package kvcache gives them blocks;
+// which requests the next step computes; package kvcache gives them blocks, or
+// finds blocks that hold what they begin with;
 // [model.Model.Forward] computes them on a backend; package sampler draws the
 // next token of each request that has caught up.
 //
@@ -32,10 +33,35 @@
 // end. They can be paused, stepped and aborted, all at once; what looks into a
 // single sequence or changes it is refused to them.
 //
+// # Serving
+//
+// Requests are batched continuously: whoever has tokens to compute gets a share of
+// the next step, many of a prompt or one behind the last, under a budget
+// ([Options.MaxBatchTokens]). Where memory runs out, the last comer, or under
+// the policy [Priority] the lowest, loses its blocks and is computed anew later
+// ([Preempted]); nobody comes in whose tokens do not all fit beside those of whoever runs, so
+// that this does not happen again and again. What can never fit is refused by [Engine.Add].
+//
+// Full blocks are found again by their tokens ([Options.DisablePrefixCaching],
+// [Request.CacheSalt]); guesses taken from the sequence itself are verified
+// many at a time ([PromptLookup]). Neither changes a token: a token depends on the
+// request, its seed and its position alone, whatever else is in the step.
+//
+// [StaticBatching], [OneAtATime], [Contiguous] and [NoCache] are what engines
+// did before. They exist to be compared with, run the same kernels, and can be
+// changed to while the engine rests ([Engine.Configure]).
+//
+// [Engine.Stats] are the figures, with vLLM's meanings. An [Observer] is told each
+// step, request, state and block. [Engine.AllowSteps] makes single steps.
+//
 // # Caveats
 //
 // A model belongs to one engine at a time. Events for the eye (attention,
 // logits, steps) are dropped when their reader is slow; tokens and states
-// never are, so a handle that nobody reads holds its tokens' events in memory.
+// never are: a request whose reader has too much to read ([Options.MaxUnread])
+// is not computed on until he has read some, and others may take its blocks. A
+// request whose attention is watched computes its whole prompt and guesses nothing;
+// one whose prompt is scored computes it whole too. A paused request keeps its blocks: many of them can
+// leave no memory for those that would run.
 // Functions of an [Observer] run inside the engine and must not call it.
 package engine

@@ -20,10 +20,9 @@ import (
 type Engine struct {
 	model     *model.Model
 	tokenizer *tokenizer.Tokenizer
-	options   Options
 	observer  Observer
 	eos       []int32
-	slotBytes int
+	slotBytes int // see PoolInfo
 
 	calls    chan func()
 	quit     chan struct{}
@@ -32,6 +31,7 @@ type Engine struct {
 	drained  signal // a reader who was too slow has read
 
 	// Owned by the goroutine of loop.
+	options   Options
 	pool      *kvcache.Pool
 	kv        backend.KVCache
 	sampler   *sampler.Sampler
@@ -71,6 +71,7 @@ func Start(m *model.Model, t *tokenizer.Tokenizer, o Options) (*Engine, error) {
 	if err := e.makeMemory(o); err != nil {
 		return nil, err
 	}
+	e.slotBytes = e.kv.SlotBytes()
 	e.publish()
 	go e.loop()
 	return e, nil

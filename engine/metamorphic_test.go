@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -10,7 +11,6 @@ import (
 
 	"vitrine/engine"
 	"vitrine/engine/backend/cpu"
-	"vitrine/engine/sampler"
 )
 
 // jobs are requests of all kinds: short and long ones, greedy and drawn with a
@@ -41,15 +41,28 @@ func jobs() []engine.Request {
 	return all
 }
 
-// answers adds requests to an engine and returns the tokens of each output of each.
-func answers(t *testing.T, e *engine.Engine, requests []engine.Request) [][][]int32 {
+// addAll adds requests while the engine stands still, so that they come in
+// together however busy the machine is.
+func addAll(t *testing.T, e *engine.Engine, requests ...engine.Request) []*engine.Handle {
 	t.Helper()
+	if err := e.AllowSteps(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
 	var handles []*engine.Handle
 	for _, q := range requests {
 		handles = append(handles, add(t, e, q))
 	}
+	if err := e.AllowSteps(t.Context(), -1); err != nil {
+		t.Fatal(err)
+	}
+	return handles
+}
+
+// answers adds requests to an engine and returns the tokens of each output of each.
+func answers(t *testing.T, e *engine.Engine, requests []engine.Request) [][][]int32 {
+	t.Helper()
 	var out [][][]int32
-	for i, h := range handles {
+	for i, h := range addAll(t, e, requests...) {
 		out = append(out, outputsOf(t, h, requests[i].Params.N))
 	}
 	return out
@@ -223,11 +236,17 @@ func TestConfigure(t *testing.T) {
 	if err := e.Configure(ctx, engine.Options{Observer: &engine.Observer{}}); err == nil {
 		t.Error("another observer was taken")
 	}
-	busy := add(t, e, engine.Request{Prompt: []int32{1}, Params: sampler.Params{N: 1, Temperature: 1, TopP: 1, RepetitionPenalty: 1, MaxTokens: 200, IgnoreEOS: true}})
-	if err := e.Configure(ctx, engine.Options{}); err != engine.ErrBusy {
-		t.Errorf("with a request that runs: %v, want ErrBusy", err)
+	if err := e.AllowSteps(ctx, 0); err != nil {
+		t.Fatal(err)
+	}
+	busy := add(t, e, engine.Request{Prompt: []int32{1}, Params: greedy(200)})
+	if err := e.Configure(ctx, engine.Options{}); !errors.Is(err, engine.ErrBusy) {
+		t.Errorf("with a request that waits: %v, want ErrBusy", err)
 	}
 	if err := busy.Abort(); err != nil {
 		t.Fatal(err)
+	}
+	if err := e.Configure(ctx, engine.Options{}); err != nil {
+		t.Errorf("after it was aborted: %v", err)
 	}
 }

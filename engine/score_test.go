@@ -132,8 +132,8 @@ func TestPromptLogProbs(t *testing.T) {
 			}
 		})
 	}
-	// In a pool for one, two requests take turns: what one has scored before it
-	// is preempted is not scored again.
+	// In a pool that both fit into as they come, but not when one has grown: what
+	// the other has scored before it is preempted is not scored again.
 	t.Run("preempted", func(t *testing.T) {
 		preempted := 0
 		o := &engine.Observer{State: func(s engine.StateInfo) {
@@ -141,11 +141,11 @@ func TestPromptLogProbs(t *testing.T) {
 				preempted++
 			}
 		}}
-		e := tiny(t, cpu.New(2), engine.Options{BlockSize: 4, Blocks: 40, MaxBatchTokens: 40, Observer: o})
+		e := tiny(t, cpu.New(2), engine.Options{BlockSize: 4, Blocks: 44, MaxBatchTokens: 8, Observer: o})
 		p := sampled(1, 2, 1)
 		p.HasPromptLogProbs = true
-		a := add(t, e, engine.Request{Prompt: ids[:90], Params: greedy(60)})
-		b := add(t, e, engine.Request{Prompt: ids, Params: p})
+		handles := addAll(t, e, engine.Request{Prompt: ids[:20], Params: greedy(60)}, engine.Request{Prompt: ids, Params: p})
+		a, b := handles[0], handles[1]
 		collect(t, a)
 		check(t, promptLogProbs(t, collect(t, b)), 0)
 		if _, err := e.CheckPool(); err != nil { // also orders the read of preempted

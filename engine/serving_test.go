@@ -241,9 +241,7 @@ func TestPagingHoldsMore(t *testing.T) {
 			held, filled = held+s.HeldBlocks*4, filled+s.FilledSlots
 		}}
 		e = tiny(t, cpu.New(1), o)
-		for _, q := range requests {
-			add(t, e, q)
-		}
+		addAll(t, e, requests...)
 		deadline := time.Now().Add(time.Minute)
 		for s := e.Stats(); s.Running+s.Waiting > 0; s = e.Stats() {
 			if time.Now().After(deadline) {
@@ -440,17 +438,11 @@ func TestPriorityOrder(t *testing.T) {
 			}
 		},
 	}})
-	if err := e.AllowSteps(t.Context(), 0); err != nil {
-		t.Fatal(err)
-	}
-	var handles []*engine.Handle
+	var requests []engine.Request
 	for _, priority := range []int{3, 1, 2, 1} {
-		handles = append(handles, add(t, e, engine.Request{Prompt: []int32{1, 2}, Params: greedy(20), Priority: priority}))
+		requests = append(requests, engine.Request{Prompt: []int32{1, 2}, Params: greedy(20), Priority: priority})
 	}
-	if err := e.AllowSteps(t.Context(), -1); err != nil {
-		t.Fatal(err)
-	}
-	for _, h := range handles {
+	for _, h := range addAll(t, e, requests...) {
 		collect(t, h)
 	}
 	if err := e.Close(); err != nil { // the observer has ended with it

@@ -1,7 +1,9 @@
 package kvcache_test
 
 import (
+	"encoding/binary"
 	"errors"
+	"hash/fnv"
 	"slices"
 	"testing"
 
@@ -165,7 +167,8 @@ func TestFork(t *testing.T) {
 }
 
 // Random operations on several sequences keep the books right, and a sequence
-// reads what it wrote, whoever forked from whom.
+// reads what it wrote, whoever forked from whom, and whatever it found in the
+// prefix cache.
 func TestInvariants(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		size := rapid.IntRange(1, 32).Draw(t, "block size")
@@ -175,71 +178,150 @@ func TestInvariants(t *testing.T) {
 		}
 		told := map[int32]kvcache.BlockInfo{}
 		p.OnChange = func(b kvcache.BlockInfo) { told[b.Block] = b }
-		memory := make([]int, p.Blocks()*size) // the slots of the cache
-		tables, wrote := make([]*kvcache.Table, 5), make([][]int, 5)
-		for i := range tables {
-			tables[i] = &kvcache.Table{Owner: uint32(i + 1)}
+		m := &machine{t: t, p: p, memory: make([]state, p.Blocks()*size)}
+		for i := range 5 {
+			m.tables = append(m.tables, &kvcache.Table{Owner: uint32(i + 1), Salt: []string{"", "", "", "a", "a"}[i]})
 		}
-		next := 1
+		m.tokens = make([][]int32, len(m.tables))
 		for range rapid.IntRange(1, 60).Draw(t, "operations") {
-			i := rapid.IntRange(0, len(tables)-1).Draw(t, "sequence")
-			table := tables[i]
-			switch rapid.IntRange(0, 3).Draw(t, "operation") {
+			i := rapid.IntRange(0, len(m.tables)-1).Draw(t, "sequence")
+			table := m.tables[i]
+			switch rapid.IntRange(0, 6).Draw(t, "operation") {
 			case 0, 1: // write more
-				n := len(wrote[i]) + rapid.IntRange(0, 5*size).Draw(t, "more tokens")
-				before := slices.Clone(table.Blocks)
-				c, copies, err := p.Grow(table, n)
-				if err != nil {
-					if !slices.Equal(before, table.Blocks) {
-						t.Fatalf("a failed Grow changed the table")
-					}
-					break
-				}
-				if copies {
-					copy(memory[int(c.Dst)*size:int(c.Dst+1)*size], memory[int(c.Src)*size:int(c.Src+1)*size])
-				}
-				for pos := len(wrote[i]); pos < n; pos++ {
-					wrote[i] = append(wrote[i], next)
-					memory[table.Slot(pos, size)] = next
-					next++
-				}
-				p.Fill(table, n)
+				m.write(i, rapid.IntRange(0, 3*size).Draw(t, "more tokens"))
 			case 2: // go back
-				n := rapid.IntRange(0, len(wrote[i])).Draw(t, "tokens kept")
-				wrote[i] = wrote[i][:n]
+				n := rapid.IntRange(0, len(m.tokens[i])).Draw(t, "tokens kept")
+				m.tokens[i] = m.tokens[i][:n]
 				p.Truncate(table, n)
 			case 3:
-				from := rapid.IntRange(0, len(tables)-1).Draw(t, "forked from")
-				if from == i {
+				m.fork(i, rapid.IntRange(0, len(m.tables)-1).Draw(t, "forked from"))
+			case 4: // start over, with the tokens of another and what the cache has of them
+				from := rapid.IntRange(0, len(m.tables)-1).Draw(t, "begins like")
+				m.begin(i, slices.Clone(m.tokens[from]))
+			case 5:
+				runs := p.FreeRuns(nil)
+				if len(runs) == 0 || len(table.Blocks) > 0 {
 					break
 				}
-				free, held := p.Free(), len(table.Blocks)
-				if err := p.Fork(table, tables[from]); (err != nil) != (held > 0) {
-					t.Fatalf("forking into %d blocks: %v", held, err)
-				} else if err == nil {
-					wrote[i] = slices.Clone(wrote[from])
+				run := runs[rapid.IntRange(0, len(runs)-1).Draw(t, "run")]
+				run.Count = int32(rapid.IntRange(1, int(run.Count)).Draw(t, "blocks"))
+				if err := p.Reserve(table, run); err != nil {
+					t.Fatal(err)
 				}
-				if p.Free() != free {
-					t.Fatalf("a fork took %d blocks", free-p.Free())
+			case 6:
+				m.tokens[i] = nil
+				p.Release(table)
+				if rapid.IntRange(0, 9).Draw(t, "reset") == 0 {
+					p.Reset()
 				}
 			}
-			if err := p.Check(tables); err != nil {
+			if err := p.Check(m.tables); err != nil {
 				t.Fatal(err)
 			}
-			for i, table := range tables {
-				for pos, want := range wrote[i] {
-					if got := memory[table.Slot(pos, size)]; got != want {
-						t.Fatalf("sequence %d reads %d at %d, where it wrote %d", table.Owner, got, pos, want)
-					}
-				}
-			}
+			m.read()
 			for b := range int32(p.Blocks()) {
+				// A free block's place is told when it has one for the second time.
 				if info, _ := p.Info(b); told[b] != info && (told[b] != kvcache.BlockInfo{} || info.Refs > 0) {
 					t.Fatalf("block %d is %+v and was told as %+v", b, info, told[b])
 				}
 			}
 		}
 	})
+}
+
+// state is what a slot holds: a hash of the salt and the tokens up to its own,
+// as keys and values depend on all of them.
+type state uint64
+
+func states(salt string, tokens []int32) []state {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(salt))
+	var out []state
+	for _, id := range tokens {
+		_, _ = h.Write(binary.LittleEndian.AppendUint32(nil, uint32(id)))
+		out = append(out, state(h.Sum64()))
+	}
+	return out
+}
+
+// machine is a pool with memory behind it, and the sequences that use it.
+type machine struct {
+	t      *rapid.T
+	p      *kvcache.Pool
+	memory []state
+	tables []*kvcache.Table
+	tokens [][]int32
+}
+
+// write computes n more tokens of a sequence, of an alphabet of two, so that
+// different sequences often hold the same.
+func (m *machine) write(i, n int) {
+	table, size := m.tables[i], m.p.BlockSize()
+	had := len(m.tokens[i])
+	before := slices.Clone(table.Blocks)
+	c, copies, err := m.p.Grow(table, had+n)
+	if err != nil {
+		if !slices.Equal(before, table.Blocks) {
+			m.t.Fatalf("a failed Grow changed the table")
+		}
+		return
+	}
+	if copies {
+		copy(m.memory[int(c.Dst)*size:int(c.Dst+1)*size], m.memory[int(c.Src)*size:int(c.Src+1)*size])
+	}
+	same := int32(rapid.IntRange(0, 1).Draw(m.t, "token"))
+	for range n {
+		m.tokens[i] = append(m.tokens[i], same)
+	}
+	for pos, s := range states(table.Salt, m.tokens[i]) {
+		if pos >= had {
+			m.memory[table.Slot(pos, size)] = s
+		}
+	}
+	m.p.Fill(table, had+n)
+	m.p.Register(table, m.tokens[i])
+}
+
+func (m *machine) fork(child, parent int) {
+	if child == parent || m.tables[child].Salt != m.tables[parent].Salt {
+		return
+	}
+	free, held := m.p.Free(), len(m.tables[child].Blocks)
+	if err := m.p.Fork(m.tables[child], m.tables[parent]); (err != nil) != (held > 0) {
+		m.t.Fatalf("forking into %d blocks: %v", held, err)
+	} else if err == nil {
+		m.tokens[child] = slices.Clone(m.tokens[parent])
+	}
+	if m.p.Free() != free {
+		m.t.Fatalf("a fork took %d blocks", free-m.p.Free())
+	}
+}
+
+// begin makes a sequence begin anew with the tokens that the cache has of those given.
+func (m *machine) begin(i int, tokens []int32) {
+	table := m.tables[i]
+	m.tokens[i] = nil
+	m.p.Release(table)
+	found := m.p.Match(nil, table, tokens)
+	if n := len(found) * m.p.BlockSize(); n > 0 && n >= len(tokens) {
+		m.t.Fatalf("all of %d tokens were found, in %d blocks", len(tokens), len(found))
+	}
+	if err := m.p.Attach(table, found); err != nil {
+		m.t.Fatal(err)
+	}
+	m.tokens[i] = tokens[:len(found)*m.p.BlockSize()]
+	m.p.Truncate(table, len(m.tokens[i])) // the rest will be others
+}
+
+// read proves that every sequence finds what it wrote.
+func (m *machine) read() {
+	for i, table := range m.tables {
+		for pos, want := range states(table.Salt, m.tokens[i]) {
+			if got := m.memory[table.Slot(pos, m.p.BlockSize())]; got != want {
+				m.t.Fatalf("sequence %d reads %d at %d, want %d", table.Owner, got, pos, want)
+			}
+		}
+	}
 }
 
 func TestBadSizes(t *testing.T) {

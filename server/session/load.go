@@ -59,6 +59,7 @@ func (s *session) load(next []wire.Token, set settings) (err error) {
 		keep, _ = run(next, 0)
 		h, err := s.inf.engine.Add(context.Background(), engine.Request{
 			Prompt: ids(next[:keep]), Params: set.engine, Paused: true, Hold: true, Watch: s.wanted(),
+			CacheSalt: s.id, // one reader's text is found by nobody else
 		})
 		if err != nil {
 			return err
