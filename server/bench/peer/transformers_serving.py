@@ -91,8 +91,8 @@ def run_static(model, requests):
 
 def run_continuous(model, requests):
     """All requests at once through the library's own scheduler."""
-    # It takes one number of tokens for all requests, so each length runs for itself
-    # only if the manager is used; that one takes a length for each request.
+    # generate_batch() takes one length for all requests; the manager behind it
+    # takes one for each.
     manager = model.init_continuous_batching(generation_config=settings(max(n for _, n in requests)))
     manager.start()
     try:
