@@ -16,7 +16,6 @@ import (
 type watcher struct {
 	mu     sync.Mutex
 	events []any
-	passed int
 }
 
 // every is the time between two frames of a page that shows what happens.
@@ -64,7 +63,6 @@ func (w *watcher) run(ctx context.Context) error {
 		events := w.events
 		w.events = nil
 		w.mu.Unlock()
-		w.passed += len(events)
 		if err := e.Encode(events); err != nil {
 			return err
 		}
