@@ -259,12 +259,8 @@ func (e *Engine) loop() {
 	for {
 		if e.allowed != 0 && e.inTurn(e.stepOnce) {
 			e.publish()
-			select {
-			case <-e.quit:
+			if !e.listen() {
 				return
-			case call := <-e.calls:
-				call()
-			default:
 			}
 			continue
 		}
@@ -276,6 +272,23 @@ func (e *Engine) loop() {
 		case <-e.drained:
 		}
 	}
+}
+
+// listen carries out what was asked during a step, before the next one: who
+// comes together is computed together. It says whether the engine goes on.
+func (e *Engine) listen() bool {
+	const most = 256 // so that who asks without end does not hold up the others
+	for range most {
+		select {
+		case <-e.quit:
+			return false
+		case call := <-e.calls:
+			call()
+		default:
+			return true
+		}
+	}
+	return true
 }
 
 // inTurn runs f while no other engine that shares the model computes.
