@@ -61,11 +61,11 @@ func TestGoClient(t *testing.T) {
 	if err != nil || !strings.HasPrefix(text.Choices[0].Text, "the of") || len(text.Choices[0].Logprobs.Tokens) < 3 {
 		t.Errorf("completion %v, %v", text, err)
 	}
-	params.Temperature = official.Float(-1)
+	params.Temperature, params.StreamOptions = official.Float(-1), official.ChatCompletionStreamOptionsParam{}
 	_, err = client.Chat.Completions.New(t.Context(), params)
 	refused, ok := err.(*official.Error)
 	if !ok || refused.StatusCode != 400 || refused.Param != "temperature" || refused.Type != invalidRequest || refused.Message == "" {
-		t.Errorf("a bad temperature: %v", err)
+		t.Errorf("a bad temperature: %v %+v", err, refused)
 	}
 }
 
