@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -254,6 +255,9 @@ func TestWrongConfig(t *testing.T) {
 		{Config{Addr: "127.0.0.1:0", Model: model, Blocks: -1}, "kv-blocks"},
 		{Config{Addr: "127.0.0.1:0", Model: model, MaxSessions: -1}, "max-sessions"},
 		{Config{Addr: "127.0.0.1:0", Model: model, AllowHosts: []string{"*"}}, "allowed-hosts"},
+		{Config{Addr: "127.0.0.1:0", Model: model, RateLimit: math.NaN()}, "rate-limit"},
+		{Config{Addr: "127.0.0.1:0", Model: model, RateLimit: -1}, "rate-limit"},
+		{Config{Addr: "127.0.0.1:0", Model: model, MaxWaiting: -1}, "max-waiting"},
 	} {
 		a, err := Start(t.Context(), c.config)
 		var wrong *ConfigError

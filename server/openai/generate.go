@@ -110,7 +110,7 @@ func (g *generation) release() {
 // stopped says why a context has ended: the client, whom nobody can answer, or
 // the server.
 func stopped(ctx context.Context) *Error {
-	if context.Cause(ctx) == errStopping {
+	if errors.Is(context.Cause(ctx), errStopping) {
 		return refused(http.StatusServiceUnavailable, "%v", errStopping)
 	}
 	return &Error{Status: statusClientClosed, Type: invalidRequest, Code: "client_closed_request", Message: "the client has gone"}

@@ -1,0 +1,77 @@
+package app
+
+import (
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/gorilla/websocket"
+
+	"vitrine/server/tinymodel"
+)
+
+// TestAPIKey: with a key nothing but /health answers without it: not the page,
+// its files, its socket, nor the API; the API refuses in its own shape.
+func TestAPIKey(t *testing.T) {
+	a := start(t, Config{Model: tinymodel.Folder(t), APIKey: "s3cret", RateLimit: 1000})
+	<-a.Ready()
+	for _, path := range []string{"/", "/client.wasm", "/static/style.css", "/ws", "/recording.vitrine", "/v1/models", "/metrics", "/version", "/nothing"} {
+		if res, _ := get(t, a.URL()+path); res.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: %d without the key", path, res.StatusCode)
+		}
+	}
+	if res, _ := get(t, a.URL()+"/health"); res.StatusCode != http.StatusOK {
+		t.Errorf("/health: %d", res.StatusCode)
+	}
+	if res, body := get(t, a.URL()+"/v1/models"); res.Header.Get("WWW-Authenticate") == "" || !strings.Contains(body, `"code":"invalid_api_key"`) {
+		t.Errorf("the API refuses with %v %s", res.Header, body)
+	}
+	if res, body := get(t, a.URL()+"/v1/models", "Authorization", "Bearer s3cret"); res.StatusCode != 200 || !strings.Contains(body, `"object":"model"`) {
+		t.Errorf("with the key: %d %s", res.StatusCode, body)
+	}
+	if res, body := get(t, a.URL()+"/v1/models", "Host", "attacker.example"); res.StatusCode != 403 || !strings.Contains(body, `"code":"forbidden"`) {
+		t.Errorf("a rebound name: %d %s", res.StatusCode, body)
+	}
+	// The page asks for the key in the reader's language and gives a cookie for it.
+	if _, body := get(t, a.URL()+"/", "Accept-Language", "zh"); !strings.Contains(body, "密钥") || !strings.Contains(body, `name="key"`) {
+		t.Errorf("the page that asks: %s", body)
+	}
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar}
+	res, err := browser.PostForm(a.URL()+"/", url.Values{"key": {"s3cret"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != 200 || res.Request.Method != http.MethodGet {
+		t.Errorf("after the form: %s %d", res.Request.Method, res.StatusCode)
+	}
+	socket := "ws" + strings.TrimPrefix(a.URL(), "http") + "/ws"
+	dialer := websocket.Dialer{Jar: jar}
+	conn, _, err := dialer.Dial(socket, http.Header{"Origin": {a.URL()}})
+	if err != nil {
+		t.Fatalf("the socket with the cookie: %v", err)
+	}
+	conn.Close()
+	if _, res, err := dialer.Dial(socket, http.Header{"Origin": {"https://attacker.example"}}); err == nil || res.StatusCode != http.StatusForbidden {
+		t.Errorf("a foreign page with the cookie: %v", err)
+	}
+}
+
+func TestRateLimit(t *testing.T) {
+	a := start(t, Config{Model: tinymodel.Folder(t), RateLimit: 0.001})
+	if res, _ := get(t, a.URL()+"/v1/models"); res.StatusCode != 200 {
+		t.Errorf("the first: %d", res.StatusCode)
+	}
+	if res, body := get(t, a.URL()+"/v1/models"); res.StatusCode != 429 || res.Header.Get("Retry-After") == "" || !strings.Contains(body, `"code":"rate_limit_exceeded"`) {
+		t.Errorf("the second: %d %s", res.StatusCode, body)
+	}
+	if res, _ := get(t, a.URL()+"/"); res.StatusCode != 200 {
+		t.Errorf("the page: %d", res.StatusCode)
+	}
+}
