@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -10,7 +11,6 @@ import (
 
 	"vitrine/engine"
 	"vitrine/engine/backend/cpu"
-	"vitrine/engine/sampler"
 )
 
 // jobs are requests of all kinds: short and long ones, greedy and drawn with a
@@ -236,11 +236,17 @@ func TestConfigure(t *testing.T) {
 	if err := e.Configure(ctx, engine.Options{Observer: &engine.Observer{}}); err == nil {
 		t.Error("another observer was taken")
 	}
-	busy := add(t, e, engine.Request{Prompt: []int32{1}, Params: sampler.Params{N: 1, Temperature: 1, TopP: 1, RepetitionPenalty: 1, MaxTokens: 200, IgnoreEOS: true}})
-	if err := e.Configure(ctx, engine.Options{}); err != engine.ErrBusy {
-		t.Errorf("with a request that runs: %v, want ErrBusy", err)
+	if err := e.AllowSteps(ctx, 0); err != nil {
+		t.Fatal(err)
+	}
+	busy := add(t, e, engine.Request{Prompt: []int32{1}, Params: greedy(200)})
+	if err := e.Configure(ctx, engine.Options{}); !errors.Is(err, engine.ErrBusy) {
+		t.Errorf("with a request that waits: %v, want ErrBusy", err)
 	}
 	if err := busy.Abort(); err != nil {
 		t.Fatal(err)
+	}
+	if err := e.Configure(ctx, engine.Options{}); err != nil {
+		t.Errorf("after it was aborted: %v", err)
 	}
 }

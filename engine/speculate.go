@@ -7,8 +7,9 @@ import "slices"
 // tells by what follows it there.
 //
 // A sequence whose attention is watched guesses nothing, for the eye wants one
-// token after the other, nor does one that is stepped to its next token. Guesses end
-// with the answer: no more than max_tokens and the context allow.
+// token after the other, nor does one that is stepped to its next token, or whose
+// other outputs have yet to be forked off: all begin from the same logits. Guesses
+// end with the answer: no more than max_tokens and the context allow.
 func (e *Engine) lookUp(s *sequence) {
 	s.drafts = s.drafts[:0]
 	o := &e.options.PromptLookup
@@ -16,7 +17,7 @@ func (e *Engine) lookUp(s *sequence) {
 	if s.steps > 0 {
 		n = min(n, s.steps-1)
 	}
-	if n < 1 || s.watch.Attention {
+	if n < 1 || s.watch.Attention || s.forks > 0 {
 		return
 	}
 	last := len(s.tokens)
