@@ -378,8 +378,9 @@ func (s *Server) leave(c *conn) {
 	c.reader.pages--
 	c.reader.Here = c.reader.pages > 0
 	s.tellReaders()
-	if len(s.here) == 0 && s.control.Arriving {
-		s.arrivals(c, &wire.HallArrivals{Rate: s.control.Rate, Sort: s.control.Sort})
+	if len(s.here) == 0 {
+		s.control.Arriving = false
+		s.nextArrival()
 	}
 }
 

@@ -55,7 +55,7 @@ const (
 	endCommands
 )
 
-// Kinds of the hall's frames and commands.
+// Kinds of the hall's frames.
 const (
 	KindHallHello Kind = 64 + iota
 	KindHallReaders
@@ -67,6 +67,7 @@ const (
 	endHallFrames
 )
 
+// Kinds of the hall's commands.
 const (
 	KindHallJoin Kind = 192 + iota
 	KindHallAdd

@@ -61,11 +61,9 @@ func (t *table) show() {
 	size := int(c.hall.Config().BlockSize)
 	if len(q.Table) == 0 { // its tokens are there all the same
 		t.write(w.Lang+"empty"+page.Decimal(int(q.ID))+page.Decimal(len(pieces)), func() {
-			row := page.Create("div", "")
-			text := page.Create("span", "text")
+			row, text := page.Create("div", "whole"), page.Create("span", "text")
 			t.tokens(text, pieces, 0, int(q.Prompt))
-			row.Append(page.Create("span", "index"), page.Create("span", "to"), page.Create("b", ""), page.Create("span", "refs"), text)
-			t.rows.Append(page.Create("p", "small quiet").With(w.Say("hall.table_none")), row)
+			t.rows.Append(page.Create("p", "small quiet").With(w.Say("hall.table_none")), row.Append(text))
 		})
 		return
 	}
