@@ -9,7 +9,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
-	"vitrine/server/tinymodel"
+	"vitrine/engine/modeltest/tinymodel"
 )
 
 // TestAPIKey: with a key nothing but /health answers without it: not the page,
