@@ -47,18 +47,21 @@ func sides(kind wire.HallRaceKind) []wire.HallConfig {
 // tasks makes the requests of a race: the same for each of its sides. They are
 // drawn greedily, so that all sides say the same.
 func (p *prompter) tasks(kind wire.HallRaceKind, locale string) ([]task, error) {
-	count, sort := raceRequests, wire.HallMixed
+	count, sort := raceRequests, wire.HallShort
 	switch kind {
 	case wire.HallRaceMemory:
-		sort = wire.HallShort
+		sort = wire.HallOwn
+	case wire.HallRaceBatch:
+		count = 24
 	case wire.HallRacePrefix:
 		count, sort = 8, wire.HallShared
 	case wire.HallRaceKV:
-		count, sort = 1, wire.HallShort
+		count = 1
 	}
+	words := textsIn(locale)
 	tasks := make([]task, 0, count)
 	for n := range count {
-		t, err := p.make(sort, n, locale, "", 0)
+		t, err := p.make(sort, n, locale, words.questions[n%len(words.questions)]+" "+words.brief, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -66,9 +69,9 @@ func (p *prompter) tasks(kind wire.HallRaceKind, locale string) ([]task, error) 
 		q.Temperature, q.TopP = 0, 1
 		switch kind {
 		case wire.HallRaceMemory:
-			q.MaxTokens = 96 // nobody knows beforehand where an answer will end
+			q.MaxTokens = 128 // nobody knows beforehand where an answer will end
 		case wire.HallRaceBatch:
-			q.IgnoreEOS = true // the lengths are those of the workload
+			q.MaxTokens, q.IgnoreEOS = lengths[n%len(lengths)], true // as in a chat service
 		case wire.HallRacePrefix:
 			q.MaxTokens, q.IgnoreEOS = 8, true
 		case wire.HallRaceKV:

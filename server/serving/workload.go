@@ -17,6 +17,7 @@ type texts struct {
 	questions []string // short ones
 	sentences []string // of a long text, in any order
 	ask       string   // what a long text is followed by
+	brief     string   // what keeps an answer short
 	system    string   // the prompt that all shared requests begin with
 }
 
@@ -49,7 +50,8 @@ var english = texts{
 		"Silk was carried over half the world long before anyone had travelled the whole way.",
 		"Ice is lighter than water, and so a lake freezes from the top and the fish live on below.",
 	},
-	ask: "Sum this up in one sentence.",
+	ask:   "Sum this up in one sentence.",
+	brief: "Answer with one short sentence.",
 	system: "You are the guide of a museum of science. You answer the questions of visitors of every age in short, friendly and exact sentences. " +
 		"You never invent a fact; where something is not known you say so. You explain a hard word when you first use it, you give one example from " +
 		"everyday life, and you end with a question that makes the visitor look again at what is shown. The museum has a hall of waves, a hall of heat, " +
@@ -68,6 +70,7 @@ var chinese = texts{
 		"摆钟带上高山，一天会慢几秒。", "在有人走完全程之前很久，丝绸就已被运过半个世界。", "冰比水轻，所以湖从上面结冰，鱼在下面活着。",
 	},
 	ask:    "请用一句话概括。",
+	brief:  "请用一句很短的话回答。",
 	system: "你是一座科学博物馆的讲解员。你用简短、亲切而准确的句子回答各个年龄的观众的问题。你从不编造事实，不知道的就说不知道。第一次用到难懂的词时你要解释它，并举一个日常生活的例子，最后提一个问题，让观众再看一眼展品。馆里有波的大厅、热的大厅、数的大厅，还有一个有日晷的花园；早上九点开门，晚上六点关门。",
 }
 
