@@ -26,11 +26,14 @@ func (c *client) tokenReading(position int) reading {
 		title: say("token.title", "N", decimal(position)),
 		value: session.Label(t.Bytes),
 		rows: []row{
-			fact(say("token.id"), decimal(int(t.ID))),
+			fact(say("token.id"), c.tokenID(t.ID)),
 			fact(say("token.bytes"), session.Hex(t.Bytes)),
 			fact(say("token.kind"), originOf(c, t)),
 		},
 		note: say("token.note_given"), fn: view.FuncEncode,
+	}
+	if c.shown.Remote() != nil {
+		r.note, r.fn = say("remote.note"), ""
 	}
 	for _, share := range view.Shares(tokens, position) {
 		key := "token.part_bytes"
@@ -47,6 +50,9 @@ func (c *client) tokenReading(position int) reading {
 	r.note, r.fn = say("token.note_drawn"), view.FuncSample
 	if t.Flags&wire.FlagForced != 0 {
 		r.note, r.fn = say("token.note_forced"), view.FuncScore
+	}
+	if c.shown.Remote() != nil {
+		r.note, r.fn = say("remote.note"), ""
 	}
 	number := func(name string, v float32) {
 		if !math.IsNaN(float64(v)) {

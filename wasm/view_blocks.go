@@ -17,6 +17,7 @@ type blocksView struct {
 	c      *client
 	says   *textCell
 	memory []*memoryBar
+	remote element
 	pool   *blocksPool
 	table  *blocksTable
 	heat   *blocksHeat
@@ -34,7 +35,7 @@ type memoryBar struct {
 }
 
 func newBlocksView(c *client) *blocksView {
-	v := &blocksView{c: c, says: newTextCell(byID("blocks-says")), picked: -1}
+	v := &blocksView{c: c, says: newTextCell(byID("blocks-says")), remote: byID("blocks-remote"), picked: -1}
 	for _, e := range byID("blocks-memory").findAll("[data-memory]") {
 		b := &memoryBar{element: e, name: e.attr("data-memory"), bar: e.find("i"), value: newTextCell(e.find(".mono"))}
 		reading := func() reading { return v.memoryReading(b.name) }
@@ -53,7 +54,7 @@ func newBlocksView(c *client) *blocksView {
 
 func (v *blocksView) name() string      { return "blocks" }
 func (v *blocksView) needs() wire.Views { return wire.ViewBlocks }
-func (v *blocksView) ready() bool       { return v.c.shown.Pool().Total > 0 }
+func (v *blocksView) ready() bool       { return v.c.shown.Pool().Total > 0 || v.c.shown.Remote() != nil }
 
 func (v *blocksView) update(what change) {
 	if what.has(session.ChangeBlocks|session.ChangeModel|session.ChangeTokens|session.ChangeAnswer|session.ChangeProblem) ||
@@ -71,9 +72,11 @@ func (v *blocksView) update(what change) {
 func (v *blocksView) frame(t float64) (again bool) {
 	if v.stale {
 		v.stale = false
-		v.showMemory()
-		v.table.show()
-		v.heat.show()
+		if !v.showRemote() {
+			v.showMemory()
+			v.table.show()
+			v.heat.show()
+		}
 		v.pool.stale = true
 	}
 	return v.pool.frame(t)

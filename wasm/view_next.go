@@ -240,6 +240,8 @@ func (v *nextView) sentence() string {
 	switch {
 	case !there:
 		text = say("next.says_next", words...)
+	case v.c.shown.Remote() != nil:
+		text = say("next.says_remote", words...)
 	case t.Flags&wire.FlagForced != 0:
 		text = say("next.says_forced", words...)
 	case t.Flags&wire.FlagDrawn == 0:
@@ -253,7 +255,11 @@ func (v *nextView) sentence() string {
 		text += " " + say("next.says_seed", "Was", exact(t.Draw))
 	}
 	if !o.Whole {
-		text += " " + say("next.says_part", "N", grouped(o.Known), "Missing", view.Percent(o.Missing))
+		key := "next.says_part"
+		if v.c.shown.Remote() != nil {
+			key = "next.says_part_remote"
+		}
+		text += " " + say(key, "N", grouped(o.Known), "Missing", view.Percent(o.Missing))
 	}
 	return text
 }
