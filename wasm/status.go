@@ -74,6 +74,10 @@ func (s *status) problemIn(p *wire.Problem) string {
 		case "session":
 			key = "problem.gone_session"
 		}
+	case "remote":
+		key = "problem.remote"
+	case "remote_failed":
+		key = "problem.remote_failed"
 	case "bad_frame":
 		key = "problem.bad_frame"
 	case "internal":
@@ -99,6 +103,10 @@ func (s *status) update(what change) {
 func (s *status) showModel() {
 	s.model.Clear()
 	m := s.c.shown.Model()
+	if r := s.c.shown.Remote(); r != nil {
+		s.showRemote(m.Name, r)
+		return
+	}
 	if m.Layers == 0 {
 		return
 	}

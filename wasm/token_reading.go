@@ -27,11 +27,14 @@ func (c *client) tokenReading(position int) page.Reading {
 		Title: say("token.title", "N", page.Decimal(position)),
 		Value: session.Label(t.Bytes),
 		Rows: []page.Row{
-			page.Fact(say("token.id"), page.Decimal(int(t.ID))),
+			page.Fact(say("token.id"), c.tokenID(t.ID)),
 			page.Fact(say("token.bytes"), session.Hex(t.Bytes)),
 			page.Fact(say("token.kind"), originOf(c, t)),
 		},
 		Note: say("token.note_given"), Fn: view.FuncEncode,
+	}
+	if c.shown.Remote() != nil {
+		r.Note, r.Fn = say("remote.note"), ""
 	}
 	for _, share := range view.Shares(tokens, position) {
 		key := "token.part_bytes"
@@ -48,6 +51,9 @@ func (c *client) tokenReading(position int) page.Reading {
 	r.Note, r.Fn = say("token.note_drawn"), view.FuncSample
 	if t.Flags&wire.FlagForced != 0 {
 		r.Note, r.Fn = say("token.note_forced"), view.FuncScore
+	}
+	if c.shown.Remote() != nil {
+		r.Note, r.Fn = say("remote.note"), ""
 	}
 	number := func(name string, v float32) {
 		if !math.IsNaN(float64(v)) {

@@ -138,6 +138,7 @@ func (t *tabs) needs() wire.Views {
 func (t *tabs) update(what change) {
 	v := t.views[t.open]
 	ready := v != nil && v.ready()
+	t.c.sayRemote(t.names[t.open], t.empty[t.open])
 	if t.filled[t.open] != ready {
 		t.filled[t.open] = ready
 		t.bodies[t.open].SetHidden(!ready)

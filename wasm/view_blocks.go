@@ -18,6 +18,7 @@ type blocksView struct {
 	c      *client
 	says   *page.TextCell
 	memory []*memoryBar
+	remote page.Element
 	pool   *blocksPool
 	table  *blocksTable
 	heat   *blocksHeat
@@ -35,7 +36,7 @@ type memoryBar struct {
 }
 
 func newBlocksView(c *client) *blocksView {
-	v := &blocksView{c: c, says: page.NewTextCell(page.ByID("blocks-says")), picked: -1}
+	v := &blocksView{c: c, says: page.NewTextCell(page.ByID("blocks-says")), remote: page.ByID("blocks-remote"), picked: -1}
 	for _, e := range page.ByID("blocks-memory").FindAll("[data-memory]") {
 		b := &memoryBar{Element: e, name: e.Attr("data-memory"), bar: e.Find("i"), value: page.NewTextCell(e.Find(".mono"))}
 		reading := func() page.Reading { return v.memoryReading(b.name) }
@@ -54,7 +55,7 @@ func newBlocksView(c *client) *blocksView {
 
 func (v *blocksView) name() string      { return "blocks" }
 func (v *blocksView) needs() wire.Views { return wire.ViewBlocks }
-func (v *blocksView) ready() bool       { return v.c.shown.Pool().Total > 0 }
+func (v *blocksView) ready() bool       { return v.c.shown.Pool().Total > 0 || v.c.shown.Remote() != nil }
 
 func (v *blocksView) update(what change) {
 	if what.has(session.ChangeBlocks|session.ChangeModel|session.ChangeTokens|session.ChangeAnswer|session.ChangeProblem) ||
@@ -72,9 +73,11 @@ func (v *blocksView) update(what change) {
 func (v *blocksView) frame(t float64) (again bool) {
 	if v.stale {
 		v.stale = false
-		v.showMemory()
-		v.table.show()
-		v.heat.show()
+		if !v.showRemote() {
+			v.showMemory()
+			v.table.show()
+			v.heat.show()
+		}
 		v.pool.stale = true
 	}
 	return v.pool.frame(t)

@@ -241,6 +241,8 @@ func (v *nextView) sentence() string {
 	switch {
 	case !there:
 		text = say("next.says_next", words...)
+	case v.c.shown.Remote() != nil:
+		text = say("next.says_remote", words...)
 	case t.Flags&wire.FlagForced != 0:
 		text = say("next.says_forced", words...)
 	case t.Flags&wire.FlagDrawn == 0:
@@ -254,7 +256,11 @@ func (v *nextView) sentence() string {
 		text += " " + say("next.says_seed", "Was", page.Exact(t.Draw))
 	}
 	if !o.Whole {
-		text += " " + say("next.says_part", "N", page.Grouped(o.Known), "Missing", view.Percent(o.Missing))
+		key := "next.says_part"
+		if v.c.shown.Remote() != nil {
+			key = "next.says_part_remote"
+		}
+		text += " " + say(key, "N", page.Grouped(o.Known), "Missing", view.Percent(o.Missing))
 	}
 	return text
 }

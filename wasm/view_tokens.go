@@ -126,7 +126,7 @@ func (v *tokensView) makeChips() (more bool) {
 			open = page.Create("div", "paragraph")
 			v.list.Append(open)
 		}
-		writeGroup(&html, group)
+		v.writeGroup(&html, group)
 		last := group.Chips[len(group.Chips)-1]
 		v.groups = append(v.groups, chipGroup{end: last.Position + 1, begins: begins, label: last.Label})
 	}
@@ -226,9 +226,9 @@ func isASCII(text string) bool {
 
 // writeGroup writes a group as HTML: hundreds of chips cross into the page as
 // one string instead of thousands of calls.
-func writeGroup(w *strings.Builder, g view.Group) {
+func (v *tokensView) writeGroup(w *strings.Builder, g view.Group) {
 	if len(g.Chips) == 1 {
-		writeChip(w, g.Chips[0])
+		v.writeChip(w, g.Chips[0])
 		return
 	}
 	w.WriteString(`<span class="cluster" role="group"><span class="graphemes">`)
@@ -239,17 +239,17 @@ func writeGroup(w *strings.Builder, g view.Group) {
 	}
 	w.WriteString(`</span>`)
 	for _, chip := range g.Chips {
-		writeChip(w, chip)
+		v.writeChip(w, chip)
 	}
 	w.WriteString(`</span>`)
 }
 
 // writeChip writes one token: its piece, its id and its bytes.
-func writeChip(w *strings.Builder, c view.Chip) {
+func (v *tokensView) writeChip(w *strings.Builder, c view.Chip) {
 	at := page.Decimal(c.Position)
 	w.WriteString(`<span role="option" aria-selected="false" id="chip-` + at + `" data-at="` + at + `" class="chip ` + chipClass(c.Flags) + `"><b>`)
 	writeText(w, c.Label)
-	w.WriteString(`</b><i>` + page.Decimal(int(c.ID)) + `</i><small>` + c.Hex + `</small></span>`)
+	w.WriteString(`</b><i>` + v.c.tokenID(c.ID) + `</i><small>` + c.Hex + `</small></span>`)
 }
 
 // chipClass is the style sheet's name of what a token is.

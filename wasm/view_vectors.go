@@ -48,7 +48,9 @@ func newVectorsView(c *client) *vectorsView {
 
 func (v *vectorsView) name() string      { return "vectors" }
 func (v *vectorsView) needs() wire.Views { return 0 }
-func (v *vectorsView) ready() bool       { return len(v.c.shown.Tokens()) > 0 }
+func (v *vectorsView) ready() bool {
+	return len(v.c.shown.Tokens()) > 0 && v.c.shown.Remote() == nil
+}
 
 // layers is how many layers the model has.
 func (v *vectorsView) layers() int { return int(v.c.shown.Model().Layers) }

@@ -13,7 +13,7 @@ type Change uint16
 
 // What can change.
 const (
-	ChangeModel     Change = 1 << iota // Hello, Model
+	ChangeModel     Change = 1 << iota // Hello, Model, Remote
 	ChangeStatus                       // Status
 	ChangeTokens                       // Tokens, ActiveBranch and what hangs on them
 	ChangeMessages                     // Messages
@@ -42,6 +42,7 @@ type Session struct {
 	branches []wire.Branch
 	problem  wire.Problem
 	machine  wire.Machine
+	remote   *wire.Remote // nil for an engine of the server's own
 	timings  timings
 
 	sequence  sequence
@@ -104,6 +105,13 @@ func (s *Session) Apply(f wire.Frame) Change {
 	case *wire.Machine:
 		s.machine = *f
 		return ChangeMachine
+	case *wire.Remote:
+		old := s.remote
+		s.remote = f
+		if old != nil && old.Detail == f.Detail && old.Blocks == f.Blocks {
+			return ChangeBlocks // its gauges only
+		}
+		return ChangeModel
 	case *wire.AttentionRows:
 		return s.applyAttention(f)
 	case *wire.Logits:
@@ -134,6 +142,9 @@ func (s *Session) applyHello(f *wire.Hello) Change {
 	s.status.Phase = f.Phase
 	s.wants.forget()
 	s.pool.restart()
+	if f.Phase == wire.PhaseReady {
+		s.remote = nil // told anew if it is one
+	}
 	if s.machine != (wire.Machine{}) {
 		s.machine = wire.Machine{} // told anew; it may be another server
 		change |= ChangeMachine
@@ -258,6 +269,10 @@ func (s *Session) Hello() *wire.Hello { return &s.hello }
 
 // Model is the loaded model; its Name is empty until it is known.
 func (s *Session) Model() *wire.Model { return &s.hello.Model }
+
+// Remote says how an engine that runs elsewhere stands; nil if the server runs
+// the model itself.
+func (s *Session) Remote() *wire.Remote { return s.remote }
 
 // Status is the server's way to a model.
 func (s *Session) Status() *wire.Status { return &s.status }

@@ -1,0 +1,117 @@
+package app
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"vitrine/server/remote"
+	"vitrine/server/session"
+	"vitrine/visualizer/wire"
+)
+
+// A server that comes late is tried again, its gauges reach the page, and that
+// it has gone is told.
+func TestRemoteEngine(t *testing.T) {
+	var up atomic.Bool
+	peer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := map[string]string{"/v1/models": "models.json", "/version": "version.json", "/metrics": "metrics.txt"}[r.URL.Path]
+		if !up.Load() || name == "" {
+			http.Error(w, `{"error":"not now"}`, http.StatusServiceUnavailable)
+			return
+		}
+		b, err := os.ReadFile(filepath.Join("../remote/testdata", name))
+		if err != nil {
+			t.Error(err)
+		}
+		w.Write(b)
+	}))
+	t.Cleanup(peer.Close)
+	a := start(t, Config{Engine: remote.Options{URL: peer.URL}, Version: "test"})
+	select {
+	case <-a.Ready():
+		t.Fatal("it is ready without a server")
+	case <-time.After(100 * time.Millisecond):
+	}
+	up.Store(true)
+	select {
+	case <-a.Ready():
+	case <-time.After(patience):
+		t.Fatal("the remote engine is not ready")
+	}
+	ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(a.URL(), "http")+"/ws", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.Close()
+	if err := ws.WriteMessage(websocket.BinaryMessage, wire.AppendCommand(nil, &wire.Open{Locale: "en"})); err != nil {
+		t.Fatal(err)
+	}
+	next := func(is func(*wire.Remote) bool) *wire.Remote {
+		t.Helper()
+		if err := ws.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			_, b, err := ws.ReadMessage()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f, err := wire.DecodeFrame(b); err != nil {
+				t.Fatal(err)
+			} else if r, ok := f.(*wire.Remote); ok && is(r) {
+				return r
+			}
+		}
+	}
+	if r := next(func(r *wire.Remote) bool { return r.TTFT > 0 }); r.Address != peer.URL || r.Detail != "" || r.Running != 0 || r.ITL <= 0 {
+		t.Errorf("the remote engine stands so: %+v", r)
+	}
+	up.Store(false)
+	if r := next(func(r *wire.Remote) bool { return r.Detail != "" }); r.Running == r.Running || !strings.Contains(r.Detail, "not now") {
+		t.Errorf("gone, it stands so: %+v", r)
+	}
+	up.Store(true)
+	next(func(r *wire.Remote) bool { return r.Detail == "" && r.TTFT > 0 })
+}
+
+// Each block has a place, and places are used again.
+func TestRemoteBlocks(t *testing.T) {
+	b := newRemoteBlocks(session.NewServer(session.Options{}))
+	b.resize(8)
+	if b.heard() {
+		t.Error("it has heard of blocks before there was a word")
+	}
+	b.apply(remote.KVEvent{Stored: []string{"a", "b", "c"}, BlockSize: 16})
+	b.apply(remote.KVEvent{Stored: []string{"b"}, BlockSize: 16})
+	b.apply(remote.KVEvent{Removed: []string{"b", "never"}})
+	b.apply(remote.KVEvent{Stored: []string{"d", "e"}, BlockSize: 16})
+	for hash, place := range map[string]uint32{"a": 0, "c": 2, "d": 1, "e": 3} {
+		if b.places[hash] != place {
+			t.Errorf("%s is at %d, want %d", hash, b.places[hash], place)
+		}
+	}
+	b.apply(remote.KVEvent{Cleared: true})
+	if len(b.places) != 0 || !b.heard() {
+		t.Errorf("cleared, it has %v", b.places)
+	}
+}
+
+func TestRemoteConfig(t *testing.T) {
+	for _, c := range []struct {
+		o     remote.Options
+		field string
+	}{{remote.Options{URL: "host:1"}, "engine"}, {remote.Options{URL: "http://host:1", KVEvents: "host"}, "engine-kv-events"}} {
+		_, err := Start(t.Context(), Config{Engine: c.o})
+		if err == nil || !strings.HasPrefix(err.Error(), c.field+": ") {
+			t.Errorf("%+v: %v", c.o, err)
+		}
+	}
+}

@@ -1,0 +1,81 @@
+package remote
+
+import (
+	"errors"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func TestOptions(t *testing.T) {
+	for address, want := range map[string]string{
+		"http://host:8000": "", "https://host/openai/v1": "", "host:8000": "http://host:8000", "ftp://host": "http://host:8000",
+		"http://": "http://host:8000", "http://a:b@host": "--engine-api-key", "http://host?x=1": "no query", "http://ho st": "no address",
+	} {
+		err := Options{URL: address}.Check()
+		if (want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", address, err, want)
+		}
+	}
+	for address, ok := range map[string]bool{"": true, "tcp://host:5557": true, "http://host:1": false, "tcp://host": false} {
+		if err := (Options{KVEvents: address}).CheckKVEvents(); (err == nil) != ok {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
+
+func TestDialErrors(t *testing.T) {
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+	serve := func(status int, body string) string {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			w.Write([]byte(body))
+		}))
+		t.Cleanup(s.Close)
+		return s.URL
+	}
+	for _, c := range []struct{ name, url, want string }{
+		{"nobody there", closed.URL, "cannot be reached"},
+		{"no key", serve(401, `{"error":"Unauthorized"}`), "--engine-api-key gives it a key: Unauthorized"},
+		{"no such server", serve(404, "nothing"), "does not have that"},
+		{"a page", serve(200, "<html>"), "not the JSON"},
+		{"no models", serve(200, `{}`), "names no models"},
+		{"other models", serve(200, `{"data":[{"id":"a"},{"id":"b"}]}`), `no model "m", but a, b`},
+		{"endless", serve(200, strings.Repeat("a", maxBody+1)), "over 8 MiB"},
+	} {
+		_, err := Dial(t.Context(), Options{URL: c.url, Model: "m"})
+		var told *Error
+		if !errors.As(err, &told) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
+	}
+}
+
+func TestGauges(t *testing.T) {
+	_, e := replay(t, false)
+	g, err := e.Gauges(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g.Running != 0 || g.Waiting != 0 || g.KVUsage < 0 || g.KVUsage > 1 || g.Preemptions != 0 || !(g.TTFT > 0 && g.TTFT < 600) || !(g.ITL > 0 && g.ITL < 60) || g.Blocks <= 0 || g.BlockSize <= 0 {
+		t.Errorf("%+v", g)
+	}
+	_, plain := replay(t, true)
+	g, err = plain.Gauges(t.Context())
+	if !errors.Is(err, ErrNoMetrics) || !math.IsNaN(g.Running) || !math.IsNaN(g.TTFT) {
+		t.Errorf("without metrics: %+v, %v", g, err)
+	}
+	if _, err := answering(t, 200, "not { metrics\n").Gauges(t.Context()); err == nil || !strings.Contains(err.Error(), "/metrics cannot be read") {
+		t.Errorf("bad metrics: %v", err)
+	}
+}
+
+func FuzzMetrics(f *testing.F) {
+	f.Add("# TYPE vllm:num_requests_running gauge\nvllm:num_requests_running{engine=\"0\"} 1\n")
+	f.Fuzz(func(_ *testing.T, text string) {
+		_, _ = parseMetrics(strings.NewReader(text))
+	})
+}
