@@ -8,5 +8,5 @@ import "embed"
 // the operands of formulas. The browser's
 // build is without it.
 //
-//go:embed project/*.go session/*.go view/*.go
+//go:embed hall/*.go project/*.go session/*.go view/*.go
 var Sources embed.FS

@@ -13,6 +13,7 @@ import (
 	"vitrine/engine"
 	"vitrine/engine/sampler"
 	"vitrine/server/source"
+	"vitrine/visualizer"
 	"vitrine/visualizer/wire"
 )
 
@@ -119,7 +120,7 @@ func (s *Server) carryOut(c *conn, command wire.Command) error {
 var errRacing = &refusal{codeBusy, "a race is being run; wait for its end, or end it"}
 
 // sources are the texts of what computes the hall's numbers.
-var sources = source.Trees{"engine": engine.Sources, "server/serving": own}
+var sources = source.Trees{"engine": engine.Sources, "visualizer": visualizer.Sources, "server/serving": own}
 
 // answer answers a question about the source of a function.
 func (s *Server) answer(c *conn, q *wire.Query) error {

@@ -266,6 +266,15 @@ func TestArrivals(t *testing.T) {
 	}
 }
 
+// The page can show the source of every function that it names.
+func TestSourcesOfAllFunctions(t *testing.T) {
+	for _, name := range hall.Functions() {
+		if f, err := sources.Find(name); err != nil || f.Text == "" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // Bad commands are answered with the field that is wrong, and end nothing.
 func TestRefusals(t *testing.T) {
 	_, url := open(t)

@@ -234,7 +234,7 @@ func (c *client) stepReading(id uint32, seq uint64) page.Reading {
 		return page.Reading{}
 	}
 	w, record := c.words, &records[i]
-	r := page.Reading{Title: w.Say("hall.read_step") + " " + page.Grouped(int(record.Step)), Fn: "engine/scheduler.Plan"}
+	r := page.Reading{Title: w.Say("hall.read_step") + " " + page.Grouped(int(record.Step)), Fn: hall.FuncPlan}
 	r.AddFact(w, "hall.read_took", hall.Duration(float64(record.Micros)/1000))
 	r.AddFact(w, "hall.read_batch", page.Decimal(int(record.Meters.Batch)))
 	r.AddFact(w, "hall.read_requests", page.Decimal(len(record.Parts)))
@@ -260,7 +260,7 @@ func (c *client) requestReading(id uint32) page.Reading {
 		return page.Reading{}
 	}
 	w := c.words
-	r := page.Reading{Title: w.Say("hall.chosen") + " " + page.Decimal(int(id)), Value: c.stateName(q.State), Note: q.Title, Fn: "engine/scheduler.Plan"}
+	r := page.Reading{Title: w.Say("hall.chosen") + " " + page.Decimal(int(id)), Value: c.stateName(q.State), Note: q.Title, Fn: hall.FuncPlan}
 	r.AddFact(w, "hall.read_reader", c.readerName(q.Reader))
 	r.AddFact(w, "hall.read_prompt", page.Decimal(int(q.Prompt)))
 	if q.FirstMs > 0 {

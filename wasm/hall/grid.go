@@ -248,7 +248,7 @@ func (c *client) blockReading(block int) page.Reading {
 		return page.Reading{}
 	}
 	w, b, size := c.words, c.moment.Blocks[block], int(c.hall.Config().BlockSize)
-	r := page.Reading{Title: w.Say("hall.block_title", "N", page.Decimal(block)), Value: c.blockState(b), Fn: "engine/kvcache.(*Pool).changed"}
+	r := page.Reading{Title: w.Say("hall.block_title", "N", page.Decimal(block)), Value: c.blockState(b), Fn: hall.FuncBlock}
 	r.AddFact(w, "hall.read_refs", page.Decimal(int(b.Refs)))
 	owner := "hall.read_owner"
 	if b.Refs == 0 {

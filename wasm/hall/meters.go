@@ -60,7 +60,7 @@ func (m *meters) reading(one *meter) page.Reading {
 		r.Value = one.kind.Text(v)
 		if lines := one.kind.Formula(&c.moment.Meters, c.hall.Config().Blocks); lines != nil {
 			r.AddFormula(lines)
-			r.By = "visualizer/hall.Meter.Formula"
+			r.By = hall.FuncFormula
 		}
 	}
 	return r

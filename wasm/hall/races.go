@@ -86,7 +86,7 @@ func (r *races) show() {
 	note := ""
 	if len(race.Runs) > 0 {
 		config := race.Runs[0].Config
-		note = c.words.Say("hall.race_note", "Requests", page.Decimal(int(race.Requests)), "Blocks", page.Decimal(int(config.Blocks)), "Size", page.Decimal(int(config.BlockSize)))
+		note = c.words.Count("hall.race_note", int(race.Requests), "Blocks", page.Decimal(int(config.Blocks)), "Size", page.Decimal(int(config.BlockSize)))
 		if race.Disturbed {
 			note = c.words.Sentences(note, c.words.Say("hall.race_disturbed"))
 		}
