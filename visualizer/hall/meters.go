@@ -106,28 +106,3 @@ func (m Meter) Formula(f *wire.HallMeters, blocks uint32) []view.Line {
 	}
 	return []view.Line{{Name: name, Parts: []view.Part{{Text: name + " = " + sum + " = " + m.Text(v)}}}}
 }
-
-// Functions that compute what the page shows, beside those of the meters.
-const (
-	FuncBlock   = "engine/kvcache.(*Pool).changed" // a block's condition
-	FuncPlan    = "engine/scheduler.Plan"          // what a step does
-	FuncFormula = "visualizer/hall.Meter.Formula"  // a meter's formula
-)
-
-// Functions lists everything whose source the page can ask for.
-func Functions() []string {
-	names := []string{FuncBlock, FuncPlan, FuncFormula, view.FuncPlace}
-	for m := range NumMeters {
-		names = append(names, m.Func())
-	}
-	return names
-}
-
-// Func names the Go function that computed the meter.
-func (m Meter) Func() string {
-	switch m {
-	case MeterRate, MeterHeld, MeterWaste, MeterWaiting, MeterFirst:
-		return "server/serving.(*recorder).measure"
-	}
-	return "server/serving.(*recorder).part"
-}

@@ -1,0 +1,31 @@
+package hall
+
+import "vitrine/visualizer/view"
+
+// Functions that compute what the page shows, beside those of the meters.
+const (
+	FuncBlock   = "engine/kvcache.(*Pool).changed" // a block's condition
+	FuncPlan    = "engine/scheduler.Plan"          // what a step does
+	FuncFormula = "visualizer/hall.Meter.Formula"  // a meter's formula
+
+	funcMeasure = "server/serving.(*recorder).measure"
+	funcPart    = "server/serving.(*recorder).part"
+)
+
+// Functions lists everything whose source the page can ask for.
+func Functions() []string {
+	names := []string{FuncBlock, FuncPlan, FuncFormula, view.FuncPlace}
+	for m := range NumMeters {
+		names = append(names, m.Func())
+	}
+	return names
+}
+
+// Func names the Go function that computed the meter.
+func (m Meter) Func() string {
+	switch m {
+	case MeterRate, MeterHeld, MeterWaste, MeterWaiting, MeterFirst:
+		return funcMeasure
+	}
+	return funcPart
+}
