@@ -2,7 +2,6 @@ package remote
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -21,13 +20,6 @@ func (e *Error) Error() string { return e.Address + ": " + e.Reason }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
-
-// gone says whether an error means that the server cannot be reached, rather
-// than that it refused.
-func gone(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Status == 0
-}
 
 // refusal is the error of an HTTP answer other than 200, with what its body
 // says of the reason.

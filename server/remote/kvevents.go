@@ -137,7 +137,9 @@ func parseEvent(raw []byte) (e KVEvent, known bool, err error) {
 		}
 		sort, _ = at(0).(string)
 		hashes, size = at(1), at(4)
-		medium, _ = at(map[string]int{"BlockStored": 6, "BlockRemoved": 2}[sort]).(string)
+		if i, has := map[string]int{"BlockStored": 6, "BlockRemoved": 2}[sort]; has {
+			medium, _ = at(i).(string)
+		}
 	default:
 		return e, false, errShape
 	}

@@ -46,7 +46,7 @@ func (e *Engine) open(ctx context.Context, path string, body map[string]any, p P
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	res, err := e.send(ctx, http.MethodPost, path, body)
+	res, err := e.send(ctx, http.MethodPost, path, body) //nolint:bodyclose // Stream.Close does
 	if err != nil {
 		cancel()
 		return nil, err

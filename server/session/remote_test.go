@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"io"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -21,8 +22,8 @@ import (
 // vLLM gave; see ../remote/testdata.
 type afar struct {
 	rig
-	stall atomic.Bool // the answers do not begin
-	hung  chan struct{}
+	stall atomic.Bool   // the answers do not begin
+	hung  chan struct{} // a stalled answer was asked for, and then given up
 }
 
 func startAfar(t *testing.T) *afar {
@@ -36,6 +37,8 @@ func startAfar(t *testing.T) *afar {
 		case name == "":
 			w.Write([]byte(`{"prompt":"piece"}`)) // of /detokenize
 		case a.stall.Load() && strings.HasSuffix(name, "sse"):
+			_, _ = io.Copy(io.Discard, r.Body) // only then is it noticed that the caller has gone
+			a.hung <- struct{}{}
 			<-r.Context().Done()
 			a.hung <- struct{}{}
 		default:
@@ -173,13 +176,17 @@ func TestRemoteAbortAndRestore(t *testing.T) {
 	a.stall.Store(true)
 	p.send(&wire.Chat{Text: "Hello", Params: params(5)})
 	p.waitState(wire.StateWaiting)
+	told := func(what string) {
+		select {
+		case <-a.hung:
+		case <-time.After(patience):
+			t.Fatalf("the remote engine was not told to %s", what)
+		}
+	}
+	told("begin")
 	p.send(&wire.Control{Op: wire.OpAbort})
 	p.waitState(wire.StateAborted)
-	select {
-	case <-a.hung:
-	case <-time.After(patience):
-		t.Fatal("the remote engine was not told")
-	}
+	told("stop")
 	p.send(&wire.Restore{
 		Tokens: []wire.RestoredToken{{ID: 1}}, Params: params(5),
 		Messages: []wire.RestoredMessage{{Role: wire.RoleUser, Text: "Hello"}, {Role: wire.RoleAssistant, Text: "Hi!"}},

@@ -8,12 +8,12 @@ cd "$(dirname "$0")"
 model=$(curl -sS "$server/v1/models" | tee models.json | "${PYTHON:-python3}" -c 'import json, sys; print(json.load(sys.stdin)["data"][0]["id"])')
 curl -sS "$server/version" >version.json
 if [ -n "$events" ]; then
-	timeout 60 "${PYTHON:-python3}" - "$events" >kv_events.hex <<'PY' &
+	timeout 300 "${PYTHON:-python3}" - "$events" >kv_events.hex <<'PY' &
 import sys, zmq
 s = zmq.Context().socket(zmq.SUB)
 s.connect(sys.argv[1])
 s.setsockopt(zmq.SUBSCRIBE, b"")
-while s.poll(20000):
+while s.poll(60000):
     topic, number, batch = s.recv_multipart()
     print(batch.hex(), flush=True)
 PY
@@ -40,5 +40,7 @@ for i in sorted(ids):
     out[i] = json.load(urllib.request.urlopen(r))["prompt"]
 json.dump(out, sys.stdout, ensure_ascii=False, indent=0)
 PY
+# Blocks enter the prefix cache when they are full, which those of a CPU are at 128 tokens.
+curl -sS "$server/v1/completions" -H 'Content-Type: application/json' -d "{\"model\":\"$model\",\"max_tokens\":1,\"prompt\":\"$(printf 'the sea and the sky %.0s' $(seq 70))\"}" >/dev/null
 curl -sS "$server/metrics" | grep -E '^# TYPE vllm:|^vllm:' | grep -v _bucket | grep -v _created >metrics.txt
 [ -z "$events" ] || wait "$listener" || true
