@@ -133,7 +133,7 @@ func TestSamplingFieldsAct(t *testing.T) {
 		t.Errorf("seeds 1, 1, 2 give %s, %s, %s", a, b, c)
 	}
 	for _, ban := range []string{`"logit_bias":{"%v":-100}`, `"bad_words":["%s"]`} {
-		arg := any(first)
+		arg := first
 		if strings.Contains(ban, "%s") {
 			arg = strings.TrimSpace(at(t, f.ok("/detokenize", fmt.Sprintf(`{"tokens":[%v]}`, first)), "prompt").(string))
 			if arg == "" || strings.Contains(arg.(string), "\ufffd") {
