@@ -41,7 +41,13 @@ func (c *client) sayRemote(name string, empty element) {
 	if c.shown.Remote() != nil {
 		key = away
 	}
-	if cell := empty.find("[data-t]"); cell.attr("data-t") != key {
+	c.resay(empty.find("[data-t]"), key)
+}
+
+// resay gives a piece of the markup other words, which the next change of
+// language knows too.
+func (c *client) resay(cell element, key string) {
+	if cell.attr("data-t") != key {
 		cell.setAttr("data-t", key)
 		cell.setText(c.words.say(key))
 	}

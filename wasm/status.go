@@ -15,6 +15,7 @@ import (
 type status struct {
 	c           *client
 	model       element
+	welcome     element // where the page says on which machine the model runs
 	text        *textCell
 	dot         element
 	arrival     element
@@ -29,7 +30,7 @@ type status struct {
 
 func newStatus(c *client) *status {
 	s := &status{
-		c: c, model: byID("model"), text: newTextCell(byID("status-text")), dot: byID("status-dot"),
+		c: c, model: byID("model"), welcome: byID("welcome").find(".quiet [data-t]"), text: newTextCell(byID("status-text")), dot: byID("status-dot"),
 		arrival: byID("arrival"), arrivalText: newTextCell(byID("arrival-text")), bar: byID("arrival-bar"),
 		figures: newTextCell(byID("arrival-figures")), problem: byID("problem"), problemText: newTextCell(byID("problem-text")),
 		lostFor: -1,
@@ -102,10 +103,12 @@ func (s *status) update(what change) {
 func (s *status) showModel() {
 	s.model.clear()
 	m := s.c.shown.Model()
+	welcome := "chat.welcome_more"
 	if r := s.c.shown.Remote(); r != nil {
+		welcome = "remote.welcome"
 		s.showRemote(m.Name, r)
-		return
 	}
+	s.c.resay(s.welcome, welcome)
 	if m.Layers == 0 {
 		return
 	}
