@@ -42,7 +42,13 @@ func (c *client) sayRemote(name string, empty page.Element) {
 	if c.shown.Remote() != nil {
 		key = away
 	}
-	if cell := empty.Find("[data-t]"); cell.Attr("data-t") != key {
+	c.resay(empty.Find("[data-t]"), key)
+}
+
+// resay gives a piece of the markup other words, which the next change of
+// language knows too.
+func (c *client) resay(cell page.Element, key string) {
+	if cell.Attr("data-t") != key {
 		cell.SetAttr("data-t", key)
 		cell.SetText(c.words.Say(key))
 	}

@@ -16,6 +16,7 @@ import (
 type status struct {
 	c           *client
 	model       page.Element
+	welcome     page.Element // where the page says on which machine the model runs
 	text        *page.TextCell
 	dot         page.Element
 	arrival     page.Element
@@ -30,7 +31,7 @@ type status struct {
 
 func newStatus(c *client) *status {
 	s := &status{
-		c: c, model: page.ByID("model"), text: page.NewTextCell(page.ByID("status-text")), dot: page.ByID("status-dot"),
+		c: c, model: page.ByID("model"), welcome: page.ByID("welcome").Find(".quiet [data-t]"), text: page.NewTextCell(page.ByID("status-text")), dot: page.ByID("status-dot"),
 		arrival: page.ByID("arrival"), arrivalText: page.NewTextCell(page.ByID("arrival-text")), bar: page.ByID("arrival-bar"),
 		figures: page.NewTextCell(page.ByID("arrival-figures")), problem: page.ByID("problem"), problemText: page.NewTextCell(page.ByID("problem-text")),
 		lostFor: -1,
@@ -103,10 +104,12 @@ func (s *status) update(what change) {
 func (s *status) showModel() {
 	s.model.Clear()
 	m := s.c.shown.Model()
+	welcome := "chat.welcome_more"
 	if r := s.c.shown.Remote(); r != nil {
+		welcome = "remote.welcome"
 		s.showRemote(m.Name, r)
-		return
 	}
+	s.c.resay(s.welcome, welcome)
 	if m.Layers == 0 {
 		return
 	}

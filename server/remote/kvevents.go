@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -27,8 +28,11 @@ type KVEvent struct {
 const (
 	// maxEvents bounds what one message holds, events and blocks each.
 	maxEvents = 1 << 16
-	// maxKVMessage bounds one message, in bytes.
-	maxKVMessage = 16 << 20
+	// maxBatchFields bounds the fields of a batch, of which two are read.
+	maxBatchFields = 16
+	// maxKVMessage bounds one message, in bytes: the library's reading of arrays
+	// within arrays takes some stack for each.
+	maxKVMessage = 1 << 20
 	// resubscribe is the time before a publisher that is gone is tried again.
 	resubscribe = 2 * time.Second
 )
@@ -85,20 +89,42 @@ func subscribe(ctx context.Context, address string, tell func(KVEvent)) error {
 	}
 }
 
+// parseArray reads an array's elements, each as it stands. The library would
+// make room for as many as the array says it has, whatever is there.
+func parseArray(b []byte, most int) ([]msgpack.RawMessage, error) {
+	d := msgpack.NewDecoder(bytes.NewReader(b))
+	n, err := d.DecodeArrayLen()
+	if err != nil {
+		return nil, err
+	}
+	if n > most {
+		return nil, fmt.Errorf("%d elements, want at most %d", n, most)
+	}
+	var list []msgpack.RawMessage
+	for range n {
+		raw, err := d.DecodeRaw()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, raw)
+	}
+	return list, nil
+}
+
 // parseBatch reads a batch of events: [time, events, …] in MessagePack. Each
 // event is a map with its "type", or, in older versions of vLLM, an array that
 // begins with it.
 func parseBatch(b []byte) (events []KVEvent, err error) {
-	var batch []msgpack.RawMessage
-	if err := msgpack.Unmarshal(b, &batch); err != nil || len(batch) < 2 {
-		return nil, fmt.Errorf("a batch of KV events: want [time, events, …]: %w", errors.Join(err, errShape))
+	batch, err := parseArray(b, maxBatchFields)
+	if err == nil && len(batch) < 2 {
+		err = errShape
 	}
-	var list []msgpack.RawMessage
-	if err := msgpack.Unmarshal(batch[1], &list); err != nil {
+	if err != nil {
+		return nil, fmt.Errorf("a batch of KV events: want [time, events, …]: %w", err)
+	}
+	list, err := parseArray(batch[1], maxEvents)
+	if err != nil {
 		return nil, fmt.Errorf("a batch of KV events: events: %w", err)
-	}
-	if len(list) > maxEvents {
-		return nil, fmt.Errorf("a batch of KV events: %d events, want at most %d", len(list), maxEvents)
 	}
 	for _, raw := range list {
 		e, known, err := parseEvent(raw)
@@ -164,7 +190,7 @@ func parseEvent(raw []byte) (e KVEvent, known bool, err error) {
 	return e, err == nil, err
 }
 
-// // parseHashes reads block hashes: bytes, or integers in older versions.
+// parseHashes reads block hashes: bytes, or integers in older versions.
 func parseHashes(v any) ([]string, error) {
 	list, ok := v.([]any)
 	if !ok || len(list) > maxEvents {

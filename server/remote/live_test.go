@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -46,7 +47,7 @@ func TestLive(t *testing.T) {
 	before, beforeErr := e.Gauges(t.Context())
 	p := Params{Temperature: 0.7, TopP: 1, MaxTokens: 48}
 	begin := time.Now()
-	s, err := e.Chat(t.Context(), []Message{{"user", "Tell me about the sea, at " + begin.String()}}, p)
+	s, err := e.Chat(t.Context(), []Message{{"user", strings.Repeat("Tell me about the sea and the sky. ", 40) + begin.String()}}, p)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ package resample
 
 import (
 	"math"
+	"slices"
 
 	"vitrine/engine/sampler"
 	"vitrine/visualizer/wire"
@@ -53,6 +54,7 @@ func (r *Resampler) Run(q Question) (*Outcome, error) {
 	}
 	params := Params(&q.Params, o.Seed, q.EOS)
 	history := History(q.Tokens, o.Position)
+	history.Prompt, history.Output = known(history.Prompt, int(q.Logits.Vocab)), known(history.Output, int(q.Logits.Vocab))
 	o.Outputs = len(history.Output)
 	report, err := r.sampler.Explain(row, &params, history, o.Position)
 	if err != nil {
@@ -102,6 +104,12 @@ func Params(p *wire.Params, seed uint64, eos []int32) sampler.Params {
 	return s
 }
 
+// known leaves out ids that logits of vocab tokens do not have: a remote engine
+// may not tell a token's id, nor the vocabulary's size.
+func known(ids []int32, vocab int) []int32 {
+	return slices.DeleteFunc(ids, func(id int32) bool { return id < 0 || int(id) >= vocab })
+}
+
 // History splits the tokens before a position as the engine does: the answer
 // that is being written, for the penalties that look at it alone, and all
 // before. The first token of all counts as given.
@@ -115,5 +123,5 @@ func History(tokens []wire.Token, position int) sampler.History {
 	for i := range tokens {
 		ids[i] = tokens[i].ID
 	}
-	return sampler.History{Prompt: ids[:start], Output: ids[start:]}
+	return sampler.History{Prompt: ids[:start:start], Output: ids[start:]}
 }

@@ -186,3 +186,15 @@ func TestFormulas(t *testing.T) {
 		}
 	}
 }
+
+// Tokens that a remote engine gave no ids for do not keep the draw from being made.
+func TestUnknownTokens(t *testing.T) {
+	logits := &wire.Logits{Position: 3, Vocab: 256, IDs: []int32{7, 9}, Values: []float32{-0.1, -3}, Rest: -5}
+	o, err := New(256).Run(Question{
+		Logits: logits, Tokens: []wire.Token{{ID: -1}, {ID: 49000}, {ID: 7, Flags: wire.FlagDrawn}},
+		Params: wire.Params{TopP: 1, RepetitionPenalty: 1.5, MaxTokens: 5},
+	})
+	if err != nil || o.Token != 7 || o.Known != 2 || o.Outputs != 1 {
+		t.Errorf("%+v, %v", o, err)
+	}
+}
