@@ -101,7 +101,7 @@ func TestRunMeasures(t *testing.T) {
 	if r.ConcurrentMax != 4 || !(r.ConcurrentMean > 1 && r.ConcurrentMean < r.ConcurrentQueued && r.ConcurrentQueued <= 4) {
 		t.Errorf("%g requests in the mean and %d at most, want up to 4", r.ConcurrentMean, r.ConcurrentMax)
 	}
-	if !(0 < r.TTFT.P50 && r.TTFT.P50 <= r.TTFT.P99 && 0 < r.ITL.P99 && r.TTFT.P99 <= r.E2E.P99 && r.E2E.P99 <= r.Seconds+1e-6) { // they are rounded
+	if !(0 < r.TTFT.P50 && r.TTFT.P50 <= r.TTFT.P99 && 0 <= r.ITL.P50 && r.ITL.P50 <= r.ITL.P99 && r.TTFT.P99 <= r.E2E.P99 && r.E2E.P99 <= r.Seconds+1e-6) { // they are rounded; and all of this takes 5 ms, in which the readers may get no turn between two tokens
 		t.Errorf("latencies out of order: %+v", r)
 	}
 	if r.KVBlocks != 4*16 || r.KVBytes != int64(4*16*4*3*2*2*16*2) { // blocks, slots, layers, K and V, heads, dim, float16
