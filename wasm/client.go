@@ -65,7 +65,7 @@ const sessionKey = "vitrine.session"
 // betweenMessages is how long the server gathers, in milliseconds, what it has
 // to tell: each message wakes the browser's processes one after the other, and
 // a fast model would do that hundreds of times a second.
-const betweenMessages = 50
+const betweenMessages = 100
 
 func newClient() *client {
 	c := &client{

@@ -27,7 +27,7 @@ type pace struct {
 const (
 	// pageShare is the part of the whole machine that drawing may take. The
 	// browser does about as much again outside of the program.
-	pageShare = 0.02
+	pageShare = 0.01
 	// longestRest keeps the page alive on a slow machine, in ms.
 	longestRest = 500
 	// attentive is how long after the reader's last doing all is drawn at once, in ms.

@@ -177,6 +177,6 @@ func reachable(addr net.Addr) string {
 	return addr.String()
 }
 
-// watchInterval lets a page that shows attention follow an answer some dozen
-// times a second, which is more than an eye follows, at little cost.
-const watchInterval = 80 * time.Millisecond
+// watchInterval lets a page that shows attention follow an answer five times a
+// second, at little cost: while a fast model writes, it draws no more often.
+const watchInterval = 200 * time.Millisecond

@@ -187,6 +187,9 @@ func TestSaveAndReplayWithoutModel(t *testing.T) {
 	p.click("#tab-attention")
 	p.ask("What is gravity?")
 	p.rested()
+	p.click("#play-back") // the last token was not read by the model, and has no row
+	const attends = "document.querySelectorAll('#reads button:not([hidden])').length > 5"
+	p.wait("what came too fast to be told was asked for", attends)
 	said, n := eval[string](p, answer), eval[int](p, tokens)
 	eval[bool](p, `(real = URL.createObjectURL, URL.createObjectURL = b => { b.arrayBuffer().then(a => { let s = ''; for (const x of new Uint8Array(a)) s += String.fromCharCode(x); window.savedFile = btoa(s) }); return real.call(URL, b) }, true)`)
 	p.click("#save")
@@ -221,8 +224,8 @@ func TestSaveAndReplayWithoutModel(t *testing.T) {
 	r.wait("the saved session plays", "document.querySelector('#replay-text').textContent.includes('lesson.vitrine')")
 	r.wait("all of it", fmt.Sprintf("%s === %d && %s === %q", tokens, n, answer, said))
 	r.click("#tab-attention")
-	r.click("#play-back") // the last token was not read by the model, and has no row
-	r.wait("its attention", "document.querySelectorAll('#reads button:not([hidden])').length > 5")
+	r.click("#play-back")
+	r.wait("its attention", attends)
 	r.click("#tab-tokens")
 	r.wait("a function is named", readingFunc+` !== ''`)
 	eval[bool](r, "(document.querySelector('#reading-func button').click(), true)")
