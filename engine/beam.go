@@ -131,8 +131,10 @@ func (e *Engine) startSearch(r *BeamRequest) (*beamSearch, error) {
 		request: *r, vocab: e.model.Config().Vocab, eos: e.eos, done: make(chan struct{}),
 		limit: min(len(r.Prompt)+min(r.MaxTokens, e.contextLimit()), e.contextLimit()),
 	}
+	params := sampler.Defaults()
+	params.MaxTokens = search.limit - len(r.Prompt) // what contiguous memory reserves for
 	s := e.newSequence(&sequence{
-		tokens: slices.Clone(r.Prompt), params: sampler.Defaults(), steps: -1,
+		tokens: slices.Clone(r.Prompt), params: params, steps: -1,
 		turns: []turn{{start: len(r.Prompt), limitFrom: len(r.Prompt)}}, group: newGroup(1, newMailbox(e.options.MaxUnread, e.drained)), beam: &beam{search: search},
 	})
 	search.live = []*sequence{s}

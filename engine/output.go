@@ -13,11 +13,12 @@ type output struct {
 	stream      *tokenizer.Stream
 	stop        []string
 	includeStop bool
+	spare       int    // tokens that are left in which no stop string is looked for: min_tokens
 	held        string // certain characters that may begin a stop string
 }
 
 func newOutput(t *tokenizer.Tokenizer, p *sampler.Params) output {
-	o := output{stop: p.Stop, includeStop: p.IncludeStopStrInOutput}
+	o := output{stop: p.Stop, includeStop: p.IncludeStopStrInOutput, spare: p.MinTokens - 1}
 	if p.Detokenize {
 		o.stream = t.NewStream(p.SkipSpecialTokens)
 	}
@@ -26,9 +27,14 @@ func newOutput(t *tokenizer.Tokenizer, p *sampler.Params) output {
 
 // push adds a token and returns the text that became certain, and whether a
 // stop string is complete. After that, what follows the stop string is dropped.
+// A stop string that min_tokens does not let stop is text like any other.
 func (o *output) push(id int32) (text string, stopped bool) {
 	if o.stream == nil {
 		return "", false
+	}
+	if o.spare > 0 {
+		o.spare--
+		return o.stream.Push(id), false
 	}
 	return o.take(o.stream.Push(id))
 }

@@ -39,7 +39,9 @@ func (e *Engine) schedulerState() scheduler.State {
 			s.Parked = append(s.Parked, v)
 			continue
 		}
-		// Nobody further behind can be admitted, so nothing is looked up for it.
+		// Nobody further behind can be admitted, so nothing is looked up for it;
+		// unless by priority, and then without what an earlier plan looked up.
+		q.cached = q.cached[:0]
 		if i < o.MaxSequences {
 			e.match(q)
 			v.Cached = q.cached

@@ -4,6 +4,8 @@ import (
 	"context"
 	"math/rand/v2"
 	"reflect"
+	"runtime"
+	"slices"
 	"testing"
 
 	"vitrine/engine"
@@ -67,5 +69,51 @@ func TestStructuredAnswersAndBeamsInEveryEngine(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
 		})
+	}
+}
+
+// Who was looked up in the prefix cache while he was the next, and is not any
+// more, is looked up anew or not at all: here a request that forks pushes him back.
+func TestPriorityAfterAFork(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 9))
+	long, cached := prompt(r, 16), prompt(r, 14)
+	e := tiny(t, cpu.New(1), engine.Options{Policy: engine.Priority, MaxSequences: 1, MaxBatchTokens: 8, BlockSize: 4})
+	want := collect(t, add(t, e, engine.Request{Prompt: cached, Params: greedy(6)})).ids
+	if err := e.AllowSteps(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	two := greedy(2)
+	two.N, two.Temperature = 2, 1
+	first := add(t, e, engine.Request{Prompt: long, Params: two, Priority: 5})
+	if err := e.AllowSteps(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	for e.Stats().Running == 0 {
+		runtime.Gosched()
+	}
+	second := add(t, e, engine.Request{Prompt: cached, Params: greedy(6), Priority: 1})
+	if err := e.AllowSteps(t.Context(), -1); err != nil {
+		t.Fatal(err)
+	}
+	outputsOf(t, first, 2)
+	if got := collect(t, second).ids; !slices.Equal(got, want) {
+		t.Errorf("drew %v, want %v", got, want)
+	}
+	idle(t, e)
+}
+
+// A stop string that comes before min_tokens is text like any other.
+func TestStopStringsBeforeMinTokens(t *testing.T) {
+	e := tiny(t, cpu.New(1), engine.Options{})
+	p := greedy(30)
+	plain := collect(t, add(t, e, engine.Request{Prompt: []int32{5, 6, 7}, Params: p}))
+	at := slices.IndexFunc([]rune(plain.text), func(r rune) bool { return r < 127 && r > 32 })
+	if at < 0 {
+		t.Fatalf("%q has no letter to stop at", plain.text)
+	}
+	p.Stop, p.MinTokens = []string{string([]rune(plain.text)[at])}, 30
+	got := collect(t, add(t, e, engine.Request{Prompt: []int32{5, 6, 7}, Params: p}))
+	if got.text != plain.text || len(got.ids) != 30 {
+		t.Errorf("with a stop string that must not stop yet: %q of %d tokens, want %q", got.text, len(got.ids), plain.text)
 	}
 }

@@ -367,7 +367,7 @@ func (s *session) setParams(p wire.Params) error {
 	if err != nil {
 		return err
 	}
-	restated := !slices.Equal(p.Stop, s.settings.page.Stop)
+	restated := !slices.Equal(p.Stop, s.settings.page.Stop) || p.MinTokens != s.settings.page.MinTokens
 	if s.handle != nil {
 		running, err := s.settle()
 		if err != nil {

@@ -125,7 +125,7 @@ func (s *session) recite(b *branch) (changed bool) {
 		s.speech = nil
 		return false
 	}
-	speech, text := recite(s.inf.engine.Tokenizer(), s.settings.page.Stop, b.tokens[m.first:])
+	speech, text := recite(s.inf.engine.Tokenizer(), s.settings.page.Stop, int(s.settings.page.MinTokens), b.tokens[m.first:])
 	s.speech = speech
 	changed = text != m.text
 	m.text = text

@@ -333,7 +333,7 @@ func (s *session) branchLabel(b *branch) string {
 	first := b.tokens[b.fork:min(b.fork+16, len(b.tokens))]
 	text := ""
 	if s.inf.engine != nil {
-		_, text = recite(s.inf.engine.Tokenizer(), nil, first)
+		_, text = recite(s.inf.engine.Tokenizer(), nil, 0, first)
 	} else {
 		for _, t := range first {
 			text += string(t.Bytes)

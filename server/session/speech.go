@@ -14,18 +14,20 @@ import (
 type speech struct {
 	stream *tokenizer.Stream
 	stops  []string
+	spare  int    // tokens that are left in which no stop string is looked for: min_tokens
 	held   string // characters that may begin a stop string
 }
 
-// newSpeech begins a message; stop strings are looked for in what is drawn.
-func newSpeech(t *tokenizer.Tokenizer, stops []string) *speech {
-	return &speech{stream: t.NewStream(true), stops: stops}
+// newSpeech begins a message; stop strings are looked for in what is drawn,
+// from token number least on.
+func newSpeech(t *tokenizer.Tokenizer, stops []string, least int) *speech {
+	return &speech{stream: t.NewStream(true), stops: stops, spare: least - 1}
 }
 
 // recite is the text of tokens that are there already, and the speech that
 // goes on behind them.
-func recite(t *tokenizer.Tokenizer, stops []string, tokens []wire.Token) (*speech, string) {
-	s := newSpeech(t, stops)
+func recite(t *tokenizer.Tokenizer, stops []string, least int, tokens []wire.Token) (*speech, string) {
+	s := newSpeech(t, stops, least)
 	var text strings.Builder
 	for _, token := range tokens {
 		text.WriteString(s.push(token.ID))
@@ -34,7 +36,13 @@ func recite(t *tokenizer.Tokenizer, stops []string, tokens []wire.Token) (*speec
 }
 
 // push adds a token and returns the text that became certain with it.
-func (s *speech) push(id int32) string { return s.take(s.stream.Push(id)) }
+func (s *speech) push(id int32) string {
+	if s.spare > 0 {
+		s.spare--
+		return s.stream.Push(id)
+	}
+	return s.take(s.stream.Push(id))
+}
 
 // flush returns what is left at the end of an answer.
 func (s *speech) flush() string {

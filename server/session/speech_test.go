@@ -19,7 +19,7 @@ func TestSpeechStops(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := newSpeech(tok, stops)
+		s := newSpeech(tok, stops, 0)
 		said, stopped := "", false
 		for _, id := range ids {
 			if stopped = firstStop(s.held+peek(s, id), stops) >= 0; stopped {
