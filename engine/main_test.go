@@ -15,6 +15,10 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	found, err := hub.New(hub.Options{}).Resolve(hub.Default)
 	if err != nil || !found.Model.Cached {
+		if os.Getenv("CI") == "true" {
+			fmt.Fprintln(os.Stderr, "the examples of LLM need the model, and it is not here; run `go run ./server pull`")
+			os.Exit(1)
+		}
 		skip := "^ExampleLLM"
 		if more := flag.Lookup("test.skip").Value.String(); more != "" {
 			skip += "|" + more
