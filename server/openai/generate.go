@@ -151,6 +151,9 @@ func (g *generation) next(ctx context.Context) (c *choice, fresh string, refusal
 		c.ids = append(c.ids, event.Token)
 		c.results = append(c.results, event.Result)
 		c.text.WriteString(event.Text)
+		if event.Index == 0 && g.cached[e.prompt] < 0 {
+			g.cached[e.prompt] = event.Step.Cached // an answer's only step may end it before it is told of
+		}
 		return c, event.Text, nil
 	case engine.EventState:
 		c = g.choices[e.prompt*g.request.params.N+event.Index]
