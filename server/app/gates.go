@@ -38,7 +38,7 @@ func gates(routes http.Handler, c *Config) (http.Handler, error) {
 		// The page's own files come in a handful at a time and cost nothing. A
 		// key that is tried counts wherever it is tried.
 		counted := func(r *http.Request) bool {
-			return openai.Has(r.URL.Path) || r.Method == http.MethodPost || r.URL.Query().Has("key")
+			return openai.Has(r.URL.Path) || r.Method == http.MethodPost || r.URL.Query().Has("key") || r.Header.Get("Authorization") != ""
 		}
 		handler = guard.NewRateLimit(c.RateLimit).Protect(handler, counted, refuse)
 	}

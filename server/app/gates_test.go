@@ -74,4 +74,10 @@ func TestRateLimit(t *testing.T) {
 	if res, _ := get(t, a.URL()+"/"); res.StatusCode != 200 {
 		t.Errorf("the page: %d", res.StatusCode)
 	}
+	// A key can be tried at any path.
+	for _, path := range []string{"/", "/static/style.css", "/nothing"} {
+		if res, _ := get(t, a.URL()+path, "Authorization", "Bearer guess"); res.StatusCode != 429 {
+			t.Errorf("%s with a guessed key: %d", path, res.StatusCode)
+		}
+	}
 }

@@ -112,7 +112,7 @@ func TestHeaders(t *testing.T) {
 		if got := h.Get("X-Content-Type-Options"); got != "nosniff" {
 			t.Errorf("X-Content-Type-Options = %q", got)
 		}
-		if got := h.Get("Referrer-Policy"); got != "no-referrer" {
+		if got := h.Get("Referrer-Policy"); got != "same-origin" {
 			t.Errorf("Referrer-Policy = %q", got)
 		}
 	}

@@ -9,7 +9,10 @@ import (
 func setHeaders(h http.Header, host string) {
 	h.Set("Content-Security-Policy", contentSecurityPolicy(host))
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
+	// Not no-referrer: under it a browser posts the form that asks for the key
+	// with "Origin: null" (WHATWG Fetch, "append a request Origin header"), which
+	// is refused as a foreign page's.
+	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")

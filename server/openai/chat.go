@@ -50,7 +50,7 @@ func decodeChat(o *object, m *Model) (*request, *Error) {
 		o.fail("top_logprobs", "got %d, want 0 to %d", p.LogProbs, maxLogProbs)
 	}
 	p.SkipLogProb = !r.logProbs
-	spec := takeStructured(o)
+	r.spec = takeStructured(o)
 	c := takeConversation(o)
 	if refusal := o.finish(); refusal != nil {
 		return nil, refusal
@@ -67,7 +67,7 @@ func decodeChat(o *object, m *Model) (*request, *Error) {
 	if refusal != nil {
 		return nil, refusal
 	}
-	return r, r.constrain(m, spec)
+	return r, nil
 }
 
 // chatReply writes the answers of /v1/chat/completions.

@@ -44,7 +44,7 @@ func decodeCompletion(o *object, m *Model) (*request, *Error) {
 		o.fail("logprobs", "got %d, want 0 to %d", p.LogProbs, maxLogProbs)
 	}
 	p.SkipLogProb = !r.logProbs
-	spec := takeStructured(o)
+	r.spec = takeStructured(o)
 	r.takePrompts(o, m.Engine.Tokenizer())
 	if refusal := o.finish(); refusal != nil {
 		return nil, refusal
@@ -62,7 +62,7 @@ func decodeCompletion(o *object, m *Model) (*request, *Error) {
 	if refusal := r.check(m, vllmDefault); refusal != nil {
 		return nil, refusal
 	}
-	return r, r.constrain(m, spec)
+	return r, nil
 }
 
 // check refuses what is out of range before any of it takes memory.

@@ -256,6 +256,18 @@ func TestChat(t *testing.T) {
 	}
 }
 
+// What the prefix cache had is told of an answer of one step too.
+func TestCachedTokens(t *testing.T) {
+	f := newFixture(t, Options{}, engine.Options{})
+	body := `{"prompt":[` + strings.TrimSuffix(strings.Repeat("260,", 40), ",") + `],"max_tokens":1,"ignore_eos":true}`
+	for i, want := range []float64{0, 32} {
+		u := at(t, f.ok("/v1/completions", body), "usage").(map[string]any)
+		if details, ok := u["prompt_tokens_details"].(map[string]any); !ok || details["cached_tokens"] != want {
+			t.Errorf("answer %d: usage %v, want %v cached tokens", i+1, u, want)
+		}
+	}
+}
+
 func TestStructured(t *testing.T) {
 	f := newFixture(t, Options{}, engine.Options{})
 	for _, c := range []struct{ fields, want string }{

@@ -9,6 +9,7 @@ import (
 
 	"vitrine/engine"
 	"vitrine/engine/sampler"
+	"vitrine/engine/structured"
 )
 
 // generation is a request that the engine works on: a handle a prompt, n
@@ -51,11 +52,16 @@ func (s *Server) generate(ctx context.Context, m *Model, r *request) (*generatio
 		return nil, refusal
 	}
 	defer left()
+	// Only now, so that requests that compile are among those that may wait.
+	constraint, refusal := s.constrain(ctx, m, r.spec)
+	if refusal != nil {
+		return nil, refusal
+	}
 	g := &generation{model: m, request: r, events: make(chan promptEvent)}
 	ctx, g.end = context.WithCancel(ctx)
 	for i, p := range r.prompts {
 		h, err := m.Engine.Add(ctx, engine.Request{
-			Prompt: p.ids, Params: r.params, Paused: r.scoreOnly, Priority: r.priority, CacheSalt: r.cacheSalt, Structured: r.structured,
+			Prompt: p.ids, Params: r.params, Paused: r.scoreOnly, Priority: r.priority, CacheSalt: r.cacheSalt, Structured: constraint,
 		})
 		if err != nil {
 			refusal := fromEngine(err)
@@ -151,12 +157,15 @@ func (g *generation) next(ctx context.Context) (c *choice, fresh string, refusal
 		c.ids = append(c.ids, event.Token)
 		c.results = append(c.results, event.Result)
 		c.text.WriteString(event.Text)
+		if event.Index == 0 && g.cached[e.prompt] < 0 {
+			g.cached[e.prompt] = event.Step.Cached // an answer's only step may end it before it is told of
+		}
 		return c, event.Text, nil
 	case engine.EventState:
 		c = g.choices[e.prompt*g.request.params.N+event.Index]
 		switch {
 		case event.State == engine.FinishedAborted:
-			return nil, "", aborted(event.Reason)
+			return nil, "", g.aborted(event.Reason)
 		case event.State == engine.Paused && g.request.scoreOnly:
 			c.state, c.reason = engine.FinishedLength, "max_tokens"
 		case event.State.Finished():
@@ -177,8 +186,10 @@ func (g *generation) finished(prompt int) bool {
 }
 
 // aborted says why the engine gave a request up.
-func aborted(reason string) *Error {
+func (g *generation) aborted(reason string) *Error {
 	switch reason {
+	case structured.ErrTooComplex.Error():
+		return badField(g.request.spec.field, "%s", reason)
 	case sampler.ErrAllBanned.Error():
 		return &Error{Status: http.StatusBadRequest, Type: invalidRequest, Param: "allowed_token_ids", Message: reason}
 	case "":

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"vitrine/engine/sampler"
-	"vitrine/engine/structured"
 	"vitrine/engine/tokenizer"
 )
 
@@ -40,10 +39,10 @@ type request struct {
 	tokenIDs    bool // return_token_ids
 	tokensAsIDs bool // return_tokens_as_token_ids
 
-	structured *structured.Constraint
-	priority   int
-	cacheSalt  string
-	truncate   int // truncate_prompt_tokens; 0 for no, -1 for the context
+	spec      *spec // the structured output that was asked for; nil for none
+	priority  int
+	cacheSalt string
+	truncate  int // truncate_prompt_tokens; 0 for no, -1 for the context
 }
 
 // prompt is what one engine request begins with.

@@ -65,9 +65,10 @@ func (m *Model) context() int {
 
 // Server is the API's handler. Its methods may be called from any goroutine.
 type Server struct {
-	options Options
-	mux     *http.ServeMux
-	model   atomic.Pointer[Model]
+	options   Options
+	mux       *http.ServeMux
+	model     atomic.Pointer[Model]
+	compiling chan struct{} // has an element for each structured output that is being compiled
 
 	mu       sync.Mutex
 	entering int           // requests that are about to be added to the engine
@@ -84,7 +85,10 @@ var errStopping = errors.New("the server is stopping")
 
 // New makes a server without a model: it answers 503 until [Server.SetModel].
 func New(o Options) *Server {
-	s := &Server{options: o.withDefaults(), mux: http.NewServeMux(), draining: make(chan struct{}), idle: make(chan struct{})}
+	s := &Server{
+		options: o.withDefaults(), mux: http.NewServeMux(), compiling: make(chan struct{}, maxCompiling),
+		draining: make(chan struct{}), idle: make(chan struct{}),
+	}
 	s.cutOff, s.cut = context.WithCancelCause(context.Background())
 	for pattern, handler := range map[string]http.HandlerFunc{
 		"GET /v1/models":            s.listModels,

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -121,19 +122,32 @@ func takeSpecs(o *object, prefix, at string) []*spec {
 	return all
 }
 
-// constrain compiles the structured output that was asked for.
-func (r *request) constrain(m *Model, s *spec) *Error {
-	if s == nil {
-		return nil
+// maxCompiling is how many structured outputs are compiled at once. Each takes
+// a core, which the engine needs for everybody's tokens.
+const maxCompiling = 2
+
+// constrain compiles the structured output that a request asks for; nil if it
+// asks for none. It waits for its turn until ctx is done.
+func (s *Server) constrain(ctx context.Context, m *Model, asked *spec) (*structured.Constraint, *Error) {
+	if asked == nil {
+		return nil, nil
 	}
-	c, err := m.Engine.Structured().Compile(s.Spec)
+	select {
+	case s.compiling <- struct{}{}:
+		defer func() { <-s.compiling }()
+	case <-ctx.Done():
+		return nil, stopped(ctx)
+	}
+	if ctx.Err() != nil { // both could be chosen
+		return nil, stopped(ctx)
+	}
+	c, err := m.Engine.Structured().Compile(asked.Spec)
 	var wrong *structured.Error
 	switch {
 	case errors.As(err, &wrong), errors.Is(err, structured.ErrTooComplex):
-		return badField(s.field, "%v", err)
+		return nil, badField(asked.field, "%v", err)
 	case err != nil:
-		return refused(http.StatusInternalServerError, "%v", err)
+		return nil, refused(http.StatusInternalServerError, "%v", err)
 	}
-	r.structured = c
-	return nil
+	return c, nil
 }

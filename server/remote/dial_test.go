@@ -2,11 +2,15 @@ package remote
 
 import (
 	"errors"
+	"io"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func TestOptions(t *testing.T) {
@@ -51,6 +55,55 @@ func TestDialErrors(t *testing.T) {
 		if !errors.As(err, &told) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.name, err, c.want)
 		}
+	}
+}
+
+// What many tokens stand for is asked over as many connections as there are
+// questions at once, and not over a new one for each.
+func TestPiecesConnections(t *testing.T) {
+	var dialed atomic.Int32
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/detokenize" {
+			_, _ = io.Copy(io.Discard, r.Body)
+			time.Sleep(time.Millisecond) // so that the questions overlap
+			_, _ = w.Write([]byte(`{"prompt":"piece"}`))
+			return
+		}
+		_, _ = w.Write([]byte(`{"data":[{"id":"m"}],"version":"0.32.0"}`))
+	}))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			dialed.Add(1)
+		}
+	}
+	s.Start()
+	t.Cleanup(s.Close)
+	e, err := Dial(t.Context(), Options{URL: s.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	ids := make([]int32, 400)
+	for i := range ids {
+		ids[i] = int32(i)
+	}
+	pieces, err := e.Pieces(t.Context(), ids)
+	if err != nil || string(pieces[399]) != "piece" {
+		t.Fatalf("%q, %v", pieces, err)
+	}
+	if n := dialed.Load(); n > 2*detokenizers {
+		t.Errorf("%d connections for %d questions, %d at once", n, len(ids), detokenizers)
+	}
+}
+
+// The bytes that an answer tells of a token are better than the text that is
+// asked for meanwhile, where a part of a character is U+FFFD.
+func TestPiecesKeepBytes(t *testing.T) {
+	_, e := replay(t, false)
+	e.identify([]Token{{Candidate: Candidate{ID: 7, Bytes: []byte{0xE4}}}})
+	e.learn(7, []byte("\uFFFD"))
+	if pieces, err := e.Pieces(t.Context(), []int32{7}); err != nil || string(pieces[0]) != "\xE4" {
+		t.Errorf("%q, %v", pieces, err)
 	}
 }
 

@@ -107,6 +107,7 @@ func Dial(ctx context.Context, o Options) (*Engine, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = headerTimeout
+	transport.MaxIdleConnsPerHost = detokenizers // or most of their questions would each dial
 	e := &Engine{
 		options: o, address: base.String(), base: base, pieces: map[int32][]byte{},
 		client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {

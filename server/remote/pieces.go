@@ -54,11 +54,12 @@ func (e *Engine) lexiconPieces(ids []int32) [][]byte {
 	return out
 }
 
-// learn remembers what a token id stands for.
+// learn remembers what a token id stands for, unless an answer has told its
+// bytes meanwhile.
 func (e *Engine) learn(id int32, text []byte) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if len(e.pieces) < maxPieces {
+	if _, known := e.pieces[id]; !known && len(e.pieces) < maxPieces {
 		e.pieces[id] = text
 	}
 }

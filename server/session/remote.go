@@ -110,7 +110,7 @@ func (s *session) controlRemote(c *wire.Control) error {
 		s.sayAll()
 		return nil
 	case wire.OpAbort:
-		if s.talk == nil {
+		if s.talk == nil || !s.writing() { // it may be spelling the prompt still
 			return nil
 		}
 		s.hangUpTalk()

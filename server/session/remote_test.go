@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ import (
 // vLLM gave; see ../remote/testdata.
 type afar struct {
 	rig
+	spell sync.Mutex    // held: what tokens stand for is not told
 	stall atomic.Bool   // the answers do not begin
 	hung  chan struct{} // a stalled answer was asked for, and then given up
 }
@@ -35,6 +37,8 @@ func startAfar(t *testing.T) *afar {
 		}[r.URL.Path]
 		switch {
 		case name == "":
+			a.spell.Lock()
+			defer a.spell.Unlock()
 			w.Write([]byte(`{"prompt":"piece"}`)) // of /detokenize
 		case a.stall.Load() && strings.HasSuffix(name, "sse"):
 			_, _ = io.Copy(io.Discard, r.Body) // only then is it noticed that the caller has gone
@@ -68,6 +72,7 @@ func TestRemoteChat(t *testing.T) {
 	p.send(&wire.Subscribe{Views: wire.ViewLogits})
 	p.send(&wire.Chat{Text: "What is gravity? 引力", Params: params(24)})
 	p.waitState(wire.StateLengthCapped)
+	p.waitSpelt()
 	p.see(func(s *vis.Session) {
 		r := s.Remote()
 		if s.Model().Name != "smollm2-135m-instruct" || s.Model().Layers != 0 || s.Model().Context != 2048 || r == nil {
@@ -85,7 +90,7 @@ func TestRemoteChat(t *testing.T) {
 			if drawn != (token.Flags&wire.FlagDrawn != 0) || token.ID < 0 || drawn != (token.LogProb <= 0) || token.Prob == token.Prob || token.Draw == token.Draw || token.Kept != 0 {
 				t.Errorf("token %d: %+v", i, token)
 			}
-			if !drawn && string(token.Bytes) != "piece" {
+			if !drawn && !spells(token, tokens[start:]) {
 				t.Errorf("token %d of the prompt is %q", i, token.Bytes)
 			}
 		}
@@ -166,6 +171,52 @@ func TestRemoteRefusals(t *testing.T) {
 			t.Errorf("%+v: %+v, want %s %s", c.command, got, c.code, c.field)
 		}
 	}
+}
+
+// waitSpelt waits until it was told what the prompt's first token stands for.
+func (p *page) waitSpelt() {
+	p.t.Helper()
+	p.wait("the prompt's text", func() bool {
+		tokens := p.know.Tokens()
+		return len(tokens) > 0 && len(tokens[0].Bytes) > 0
+	})
+}
+
+// spells says whether a token of the prompt has the text that afar tells for
+// its id: the answer's own if it has that token too.
+func spells(token wire.Token, drawn []wire.Token) bool {
+	for _, d := range drawn {
+		if d.ID == token.ID && string(d.Bytes) == string(token.Bytes) {
+			return true
+		}
+	}
+	return string(token.Bytes) == "piece"
+}
+
+// The answer does not wait for what the prompt's tokens stand for.
+func TestRemoteAnswerBeforePieces(t *testing.T) {
+	a := startAfar(t)
+	p := visit(t, a.serve(t), "")
+	a.spell.Lock()
+	p.send(&wire.Chat{Text: "What is gravity? 引力", Params: params(24)})
+	p.waitState(wire.StateLengthCapped)
+	before := p.tokens()
+	p.send(&wire.Control{Op: wire.OpAbort})    // of an answer that has ended
+	p.problem(&wire.Control{Op: wire.OpPause}) // whose refusal says that both have come
+	a.spell.Unlock()
+	p.waitSpelt()
+	p.see(func(s *vis.Session) {
+		if s.State().State != wire.StateLengthCapped || len(s.Tokens()) != len(before) {
+			t.Errorf("%d tokens, then %d, and the state is %v", len(before), len(s.Tokens()), s.State().State)
+		}
+		for i, token := range s.Tokens() {
+			start := int(s.State().Prompt)
+			spelt := i < start && len(before[i].Bytes) == 0 && spells(token, before[start:]) || i >= start && string(token.Bytes) == string(before[i].Bytes)
+			if !spelt || token.ID != before[i].ID || token.Flags != before[i].Flags {
+				t.Errorf("token %d: first %+v, then %+v", i, before[i], token)
+			}
+		}
+	})
 }
 
 // An answer that is broken off makes the remote engine stop, and a page that

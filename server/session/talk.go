@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"vitrine/server/remote"
@@ -26,7 +28,7 @@ type talk struct {
 // that ended it, io.EOF if nothing was wrong.
 type word struct {
 	remote.Delta
-	prompt [][]byte // what Delta.Prompt stands for, as far as that is known
+	pieces [][]byte // what the prompt's ids stand for; such a word has nothing else
 	err    error
 	at     time.Time
 }
@@ -48,6 +50,8 @@ func (s *session) beginTalk(page wire.Params, open func(context.Context, *remote
 	go func() {
 		defer close(t.words)
 		defer cancel()
+		var learning sync.WaitGroup
+		defer learning.Wait()
 		stream, err := open(ctx, e)
 		if err != nil {
 			send(word{err: err})
@@ -56,13 +60,17 @@ func (s *session) beginTalk(page wire.Params, open func(context.Context, *remote
 		defer stream.Close()
 		for {
 			d, err := stream.Next()
-			w := word{Delta: d, err: err}
-			if d.Prompt != nil {
-				// Without it the prompt's ids are still told.
-				w.prompt, _ = e.Pieces(ctx, d.Prompt)
-			}
-			if !send(w) || err != nil {
+			if !send(word{Delta: d, err: err}) || err != nil {
 				return
+			}
+			if d.Prompt != nil {
+				// A long prompt takes a while to spell, for which the answer does not
+				// wait. Without it the prompt's ids are still told.
+				learning.Go(func() {
+					if pieces, err := e.Pieces(ctx, d.Prompt); err == nil {
+						send(word{pieces: pieces})
+					}
+				})
 			}
 		}
 	}()
@@ -105,6 +113,10 @@ func (s *session) hear(w word, ok bool) {
 		if s.writing() { // it did not say why it ended
 			s.endAnswer(wire.StateStopped)
 		}
+		return
+	}
+	if w.pieces != nil {
+		s.hearPieces(w.pieces)
 		return
 	}
 	b := s.tree.active
@@ -158,9 +170,6 @@ func (s *session) hearPrompt(w word) {
 		for i, id := range w.Prompt {
 			next[i] = pieceOfText("")
 			next[i].ID = id
-			if i < len(w.prompt) {
-				next[i].Bytes = w.prompt[i]
-			}
 		}
 		keep = common(b.tokens, next)
 		b.tokens = append(b.tokens[:keep:keep], next[keep:]...)
@@ -186,6 +195,23 @@ func (s *session) hearPrompt(w word) {
 	s.sayTokens(keep)
 	s.sayState()
 	s.sayMessages(0)
+}
+
+// hearPieces tells what the prompt's ids stand for, from the first that was not
+// known on.
+func (s *session) hearPieces(pieces [][]byte) {
+	b := s.tree.active
+	from := len(b.tokens)
+	tokens := slices.Clone(b.tokens) // the old ones may wait to be sent
+	for i := min(b.start, len(pieces)) - 1; i >= 0; i-- {
+		if !bytes.Equal(tokens[i].Bytes, pieces[i]) {
+			tokens[i].Bytes, from = pieces[i], i
+		}
+	}
+	if from < len(b.tokens) {
+		b.tokens = tokens
+		s.sayTokens(from)
+	}
 }
 
 // hearToken adds a token of the answer.
