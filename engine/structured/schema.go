@@ -46,7 +46,7 @@ var formats = map[string]string{
 }
 
 // maxResolved bounds the steps to follow all references, some tenths of a second.
-const maxResolved = 500_000
+const maxResolved = 100_000
 
 const (
 	// The 29th of February is left out: not every year has one.
@@ -115,6 +115,7 @@ func (s *schema) validate(text string) error {
 	}
 	c := jsonschema.NewCompiler()
 	c.UseLoader(refuseLoader{})
+	c.UseRegexpEngine(newMatcher)
 	if err := c.AddResource(place, value); err != nil {
 		return librarysError(err)
 	}
@@ -172,7 +173,10 @@ func (s *schema) resolve(pointer string) (string, error) {
 			return "", errorf(pointer, "refers back to itself with nothing in between")
 		}
 		met[pointer] = true
-		if s.resolved++; s.resolved > maxResolved {
+		if len(met) > 1 {
+			s.resolved++
+		}
+		if s.resolved > maxResolved {
 			return "", errorf(pointer, "is where references take too long to follow, want fewer that lead to other references")
 		}
 		doc := s.root.at(pointer)
@@ -569,6 +573,22 @@ func (s *schema) values(pointer string, doc *document) (frag, error) {
 	if err != nil {
 		return nil, librarysError(err)
 	}
+	if m, ok := judge.Pattern.(*matcher); ok {
+		size := 0
+		for _, v := range listed(doc) {
+			size += len(v.text())
+		}
+		if size*m.steps() > maxMatching {
+			return nil, errorf(join(pointer, "pattern"), "is too large to be matched with the values listed, want a smaller one or none")
+		}
+	}
+	// The library would compare each value with each, to find out that it is listed.
+	others := *judge
+	if doc.get("enum") != nil {
+		others.Enum = nil
+	} else {
+		others.Const = nil
+	}
 	var texts []string
 	for _, v := range listed(doc) {
 		text := v.text()
@@ -576,7 +596,7 @@ func (s *schema) values(pointer string, doc *document) (frag, error) {
 		if err != nil {
 			return nil, errorf(pointer, "has a value that is not JSON: %v", err)
 		}
-		if judge.Validate(value) == nil {
+		if others.Validate(value) == nil {
 			texts = append(texts, text)
 		}
 	}
