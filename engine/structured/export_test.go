@@ -11,3 +11,10 @@ func (c *Constraint) Work() int { return c.machine.work }
 
 // Allowed bounds the instructions that all clones of a matcher take in calls.
 func Allowed(calls int) int { return maxSaved + calls*refill }
+
+// Starve takes what a matcher may take beyond one refill.
+func (m *Matcher) Starve() { m.allowance.left = 0 }
+
+// PlainDiffer reports whether it is remembered that plain bytes lead to
+// different places.
+func (m *Matcher) PlainDiffer() bool { return m.state.plain == m.m.dead }

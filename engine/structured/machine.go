@@ -16,7 +16,7 @@ const (
 	maxWork = 2_000_000
 	// maxSaved bounds the instructions that all the texts of one answer's outputs may
 	// take at once, beyond refill for each of their calls: to about a second. A token takes
-	// some thousands at first, and nearly none when others were there before..
+	// some thousands at first, and nearly none when others were there before.
 	maxSaved = 4_000_000
 	refill   = 5_000
 )
