@@ -58,4 +58,9 @@
 // strips a space at the beginning of a text strips it here too. Drawing under a
 // mask is not drawing valid texts by their probability: it chooses among what may
 // come next, not among what may come of it.
+//
+// Constraints come from strangers. So the bytes of an expression and of a schema's
+// names, the steps to build a grammar and to compare schemas, and what all outputs
+// of an answer may take together are bounded; what is beyond is refused or, in the
+// midst of an answer, [ErrTooComplex].
 package structured

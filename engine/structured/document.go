@@ -16,6 +16,10 @@ const (
 	// maxValues bounds the values in a schema: the library that judges it takes
 	// time with their square.
 	maxValues = 10_000
+	// maxName bounds the bytes of a property's name, and maxPointers those of the
+	// JSON pointers of all values together: rules, and the library, are named by them.
+	maxName     = 4 << 10
+	maxPointers = 4 << 20
 )
 
 // A document is a value of JSON that keeps the order of an object's members,
@@ -60,7 +64,8 @@ func read(text string) (document, error) {
 // reader reads values and counts them.
 type reader struct {
 	*json.Decoder
-	values int
+	values   int
+	pointers int // bytes
 }
 
 func (d *reader) value(pointer string, depth int) (document, error) {
@@ -90,13 +95,20 @@ func (d *reader) value(pointer string, depth int) (document, error) {
 				return doc, err
 			}
 			at, _ = name.(string)
+			if len(at) > maxName {
+				return doc, errorf(pointer, "has a name of %d bytes, want at most %d", len(at), maxName)
+			}
 			if _, there := doc.places[at]; there {
 				return doc, errorf(join(pointer, at), "is there twice")
 			}
 			doc.places[at] = len(doc.names)
 			doc.names = append(doc.names, at)
 		}
-		inner, err := d.value(join(pointer, at), depth+1)
+		place := join(pointer, at)
+		if d.pointers += len(place); d.pointers > maxPointers {
+			return doc, errorf(pointer, "is where the schema's names grow too long, want at most %d bytes of JSON pointers to all values", maxPointers)
+		}
+		inner, err := d.value(place, depth+1)
 		if err != nil {
 			return doc, err
 		}
@@ -138,7 +150,7 @@ func (d *document) at(pointer string) *document {
 			}
 		case isArray:
 			i, err := strconv.Atoi(step)
-			if err != nil || i < 0 || i >= len(d.content) {
+			if err != nil || i < 0 || i >= len(d.content) || step != strconv.Itoa(i) { // one pointer a place
 				return nil
 			}
 			d = &d.content[i]

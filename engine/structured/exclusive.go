@@ -7,10 +7,11 @@ import (
 )
 
 const (
-	// maxCompared bounds how deep two schemas are compared, and maxComparisons how
-	// many pairs are.
+	// maxCompared bounds how deep two schemas are compared, maxComparisons how many
+	// pairs are, and maxListed the listed values and required names that this looks at.
 	maxCompared    = 4
 	maxComparisons = 100_000
+	maxListed      = 5_000_000
 )
 
 // exclusive refuses oneOf unless no value can match two of its schemas, as far
@@ -54,18 +55,48 @@ func (s *schema) apart(a, b string, depth int) (bool, error) {
 			return false, nil
 		}
 	}
+	for _, doc := range docs {
+		s.looked += len(listed(doc))
+		if required := doc.get("required"); required != nil {
+			s.looked += len(required.content)
+		}
+	}
+	if s.looked > maxListed {
+		return false, nil
+	}
 	if !overlap(allowedTypes(docs[0]), allowedTypes(docs[1])) {
 		return true, nil
 	}
 	if la, lb := listed(docs[0]), listed(docs[1]); la != nil && lb != nil {
-		return !slices.ContainsFunc(la, func(x document) bool {
-			return slices.ContainsFunc(lb, func(y document) bool { return x.canonical() == y.canonical() })
-		}), nil
+		few, many := s.canonicals(docs[0]), s.canonicals(docs[1])
+		if len(few) > len(many) {
+			few, many = many, few
+		}
+		for text := range few {
+			if many[text] {
+				return false, nil
+			}
+		}
+		return true, nil
 	}
 	if !slices.Equal(allowedTypes(docs[0]), []string{"object"}) || !slices.Equal(allowedTypes(docs[1]), []string{"object"}) {
 		return false, nil
 	}
 	return s.objectsApart(a, b, docs, depth)
+}
+
+// canonicals are the values that a schema lists, each in the one text for what is
+// equal to it. They are found once for each schema.
+func (s *schema) canonicals(doc *document) map[string]bool {
+	texts, ok := s.texts[doc]
+	if !ok {
+		texts = map[string]bool{}
+		for _, v := range listed(doc) {
+			texts[v.canonical()] = true
+		}
+		s.texts[doc] = texts
+	}
+	return texts
 }
 
 // objectsApart compares two schemas of objects.

@@ -2,7 +2,7 @@ package structured
 
 import (
 	"slices"
-	"strings"
+	"unicode/utf8"
 )
 
 // maxIndent is the number of spaces that may stand before a line of JSON.
@@ -179,11 +179,11 @@ func (g *grammar) nameBesides(names []string) frag {
 				ended = true
 				continue
 			}
-			r := []rune(n)[0]
+			r, size := utf8.DecodeRuneInString(n)
 			if rest[r] == nil {
 				first = append(first, span{r, r})
 			}
-			rest[r] = append(rest[r], strings.TrimPrefix(n, string(r)))
+			rest[r] = append(rest[r], n[size:])
 		}
 		if !ended {
 			parts = append(parts, g.text(`"`))

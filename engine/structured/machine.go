@@ -14,6 +14,11 @@ const (
 	// maxWork bounds the instructions that one mask may take, to tenths of a second.
 	// Masks take some thousands as a rule.
 	maxWork = 2_000_000
+	// maxSaved bounds the instructions that all the texts of one answer's outputs may
+	// take at once, beyond refill for each of their calls: to about a second. A token takes
+	// some thousands at first, and nearly none when others were there before.
+	maxSaved = 4_000_000
+	refill   = 5_000
 )
 
 // machine runs a program for any number of texts. It finds the states of the
@@ -31,6 +36,7 @@ type machine struct {
 	held   int    // bytes that are remembered
 	lastID uint64 // of a node
 	work   int    // instructions since the last call from outside
+	most   int    // that may be taken until the next one
 	start  *state
 	dead   *state
 	root   *node
@@ -73,7 +79,7 @@ type state struct {
 }
 
 func newMachine(p *program, v *Vocabulary) (*machine, error) {
-	m := &machine{program: p, vocabulary: v, dead: &state{}, root: &node{}, path: make([]*state, v.depth+1)}
+	m := &machine{program: p, vocabulary: v, dead: &state{}, root: &node{}, path: make([]*state, v.depth+1), most: maxWork}
 	m.reset()
 	m.search.begin()
 	m.walk(m.rules[0].start, m.root)
@@ -105,6 +111,23 @@ func (m *machine) remembers(s *state, bytes int) {
 	m.held += bytes
 }
 
+// allowance is what the outputs of one answer may still take together of the
+// machine, which serves all answers: one that is costly must not hold up the
+// others for long. It is guarded by the machine's lock.
+type allowance struct{ left int }
+
+// begin starts a call from outside. The caller ends it with end.
+func (m *machine) begin(a *allowance) {
+	a.left = min(a.left+refill, maxSaved)
+	m.work, m.most = 0, min(maxWork, a.left)
+}
+
+// end takes what the call took.
+func (m *machine) end(a *allowance) { a.left = max(a.left-m.work, 0) }
+
+// spent reports whether the call may take no more. What is found then is not the truth.
+func (m *machine) spent() bool { return m.work > m.most }
+
 // step reads a byte.
 func (m *machine) step(s *state, b byte) *state {
 	if s.next != nil {
@@ -127,7 +150,7 @@ func (m *machine) discover(s *state, b byte) *state {
 		}
 	}
 	t := m.settle()
-	if m.work > maxWork {
+	if m.spent() {
 		return m.dead // not the truth: nobody may remember it
 	}
 	if s.next == nil {
@@ -147,9 +170,15 @@ type closure struct {
 	ends  bool
 }
 
+// maxCleared bounds the places of a search whose map is used again.
+const maxCleared = 1 << 12
+
 func (c *closure) begin() {
 	if c.seen == nil {
 		c.seen, c.calls = map[item]struct{}{}, map[int32][]frame{}
+	}
+	if len(c.seen) > maxCleared { // to clear a map takes as long as it ever was large
+		c.seen = map[item]struct{}{}
 	}
 	clear(c.seen)
 	clear(c.calls)
@@ -161,7 +190,7 @@ func (c *closure) begin() {
 func (m *machine) walk(at pc, n *node) {
 	c := &m.search
 	c.todo = append(c.todo, item{at, n})
-	for len(c.todo) > 0 && m.work <= maxWork {
+	for len(c.todo) > 0 && !m.spent() {
 		it := c.todo[len(c.todo)-1]
 		c.todo = c.todo[:len(c.todo)-1]
 		if it.node.depth+m.need[it.at] > maxDepth || m.need[it.at] == never {
@@ -195,7 +224,7 @@ func (m *machine) walk(at pc, n *node) {
 // all who do are known, those that begin with others first.
 func (m *machine) settle() *state {
 	c := &m.search
-	for len(c.calls) > 0 && m.work <= maxWork {
+	for len(c.calls) > 0 && !m.spent() {
 		first := int32(-1)
 		for r := range c.calls {
 			if first < 0 || m.rules[r].rank < m.rules[first].rank {
@@ -277,17 +306,19 @@ func (m *machine) behindPlain(s *state) *state {
 			t = m.dead
 		}
 	}
+	if m.spent() {
+		return m.dead // not the truth: nobody may remember it
+	}
 	s.plain = t
 	m.remembers(s, 8)
 	return t
 }
 
-// maskOf returns the tokens that may follow, a bit each.
+// maskOf returns the tokens that may follow, a bit each. The error is ErrTooComplex.
 func (m *machine) maskOf(s *state) ([]uint64, error) {
 	if s.mask != nil {
 		return s.mask, nil
 	}
-	m.work = 0
 	v := m.vocabulary
 	mask := make([]uint64, v.words())
 	if s.ends {
@@ -304,7 +335,7 @@ func (m *machine) maskOf(s *state) ([]uint64, error) {
 		}
 		nodes = v.rest
 	}
-	for i := 0; i < len(nodes); {
+	for i := 0; i < len(nodes) && !m.spent(); {
 		n := &nodes[i]
 		t := m.step(path[n.depth], n.label)
 		if t == m.dead {
@@ -318,7 +349,7 @@ func (m *machine) maskOf(s *state) ([]uint64, error) {
 		i++
 	}
 	clear(path)
-	if m.work > maxWork {
+	if m.spent() {
 		return nil, ErrTooComplex
 	}
 	s.mask = mask

@@ -6,20 +6,26 @@ import "fmt"
 // has found out for all answers, and several goroutines may use it at once.
 type Constraint struct{ machine *machine }
 
-// Start returns a matcher at the beginning of a text.
-func (c *Constraint) Start() *Matcher { return &Matcher{m: c.machine, state: c.machine.start} }
+// Start returns a matcher at the beginning of a text. What it takes to follow the
+// text, and those of all its clones together, is bounded: beyond some thousands of
+// instructions for each token, and some millions in all, they get [ErrTooComplex].
+func (c *Constraint) Start() *Matcher {
+	return &Matcher{m: c.machine, state: c.machine.start, allowance: &allowance{maxSaved}}
+}
 
 // Vocab is the number of tokens that masks cover.
 func (c *Constraint) Vocab() int { return c.machine.vocabulary.size }
 
 // Matcher follows one answer. It belongs to one goroutine.
 type Matcher struct {
-	m     *machine
-	state *state
-	ended bool
+	m         *machine
+	state     *state
+	ended     bool
+	allowance *allowance // of all clones together
 }
 
-// Clone returns a matcher that stands where m does.
+// Clone returns a matcher that stands where m does, and has part in its
+// allowance: see [Constraint.Start].
 func (m *Matcher) Clone() *Matcher {
 	c := *m
 	return &c
@@ -34,6 +40,8 @@ func (m *Matcher) Clone() *Matcher {
 func (m *Matcher) Mask() ([]uint64, error) {
 	m.m.mu.Lock()
 	defer m.m.mu.Unlock()
+	m.m.begin(m.allowance)
+	defer m.m.end(m.allowance)
 	return m.m.maskOf(m.state)
 }
 
@@ -57,11 +65,12 @@ func (m *Matcher) Accept(token int32) error {
 	}
 	m.m.mu.Lock()
 	defer m.m.mu.Unlock()
-	m.m.work = 0
+	m.m.begin(m.allowance)
+	defer m.m.end(m.allowance)
 	s := m.state
 	for _, b := range v.text[token] {
 		if s = m.m.step(s, b); s == m.m.dead {
-			if m.m.work > maxWork {
+			if m.m.spent() {
 				return ErrTooComplex
 			}
 			return fmt.Errorf("%w: token %d", ErrNotAllowed, token)

@@ -11,6 +11,9 @@ const (
 	// maxProgram bounds the instructions of a program, and so the memory of a
 	// constraint and the time to read it.
 	maxProgram = 100_000
+	// maxBuilt bounds the steps to build a program. Most find an instruction that
+	// there is already, so that the bound of those is no bound of the time.
+	maxBuilt = 4_000_000
 	// maxDepth bounds the calls that are open at a time: how deep values of a
 	// recursive schema nest.
 	maxDepth = 256
@@ -42,7 +45,7 @@ type inst struct {
 
 // rule is a part of the program that is called by other parts, or by itself.
 type rule struct {
-	name  string // for errors: the JSON pointer of a schema
+	name  string // for errors of finish: the JSON pointer of a schema
 	start pc
 	rank  int // a rule that begins with a call of another has a lower rank than that
 }
@@ -72,7 +75,8 @@ type builder struct {
 	insts    []inst
 	rules    []rule
 	seen     map[string]pc // instructions that there are already
-	full     bool
+	built    int           // steps so far
+	full     bool          // it takes too many instructions or steps
 }
 
 // fail and match are the first two instructions of each program.
@@ -90,6 +94,9 @@ func newBuilder(alphabet *[256]bool) *builder {
 
 // add appends an instruction, unless there is an equal one.
 func (b *builder) add(i inst) pc {
+	if !b.spend(1 + len(i.out)) {
+		return pcFail
+	}
 	key := binary.LittleEndian.AppendUint32([]byte{byte(i.op), i.lo, i.hi}, uint32(i.rule))
 	for _, o := range i.out {
 		key = binary.LittleEndian.AppendUint32(key, uint32(o))
@@ -102,6 +109,22 @@ func (b *builder) add(i inst) pc {
 		b.seen[string(key)] = p
 	}
 	return p
+}
+
+// spend counts steps, and reports whether they may be taken.
+func (b *builder) spend(steps int) bool {
+	if b.built += steps; b.built > maxBuilt {
+		b.full = true
+	}
+	return !b.full
+}
+
+// tooLarge is the reason to refuse what fills the builder.
+func (b *builder) tooLarge() string {
+	if b.built > maxBuilt {
+		return fmt.Sprintf("its grammar takes more than %d steps to build", maxBuilt)
+	}
+	return fmt.Sprintf("its grammar takes more than %d instructions", maxProgram)
 }
 
 func (b *builder) grow(i inst) pc {
@@ -143,6 +166,9 @@ func (b *builder) bytes(lo, hi byte) frag {
 
 // split goes on at any of outs.
 func (b *builder) split(outs ...pc) pc {
+	if !b.spend(1 + len(outs)) {
+		return pcFail
+	}
 	outs = slices.DeleteFunc(outs, func(p pc) bool { return p == pcFail })
 	slices.Sort(outs)
 	switch outs = slices.Compact(outs); len(outs) {
@@ -173,6 +199,9 @@ func (b *builder) text(s string) frag {
 func (b *builder) seq(parts ...frag) frag {
 	return func(next pc) pc {
 		for _, f := range slices.Backward(parts) {
+			if b.full {
+				return pcFail
+			}
 			next = f(next)
 		}
 		return next
@@ -184,6 +213,9 @@ func (b *builder) any(parts ...frag) frag {
 	return func(next pc) pc {
 		outs := make([]pc, len(parts))
 		for i, f := range parts {
+			if b.full {
+				return pcFail
+			}
 			outs[i] = f(next)
 		}
 		return b.split(outs...)
@@ -229,7 +261,7 @@ func (b *builder) repeat(f frag, least, most int) frag {
 // finish proves that a program of the rules can be run, and completes it.
 func (b *builder) finish() (*program, error) {
 	if b.full {
-		return nil, &Error{Reason: fmt.Sprintf("is too large: its grammar takes more than %d instructions", maxProgram)}
+		return nil, &Error{Reason: "is too large: " + b.tooLarge()}
 	}
 	p := &program{insts: b.insts, rules: b.rules}
 	p.findNeeds()
@@ -241,6 +273,9 @@ func (b *builder) finish() (*program, error) {
 		return nil, err
 	}
 	p.classify()
+	for r := range p.rules {
+		p.rules[r].name = "" // a constraint is kept, and pointers are long
+	}
 	return p, nil
 }
 

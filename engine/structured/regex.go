@@ -7,8 +7,14 @@ import (
 	"unicode"
 )
 
-// maxBranches bounds the ways to begin and end an expression that has anchors.
-const maxBranches = 1000
+const (
+	// maxBranches bounds the ways to begin and end an expression that has anchors.
+	maxBranches = 1000
+	// maxExpression bounds the bytes of an expression, and maxNodes the nodes and
+	// characters of its syntax tree, over all branches.
+	maxExpression = 128 << 10
+	maxNodes      = 1 << 20
+)
 
 // branch is a way to match an expression: its parts, and whether they stand at
 // the beginning and at the end of the text.
@@ -21,11 +27,18 @@ type branch struct {
 // or if search is set anywhere in them. Its syntax is that of Go's package
 // regexp.
 func (b *builder) pattern(expression string, s spelling, search bool) (frag, error) {
+	if len(expression) > maxExpression {
+		return nil, fmt.Errorf("is too large: %d bytes long, want at most %d", len(expression), maxExpression)
+	}
 	re, err := syntax.Parse(expression, syntax.Perl)
 	if err != nil {
 		return nil, err
 	}
-	branches, err := anchors(branch{parts: []*syntax.Regexp{re}})
+	t := tree{anchored: map[*syntax.Regexp]bool{}, size: map[*syntax.Regexp]int{}}
+	if t.look(re); t.size[re] > maxNodes {
+		return nil, errNodes
+	}
+	branches, err := t.anchors(branch{parts: []*syntax.Regexp{re}})
 	if err != nil {
 		return nil, err
 	}
@@ -51,18 +64,45 @@ func (b *builder) pattern(expression string, s spelling, search bool) (frag, err
 	return b.any(all...), nil
 }
 
+var errNodes = fmt.Errorf("is too large: its syntax tree has more than %d nodes and characters, over all ways to begin and end it", maxNodes)
+
+// tree is what is known of the nodes of a syntax tree.
+type tree struct {
+	anchored map[*syntax.Regexp]bool // those that have an anchor
+	size     map[*syntax.Regexp]int  // nodes and characters of each
+}
+
+// look finds what is known of a node, and of those below it.
+func (t *tree) look(re *syntax.Regexp) {
+	size, anchored := 1+len(re.Rune), re.Op == syntax.OpBeginText || re.Op == syntax.OpEndText
+	for _, sub := range re.Sub {
+		t.look(sub)
+		size += t.size[sub]
+		anchored = anchored || t.anchored[sub]
+	}
+	t.size[re], t.anchored[re] = size, anchored
+}
+
 // anchors takes the anchors off the ends of an expression. One that is
-// somewhere else is refused later.
-func anchors(br branch) ([]branch, error) {
+// somewhere else is refused later. Each branch is read on its own, so that all
+// of them together are bounded.
+func (t *tree) anchors(br branch) ([]branch, error) {
 	todo, done := []branch{br}, []branch(nil)
+	nodes, copied := 0, 0
 	for len(todo) > 0 {
 		if len(todo)+len(done) > maxBranches {
 			return nil, fmt.Errorf("has ^ and $ in more than %d places", maxBranches)
 		}
 		br := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		switch at := anchored(br.parts); {
+		switch at := t.end(br.parts); {
 		case at < 0:
+			for _, re := range br.parts {
+				nodes += t.size[re]
+			}
+			if nodes > maxNodes {
+				return nil, errNodes
+			}
 			done = append(done, br)
 		case br.parts[at].Op == syntax.OpBeginText && at == 0:
 			todo = append(todo, branch{br.parts[1:], true, br.end})
@@ -82,6 +122,9 @@ func anchors(br branch) ([]branch, error) {
 				return nil, fmt.Errorf("has ^ or $ in %s, want them at the ends only", re)
 			}
 			for _, parts := range inside {
+				if copied += len(br.parts) + len(parts); copied > maxNodes {
+					return nil, errNodes
+				}
 				todo = append(todo, branch{slices.Concat(br.parts[:at], parts, br.parts[at+1:]), br.begin, br.end})
 			}
 		}
@@ -89,18 +132,14 @@ func anchors(br branch) ([]branch, error) {
 	return done, nil
 }
 
-// anchored is the first part or the last one, if it has an anchor, or -1.
-func anchored(parts []*syntax.Regexp) int {
+// end is the first part or the last one, if it has an anchor, or -1.
+func (t *tree) end(parts []*syntax.Regexp) int {
 	for _, at := range []int{0, len(parts) - 1} {
-		if at >= 0 && at < len(parts) && hasAnchor(parts[at]) {
+		if at >= 0 && at < len(parts) && t.anchored[parts[at]] {
 			return at
 		}
 	}
 	return -1
-}
-
-func hasAnchor(re *syntax.Regexp) bool {
-	return re.Op == syntax.OpBeginText || re.Op == syntax.OpEndText || slices.ContainsFunc(re.Sub, hasAnchor)
 }
 
 // expression builds one node of the syntax tree.

@@ -45,6 +45,9 @@ var formats = map[string]string{
 	"ipv4":      `((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])`,
 }
 
+// maxResolved bounds the steps to follow all references, some tenths of a second.
+const maxResolved = 100_000
+
 const (
 	// The 29th of February is left out: not every year has one.
 	datePattern = `[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))`
@@ -58,7 +61,10 @@ type schema struct {
 	rules    map[string]int32 // by the schema's pointer
 	todo     []string         // pointers of rules that are not defined yet
 	check    func(pointer string) (*jsonschema.Schema, error)
-	compared int // pairs of schemas
+	compared int                           // pairs of schemas
+	looked   int                           // at values and names, to compare schemas
+	texts    map[*document]map[string]bool // canonical ones of listed values
+	resolved int                           // steps to follow references
 }
 
 // compileSchema defines a rule as the texts that are valid against a schema.
@@ -67,7 +73,7 @@ func compileSchema(b *builder, root int32, text string) error {
 	if err != nil {
 		return err
 	}
-	s := &schema{grammar: newGrammar(b), root: doc, rules: map[string]int32{}}
+	s := &schema{grammar: newGrammar(b), root: doc, rules: map[string]int32{}, texts: map[*document]map[string]bool{}}
 	if err := s.validate(text); err != nil {
 		return err
 	}
@@ -85,7 +91,7 @@ func compileSchema(b *builder, root int32, text string) error {
 		}
 		b.define(s.rules[pointer], f)
 		if b.full {
-			return errorf(pointer, "is too large, with what comes before it: the grammar takes more than %d instructions", maxProgram)
+			return errorf(pointer, "is too large, with what comes before it: %s", b.tooLarge())
 		}
 	}
 	return nil
@@ -109,6 +115,7 @@ func (s *schema) validate(text string) error {
 	}
 	c := jsonschema.NewCompiler()
 	c.UseLoader(refuseLoader{})
+	c.UseRegexpEngine(newMatcher)
 	if err := c.AddResource(place, value); err != nil {
 		return librarysError(err)
 	}
@@ -166,6 +173,12 @@ func (s *schema) resolve(pointer string) (string, error) {
 			return "", errorf(pointer, "refers back to itself with nothing in between")
 		}
 		met[pointer] = true
+		if len(met) > 1 {
+			s.resolved++
+		}
+		if s.resolved > maxResolved {
+			return "", errorf(pointer, "is where references take too long to follow, want fewer that lead to other references")
+		}
 		doc := s.root.at(pointer)
 		if doc == nil {
 			return "", errorf(pointer, "is not there")
@@ -354,6 +367,9 @@ func (s *schema) objectOf(pointer string, doc *document) (frag, error) {
 	if d := doc.get("required"); d != nil {
 		for _, name := range d.content {
 			if text, ok := name.value.(string); ok {
+				if len(text) > maxName {
+					return nil, errorf(join(pointer, "required"), "has a name of %d bytes, want at most %d", len(text), maxName)
+				}
 				required, is[text] = append(required, text), true
 			}
 		}
@@ -557,6 +573,22 @@ func (s *schema) values(pointer string, doc *document) (frag, error) {
 	if err != nil {
 		return nil, librarysError(err)
 	}
+	if m, ok := judge.Pattern.(*matcher); ok {
+		size := 0
+		for _, v := range listed(doc) {
+			size += len(v.text())
+		}
+		if size*m.steps() > maxMatching {
+			return nil, errorf(join(pointer, "pattern"), "is too large to be matched with the values listed, want a smaller one or none")
+		}
+	}
+	// The library would compare each value with each, to find out that it is listed.
+	others := *judge
+	if doc.get("enum") != nil {
+		others.Enum = nil
+	} else {
+		others.Const = nil
+	}
 	var texts []string
 	for _, v := range listed(doc) {
 		text := v.text()
@@ -564,7 +596,7 @@ func (s *schema) values(pointer string, doc *document) (frag, error) {
 		if err != nil {
 			return nil, errorf(pointer, "has a value that is not JSON: %v", err)
 		}
-		if judge.Validate(value) == nil {
+		if others.Validate(value) == nil {
 			texts = append(texts, text)
 		}
 	}
