@@ -89,7 +89,7 @@ func TestCompilingIsBounded(t *testing.T) {
 			runtime.ReadMemStats(&after)
 			allocated := (after.TotalAlloc - before.TotalAlloc) >> 20
 			t.Logf("%v, %d MiB: %.150v", took, allocated, err)
-			if took > 20*time.Second || allocated > 512 {
+			if took > 10*time.Second || allocated > 512 {
 				t.Errorf("took %v and %d MiB", took, allocated)
 			}
 			if c.want == "" && err != nil {
