@@ -150,9 +150,12 @@ func TestLinkReproducesTheView(t *testing.T) {
 	p.wait("the sliders", "document.querySelector('#attention-layer').max === '29'")
 	p.set("#attention-layer", "11")
 	p.set("#attention-head", "4")
+	const chosen = "Number(document.querySelector('#timeline').getAttribute('aria-valuenow'))"
+	last := eval[int](p, chosen)
 	for range 3 {
 		p.click("#play-back")
 	}
+	p.wait("three tokens back", fmt.Sprintf("%s === %d", chosen, last-3))
 	const state = `JSON.stringify([document.querySelector('#messages > :last-child').textContent,
 		document.querySelector('#timeline').getAttribute('aria-valuenow'), document.querySelector('#timeline').getAttribute('aria-valuetext'),
 		document.querySelector('#attention-layer').value, document.querySelector('#attention-head').value,
