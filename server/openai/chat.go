@@ -8,28 +8,9 @@ import (
 
 // chatCompletions is POST /v1/chat/completions.
 func (s *Server) chatCompletions(w http.ResponseWriter, r *http.Request) {
-	ctx, m, done, refusal := s.begin(r)
-	if refusal != nil {
-		s.fail(w, refusal)
-		return
-	}
-	defer done()
-	o, refusal := s.body(w, r)
-	if refusal != nil {
-		s.fail(w, refusal)
-		return
-	}
-	request, refusal := decodeChat(o, m)
-	if refusal != nil {
-		s.fail(w, refusal)
-		return
-	}
-	g, refusal := s.generate(ctx, m, request)
-	if refusal != nil {
-		s.giveUp(w, refusal)
-		return
-	}
-	s.run(ctx, w, g, &chatReply{g: g, id: "chatcmpl-" + rand.Text(), created: time.Now().Unix()})
+	s.complete(w, r, decodeChat, func(g *generation) reply {
+		return &chatReply{g: g, id: "chatcmpl-" + rand.Text(), created: time.Now().Unix()}
+	})
 }
 
 // decodeChat reads the body of a chat completion.

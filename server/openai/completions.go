@@ -8,28 +8,9 @@ import (
 
 // completions is POST /v1/completions.
 func (s *Server) completions(w http.ResponseWriter, r *http.Request) {
-	ctx, m, done, refusal := s.begin(r)
-	if refusal != nil {
-		s.fail(w, refusal)
-		return
-	}
-	defer done()
-	o, refusal := s.body(w, r)
-	if refusal != nil {
-		s.fail(w, refusal)
-		return
-	}
-	request, refusal := decodeCompletion(o, m)
-	if refusal != nil {
-		s.fail(w, refusal)
-		return
-	}
-	g, refusal := s.generate(ctx, m, request)
-	if refusal != nil {
-		s.giveUp(w, refusal)
-		return
-	}
-	s.run(ctx, w, g, &completionReply{g: g, id: "cmpl-" + rand.Text(), created: time.Now().Unix()})
+	s.complete(w, r, decodeCompletion, func(g *generation) reply {
+		return &completionReply{g: g, id: "cmpl-" + rand.Text(), created: time.Now().Unix()}
+	})
 }
 
 // decodeCompletion reads the body of a completion.

@@ -17,6 +17,33 @@ type reply interface {
 	whole() any
 }
 
+// complete answers a request for a completion. decode reads its body, and in is
+// the form that the answer is told in.
+func (s *Server) complete(w http.ResponseWriter, r *http.Request, decode func(*object, *Model) (*request, *Error), in func(*generation) reply) {
+	ctx, m, done, refusal := s.begin(r)
+	if refusal != nil {
+		s.fail(w, refusal)
+		return
+	}
+	defer done()
+	o, refusal := s.body(w, r)
+	if refusal != nil {
+		s.fail(w, refusal)
+		return
+	}
+	request, refusal := decode(o, m)
+	if refusal != nil {
+		s.fail(w, refusal)
+		return
+	}
+	g, refusal := s.generate(ctx, m, request)
+	if refusal != nil {
+		s.giveUp(w, refusal)
+		return
+	}
+	s.run(ctx, w, g, in(g))
+}
+
 // run carries out a request in the form that it asks for.
 func (s *Server) run(ctx context.Context, w http.ResponseWriter, g *generation, form reply) {
 	defer g.release()
