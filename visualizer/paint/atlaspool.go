@@ -12,7 +12,6 @@ type pool struct {
 	tokens int     // positions read
 	values []uint8 // head, block of the query, block of the key
 	known  []bool  // some row is known: head, block of the query
-	joined []uint8 // scratch: rows of one block
 }
 
 // fit makes room for capacity positions in at most side squares a side, an even
@@ -23,7 +22,7 @@ func (p *pool) fit(heads, capacity, side int) {
 		block *= 2
 	}
 	if heads != p.heads || side != p.stride || block < p.block {
-		*p = pool{heads: heads, block: block, stride: side, joined: p.joined}
+		*p = pool{heads: heads, block: block, stride: side}
 		p.values = make([]uint8, heads*side*side)
 		p.known = make([]bool, heads*side)
 		return
@@ -71,36 +70,17 @@ func (p *pool) truncate(q int) {
 func (p *pool) read(rows Rows, headsPerLayer, tokens int) {
 	for head := range p.heads {
 		layer, h := head/headsPerLayer, head%headsPerLayer
-		for q := p.tokens; q < tokens; {
-			block := q / p.block
-			end := min((block+1)*p.block, tokens)
-			if joined, ok := p.join(rows, layer, h, q, end); ok {
-				for b := p.block; b > 1; b /= 2 {
-					joined = halve(joined, joined)
-				}
-				i := head*p.stride + block
-				maxInto(p.values[i*p.stride:][:p.stride], joined)
-				p.known[i] = true
+		for q := p.tokens; q < tokens; q++ {
+			row := rows.Row(q, layer, h)
+			if len(row) == 0 {
+				continue
 			}
-			q = end
+			i := head*p.stride + q/p.block
+			maxBlocksInto(p.values[i*p.stride:][:p.stride], row[:min(len(row), q+1)], p.block)
+			p.known[i] = true
 		}
 	}
 	p.tokens = tokens
-}
-
-// join returns the largest weights, key by key, of the rows from … to-1 of a
-// head; ok is false if none of them is known.
-func (p *pool) join(rows Rows, layer, head, from, to int) (joined []uint8, ok bool) {
-	p.joined = resized(p.joined, to)
-	clear(p.joined)
-	for q := from; q < to; q++ {
-		row := rows.Row(q, layer, head)
-		if len(row) > 0 {
-			maxInto(p.joined, row[:min(len(row), q+1)])
-			ok = true
-		}
-	}
-	return p.joined, ok
 }
 
 // row sets dst to the largest weights of the blocks of queries from … to-1, for

@@ -1,5 +1,7 @@
 package paint
 
+import "slices"
+
 // maxInto raises each byte of dst to the one of src at the same place where
 // that is larger; src may be shorter, and must not be longer, than dst. Eight
 // bytes are compared at a time within a 64-bit word.
@@ -11,6 +13,34 @@ func maxInto(dst, src []uint8) {
 	}
 	for i := n; i < len(src); i++ {
 		dst[i] = max(dst[i], src[i])
+	}
+}
+
+// maxBlocksInto raises each byte of dst to the largest of the block bytes of src
+// that stand for it, where that is larger; block is a power of two, and the last
+// block of src may be a part of one.
+func maxBlocksInto(dst, src []uint8, block int) {
+	if block == 1 {
+		maxInto(dst, src)
+		return
+	}
+	at := 0
+	if block >= 8 {
+		for ; len(src) >= block; src = src[block:] {
+			x := load64(src[:8])
+			for i := 8; i < block; i += 8 {
+				x = max8(x, load64(src[i:i+8]))
+			}
+			x = max8(x, x>>32)
+			x = max8(x, x>>16)
+			x = max8(x, x>>8)
+			dst[at] = max(dst[at], uint8(x))
+			at++
+		}
+	}
+	for ; len(src) > 0; src = src[min(block, len(src)):] {
+		dst[at] = max(dst[at], slices.Max(src[:min(block, len(src))]))
+		at++
 	}
 }
 

@@ -18,9 +18,14 @@ type task interface {
 //
 // A model's step is a few hundred operations with microseconds between them,
 // too few to go to sleep and be woken up in. So a worker that finds nothing to
-// do looks for the next operation for a short while before it sleeps, and the
-// caller looks for the last part to be done before it does. Nobody spins while
-// the model rests.
+// do looks for the next operation for a short while, then between naps, and
+// sleeps at last; and so does the caller until the last part is done. Nobody
+// spins while the model rests.
+//
+// A nap is short enough to be at hand when a token is drawn and the next step
+// begins, which takes longer than one may spin. And it leaves the processor to
+// others: to a worker that has been held back on the other one by a program that
+// runs there too, say the browser in which the page is open.
 //
 // The caller waits for parts, not for workers: a worker that the operating
 // system holds back holds nothing up unless it is in the middle of a part.
@@ -76,9 +81,11 @@ const (
 	// left: large ones first, and small ones at the end, where one worker waits for
 	// another ("guided self-scheduling", Polychronopoulos and Kuck 1987).
 	restPerWorker = 4
-	// spins is how often a worker looks for work before it sleeps, some 30 µs:
+	// spins is how often a worker looks for work before it naps, some 30 µs:
 	// as long as it would take to be woken.
 	spins = 1000
+	// naps is how often it looks for work after a nap before it sleeps, some 3 ms.
+	naps = 40
 )
 
 func newPool(workers int) *pool {
@@ -100,9 +107,7 @@ func (p *pool) work(w int) {
 	seen := uint64(0)
 	ready := func() bool { return epoch(p.state.Load()) != seen }
 	for {
-		for i := 0; i < spins && !ready(); i++ {
-			kernel.Pause()
-		}
+		linger(ready)
 		if !ready() {
 			p.sleeper[w].sleep(ready)
 		}
@@ -111,6 +116,20 @@ func (p *pool) work(w int) {
 			return
 		}
 		p.take(w)
+	}
+}
+
+// linger returns when ready says so, and at the latest after some milliseconds.
+func linger(ready func() bool) {
+	for range spins {
+		if ready() {
+			return
+		}
+		kernel.Pause()
+	}
+	for i := 0; canNap && i < naps && !ready(); i++ {
+		nap()
+		runtime.Gosched() // what has come up for this thread
 	}
 }
 
@@ -133,9 +152,7 @@ func (p *pool) run(n int, t task) {
 	}
 	p.take(0)
 	done := p.done
-	for i := 0; i < spins && !done(); i++ {
-		kernel.Pause()
-	}
+	linger(done)
 	for !done() { // a worker of an earlier operation may wake us late
 		p.sleeper[0].sleep(done)
 	}
