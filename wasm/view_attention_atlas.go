@@ -324,16 +324,22 @@ func (a *atlas) line(layer, head int) string {
 }
 
 // askForRows asks for rows that did not come by themselves: those of before
-// the view was opened, and those that the server dropped because the page was slow.
+// the view was opened, and those of tokens between two that the server told of.
+// An answer that is written at full speed is not held up for them: they take the
+// engine about as long as reading the whole sequence again.
 func (a *atlas) askForRows(t float64) {
 	missing, ok := a.c.shown.MissingAttention()
 	if !ok || a.c.shown.Recorded() {
 		missing = -1
 	}
+	patient := !a.c.resting()
+	if patient && a.c.play.atFullSpeed() {
+		missing = -1
+	}
 	if missing != a.missing {
 		a.missing, a.missingSince = missing, t
 	}
-	asking := missing >= 0 && (t-a.missingSince >= rowsPatience || a.c.resting())
+	asking := missing >= 0 && (t-a.missingSince >= rowsPatience || !patient)
 	if asking != a.asking {
 		a.asking, a.staleWords = asking, true
 	}

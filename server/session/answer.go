@@ -24,10 +24,9 @@ const (
 	// probeRows is how many positions are run through the model between two
 	// steps of the engine, so that a long question does not hold up others.
 	probeRows = 32
-	// maxRowsFrame and maxRowsAnswer bound one frame of attention rows and all
+	// maxRowsFrame bounds one frame of attention rows; [wire.MaxRowsAnswer] bounds all
 	// that answer one question; the page asks again for what is left.
 	maxRowsFrame  = 1 << 20
-	maxRowsAnswer = 16 << 20
 
 	neighbours    = 16 // told of a token
 	lensTop       = 5  // candidates a layer
@@ -268,7 +267,7 @@ func (v *view) attention(ctx context.Context, q *wire.Query) ([]wire.Frame, erro
 	}
 	var frames []wire.Frame
 	total := 0
-	for from := int(q.Position); from < v.tokens && total < maxRowsAnswer; {
+	for from := int(q.Position); from < v.tokens && total < wire.MaxRowsAnswer; {
 		n := max(1, min(probeRows, v.tokens-from, maxRowsFrame/(c.Layers*c.Heads*v.tokens)))
 		p, err := v.handle.Probe(ctx, engine.Probe{From: from, Count: n, Points: points})
 		if err != nil {

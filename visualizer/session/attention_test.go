@@ -155,6 +155,22 @@ func TestWantAttention(t *testing.T) {
 		s.Apply(&wire.Step{Position: 4})
 		asks(t, s, 4, true)
 	})
+	t.Run("more than an answer holds", func(t *testing.T) {
+		ids := make([]int32, 5000) // all of whose rows may be held
+		s := began(ids...)
+		s.Apply(&wire.Step{Position: 4999})
+		if _, ok := s.Want(query(0)); !ok {
+			t.Fatal("not asked")
+		}
+		last := 0
+		for weights := testLayers * testHeads; weights < wire.MaxRowsAnswer; weights += testLayers * testHeads * (last + 1) {
+			last++
+		}
+		s.Apply(rows(0, uint32(last-1), 1, 1))
+		asks(t, s, 0, false)
+		s.Apply(rows(0, uint32(last), 1, 1))
+		asks(t, s, 0, true)
+	})
 	t.Run("refused", func(t *testing.T) {
 		s, q := setup(t)
 		require(t, "change", s.Apply(&wire.Problem{Query: q.ID, Code: "busy"}), ChangeProblem)

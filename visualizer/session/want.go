@@ -218,6 +218,12 @@ func (s *Session) wantRows(q wire.Query) (wire.Query, bool) {
 	for s.attention.holds(end) {
 		end-- // the answer has come when the last of the missing rows has
 	}
+	m := s.Model()
+	for row, weights := from, 0; row < end; row++ {
+		if weights += int(m.Layers) * int(m.Heads) * (row + 1); weights >= wire.MaxRowsAnswer {
+			end = row // or the last one that a single answer holds
+		}
+	}
 	q.ID = w.nextID()
 	w.rowsID, w.rowsFrom, w.rowsEnd, w.rowsIdle = q.ID, from, end, 0
 	return q, true

@@ -145,8 +145,13 @@ const (
 	QueryBlock                       // Block, Layer, Head (a KV head) → BlockHeat
 	QueryPieces                      // Tokens → Pieces
 	QuerySource                      // Text (the function's name) → Source
-	QueryAttention                   // From = Position → AttentionRows of Position and after
+	QueryAttention                   // From = Position → AttentionRows of Position and after, see [MaxRowsAnswer]
 )
+
+// MaxRowsAnswer is the number of weights from which on an answer to
+// [QueryAttention] ends: with the row that reaches it, if not with the last of
+// the sequence before. What is missing behind it is asked for anew.
+const MaxRowsAnswer = 16 << 20
 
 // Query asks a question about the active branch. The answer carries its ID,
 // except that [Logits] and [AttentionRows] are told by their positions. What
