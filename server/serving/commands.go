@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -107,8 +108,8 @@ func (s *Server) carryOut(c *conn, command wire.Command) error {
 		return s.tryToSetUp(m.Config)
 	case *wire.HallWatch:
 		c.watched = m.Request
-		if q := s.requests[m.Request]; q != nil {
-			c.send(&wire.HallText{Request: q.id, Pieces: q.pieces})
+		if o := s.outputs[m.Request]; o != nil {
+			c.send(&wire.HallText{Request: o.id, Pieces: o.pieces})
 		}
 		return nil
 	case *wire.HallStartRace:
@@ -143,6 +144,8 @@ func (s *Server) add(c *conn, m *wire.HallAdd) error {
 		return &badField{"count", fmt.Sprintf("is %d, want 1 to 64", m.Count)}
 	case m.MaxTokens > 1024:
 		return &badField{"max_tokens", fmt.Sprintf("is %d, want at most 1024", m.MaxTokens)}
+	case m.Outputs > maxOutputs:
+		return badOutputs(m.Outputs)
 	case m.Sort == wire.HallOwn && text == "":
 		return &badField{"text", "is empty, want what to ask"}
 	case len(text) > maxText:
@@ -154,49 +157,76 @@ func (s *Server) add(c *conn, m *wire.HallAdd) error {
 		defer s.hold()
 	}
 	for range m.Count {
-		if err := s.addOne(c.reader, m.Sort, c.locale, text, int(m.MaxTokens)); err != nil {
+		if err := s.addOne(c.reader, m, c.locale, text); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Server) addOne(r *reader, sort wire.HallSort, locale, text string, maxTokens int) error {
-	unfinished := 0
-	for _, q := range s.requests {
-		if !q.finished {
-			unfinished++
+func badOutputs(n uint8) error {
+	return &badField{"outputs", fmt.Sprintf("are %d, want at most %d answers to a request", n, maxOutputs)}
+}
+
+// addOne adds one of the requests that m asks for.
+func (s *Server) addOne(r *reader, m *wire.HallAdd, locale, text string) error {
+	outputs, unfinished := max(int(m.Outputs), 1), 0
+	for _, q := range s.order {
+		for _, o := range q.outputs {
+			if !o.finished {
+				unfinished++
+			}
 		}
 	}
-	if unfinished >= maxUnfinished {
-		return &refusal{codeBusy, fmt.Sprintf("%d requests wait or run; wait for some of them to end", unfinished)}
+	if unfinished+outputs > maxUnfinished {
+		return &refusal{codeBusy, fmt.Sprintf("%d answers wait or run, want at most %d; wait for some of them to end", unfinished, maxUnfinished)}
 	}
 	p := &prompter{s.model.Tokenizer, s.model.Template}
-	t, err := p.make(sort, s.numbers, locale, text, maxTokens)
+	t, err := p.make(m.Sort, s.numbers, locale, text, int(m.MaxTokens))
 	if err != nil {
 		return err
 	}
-	s.record.expect(wire.HallRequest{Reader: r.ID, Sort: sort, Title: t.title})
+	t.request.Params.N = outputs
+	s.record.expect(wire.HallRequest{Reader: r.ID, Sort: m.Sort, Outputs: uint8(outputs), Title: t.title})
 	handle, err := s.engine.Add(context.Background(), t.request)
 	if err != nil {
 		return err
 	}
 	s.numbers++
-	q := &request{id: handle.ID(), reader: r.ID, handle: handle}
+	q := &request{reader: r.ID, handle: handle}
+	var pieces []string
 	for _, id := range t.request.Prompt {
-		q.pieces = append(q.pieces, s.piece(id))
+		pieces = append(pieces, s.piece(id))
 	}
-	s.requests[q.id] = q
-	s.order = append(s.order, q.id)
+	for range outputs {
+		q.outputs = append(q.outputs, &output{request: q, pieces: slices.Clone(pieces)})
+	}
+	q.outputs[0].id = handle.ID()
+	s.outputs[handle.ID()] = q.outputs[0]
+	s.order = append(s.order, q)
 	s.forget()
-	go s.follow(s.epoch, q.id, handle)
+	go s.follow(s.epoch, q)
 	return nil
+}
+
+// number takes down the numbers of outputs that were forked off.
+func (s *Server) number(added []wire.HallRequest) {
+	for i := range added {
+		a := &added[i]
+		if first := s.outputs[a.First]; a.Index > 0 && first != nil && int(a.Index) < len(first.request.outputs) {
+			o := first.request.outputs[a.Index]
+			o.id = a.ID
+			s.outputs[o.id] = o
+		}
+	}
 }
 
 // forget drops the tokens of the oldest requests that have ended.
 func (s *Server) forget() {
-	for len(s.order) > maxRemembered && s.requests[s.order[0]].finished {
-		delete(s.requests, s.order[0])
+	for len(s.order) > maxRemembered && s.order[0].finished() {
+		for _, o := range s.order[0].outputs {
+			delete(s.outputs, o.id)
+		}
 		s.order = s.order[1:]
 	}
 }
@@ -211,58 +241,62 @@ func (s *Server) piece(id int32) string {
 }
 
 // follow reads a request's events to its end.
-func (s *Server) follow(epoch uint32, id uint32, h *engine.Handle) {
+func (s *Server) follow(epoch uint32, q *request) {
 	for {
-		event, err := h.Next(context.Background())
+		event, err := q.handle.Next(context.Background())
 		if err != nil {
-			s.do(func() { s.ended(epoch, id) })
+			s.do(q.end)
 			return
 		}
-		switch {
+		switch o := q.outputs[event.Index]; {
 		case event.Kind == engine.EventToken:
-			s.do(func() { s.drawn(epoch, id, event.Token) })
+			s.do(func() { s.drawn(epoch, o, event.Token) })
 		case event.Kind == engine.EventState && event.State.Finished():
-			s.do(func() { s.ended(epoch, id) })
+			s.do(func() { o.finished = true })
 		}
 	}
 }
 
-// ended takes note that a request's answer has ended.
-func (s *Server) ended(epoch, id uint32) {
-	if q := s.requests[id]; q != nil && epoch == s.epoch {
-		q.finished = true
+// end takes note that all answers to the request have ended.
+func (q *request) end() {
+	for _, o := range q.outputs {
+		o.finished = true
 	}
 }
 
-// drawn takes note of a token and tells it to those who watch the request.
-func (s *Server) drawn(epoch, id uint32, token int32) {
-	q := s.requests[id]
-	if q == nil || epoch != s.epoch {
+// drawn takes note of a token and tells it to those who watch the output.
+func (s *Server) drawn(epoch uint32, o *output, token int32) {
+	if epoch != s.epoch {
 		return
 	}
-	q.pieces = append(q.pieces, s.piece(token))
-	n := len(q.pieces) - 1
+	o.pieces = append(o.pieces, s.piece(token))
+	n := len(o.pieces) - 1
 	for c := range s.here {
-		if c.watched == id {
-			c.send(&wire.HallText{Request: id, From: uint32(n), Pieces: q.pieces[n:]})
+		if c.watched == o.id && o.id != 0 {
+			c.send(&wire.HallText{Request: o.id, From: uint32(n), Pieces: o.pieces[n:]})
 		}
 	}
 }
 
-// cancel ends a request, or all of the reader's own.
+// cancel ends the request that an output belongs to, or all of the reader's own.
 func (s *Server) cancel(c *conn, id uint32) error {
 	defer s.settle()
-	if id != 0 && (s.requests[id] == nil || s.requests[id].finished) {
-		return &badField{"request", fmt.Sprintf("is %d, want one that waits or runs", id)}
+	which := s.order
+	if id != 0 {
+		o := s.outputs[id]
+		if o == nil || o.request.finished() {
+			return &badField{"request", fmt.Sprintf("is %d, want one that waits or runs", id)}
+		}
+		which = []*request{o.request}
 	}
-	for _, q := range s.requests {
-		if q.finished || q.id != id && (id != 0 || q.reader != c.reader.ID) {
+	for _, q := range which {
+		if q.finished() || id == 0 && q.reader != c.reader.ID {
 			continue
 		}
 		if err := q.handle.Abort(); err != nil && !errors.Is(err, engine.ErrReleased) {
 			return err
 		}
-		q.finished = true
+		q.end()
 	}
 	return nil
 }
@@ -291,7 +325,10 @@ func (s *Server) arrivals(c *conn, m *wire.HallArrivals) error {
 	if m.Sort == wire.HallOwn {
 		return &badField{"sort", "is the reader's own text, want another: requests that arrive by themselves have none"}
 	}
-	s.control.Arriving, s.control.Sort, s.arriving = m.On, m.Sort, c.reader
+	if m.Outputs > maxOutputs {
+		return badOutputs(m.Outputs)
+	}
+	s.control.Arriving, s.control.Sort, s.control.Outputs, s.arriving = m.On, m.Sort, max(m.Outputs, 1), c.reader
 	if m.On {
 		s.control.Rate = m.Rate
 	}
@@ -318,7 +355,8 @@ func exponential(rate, u float64) time.Duration {
 func (s *Server) arrive() {
 	if s.engine != nil && s.control.Arriving {
 		// One that is refused is lost, as it is in a queue that is full.
-		if err := s.addOne(s.arriving, s.control.Sort, s.localeOf(s.arriving), "", 0); err != nil {
+		m := &wire.HallAdd{Sort: s.control.Sort, Outputs: s.control.Outputs}
+		if err := s.addOne(s.arriving, m, s.localeOf(s.arriving), ""); err != nil {
 			s.options.Log.Debug("hall: an arrival is refused", "error", err)
 		}
 		s.settle()
