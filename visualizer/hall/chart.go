@@ -1,6 +1,9 @@
 package hall
 
 import (
+	"cmp"
+	"slices"
+
 	"vitrine/visualizer/paint"
 	"vitrine/visualizer/wire"
 )
@@ -8,7 +11,7 @@ import (
 // A Chart is what each of some steps did for each of some requests.
 type Chart struct {
 	Steps    []int     // places in [Hall.Records], one a column
-	Requests []Request // one a row, the latest first, as they were in the last column
+	Requests []Request // one a row, the latest first and its outputs together, as they were in the last column
 	Work     [][]paint.Work
 	Parts    [][]wire.HallPart // the zero part where a step did nothing for the request
 }
@@ -31,13 +34,15 @@ func (h *Hall) Chart(last, columns, rows int) *Chart {
 	}
 	at, end := h.Moment(first-1), h.Moment(last)
 	// Rows are the latest requests of those that had not ended before the first column.
-	for i := len(end.Requests) - 1; i >= 0 && len(c.Requests) < rows; i-- {
-		q := end.Requests[i]
-		if before := at.Request(q.ID); before != nil && before.Finished() {
-			continue
+	for _, q := range end.Requests {
+		if before := at.Request(q.ID); before == nil || !before.Finished() {
+			c.Requests = append(c.Requests, q)
 		}
-		c.Requests = append(c.Requests, q)
 	}
+	slices.SortFunc(c.Requests, func(a, b Request) int {
+		return cmp.Or(cmp.Compare(b.First, a.First), cmp.Compare(a.Index, b.Index), cmp.Compare(b.ID, a.ID))
+	})
+	c.Requests = c.Requests[:min(len(c.Requests), max(rows, 0))]
 	row := make(map[uint32]int, len(c.Requests))
 	for i := range c.Requests {
 		row[c.Requests[i].ID] = i
@@ -88,6 +93,15 @@ func idle(q *Request) paint.Work {
 		return paint.WorkPreempted
 	}
 	return paint.WorkHeld
+}
+
+// Tokens is how many tokens the steps drew for the request of a row.
+func (c *Chart) Tokens(row int) []int {
+	tokens := make([]int, len(c.Steps))
+	for col := range tokens {
+		tokens[col] = int(c.Parts[row][col].Drawn)
+	}
+	return tokens
 }
 
 // Row finds a request's row, −1 if it is not shown.

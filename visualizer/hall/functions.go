@@ -10,6 +10,8 @@ const (
 
 	funcMeasure = "server/serving.(*recorder).measure"
 	funcPart    = "server/serving.(*recorder).part"
+	funcBlock   = "server/serving.(*recorder).block"
+	funcState   = "server/serving.(*recorder).state"
 )
 
 // Functions lists everything whose source the page can ask for.
@@ -26,6 +28,10 @@ func (m Meter) Func() string {
 	switch m {
 	case MeterRate, MeterHeld, MeterWaste, MeterWaiting, MeterFirst:
 		return funcMeasure
+	case MeterCopied, MeterEvicted:
+		return funcBlock
+	case MeterPreempted:
+		return funcState
 	}
 	return funcPart
 }

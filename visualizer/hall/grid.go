@@ -32,7 +32,7 @@ func HueOf(number uint32) int { return 1 + int(number-1)%paint.NumHues }
 
 // PaintBlocks is the pool as it is painted.
 func (m *Moment) PaintBlocks(by Colouring) []paint.Block {
-	blocks := make([]paint.Block, len(m.Blocks))
+	blocks, holders := make([]paint.Block, len(m.Blocks)), m.Holders()
 	for i, b := range m.Blocks {
 		p := &blocks[i]
 		p.Hashed, p.Filled = b.Hashed, int(b.Filled)
@@ -46,6 +46,11 @@ func (m *Moment) PaintBlocks(by Colouring) []paint.Block {
 		}
 		if b.Owner != 0 && p.State != paint.BlockFree {
 			p.Hue = m.Hue(b.Owner, by)
+		}
+		if p.State == paint.BlockShared {
+			for _, id := range holders[i] {
+				p.Sharers = append(p.Sharers, m.Hue(id, by))
+			}
 		}
 	}
 	return blocks
@@ -70,24 +75,15 @@ func (m *Moment) Queue() []int {
 	return place
 }
 
-// Flashes lists the blocks that a record tells of as evicted or copied.
-func Flashes(r *wire.HallRecord) []int {
-	var blocks []int
-	for _, e := range r.Events {
-		if e.Kind == wire.HallEvicted || e.Kind == wire.HallCopied {
-			blocks = append(blocks, int(e.Block))
-		}
-	}
-	return blocks
-}
-
-// Holders lists the requests whose block tables have a block.
-func (m *Moment) Holders(block int) []uint32 {
-	var ids []uint32
+// Holders lists, for each block, the outputs whose block tables have it.
+func (m *Moment) Holders() [][]uint32 {
+	holders := make([][]uint32, len(m.Blocks))
 	for i := range m.Requests {
-		if slices.Contains(m.Requests[i].Table, uint32(block)) {
-			ids = append(ids, m.Requests[i].ID)
+		for _, b := range m.Requests[i].Table {
+			if int(b) < len(holders) {
+				holders[b] = append(holders[b], m.Requests[i].ID)
+			}
 		}
 	}
-	return ids
+	return holders
 }

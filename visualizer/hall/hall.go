@@ -9,6 +9,7 @@ package hall
 import (
 	"cmp"
 	"slices"
+	"strconv"
 
 	"vitrine/visualizer/wire"
 )
@@ -38,10 +39,28 @@ const (
 	ChangeGap                        // a record is missing: the page has to join again
 )
 
-// Request is a request at some moment.
+// Request is an output of a request at some moment.
 type Request struct {
 	wire.HallRequest
 	wire.HallChange
+}
+
+// Name is what the output is called: r and the number of its request, and of
+// several outputs a letter. Numbers of outputs that were forked off are not shown.
+func (r *Request) Name() string {
+	name := "r" + strconv.FormatUint(uint64(r.First), 10)
+	if r.Outputs > 1 {
+		name += string(rune('a' + r.Index%26))
+	}
+	return name
+}
+
+// Name is what an output is called, by its number.
+func (m *Moment) Name(id uint32) string {
+	if q := m.Request(id); q != nil {
+		return q.Name()
+	}
+	return "r" + strconv.FormatUint(uint64(id), 10)
 }
 
 // Finished reports whether the request's answer has ended.
@@ -64,7 +83,7 @@ func (m *Moment) clone() Moment {
 	return c
 }
 
-// Request finds a request, nil if there is none of that number.
+// Request finds an output, nil if there is none of that number.
 func (m *Moment) Request(id uint32) *Request {
 	i, ok := slices.BinarySearchFunc(m.Requests, id, func(r Request, id uint32) int { return cmp.Compare(r.ID, id) })
 	if !ok {
