@@ -79,8 +79,8 @@ func TestGrid(t *testing.T) {
 	if blocks[1].Hue != HueOf(2) || m.PaintBlocks(ByRequest)[1].Hue != HueOf(3) || blocks[2].Hue != 0 {
 		t.Errorf("the hues are %+v", blocks)
 	}
-	if got := m.Holders(1); !slices.Equal(got, []uint32{3}) {
-		t.Errorf("block 1 is held by %v", got)
+	if got := m.Holders(); len(got) != 4 || !slices.Equal(got[1], []uint32{3}) || got[0] != nil {
+		t.Errorf("the blocks are held by %v", got)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"vitrine/visualizer/paint"
-	"vitrine/visualizer/wire"
 )
 
 // Colouring says whose colour a block or a request has.
@@ -32,7 +31,7 @@ func HueOf(number uint32) int { return 1 + int(number-1)%paint.NumHues }
 
 // PaintBlocks is the pool as it is painted.
 func (m *Moment) PaintBlocks(by Colouring) []paint.Block {
-	blocks, holders := make([]paint.Block, len(m.Blocks)), m.Holders()
+	blocks := make([]paint.Block, len(m.Blocks))
 	for i, b := range m.Blocks {
 		p := &blocks[i]
 		p.Hashed, p.Filled = b.Hashed, int(b.Filled)
@@ -46,11 +45,6 @@ func (m *Moment) PaintBlocks(by Colouring) []paint.Block {
 		}
 		if b.Owner != 0 && p.State != paint.BlockFree {
 			p.Hue = m.Hue(b.Owner, by)
-		}
-		if p.State == paint.BlockShared {
-			for _, id := range holders[i] {
-				p.Sharers = append(p.Sharers, m.Hue(id, by))
-			}
 		}
 	}
 	return blocks

@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"vitrine/visualizer/wire"
 )
@@ -50,7 +51,7 @@ type Request struct {
 func (r *Request) Name() string {
 	name := "r" + strconv.FormatUint(uint64(r.First), 10)
 	if r.Outputs > 1 {
-		name += string(rune('a' + r.Index%26))
+		name += string(rune('a' + r.Index%8))
 	}
 	return name
 }
@@ -61,6 +62,28 @@ func (m *Moment) Name(id uint32) string {
 		return q.Name()
 	}
 	return "r" + strconv.FormatUint(uint64(id), 10)
+}
+
+// Names writes the names of several outputs in little room: of what the next name
+// has in common with the one before, nothing is said again.
+//
+//	r4a, r4b, r7  →  r4ab·7
+func Names(names []string) string {
+	var text strings.Builder
+	before := ""
+	for _, name := range names {
+		request := strings.TrimRight(name, "abcdefgh")
+		letter := name[len(request):]
+		switch {
+		case before == "":
+			text.WriteString(request)
+		case request != before:
+			text.WriteString("·" + strings.TrimPrefix(request, "r"))
+		}
+		text.WriteString(letter)
+		before = request
+	}
+	return text.String()
 }
 
 // Finished reports whether the request's answer has ended.

@@ -21,7 +21,7 @@ func (h *Hall) Happened(last, most int) []Event {
 	for i := last; i >= 0 && i > last-lookBack && len(events) < most; i-- {
 		r := &h.records[i]
 		for j := len(r.Events) - 1; j >= 0 && len(events) < most; j-- {
-			events = append(events, Event{HallEvent: r.Events[j], Index: i, Seq: r.Seq, Step: r.Step})
+			events = append(events, Event{HallEvent: r.Events[j], Index: i, Seq: r.Seq, Step: h.stepOf(i)})
 		}
 	}
 	return events
@@ -45,4 +45,14 @@ func Marks(r *wire.HallRecord) []Mark {
 		}
 	}
 	return marks
+}
+
+// stepOf is the step of a record, or the last one before it.
+func (h *Hall) stepOf(index int) uint64 {
+	for ; index >= 0; index-- {
+		if step := h.records[index].Step; step != 0 {
+			return step
+		}
+	}
+	return h.first.Step
 }

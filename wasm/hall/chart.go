@@ -141,11 +141,11 @@ func (g *chart) frame() {
 	g.picture.Resize(w, h)
 	g.picture.Clear(theme.Paint.Paper)
 	g.layout.Layout(g.picture.Bounds(), len(g.data.Requests), device(rowMost), columns, device(colWidth), device(nameWidth))
-	hues := make([]int, len(g.data.Requests))
+	hues, tokens := make([]int, len(g.data.Requests)), make([][]int, len(g.data.Requests))
 	for i := range hues {
-		hues[i] = c.moment.Hue(g.data.Requests[i].ID, c.by)
+		hues[i], tokens[i] = c.moment.Hue(g.data.Requests[i].ID, c.by), g.data.Tokens(i)
 	}
-	g.layout.Paint(g.picture, theme.Paint, g.data.Work, hues)
+	g.layout.Paint(g.picture, theme.Paint, g.data.Work, tokens, hues)
 	if !c.live {
 		for col, at := range g.data.Steps {
 			if at == c.at || at < c.at && (col+1 == len(g.data.Steps) || g.data.Steps[col+1] > c.at) {
@@ -183,7 +183,7 @@ func (g *chart) label() {
 		if g.data.Requests[i].ID == g.c.chosen || i == g.row {
 			g.pen.Fill(theme.Ink)
 		}
-		g.pen.Text("r"+page.Decimal(int(g.data.Requests[i].ID)), (nameWidth-0.4)*theme.Rem, y)
+		g.pen.Text(g.data.Requests[i].Name(), (nameWidth-0.4)*theme.Rem, y)
 	}
 }
 
@@ -194,8 +194,12 @@ func (g *chart) tell() {
 	case n == 0:
 		label = c.words.Say("hall.no_steps")
 	case g.row >= 0 && g.row < len(g.data.Requests) && g.col >= 0 && g.col < n:
-		label = c.words.Say("hall.cell_says", "N", page.Decimal(int(g.data.Requests[g.row].ID)),
-			"Step", page.Grouped(int(c.hall.Records()[g.data.Steps[g.col]].Step)), "What", c.workName(g.data.Work[g.row][g.col]))
+		what := c.workName(g.data.Work[g.row][g.col])
+		if n := int(g.data.Parts[g.row][g.col].Drawn); n > 1 {
+			what += ", " + c.words.Count("hall.tokens_drawn", n)
+		}
+		label = c.words.Say("hall.cell_says", "N", g.data.Requests[g.row].Name(),
+			"Step", page.Grouped(int(c.hall.Records()[g.data.Steps[g.col]].Step)), "What", what)
 	default:
 		records := c.hall.Records()
 		label = c.words.Say("hall.gantt_says", "From", page.Grouped(int(records[g.data.Steps[0]].Step)),
@@ -210,8 +214,10 @@ func (g *chart) tell() {
 func (c *client) workName(w paint.Work) string {
 	key := "hall.read_no"
 	switch w {
-	case paint.WorkWaiting, paint.WorkHeld:
+	case paint.WorkWaiting:
 		key = "hall.waiting"
+	case paint.WorkHeld:
+		key = "hall.held"
 	case paint.WorkPrefill:
 		key = "hall.prefill"
 	case paint.WorkRecompute:
@@ -243,8 +249,17 @@ func (c *client) stepReading(id uint32, seq uint64) page.Reading {
 		if p.Request == id {
 			phase := [...]paint.Work{wire.HallPrefill: paint.WorkPrefill, wire.HallDecode: paint.WorkDecode, wire.HallRecompute: paint.WorkRecompute}[p.Phase]
 			r.Value += " · " + c.workName(phase)
-			r.AddFact(w, "hall.read_part", page.Decimal(int(p.Count)))
-			r.AddFact(w, "hall.read_positions", page.Decimal(int(p.First))+" … "+page.Decimal(int(p.First+p.Count)-1))
+			if p.Count > 0 {
+				r.AddFact(w, "hall.read_part", page.Decimal(int(p.Count)))
+				r.AddFact(w, "hall.read_positions", page.Decimal(int(p.First))+" … "+page.Decimal(int(p.First+p.Count)-1))
+			}
+			if p.Drawn > 0 {
+				r.AddFact(w, "hall.read_drawn", page.Decimal(int(p.Drawn)))
+			}
+			if p.Drafted > 0 {
+				r.AddFact(w, "hall.read_drafted", page.Decimal(int(p.Drafted)))
+				r.AddFact(w, "hall.read_accepted", page.Decimal(max(int(p.Drawn)-1, 0)))
+			}
 		}
 	}
 	if q := c.hall.Now().Request(id); q != nil {
@@ -260,8 +275,11 @@ func (c *client) requestReading(id uint32) page.Reading {
 		return page.Reading{}
 	}
 	w := c.words
-	r := page.Reading{Title: w.Say("hall.chosen") + " " + page.Decimal(int(id)), Value: c.stateName(q.State), Note: q.Title, Fn: hall.FuncPlan}
+	r := page.Reading{Title: w.Say("hall.chosen") + " " + q.Name(), Value: c.stateName(q.State), Note: q.Title, Fn: hall.FuncPlan}
 	r.AddFact(w, "hall.read_reader", c.readerName(q.Reader))
+	if q.Outputs > 1 {
+		r.AddFact(w, "hall.read_outputs", page.Decimal(int(q.Index)+1)+" / "+page.Decimal(int(q.Outputs)))
+	}
 	r.AddFact(w, "hall.read_prompt", page.Decimal(int(q.Prompt)))
 	if q.FirstMs > 0 {
 		r.AddFact(w, "hall.read_first", hall.Duration(float64(q.FirstMs)))

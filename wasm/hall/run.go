@@ -94,14 +94,18 @@ func (r *run) sentence() string {
 	if c.at >= 0 {
 		if record := &c.hall.Records()[c.at]; record.Step != 0 {
 			return c.words.Say("hall.moment", append(pairs, "Batch", page.Decimal(int(record.Meters.Batch)),
-				"Requests", page.Decimal(len(record.Parts)), "Ms", hall.Duration(float64(record.Micros)/1000))...)
+				"Requests", page.Decimal(int(record.Meters.Running)), "Ms", hall.Duration(float64(record.Micros)/1000))...)
 		}
 	}
 	return c.words.Say("hall.moment_between", pairs...)
 }
 
-// listenToKeys acts on keys that go to no field.
+func (c *client) openHelp() { page.ByID("help").Call("showModal") }
+
+// listenToKeys acts on the keys that web's hallKeys lists. Those that go to a field
+// are the field's.
 func (c *client) listenToKeys() {
+	page.ByID("help-open").OnClick(c.openHelp)
 	page.Element{Value: page.Document}.On("keydown", func(event js.Value) {
 		target := page.Element{Value: event.Get("target")}
 		tag := target.Get("tagName").String()
@@ -131,6 +135,8 @@ func (c *client) listenToKeys() {
 			c.switchLanguage()
 		case "t":
 			c.theme.Next()
+		case "?":
+			c.openHelp()
 		case "Escape":
 			c.inspector.Release()
 		default:
