@@ -79,7 +79,7 @@ type panel struct{ Name, Shows string } // message keys
 
 func hallPanels() []panel {
 	return []panel{
-		{"hall.requests", "guide.requests"}, {"hall.engine", "guide.engine"}, {"hall.memory", "guide.memory"}, {"hall.chosen", "guide.chosen"},
+		{"hall.requests", "guide.requests"}, {"hall.engine", "guide.engine"}, {"hall.memory", "guide.memory"}, {"guide.chosen_name", "guide.chosen"},
 		{"hall.happened", "guide.happened"}, {"hall.gantt", "guide.gantt"}, {"hall.meters", "guide.meters"}, {"hall.races", "guide.races"},
 	}
 }

@@ -11,13 +11,16 @@ import (
 // A Chart is what each of some steps did for each of some requests.
 type Chart struct {
 	Steps    []int     // places in [Hall.Records], one a column
-	Requests []Request // one a row, the latest first and its outputs together, as they were in the last column
+	Requests []Request // one a row, in the order they came in and a request's outputs together, as they were in the last column
+	Hidden   int       // requests for which there is no row
 	Work     [][]paint.Work
 	Parts    [][]wire.HallPart // the zero part where a step did nothing for the request
 }
 
 // Chart makes the chart of the last columns steps up to the record at a place, and of
-// the rows latest requests that were there in them.
+// the requests that were there in them. If there are more than rows, those go first
+// that waited in all of them, the last in the queue before the others; and then
+// the oldest.
 func (h *Hall) Chart(last, columns, rows int) *Chart {
 	c := new(Chart)
 	for i := min(last, len(h.records)-1); i >= 0 && len(c.Steps) < columns; i-- {
@@ -39,10 +42,7 @@ func (h *Hall) Chart(last, columns, rows int) *Chart {
 			c.Requests = append(c.Requests, q)
 		}
 	}
-	slices.SortFunc(c.Requests, func(a, b Request) int {
-		return cmp.Or(cmp.Compare(b.First, a.First), cmp.Compare(a.Index, b.Index), cmp.Compare(b.ID, a.ID))
-	})
-	c.Requests = c.Requests[:min(len(c.Requests), max(rows, 0))]
+	h.choose(c, first, last, max(rows, 0))
 	row := make(map[uint32]int, len(c.Requests))
 	for i := range c.Requests {
 		row[c.Requests[i].ID] = i
@@ -93,6 +93,34 @@ func idle(q *Request) paint.Work {
 		return paint.WorkPreempted
 	}
 	return paint.WorkHeld
+}
+
+// choose leaves as many requests in the chart as there are rows.
+func (h *Hall) choose(c *Chart, first, last, rows int) {
+	worked := map[uint32]bool{}
+	for i := max(first, 0); i <= last && i < len(h.records); i++ {
+		for _, p := range h.records[i].Parts {
+			worked[p.Request] = true
+		}
+	}
+	order := func(a, b Request) int {
+		return cmp.Or(cmp.Compare(a.First, b.First), cmp.Compare(a.Index, b.Index), cmp.Compare(a.ID, b.ID))
+	}
+	slices.SortFunc(c.Requests, func(a, b Request) int {
+		switch {
+		case worked[a.ID] != worked[b.ID]:
+			if worked[a.ID] {
+				return -1
+			}
+			return 1
+		case worked[a.ID]:
+			return order(b, a)
+		}
+		return order(a, b)
+	})
+	c.Hidden = max(0, len(c.Requests)-rows)
+	c.Requests = c.Requests[:len(c.Requests)-c.Hidden]
+	slices.SortFunc(c.Requests, order)
 }
 
 // Tokens is how many tokens the steps drew for the request of a row.

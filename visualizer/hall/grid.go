@@ -18,12 +18,14 @@ const (
 
 // Hue is the hue of a request, as [paint.Theme.Hue] numbers them.
 func (m *Moment) Hue(request uint32, by Colouring) int {
-	if by == ByReader {
-		if q := m.Request(request); q != nil {
-			return HueOf(q.Reader)
-		}
+	q := m.Request(request)
+	switch {
+	case q == nil:
+		return HueOf(request)
+	case by == ByReader:
+		return HueOf(q.Reader)
 	}
-	return HueOf(request)
+	return HueOf(q.First + 3*uint32(q.Index)) // so that up to eight outputs have eight hues
 }
 
 // HueOf is the hue of a number that counts from 1.

@@ -135,6 +135,17 @@ func FuzzApply(f *testing.F) {
 				if len(m.Blocks) != len(h.Now().Blocks) {
 					t.Fatalf("%d blocks at %d, %d now", len(m.Blocks), i, len(h.Now().Blocks))
 				}
+				if n := len(m.Holders()); n != len(m.Blocks) || len(m.PaintBlocks(ByRequest)) != n || len(m.Queue()) != n {
+					t.Fatalf("the holders of %d blocks, of %d", n, len(m.Blocks))
+				}
+				if c := h.Chart(i, 3, 2); len(c.Requests) > 2 || len(c.Work) != len(c.Requests) {
+					t.Fatalf("the chart is %+v", c)
+				}
+				for _, e := range h.Happened(i, 5) {
+					if e.Index < 0 || e.Index > i || m.Name(e.Request) == "" {
+						t.Fatalf("up to %d this happened: %+v", i, e)
+					}
+				}
 			}
 		}
 	})

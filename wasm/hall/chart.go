@@ -114,9 +114,11 @@ func (g *chart) pick() {
 // Sizes in rem.
 const (
 	rowMost   = 1.25
-	rowLeast  = 0.42
+	rowLeast  = 0.56
 	nameWidth = 3.0
 	colWidth  = 0.55
+	// What is left below the rows for how many there are no rows for.
+	noteHeight = 1.05
 )
 
 func (g *chart) frame() {
@@ -136,11 +138,14 @@ func (g *chart) frame() {
 	if !c.live {
 		last = min(len(c.hall.Records())-1, max(c.at+columns/3, columns-1))
 	}
-	g.data = c.hall.Chart(last, columns, max(1, h/device(rowLeast)))
+	note := device(noteHeight)
+	g.data = c.hall.Chart(last, columns, max(1, (h-note)/device(rowLeast)))
 	g.empty.SetHidden(len(g.data.Steps) > 0)
 	g.picture.Resize(w, h)
 	g.picture.Clear(theme.Paint.Paper)
-	g.layout.Layout(g.picture.Bounds(), len(g.data.Requests), device(rowMost), columns, device(colWidth), device(nameWidth))
+	box := g.picture.Bounds()
+	box.H -= note
+	g.layout.Layout(box, len(g.data.Requests), device(rowMost), columns, device(colWidth), device(nameWidth))
 	hues, tokens := make([]int, len(g.data.Requests)), make([][]int, len(g.data.Requests))
 	for i := range hues {
 		hues[i], tokens[i] = c.moment.Hue(g.data.Requests[i].ID, c.by), g.data.Tokens(i)
@@ -154,9 +159,9 @@ func (g *chart) frame() {
 		}
 	}
 	if row := g.data.Row(c.chosen); row >= 0 {
-		box := g.layout.Cell(row, 0)
-		box.X, box.W = 0, w
-		g.picture.Frame(box, max(1, device(0.07)), theme.Paint.Hot)
+		line := g.layout.Cell(row, 0)
+		line.X, line.W = 0, w
+		g.picture.Frame(line, max(1, device(0.07)), theme.Paint.Hot)
 	}
 	if g.row >= 0 && g.col >= 0 {
 		g.picture.Frame(g.layout.Cell(g.row, g.col), 1, theme.Paint.Ink)
@@ -184,6 +189,11 @@ func (g *chart) label() {
 			g.pen.Fill(theme.Ink)
 		}
 		g.pen.Text(g.data.Requests[i].Name(), (nameWidth-0.4)*theme.Rem, y)
+	}
+	if g.data.Hidden > 0 {
+		g.pen.Letter(theme.Font(theme.Sans, 0.75), "left")
+		g.pen.Fill(theme.Quiet)
+		g.pen.Text(g.c.words.Count("hall.more_rows", g.data.Hidden), nameWidth*theme.Rem, g.Height-0.25*theme.Rem)
 	}
 }
 

@@ -156,7 +156,7 @@ func (g *grid) look(t float64) {
 
 // Sizes in rem.
 const (
-	blockMost  = 3.4
+	blockMost  = 5.0
 	blockLabel = 1.9 // from this size on there is room for text
 )
 
@@ -222,24 +222,27 @@ func (g *grid) frame(t float64) (again bool) {
 // the queue, where there is room.
 func (g *grid) label() {
 	c, theme := g.c, g.c.theme
-	if float64(g.layout.Cell(0).W) < blockLabel*theme.Rem*g.Ratio {
+	side := float64(g.layout.Cell(0).W) / g.Ratio / theme.Rem
+	if side < blockLabel {
 		return
 	}
-	g.pen.Letter(theme.Font(theme.Mono, 0.7), "center")
+	size := min(max(0.7, 0.22*side), 0.95)
+	line := size * theme.Rem
+	g.pen.Letter(theme.Font(theme.Mono, size), "center")
 	for i, b := range c.moment.Blocks {
 		box := g.layout.Text(i)
-		x, y := (float64(box.X)+float64(box.W)/2)/g.Ratio, (float64(box.Y)+float64(box.H)/2)/g.Ratio+0.25*theme.Rem
+		x, y := (float64(box.X)+float64(box.W)/2)/g.Ratio, (float64(box.Y)+float64(box.H)/2)/g.Ratio+0.36*line
 		g.pen.Fill(theme.Ink)
 		switch {
 		case b.Refs > 1:
 			times := "×" + page.Decimal(int(b.Refs))
 			names := g.names(i, float64(box.W)/g.Ratio)
-			if float64(box.H)/g.Ratio < 1.4*theme.Rem { // one line
+			if float64(box.H)/g.Ratio < 2*line { // one line
 				g.pen.Text(times, x, y)
 				continue
 			}
-			g.pen.Text(names, x, y-0.42*theme.Rem)
-			g.pen.Text(times, x, y+0.42*theme.Rem)
+			g.pen.Text(names, x, y-0.58*line)
+			g.pen.Text(times, x, y+0.58*line)
 		case b.Refs == 0:
 			g.pen.Fill(theme.Quiet)
 			g.pen.Text(page.Decimal(g.queue[i]), x, y)

@@ -13,6 +13,7 @@ import (
 // happened lists the latest events before the moment that is shown, in words.
 type happened struct {
 	c     *client
+	list  page.Element
 	empty page.Element
 	rows  []*eventRow
 }
@@ -26,8 +27,8 @@ type eventRow struct {
 }
 
 func newHappened(c *client) *happened {
-	h := &happened{c: c, empty: page.ByID("no-events")}
-	for _, item := range page.ByID("events").FindAll("li") {
+	h := &happened{c: c, list: page.ByID("events"), empty: page.ByID("no-events")}
+	for _, item := range h.list.FindAll("li") {
 		row := &eventRow{item: item, button: item.Find("button")}
 		step, says := page.Create("span", "n"), page.Create("span", "")
 		row.button.Append(step, says)
@@ -60,6 +61,7 @@ func (h *happened) show() {
 	c := h.c
 	events := c.hall.Happened(c.at, len(h.rows))
 	h.empty.SetHidden(len(events) > 0)
+	h.list.SetHidden(len(events) == 0)
 	for i, row := range h.rows {
 		row.item.SetHidden(i >= len(events))
 		if i >= len(events) {

@@ -168,7 +168,7 @@ func (r *races) fill(race *wire.HallRace) {
 		{"hall.c_between", func(run *wire.HallRun) string { return hall.Duration(float64(run.BetweenMs)) }},
 		{"hall.c_preempted", func(run *wire.HallRun) string { return page.Decimal(int(run.Preempted)) }},
 		{"hall.c_hits", func(run *wire.HallRun) string {
-			if run.Lookups == 0 {
+			if run.Lookups == 0 || !run.Config.PrefixCaching {
 				return "—"
 			}
 			return strconv.FormatFloat(100*float64(run.Hits)/float64(run.Lookups), 'f', 0, 64) + " %"
