@@ -119,6 +119,7 @@ const (
 	colWidth  = 0.55
 	// What is left below the rows for how many there are no rows for.
 	noteHeight = 1.05
+	topMargin  = 0.25
 )
 
 func (g *chart) frame() {
@@ -139,12 +140,13 @@ func (g *chart) frame() {
 		last = min(len(c.hall.Records())-1, max(c.at+columns/3, columns-1))
 	}
 	note := device(noteHeight)
-	g.data = c.hall.Chart(last, columns, max(1, (h-note)/device(rowLeast)))
+	g.data = c.hall.Chart(last, columns, max(1, (h-note-device(topMargin))/device(rowLeast)))
 	g.empty.SetHidden(len(g.data.Steps) > 0)
 	g.picture.Resize(w, h)
 	g.picture.Clear(theme.Paint.Paper)
 	box := g.picture.Bounds()
-	box.H -= note
+	box.Y += device(topMargin)
+	box.H -= note + box.Y
 	g.layout.Layout(box, len(g.data.Requests), device(rowMost), columns, device(colWidth), device(nameWidth))
 	hues, tokens := make([]int, len(g.data.Requests)), make([][]int, len(g.data.Requests))
 	for i := range hues {

@@ -140,7 +140,9 @@ func (t *controls) showReaders() {
 	c := t.c
 	counts := map[uint32]int{}
 	for i := range c.hall.Now().Requests {
-		counts[c.hall.Now().Requests[i].Reader]++
+		if q := &c.hall.Now().Requests[i]; q.Index == 0 { // once a request
+			counts[q.Reader]++
+		}
 	}
 	var list strings.Builder
 	list.WriteString(c.words.Lang + c.theme.Paper)

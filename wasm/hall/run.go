@@ -18,10 +18,11 @@ type run struct {
 	scrub  page.Element
 	says   *page.TextCell
 	said   string // the name of the button, as it was last told
+	speech *page.TextCell
 }
 
 func newRun(c *client) *run {
-	r := &run{c: c, button: page.ByID("run"), scrub: page.ByID("scrub"), says: page.NewTextCell(page.ByID("moment"))}
+	r := &run{c: c, button: page.ByID("run"), scrub: page.ByID("scrub"), says: page.NewTextCell(page.ByID("moment")), speech: page.NewTextCell(page.ByID("speech"))}
 	r.button.OnClick(r.toggle)
 	page.ByID("step").OnClick(r.step)
 	page.ByID("back").OnClick(func() { r.move(-1) })
@@ -80,6 +81,24 @@ func (r *run) show() {
 	says := r.sentence()
 	r.says.Show(says)
 	r.scrub.SetAttr("aria-valuetext", says)
+	r.speak(says, paused)
+}
+
+// spoken bounds the events that are read out.
+const spoken = 4
+
+// speak reads a moment that stands still out to those who do not see it, with
+// what happened in it. A running engine would be faster than any voice.
+func (r *run) speak(says string, paused bool) {
+	c := r.c
+	if c.live && !paused || c.at < 0 || c.at >= len(c.hall.Records()) {
+		return
+	}
+	events := c.hall.Records()[c.at].Events
+	for i := range events[:min(len(events), spoken)] {
+		says = c.words.Sentences(says, c.eventSays(&events[i])+c.words.Say("hall.full_stop"))
+	}
+	r.speech.Show(says)
 }
 
 // sentence says what the moment is.
