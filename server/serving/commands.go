@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"vitrine/engine"
 	"vitrine/engine/sampler"
@@ -136,7 +135,7 @@ func (s *Server) answer(c *conn, q *wire.Query) error {
 	return nil
 }
 
-// add adds requests. The first that is refused ends it.
+// add adds requests. Those that can never fit are left out; any other refusal ends it.
 func (s *Server) add(c *conn, m *wire.HallAdd) error {
 	text := strings.TrimSpace(m.Text)
 	switch {
@@ -156,12 +155,24 @@ func (s *Server) add(c *conn, m *wire.HallAdd) error {
 		s.steer(0)
 		defer s.hold()
 	}
+	var refused error
+	n := 0
 	for range m.Count {
-		if err := s.addOne(c.reader, m, c.locale, text); err != nil {
+		err := s.addOne(c.reader, m, c.locale, text)
+		if reject := (*engine.RequestError)(nil); errors.As(err, &reject) {
+			// The others may well fit.
+			refused = err
+			n++
+			continue
+		}
+		if err != nil {
 			return err
 		}
 	}
-	return nil
+	if refused != nil && m.Count > 1 {
+		return fmt.Errorf("%d of %d requests were not added: %w", n, m.Count, refused)
+	}
+	return refused
 }
 
 func badOutputs(n uint8) error {
@@ -186,15 +197,15 @@ func (s *Server) addOne(r *reader, m *wire.HallAdd, locale, text string) error {
 	if err != nil {
 		return err
 	}
+	s.numbers++
 	t.request.Params.N = outputs
 	s.record.expect(wire.HallRequest{Reader: r.ID, Sort: m.Sort, Outputs: uint8(outputs), Title: t.title})
 	handle, err := s.engine.Add(context.Background(), t.request)
 	if err != nil {
 		return err
 	}
-	s.numbers++
 	q := &request{reader: r.ID, handle: handle}
-	var pieces []string
+	var pieces [][]byte
 	for _, id := range t.request.Prompt {
 		pieces = append(pieces, s.piece(id))
 	}
@@ -231,13 +242,13 @@ func (s *Server) forget() {
 	}
 }
 
-// piece is a token as it is shown.
-func (s *Server) piece(id int32) string {
+// piece is what a token stands for; its name in the vocabulary if it stands for no text.
+func (s *Server) piece(id int32) []byte {
 	t := s.model.Tokenizer
-	if b := t.Bytes(id); utf8.Valid(b) && len(b) > 0 {
-		return string(b)
+	if b := t.Bytes(id); len(b) > 0 {
+		return b
 	}
-	return t.Piece(id)
+	return []byte(t.Piece(id))
 }
 
 // follow reads a request's events to its end.

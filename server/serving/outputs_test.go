@@ -1,10 +1,12 @@
 package serving
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
 
+	"vitrine/visualizer/hall"
 	"vitrine/visualizer/wire"
 )
 
@@ -100,7 +102,7 @@ func TestForksShareAndCopy(t *testing.T) {
 	p.until("the text", func() bool { return len(p.hall.Pieces(child.ID)) == int(child.Tokens) })
 	p.stepOn()
 	p.until("one token more", func() bool { return len(p.hall.Pieces(child.ID)) == int(child.Tokens)+1 })
-	if got := strings.Join(p.hall.Pieces(child.ID), ""); !strings.Contains(got, "the of the of the") {
+	if got := strings.Join(hall.Texts(p.hall.Pieces(child.ID)), ""); !strings.Contains(got, "the of the of the") {
 		t.Errorf("the answer's tokens are %q", got)
 	}
 	// To cancel one output is to cancel the request.
@@ -174,7 +176,7 @@ func answers(p *page, drafts uint16) []string {
 	for _, q := range p.hall.Now().Requests {
 		p.send(&wire.HallWatch{Request: q.ID})
 		p.until("the text", func() bool { return len(p.hall.Pieces(q.ID)) == int(q.Tokens) })
-		texts = append(texts, strings.Join(p.hall.Pieces(q.ID), "·"))
+		texts = append(texts, string(bytes.Join(p.hall.Pieces(q.ID), []byte("·"))))
 	}
 	return texts
 }
@@ -224,4 +226,18 @@ func TestSpeculationIsCounted(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Of several requests those that can never fit are refused, and the others come in.
+func TestTheOthersComeIn(t *testing.T) {
+	_, url := open(t)
+	p := join(t, url, "")
+	p.send(&wire.HallConfigure{Config: wire.HallConfig{Blocks: 16, BlockSize: 16, BatchTokens: 64, Sequences: 8, PrefixCaching: true}})
+	p.until("the new pool", func() bool { return p.hall.Config().Blocks == 16 })
+	p.send(&wire.HallAdd{Count: 8, Sort: wire.HallMixed})
+	p.until("a problem", func() bool { return len(p.problems) == 1 })
+	if got := p.problems[0]; got.Code != codeTooLong || got.Field != "prompt" || !strings.HasPrefix(got.Detail, "2 of 8 requests were not added") {
+		t.Errorf("the problem is %+v", got)
+	}
+	p.until("the end of the others", func() bool { return len(p.hall.Now().Requests) == 6 && p.finished() == 6 })
 }

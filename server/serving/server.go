@@ -111,7 +111,7 @@ type output struct {
 	id       uint32 // 0 until it is forked off
 	request  *request
 	finished bool
-	pieces   []string // of its tokens
+	pieces   [][]byte // what its tokens stand for
 }
 
 // finished reports whether every answer to the request has ended.

@@ -213,7 +213,7 @@ func TestStepByStep(t *testing.T) {
 	id := p.hall.Now().Requests[0].ID
 	p.send(&wire.HallWatch{Request: id})
 	p.until("the text", func() bool { return len(p.hall.Pieces(id)) > 0 })
-	if got := strings.Join(p.hall.Pieces(id), ""); !strings.Contains(got, "the of the of") {
+	if got := strings.Join(hall.Texts(p.hall.Pieces(id)), ""); !strings.Contains(got, "the of the of") {
 		t.Errorf("the prompt is %q", got)
 	}
 	late := join(t, url, "late")

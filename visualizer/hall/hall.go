@@ -166,7 +166,7 @@ type Hall struct {
 	now     Moment
 
 	watched uint32
-	pieces  []string
+	pieces  [][]byte
 }
 
 // Hello is what the server said when the page joined.
@@ -230,8 +230,8 @@ func (h *Hall) Moment(index int) Moment {
 	return at
 }
 
-// Pieces is the text of the watched request's tokens, as far as it is known.
-func (h *Hall) Pieces(request uint32) []string {
+// Pieces is what the tokens of the watched output stand for, as far as it is known.
+func (h *Hall) Pieces(request uint32) [][]byte {
 	if request != h.watched {
 		return nil
 	}

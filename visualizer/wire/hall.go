@@ -206,11 +206,11 @@ type HallSnapshot struct {
 	Records  []HallRecord
 }
 
-// HallText is text of the tokens of the watched request, from position From on.
+// HallText is what the tokens of the watched output stand for, from position From on.
 type HallText struct {
 	Request uint32
 	From    uint32
-	Pieces  []string // a token each; not whole characters everywhere
+	Pieces  [][]byte // a token each; not whole characters everywhere
 }
 
 // HallState says how the hall is being run.

@@ -146,7 +146,7 @@ func (*HallText) Kind() Kind { return KindHallText }
 func (f *HallText) fields(c *coder) {
 	c.uint32("Request", &f.Request)
 	c.uint32("From", &f.From)
-	c.strings("Pieces", &f.Pieces)
+	c.byteSlices("Pieces", &f.Pieces)
 }
 
 // Kind implements [Frame].

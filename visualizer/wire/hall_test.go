@@ -31,7 +31,7 @@ func sampleHallFrames() []Frame {
 		&HallReaders{Readers: []HallReader{{ID: 2, Name: "小明", Here: true}, {ID: 3}}},
 		&HallSnapshot{Epoch: 3, Config: sampleHallConfig(), Next: 12, Added: r.Added, Requests: r.Requests, Blocks: r.Blocks, Records: []HallRecord{r}},
 		&r,
-		&HallText{Request: 4, From: 120, Pieces: []string{" The", " sky", "天"}},
+		&HallText{Request: 4, From: 120, Pieces: [][]byte{[]byte(" The"), {0xE5, 0xA4}, {0xA9}}},
 		&HallState{Paused: true, Arriving: true, Rate: 1.5, Sort: HallMixed, Outputs: 2},
 		&HallRace{Race: HallRaceKV, Running: true, Requests: 16, Disturbed: true, Same: true, Problem: "no room", Runs: []HallRun{{
 			Config: sampleHallConfig(), Done: true, Micros: 1 << 33, Drawn: 640, Computed: 9000, Finished: 16, AtOnce: 9.5, Peak: 14, Waste: 0.03,

@@ -60,7 +60,7 @@ func (t *table) show() {
 		says += " · " + w.Say("hall.output_of", "I", page.Decimal(int(q.Index)+1), "N", page.Decimal(int(q.Outputs)))
 	}
 	t.says.Show(says)
-	pieces := c.hall.Pieces(q.ID)
+	pieces := hall.Texts(c.hall.Pieces(q.ID))
 	pieces = pieces[:min(len(pieces), int(q.Tokens))]
 	size := int(c.hall.Config().BlockSize)
 	if len(q.Table) == 0 { // its tokens are there all the same
@@ -116,6 +116,9 @@ func (t *table) tokens(to page.Element, pieces []string, first, prompt int) {
 		class := ""
 		if first+i >= prompt {
 			class = "drawn"
+		}
+		if piece == "" { // it goes on with a character that is written before it
+			class, piece = class+" part", "·"
 		}
 		to.Append(page.Create("i", class).With(strings.ReplaceAll(piece, "\n", "⏎")))
 	}
