@@ -166,8 +166,8 @@ type HallMeters struct {
 	Filled     uint32  // of these, how many are written
 	Lookups    uint64  // tokens of prompts that were looked up in the prefix cache so far
 	Hits       uint64  // of these, how many were found
-	Running    uint16  // requests in the last step
-	Waiting    uint16  // requests in the queue
+	Running    uint16  // outputs that the last step computed tokens of
+	Waiting    uint16  // outputs in the queue
 	Batch      uint32  // tokens of the last step
 	Drawn      uint64  // tokens drawn so far
 	Preempted  uint64  // preemptions so far

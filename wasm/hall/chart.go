@@ -4,6 +4,7 @@ package main
 
 import (
 	"math"
+	"slices"
 	"syscall/js"
 
 	"vitrine/visualizer/hall"
@@ -178,16 +179,25 @@ func (g *chart) frame() {
 func (g *chart) label() {
 	theme := g.c.theme
 	g.pen.Letter(theme.Font(theme.Mono, 0.7), "right")
+	line := func(row int) float64 {
+		box := g.layout.Cell(row, 0)
+		return (float64(box.Y)+float64(box.H)/2)/g.Ratio + 0.25*theme.Rem
+	}
+	// The chosen one's and the one's that is pointed at come first.
+	kept := []int{g.row, g.data.Row(g.c.chosen)}
+	if g.row < 0 {
+		kept = kept[1:]
+	}
 	next := math.Inf(-1)
 	for i := range g.data.Requests {
-		box := g.layout.Cell(i, 0)
-		y := (float64(box.Y)+float64(box.H)/2)/g.Ratio + 0.25*theme.Rem
-		if y < next {
+		y, own := line(i), slices.Contains(kept, i)
+		crowded := y < next || slices.ContainsFunc(kept, func(k int) bool { return k >= 0 && math.Abs(line(k)-y) < 0.8*theme.Rem })
+		if crowded && !own {
 			continue
 		}
 		next = y + 0.8*theme.Rem
 		g.pen.Fill(theme.Quiet)
-		if g.data.Requests[i].ID == g.c.chosen || i == g.row {
+		if own {
 			g.pen.Fill(theme.Ink)
 		}
 		g.pen.Text(g.data.Requests[i].Name(), (nameWidth-0.4)*theme.Rem, y)

@@ -41,7 +41,7 @@ type mark struct {
 
 // flashLength is how long an eviction or a copy is pointed out while the engine
 // runs, in ms.
-const flashLength = 1200
+const flashLength = 900
 
 func newGrid(c *client) *grid {
 	g := &grid{c: c, element: page.ByID("grid"), picture: paint.NewCanvas(0, 0), cursor: -1}
