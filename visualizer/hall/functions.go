@@ -5,7 +5,10 @@ import "vitrine/visualizer/view"
 // Functions that compute what the page shows, beside those of the meters.
 const (
 	FuncBlock   = "engine/kvcache.(*Pool).changed" // a block's condition
+	FuncCopy    = "engine/kvcache.(*Pool).Grow"    // copy-on-write
+	FuncEvict   = "engine/kvcache.(*Pool).forget"  // eviction
 	FuncPlan    = "engine/scheduler.Plan"          // what a step does
+	FuncVerify  = "engine.(*Engine).verify"        // which guesses were right
 	FuncFormula = "visualizer/hall.Meter.Formula"  // a meter's formula
 
 	funcMeasure = "server/serving.(*recorder).measure"
@@ -16,7 +19,7 @@ const (
 
 // Functions lists everything whose source the page can ask for.
 func Functions() []string {
-	names := []string{FuncBlock, FuncPlan, FuncFormula, view.FuncPlace}
+	names := []string{FuncBlock, FuncCopy, FuncEvict, FuncPlan, FuncVerify, FuncFormula, view.FuncPlace}
 	for m := range NumMeters {
 		names = append(names, m.Func())
 	}

@@ -279,6 +279,7 @@ func (c *client) stepReading(id uint32, seq uint64) page.Reading {
 				r.AddFact(w, "hall.read_drawn", page.Decimal(int(p.Drawn)))
 			}
 			if p.Drafted > 0 {
+				r.Fn = hall.FuncVerify
 				r.AddFact(w, "hall.read_drafted", page.Decimal(int(p.Drafted)))
 				r.AddFact(w, "hall.read_accepted", page.Decimal(max(int(p.Drawn)-1, 0)))
 			}

@@ -354,8 +354,8 @@ func (c *client) blockReading(block int) page.Reading {
 			r.Note = w.Say("hall.block_note_cached")
 		}
 	}
-	if says := c.happenedTo(block); says != "" {
-		r.Note = w.Sentences(r.Note, says)
+	if says, fn := c.happenedTo(block); says != "" {
+		r.Note, r.Fn = w.Sentences(says, r.Note), fn
 	}
 	return r
 }

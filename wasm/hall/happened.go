@@ -16,7 +16,12 @@ type happened struct {
 	list  page.Element
 	empty page.Element
 	rows  []*eventRow
+	wrote float64 // when they were last written
+	waits bool    // they are written again soon
 }
+
+// readable is how long the list stays as it is while the engine runs, in ms.
+const readable = 500
 
 type eventRow struct {
 	item   page.Element
@@ -59,6 +64,18 @@ func (r *eventRow) block() int {
 
 func (h *happened) show() {
 	c := h.c
+	now := page.Now()
+	if c.live && !c.hall.State().Paused && now-h.wrote < readable {
+		if !h.waits {
+			h.waits = true
+			page.After(readable, func() {
+				h.waits = false
+				c.changed()
+			})
+		}
+		return
+	}
+	h.wrote = now
 	events := c.hall.Happened(c.at, len(h.rows))
 	h.empty.SetHidden(len(events) > 0)
 	h.list.SetHidden(len(events) == 0)
@@ -91,19 +108,24 @@ func (c *client) eventSays(e *wire.HallEvent) string {
 	return w.Say("hall.e_preempted", pairs...)
 }
 
-// happenedTo says what the moment that is shown did to a block, "" if nothing.
-func (c *client) happenedTo(block int) string {
-	says := ""
+// happenedTo says what the moment that is shown did to a block, and by which
+// function; nothing if it did nothing.
+func (c *client) happenedTo(block int) (says, fn string) {
 	if c.at < 0 || c.at >= len(c.hall.Records()) {
-		return says
+		return says, fn
 	}
 	events := c.hall.Records()[c.at].Events
 	for i := range events {
 		e := &events[i]
-		about := e.Kind == wire.HallEvicted && int(e.Block) == block || e.Kind == wire.HallCopied && (int(e.Block) == block || int(e.Other) == block)
-		if about {
-			says = c.words.Sentences(says, c.eventSays(e))
+		switch {
+		case e.Kind == wire.HallEvicted && int(e.Block) == block:
+			fn = hall.FuncEvict
+		case e.Kind == wire.HallCopied && (int(e.Block) == block || int(e.Other) == block):
+			fn = hall.FuncCopy
+		default:
+			continue
 		}
+		says = c.words.Sentences(says, c.eventSays(e)+c.words.Say("hall.full_stop"))
 	}
-	return says
+	return says, fn
 }
