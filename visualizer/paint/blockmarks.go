@@ -42,13 +42,21 @@ func (g *BlockGrid) PaintCopy(c *Canvas, from, to int, colour Color) {
 	}
 	g.outline(c, a, max(1, g.border), colour)
 	g.outline(c, b, max(2, 2*g.border), colour)
-	x0, y0 := float64(a.X)+float64(a.W)/2, float64(a.Y)+float64(a.H)/2
-	x1, y1 := float64(b.X)+float64(b.W)/2, float64(b.Y)+float64(b.H)/2
+	// Past what is written in the middle of either: along the bottom in a row, from
+	// edge to edge between rows.
+	high, low := 0.12*float64(g.cell), 0.77*float64(g.cell)
+	x0, y0 := float64(a.X)+float64(a.W)/2, float64(a.Y)+low
+	x1, y1 := float64(b.X)+float64(b.W)/2, float64(b.Y)+low
+	switch {
+	case b.Y > a.Y:
+		y1 = float64(b.Y) + high
+	case b.Y < a.Y:
+		y0 = float64(a.Y) + high
+	}
 	length := math.Hypot(x1-x0, y1-y0)
 	ux, uy := (x1-x0)/length, (y1-y0)/length
-	// From edge to edge, so that what is written in the middle stays readable.
-	out := float64(g.cell) * 0.38
-	x0, y0, x1, y1 = x0+ux*out, y0+uy*out, x1-ux*out, y1-uy*out
+	out := float64(g.cell) * 0.3
+	x0, x1 = x0+ux*out, x1-ux*out
 	width, head := math.Max(1, float64(g.cell)/18), float64(g.cell)/4
 	c.Line(x0, y0, x1, y1, width, colour)
 	for _, side := range []float64{-1, 1} {

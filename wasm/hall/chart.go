@@ -265,8 +265,8 @@ func (c *client) stepReading(id uint32, seq uint64) page.Reading {
 	r := page.Reading{Title: w.Say("hall.read_step") + " " + page.Grouped(int(record.Step)), Fn: hall.FuncPlan}
 	r.AddFact(w, "hall.read_took", hall.Duration(float64(record.Micros)/1000))
 	r.AddFact(w, "hall.read_batch", page.Decimal(int(record.Meters.Batch)))
-	r.AddFact(w, "hall.read_requests", page.Decimal(len(record.Parts)))
-	r.Value = "r" + page.Decimal(int(id))
+	r.AddFact(w, "hall.read_requests", page.Decimal(int(record.Meters.Running)))
+	r.Value = c.moment.Name(id)
 	for _, p := range record.Parts {
 		if p.Request == id {
 			phase := [...]paint.Work{wire.HallPrefill: paint.WorkPrefill, wire.HallDecode: paint.WorkDecode, wire.HallRecompute: paint.WorkRecompute}[p.Phase]
