@@ -16,7 +16,8 @@ import (
 type recorder struct {
 	mu       sync.Mutex
 	clock    clock
-	size     int // slots a block
+	size     int  // slots a block
+	looksUp  bool // prompts are looked up in the prefix cache
 	incoming wire.HallRequest
 	lives    map[uint32]*life
 	blocks   []engine.BlockInfo // as they are
@@ -55,7 +56,7 @@ const rateWindow = 4 * time.Second
 
 func newRecorder(c wire.HallConfig) *recorder {
 	r := &recorder{
-		size: int(c.BlockSize), lives: map[uint32]*life{}, touched: map[int32]struct{}{}, made: make(chan struct{}, 1),
+		size: int(c.BlockSize), looksUp: c.PrefixCaching && c.Memory == wire.HallPaged, lives: map[uint32]*life{}, touched: map[int32]struct{}{}, made: make(chan struct{}, 1),
 		blocks: make([]engine.BlockInfo, c.Blocks), owners: make([]uint32, c.Blocks),
 	}
 	for i := range r.blocks { // as a pool begins
@@ -202,7 +203,7 @@ func (r *recorder) part(p *engine.PlanPart, now time.Duration) {
 		r.event(wire.HallEvent{Kind: wire.HallHit, Request: p.Request, Count: uint32(p.Cached / r.size)})
 		l.Cached = uint32(p.Cached)
 	}
-	if !l.begun {
+	if !l.begun && r.looksUp {
 		l.begun = true
 		r.meters.Lookups += uint64(l.prompt)
 		r.meters.Hits += uint64(min(p.Cached, l.prompt))

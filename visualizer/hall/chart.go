@@ -15,7 +15,11 @@ type Chart struct {
 	Hidden   int       // requests for which there is no row
 	Work     [][]paint.Work
 	Parts    [][]wire.HallPart // the zero part where a step did nothing for the request
+	Forks    []Fork
 }
+
+// A Fork is where an output was forked off from the first one of its request.
+type Fork struct{ Col, From, Row int }
 
 // Chart makes the chart of the last columns steps up to the record at a place, and of
 // the requests that were there in them. If there are more than rows, those go first
@@ -79,7 +83,23 @@ func (h *Hall) Chart(last, columns, rows int) *Chart {
 		}
 		col++
 	}
+	c.fork()
 	return c
+}
+
+// fork finds the forks whose rows are both there.
+func (c *Chart) fork() {
+	for row := range c.Requests {
+		from := c.Row(c.Requests[row].First)
+		if from < 0 || from == row {
+			continue
+		}
+		for col, p := range c.Parts[row] {
+			if p.Drawn > 0 && p.Count == 0 {
+				c.Forks = append(c.Forks, Fork{col, from, row})
+			}
+		}
+	}
 }
 
 // idle is what is shown of a request that a step did nothing for.

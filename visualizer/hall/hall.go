@@ -56,12 +56,13 @@ func (r *Request) Name() string {
 	return name
 }
 
-// Name is what an output is called, by its number.
+// Name is what an output is called, by its number. Those that ended long ago are
+// forgotten, and their names with them.
 func (m *Moment) Name(id uint32) string {
 	if q := m.Request(id); q != nil {
 		return q.Name()
 	}
-	return "r" + strconv.FormatUint(uint64(id), 10)
+	return "r…"
 }
 
 // Names writes the names of several outputs in little room: of what the next name

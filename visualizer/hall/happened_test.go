@@ -56,7 +56,7 @@ func TestOutputsOfARequest(t *testing.T) {
 	if want := []string{"r1a", "r2", "r1b", "r1c"}; !slices.Equal(names, want) {
 		t.Errorf("the outputs are called %v, want %v", names, want)
 	}
-	if m.Name(3) != "r1b" || m.Name(99) != "r99" {
+	if m.Name(3) != "r1b" || m.Name(99) != "r…" {
 		t.Errorf("by number they are %s and %s", m.Name(3), m.Name(99))
 	}
 	holders := m.Holders()
@@ -85,6 +85,9 @@ func TestOutputsOfARequest(t *testing.T) {
 	}
 	if got := c.Tokens(c.Row(3)); !slices.Equal(got, []int{1, 3}) || c.Work[c.Row(4)][0] != paint.WorkDecode {
 		t.Errorf("output 3 drew %v, output 4 did %v", got, c.Work[c.Row(4)])
+	}
+	if want := []Fork{{0, 0, 1}, {0, 0, 2}}; !slices.Equal(c.Forks, want) {
+		t.Errorf("the forks are %v, want %v", c.Forks, want)
 	}
 	// With too few rows those go that only wait.
 	if c := h.Chart(2, 10, 3); c.Hidden != 1 || c.Row(2) != -1 {

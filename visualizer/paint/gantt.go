@@ -126,3 +126,17 @@ func pile(c *Canvas, r Rect, tokens int, colour Color) {
 		c.Fill(Rect{r.X, from, r.W, max(1, to-from-1)}, colour)
 	}
 }
+
+// PaintFork joins a row to the one that it was forked off from, in the column in which
+// it was.
+func (g *Gantt) PaintFork(c *Canvas, t *Theme, from, row, col int) {
+	a, b := g.Cell(from, col), g.Cell(row, col)
+	if a.Empty() || b.Empty() {
+		return
+	}
+	if a.Y > b.Y {
+		a, b = b, a
+	}
+	width := max(1, a.W/4)
+	c.Fill(Rect{a.X + (a.W-width)/2, a.Y + a.H/2, width, b.Y - a.Y}, t.Ink)
+}

@@ -62,6 +62,10 @@ func init() {
 			g.Layout(c.Bounds(), len(work), 16, 40, 9, 50)
 			g.Paint(c, t, work, tokens, hues)
 			c.Frame(g.Column(12), 1, t.Hot)
+			g.PaintFork(c, t, 4, 6, 10)
+			g.PaintFork(c, t, 4, 5, 10)
+			g.PaintFork(c, t, 2, 1, 30)
+			g.PaintFork(c, t, 2, 99, 30) // there is no such row
 			return c
 		}},
 		{"lines", func(t *Theme) *Canvas {

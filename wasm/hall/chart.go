@@ -154,6 +154,9 @@ func (g *chart) frame() {
 		hues[i], tokens[i] = c.moment.Hue(g.data.Requests[i].ID, c.by), g.data.Tokens(i)
 	}
 	g.layout.Paint(g.picture, theme.Paint, g.data.Work, tokens, hues)
+	for _, f := range g.data.Forks {
+		g.layout.PaintFork(g.picture, theme.Paint, f.From, f.Row, f.Col)
+	}
 	if !c.live {
 		for col, at := range g.data.Steps {
 			if at == c.at || at < c.at && (col+1 == len(g.data.Steps) || g.data.Steps[col+1] > c.at) {
