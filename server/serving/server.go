@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -97,26 +96,6 @@ type reader struct {
 	wire.HallReader
 	secret string
 	pages  int
-}
-
-// request is a request of a reader.
-type request struct {
-	reader  uint32
-	handle  *engine.Handle
-	outputs []*output // by their indices
-}
-
-// output is one of the answers to a request.
-type output struct {
-	id       uint32 // 0 until it is forked off
-	request  *request
-	finished bool
-	pieces   [][]byte // what its tokens stand for
-}
-
-// finished reports whether every answer to the request has ended.
-func (q *request) finished() bool {
-	return !slices.ContainsFunc(q.outputs, func(o *output) bool { return !o.finished })
 }
 
 // NewServer makes a hall without a model. It has to be closed.
