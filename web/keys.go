@@ -27,3 +27,20 @@ func helpKeys() []helpKey {
 		{[]string{"?"}, "help.help"},
 	}
 }
+
+// hallKeys are those of the hall; the client's hall/run.go acts on them.
+func hallKeys() []helpKey {
+	return []helpKey{
+		{[]string{"Space"}, "guide.key_run"},
+		{[]string{"."}, "guide.key_step"},
+		{[]string{"←", "→"}, "guide.key_move"},
+		{[]string{"End"}, "guide.key_live"},
+		{[]string{"1", "2"}, "help.views"},
+		{[]string{"↑", "↓", "←", "→"}, "guide.key_picture"},
+		{[]string{"Enter"}, "guide.key_choose"},
+		{[]string{"Esc"}, "help.unlock"},
+		{[]string{"l"}, "help.language"},
+		{[]string{"t"}, "help.theme"},
+		{[]string{"?"}, "help.help"},
+	}
+}

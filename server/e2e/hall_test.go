@@ -92,6 +92,98 @@ func TestHall(t *testing.T) {
 	p.wait("its source", `document.querySelector('#source-text').textContent.includes('func (r *recorder) measure')`)
 }
 
+// meter is what a meter of the hall says.
+func meter(name string) string {
+	return fmt.Sprintf(`document.querySelector('.meter[data-meter=%s] b').textContent`, name)
+}
+
+// keyOn presses a key on an element.
+func keyOn(selector, name string) string {
+	return fmt.Sprintf(`document.querySelector(%q).dispatchEvent(new KeyboardEvent('keydown', {key: %q, bubbles: true}))`, selector, name)
+}
+
+// Two answers to one request share the prompt's blocks, and the first to write
+// copies the one that was not full: seen step by step, and again on going back.
+func TestHallForks(t *testing.T) {
+	url, _ := serve(t, "127.0.0.1:0")
+	p := openHall(t, url)
+	p.click("#run")
+	p.wait("the pause", `document.querySelector('#status-text').textContent === 'Paused'`)
+	p.set("#add-sort", "0")
+	p.set("#add-outputs", "2")
+	p.click("#add-1")
+	p.wait("the request", `document.querySelector('#readers').textContent.includes('1 request')`)
+	p.wait("no copy yet", meter("copied")+` === '0'`)
+	happens := `[...document.querySelectorAll('.event.now')].map(e => e.textContent).join('; ')`
+	p.click("#step")
+	p.wait("the fork", happens+`.includes('r1b forked off r1a')`)
+	p.wait("the prompt's blocks are held by two", `[...document.querySelectorAll('#table .refs')].every(e => e.textContent === '×2')`)
+	// What the grid says of the block that is shared, by the keys.
+	eval[bool](p, "(document.querySelector('#grid').focus(), "+keyOn("#grid", "Home")+", true)")
+	p.wait("the first block is shared", poolSays+`.includes('held by 2 requests')`)
+	p.wait("its holders", `/r1a\s+r1b/.test(document.querySelector('#inspector').textContent)`)
+	before := eval[string](p, `(document.querySelector('#grid').blur(), `+poolSays+`)`)
+	p.click("#step")
+	p.wait("one copy on write", meter("copied")+` === '1'`)
+	p.wait("it is told", happens+`.includes('copy on write: block')`)
+	p.click("#back")
+	p.wait("the moment before", meter("copied")+` === '0' && `+happens+`.includes('forked off')`)
+	p.click("#on")
+	p.wait("the copy again", happens+`.includes('copy on write')`)
+	p.wait("another pool", poolSays+` !== `+fmt.Sprintf("%q", before))
+	p.click(".meter[data-meter=copied]")
+	p.wait("who counted it", `document.querySelector('#reading-func code').textContent.includes('recorder')`)
+	p.click("#cancel")
+	p.click("#live")
+	p.wait("nothing is held", poolSays+`.includes(' 0 held')`)
+}
+
+// With speculation switched on, tokens are guessed and some accepted, and the chart
+// has a step that gave an answer several.
+func TestHallSpeculation(t *testing.T) {
+	url, _ := serve(t, "127.0.0.1:0")
+	p := openHall(t, url)
+	p.set("#set-drafts", "4")
+	p.wait("a change", `document.querySelector('#set-says').textContent.includes('not in force')`)
+	p.click("#set")
+	p.wait("it is in force", `document.querySelector('#set-says').textContent.includes('as it runs')`)
+	p.wait("nothing is guessed yet", meter("accepted")+` === '—'`)
+	p.set("#add-sort", "4")
+	p.set("#add-text", "Repeat the following text word for word: Water rises from the sea, becomes cloud, falls as rain, and runs back to the sea.")
+	p.click("#add-8")
+	p.wait("accepted guesses", `parseFloat(`+meter("accepted")+`) > 0 && parseFloat(`+meter("length")+`) > 1`)
+	p.wait("the end", `document.querySelector('#status-text').textContent === 'Nothing to do'`)
+	eval[bool](p, "(document.querySelector('#gantt').focus(), "+keyOn("#gantt", "Home")+", true)")
+	p.wait("a step with several tokens", `/, [2-5] tokens/.test(`+chartSays+`) || (`+keyOn("#gantt", "ArrowRight")+`, false)`)
+	p.wait("what it guessed", `document.querySelector('#inspector').textContent.includes('guessed')`)
+}
+
+// The question mark opens the hall's help, which explains in both languages.
+func TestHallHelp(t *testing.T) {
+	url, _ := serve(t, "127.0.0.1:0")
+	p := openHall(t, url)
+	p.do(chromedp.KeyEvent("?"))
+	p.wait("the help", "document.querySelector('#help').open")
+	if text := p.text("#help"); !strings.Contains(text, "copy-on-write") || !strings.Contains(text, "写时复制") || !strings.Contains(text, "one step of the scheduler") {
+		t.Errorf("the help says %q", text)
+	}
+	if inside := eval[bool](p, "document.querySelector('#help').contains(document.activeElement)"); !inside {
+		t.Error("the focus is outside the help")
+	}
+	p.do(chromedp.KeyEvent(" ")) // closes it, for the focus is on what does; the engine does not pause
+	p.wait("the help is closed", "!document.querySelector('#help').open")
+	if says := p.text("#status-text"); says == "Paused" {
+		t.Error("a key in the help paused the engine")
+	}
+	p.click("#help-open")
+	p.wait("the help", "document.querySelector('#help').open")
+	p.do(chromedp.KeyEvent("\x1b"))
+	p.wait("the help is closed", "!document.querySelector('#help').open")
+	if focus := eval[string](p, "document.activeElement.id"); focus != "help-open" {
+		t.Errorf("the focus went to %q", focus)
+	}
+}
+
 // A race answers the same requests on both sides and says the ratio.
 func TestHallRace(t *testing.T) {
 	url, _ := serve(t, "127.0.0.1:0")
@@ -114,6 +206,7 @@ func TestHallAccessibility(t *testing.T) {
 	url, _ := serve(t, "127.0.0.1:0")
 	p := openHall(t, url)
 	p.set("#add-sort", "3")
+	p.set("#add-outputs", "2")
 	p.click("#add-8")
 	p.wait("steps", scrubMost+` > 12`)
 	p.click("#run")
@@ -136,9 +229,14 @@ func TestHallAccessibility(t *testing.T) {
 		}
 		eval[bool](p, fmt.Sprintf("(document.documentElement.style.colorScheme = %q, true)", map[bool]string{true: "dark", false: "light"}[c.dark]))
 		time.Sleep(time.Second) // the colours change softly; what is on the way has no contrast of its own
-		for _, view := range []string{"races", "memory"} {
-			p.click("#tab-" + view)
-			p.wait("the view "+view, fmt.Sprintf("!document.querySelector('#panel-%s').hidden", view))
+		for _, view := range []string{"races", "memory", "help"} {
+			if view == "help" {
+				p.click("#help-open")
+				p.wait("the help", "document.querySelector('#help').open")
+			} else {
+				p.click("#tab-" + view)
+				p.wait("the view "+view, fmt.Sprintf("!document.querySelector('#panel-%s').hidden", view))
+			}
 			violations, err := chromedp.Run(p.ctx, chromedp.Evaluate[[]string](`axe.run().then(r => r.violations.map(v =>
 				v.id + ': ' + v.help + ' — ' + v.nodes.slice(0, 3).map(n => n.target.join(' ') + ' ' + (n.any[0]?.message ?? '')).join('; ')))`, chromedp.EvalAwaitPromise))
 			if err != nil {
@@ -148,6 +246,8 @@ func TestHallAccessibility(t *testing.T) {
 				t.Errorf("%s, view %s: %s", c.name, view, v)
 			}
 		}
+		p.click("#help form button")
+		p.wait("the help is closed", "!document.querySelector('#help').open")
 		if over := eval[bool](p, "document.documentElement.scrollWidth > innerWidth"); over {
 			t.Errorf("%s: the page is wider than the window", c.name)
 		}

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"vitrine/engine"
 	"vitrine/engine/sampler"
@@ -107,8 +105,8 @@ func (s *Server) carryOut(c *conn, command wire.Command) error {
 		return s.tryToSetUp(m.Config)
 	case *wire.HallWatch:
 		c.watched = m.Request
-		if q := s.requests[m.Request]; q != nil {
-			c.send(&wire.HallText{Request: q.id, Pieces: q.pieces})
+		if o := s.outputs[m.Request]; o != nil {
+			c.send(&wire.HallText{Request: o.id, Pieces: o.pieces})
 		}
 		return nil
 	case *wire.HallStartRace:
@@ -132,138 +130,6 @@ func (s *Server) answer(c *conn, q *wire.Query) error {
 		return &badField{"Text", "is " + err.Error()}
 	}
 	c.send(&wire.Source{Query: q.ID, Func: q.Text, File: f.File, Line: uint32(f.Line), Text: f.Text})
-	return nil
-}
-
-// add adds requests. The first that is refused ends it.
-func (s *Server) add(c *conn, m *wire.HallAdd) error {
-	text := strings.TrimSpace(m.Text)
-	switch {
-	case m.Count < 1 || m.Count > 64:
-		return &badField{"count", fmt.Sprintf("is %d, want 1 to 64", m.Count)}
-	case m.MaxTokens > 1024:
-		return &badField{"max_tokens", fmt.Sprintf("is %d, want at most 1024", m.MaxTokens)}
-	case m.Sort == wire.HallOwn && text == "":
-		return &badField{"text", "is empty, want what to ask"}
-	case len(text) > maxText:
-		return &badField{"text", fmt.Sprintf("is %d bytes long, want at most %d", len(text), maxText)}
-	}
-	defer s.settle()
-	if m.Count > 1 { // all of them come between the same two steps
-		s.steer(0)
-		defer s.hold()
-	}
-	for range m.Count {
-		if err := s.addOne(c.reader, m.Sort, c.locale, text, int(m.MaxTokens)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Server) addOne(r *reader, sort wire.HallSort, locale, text string, maxTokens int) error {
-	unfinished := 0
-	for _, q := range s.requests {
-		if !q.finished {
-			unfinished++
-		}
-	}
-	if unfinished >= maxUnfinished {
-		return &refusal{codeBusy, fmt.Sprintf("%d requests wait or run; wait for some of them to end", unfinished)}
-	}
-	p := &prompter{s.model.Tokenizer, s.model.Template}
-	t, err := p.make(sort, s.numbers, locale, text, maxTokens)
-	if err != nil {
-		return err
-	}
-	s.record.expect(wire.HallRequest{Reader: r.ID, Sort: sort, Title: t.title})
-	handle, err := s.engine.Add(context.Background(), t.request)
-	if err != nil {
-		return err
-	}
-	s.numbers++
-	q := &request{id: handle.ID(), reader: r.ID, handle: handle}
-	for _, id := range t.request.Prompt {
-		q.pieces = append(q.pieces, s.piece(id))
-	}
-	s.requests[q.id] = q
-	s.order = append(s.order, q.id)
-	s.forget()
-	go s.follow(s.epoch, q.id, handle)
-	return nil
-}
-
-// forget drops the tokens of the oldest requests that have ended.
-func (s *Server) forget() {
-	for len(s.order) > maxRemembered && s.requests[s.order[0]].finished {
-		delete(s.requests, s.order[0])
-		s.order = s.order[1:]
-	}
-}
-
-// piece is a token as it is shown.
-func (s *Server) piece(id int32) string {
-	t := s.model.Tokenizer
-	if b := t.Bytes(id); utf8.Valid(b) && len(b) > 0 {
-		return string(b)
-	}
-	return t.Piece(id)
-}
-
-// follow reads a request's events to its end.
-func (s *Server) follow(epoch uint32, id uint32, h *engine.Handle) {
-	for {
-		event, err := h.Next(context.Background())
-		if err != nil {
-			s.do(func() { s.ended(epoch, id) })
-			return
-		}
-		switch {
-		case event.Kind == engine.EventToken:
-			s.do(func() { s.drawn(epoch, id, event.Token) })
-		case event.Kind == engine.EventState && event.State.Finished():
-			s.do(func() { s.ended(epoch, id) })
-		}
-	}
-}
-
-// ended takes note that a request's answer has ended.
-func (s *Server) ended(epoch, id uint32) {
-	if q := s.requests[id]; q != nil && epoch == s.epoch {
-		q.finished = true
-	}
-}
-
-// drawn takes note of a token and tells it to those who watch the request.
-func (s *Server) drawn(epoch, id uint32, token int32) {
-	q := s.requests[id]
-	if q == nil || epoch != s.epoch {
-		return
-	}
-	q.pieces = append(q.pieces, s.piece(token))
-	n := len(q.pieces) - 1
-	for c := range s.here {
-		if c.watched == id {
-			c.send(&wire.HallText{Request: id, From: uint32(n), Pieces: q.pieces[n:]})
-		}
-	}
-}
-
-// cancel ends a request, or all of the reader's own.
-func (s *Server) cancel(c *conn, id uint32) error {
-	defer s.settle()
-	if id != 0 && (s.requests[id] == nil || s.requests[id].finished) {
-		return &badField{"request", fmt.Sprintf("is %d, want one that waits or runs", id)}
-	}
-	for _, q := range s.requests {
-		if q.finished || q.id != id && (id != 0 || q.reader != c.reader.ID) {
-			continue
-		}
-		if err := q.handle.Abort(); err != nil && !errors.Is(err, engine.ErrReleased) {
-			return err
-		}
-		q.finished = true
-	}
 	return nil
 }
 
@@ -291,7 +157,10 @@ func (s *Server) arrivals(c *conn, m *wire.HallArrivals) error {
 	if m.Sort == wire.HallOwn {
 		return &badField{"sort", "is the reader's own text, want another: requests that arrive by themselves have none"}
 	}
-	s.control.Arriving, s.control.Sort, s.arriving = m.On, m.Sort, c.reader
+	if m.Outputs > maxOutputs {
+		return badOutputs(m.Outputs)
+	}
+	s.control.Arriving, s.control.Sort, s.control.Outputs, s.arriving = m.On, m.Sort, max(m.Outputs, 1), c.reader
 	if m.On {
 		s.control.Rate = m.Rate
 	}
@@ -318,7 +187,8 @@ func exponential(rate, u float64) time.Duration {
 func (s *Server) arrive() {
 	if s.engine != nil && s.control.Arriving {
 		// One that is refused is lost, as it is in a queue that is full.
-		if err := s.addOne(s.arriving, s.control.Sort, s.localeOf(s.arriving), "", 0); err != nil {
+		m := &wire.HallAdd{Sort: s.control.Sort, Outputs: s.control.Outputs}
+		if err := s.addOne(s.arriving, m, s.localeOf(s.arriving), ""); err != nil {
 			s.options.Log.Debug("hall: an arrival is refused", "error", err)
 		}
 		s.settle()

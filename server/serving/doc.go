@@ -8,6 +8,9 @@
 // pages know (vitrine/visualizer/hall) and sent to every page, so a page that
 // joins gets the same history as those that were there.
 //
+// A request may have several outputs. Each is told of under its own number from when
+// it is forked off; what they share and copy is in the blocks' records and in the events.
+//
 // The hall's engine, the chat's and those of a race share the model by turns
 // ([engine.Options].Turn). During a race the hall's engine stands still, and a side's
 // time is that of its own steps, so neither disturbs what is measured.

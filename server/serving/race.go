@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"vitrine/engine"
@@ -12,6 +13,9 @@ import (
 
 // raceRequests is how many requests each side of most races answers.
 const raceRequests = 12
+
+// raceDrafts is how many tokens a step guesses in the race of prompt lookup.
+const raceDrafts = 4
 
 // curvePoints bounds the points of a side's curve.
 const curvePoints = 240
@@ -40,6 +44,10 @@ func sides(kind wire.HallRaceKind) []wire.HallConfig {
 	case wire.HallRaceKV:
 		c.Sequences, c.BatchTokens = 1, 512
 		return []wire.HallConfig{c, with(func(o *wire.HallConfig) { o.Memory = wire.HallNoCache })}
+	case wire.HallRaceLookup:
+		// One after the other: guesses fill the room that a small batch leaves.
+		c.Sequences = 1
+		return []wire.HallConfig{with(func(o *wire.HallConfig) { o.Drafts = raceDrafts }), c}
 	}
 	return nil
 }
@@ -57,11 +65,17 @@ func (p *prompter) tasks(kind wire.HallRaceKind, locale string) ([]task, error) 
 		count, sort = 8, wire.HallShared
 	case wire.HallRaceKV:
 		count = 1
+	case wire.HallRaceLookup:
+		count, sort = 6, wire.HallOwn
 	}
 	words := textsIn(locale)
 	tasks := make([]task, 0, count)
 	for n := range count {
-		t, err := p.make(sort, n, locale, words.questions[n%len(words.questions)]+" "+words.brief, 0)
+		text := words.questions[n%len(words.questions)] + " " + words.brief
+		if kind == wire.HallRaceLookup {
+			text = words.quote(n)
+		}
+		t, err := p.make(sort, n, locale, text, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -76,6 +90,8 @@ func (p *prompter) tasks(kind wire.HallRaceKind, locale string) ([]task, error) 
 			q.MaxTokens, q.IgnoreEOS = 8, true
 		case wire.HallRaceKV:
 			q.MaxTokens, q.IgnoreEOS = 96, true
+		case wire.HallRaceLookup:
+			q.MaxTokens = 64
 		}
 		tasks = append(tasks, t)
 	}
@@ -98,14 +114,21 @@ func (m *Model) race(ctx context.Context, kind wire.HallRaceKind, locale string,
 	others := m.steps()
 	told := func() { tell(race.Copy()) }
 	told()
+	var first [][]int32
+	same := true
 	for i := range race.Runs {
-		if err := m.side(ctx, &race.Runs[i], kind, tasks, told); err != nil {
+		answers, err := m.side(ctx, &race.Runs[i], kind, tasks, told)
+		if err != nil {
 			return err
 		}
+		if i == 0 {
+			first = answers
+		}
+		same = same && slices.EqualFunc(first, answers, slices.Equal)
 		race.Disturbed = m.steps() != others
 		told()
 	}
-	race.Running = false
+	race.Running, race.Same = false, same
 	told()
 	return nil
 }
@@ -118,43 +141,46 @@ func (m *Model) steps() uint64 {
 	return m.Steps()
 }
 
-// side answers the requests with an engine of its own and measures.
-func (m *Model) side(ctx context.Context, run *wire.HallRun, kind wire.HallRaceKind, tasks []task, told func()) error {
+// side answers the requests with an engine of its own, measures, and returns the
+// tokens of the answers.
+func (m *Model) side(ctx context.Context, run *wire.HallRun, kind wire.HallRaceKind, tasks []task, told func()) (answers [][]int32, err error) {
 	t := newTally(run, kind, told)
 	e, err := m.start(run.Config, t.observer())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer e.Close()
 	if err := warm(ctx, e, tasks[0].request); err != nil {
-		return err
+		return nil, err
 	}
 	if err := e.AllowSteps(ctx, 0); err != nil { // until all are there
-		return err
+		return nil, err
 	}
 	t.begin()
 	var handles []*engine.Handle
 	for _, task := range tasks {
 		h, err := e.Add(ctx, task.request)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		handles = append(handles, h)
 	}
 	if err := e.AllowSteps(ctx, -1); err != nil {
-		return err
+		return nil, err
 	}
 	for _, h := range handles {
-		if err := finish(ctx, h); err != nil {
-			return err
+		answer, err := finish(ctx, h)
+		if err != nil {
+			return nil, err
 		}
+		answers = append(answers, answer)
 	}
 	// What the last step did is told after the last answer's end.
 	if err := e.AllowSteps(ctx, 0); err != nil {
-		return err
+		return nil, err
 	}
 	t.end()
-	return nil
+	return answers, nil
 }
 
 // warm lets an engine make a first step, which is slower than those that
@@ -165,23 +191,25 @@ func warm(ctx context.Context, e *engine.Engine, r engine.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := finish(ctx, h); err != nil {
+	if _, err := finish(ctx, h); err != nil {
 		return err
 	}
 	return e.ResetPrefixCache(ctx)
 }
 
-// finish reads a request's events to its end.
-func finish(ctx context.Context, h *engine.Handle) error {
+// finish reads a request's events to its end and returns the tokens drawn.
+func finish(ctx context.Context, h *engine.Handle) (tokens []int32, err error) {
 	for {
 		event, err := h.Next(ctx)
 		switch {
 		case errors.Is(err, engine.ErrReleased):
-			return nil
+			return tokens, nil
 		case err != nil:
-			return err
+			return nil, err
+		case event.Kind == engine.EventToken:
+			tokens = append(tokens, event.Token)
 		case event.Kind == engine.EventState && event.State == engine.FinishedAborted:
-			return fmt.Errorf("a request was ended: %s", event.Reason)
+			return nil, fmt.Errorf("a request was ended: %s", event.Reason)
 		}
 	}
 }
@@ -191,7 +219,7 @@ func (m *Model) start(c wire.HallConfig, o *engine.Observer) (*engine.Engine, er
 	return engine.Start(m.Model, m.Tokenizer, engine.Options{
 		Blocks: int(c.Blocks), BlockSize: int(c.BlockSize), MaxBatchTokens: int(c.BatchTokens), MaxSequences: int(c.Sequences),
 		Policy: policies[c.Policy], Memory: memories[c.Memory], DisablePrefixCaching: !c.PrefixCaching,
-		Turn: m.Turn, Observer: o,
+		PromptLookup: engine.PromptLookup{Tokens: int(c.Drafts)}, Turn: m.Turn, Observer: o,
 	})
 }
 

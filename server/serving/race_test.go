@@ -12,11 +12,11 @@ import (
 func TestRaces(t *testing.T) {
 	_, url := open(t)
 	p := join(t, url, "")
-	for kind := wire.HallRaceMemory; kind <= wire.HallRaceKV; kind++ {
+	for kind := wire.HallRaceMemory; kind <= wire.HallRaceLookup; kind++ {
 		p.send(&wire.HallStartRace{Race: kind})
 		p.until("the race", func() bool { r := p.hall.Race(); return r.Race == kind && !r.Running })
 		race := p.hall.Race()
-		if race.Problem != "" || race.Disturbed || len(race.Runs) < 2 {
+		if race.Problem != "" || race.Disturbed || !race.Same || len(race.Runs) < 2 {
 			t.Fatalf("race %d: %+v", kind, race)
 		}
 		first := &race.Runs[0]
@@ -55,6 +55,10 @@ func TestRaces(t *testing.T) {
 		case wire.HallRaceKV:
 			if second.Computed < 20*first.Computed {
 				t.Errorf("without a cache %d tokens go through the model, with one %d", second.Computed, first.Computed)
+			}
+		case wire.HallRaceLookup:
+			if first.Drafted == 0 || first.Accepted > first.Drafted || second.Drafted != 0 || uint64(second.Steps) != uint64(first.Steps)+first.Accepted {
+				t.Errorf("%d steps with %d of %d guesses accepted, %d steps without guesses (%d)", first.Steps, first.Accepted, first.Drafted, second.Steps, second.Drafted)
 			}
 		}
 	}

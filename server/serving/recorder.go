@@ -16,7 +16,8 @@ import (
 type recorder struct {
 	mu       sync.Mutex
 	clock    clock
-	size     int // slots a block
+	size     int  // slots a block
+	looksUp  bool // prompts are looked up in the prefix cache
 	incoming wire.HallRequest
 	lives    map[uint32]*life
 	blocks   []engine.BlockInfo // as they are
@@ -33,14 +34,15 @@ type recorder struct {
 	rate     []drawn // steps that drew, within rateWindow
 }
 
-// life is what is known of a request that has not ended.
+// life is what is known of an output of a request that has not ended.
 type life struct {
 	wire.HallChange
+	told     wire.HallRequest // what does not change of it
 	prompt   int
 	farthest int           // tokens that were computed at some time
 	added    time.Duration // by the recorder's clock
 	latest   time.Duration // when its latest token was drawn
-	begun    bool          // it has been looked up in the prefix cache
+	begun    bool          // it has been looked up in the prefix cache, or was forked off from one that was
 }
 
 // drawn is how many tokens a step drew, and when.
@@ -54,7 +56,7 @@ const rateWindow = 4 * time.Second
 
 func newRecorder(c wire.HallConfig) *recorder {
 	r := &recorder{
-		size: int(c.BlockSize), lives: map[uint32]*life{}, touched: map[int32]struct{}{}, made: make(chan struct{}, 1),
+		size: int(c.BlockSize), looksUp: c.PrefixCaching && c.Memory == wire.HallPaged, lives: map[uint32]*life{}, touched: map[int32]struct{}{}, made: make(chan struct{}, 1),
 		blocks: make([]engine.BlockInfo, c.Blocks), owners: make([]uint32, c.Blocks),
 	}
 	for i := range r.blocks { // as a pool begins
@@ -78,12 +80,17 @@ func (r *recorder) expect(q wire.HallRequest) {
 func (r *recorder) request(info engine.RequestInfo) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	q := r.incoming
-	q.ID, q.Prompt, q.MaxTokens = info.Request, uint32(info.Prompt), uint32(info.MaxTokens)
-	r.open.Added = append(r.open.Added, q)
-	r.lives[q.ID] = &life{
-		HallChange: wire.HallChange{Request: q.ID, State: wire.StateWaiting, Tokens: q.Prompt}, prompt: info.Prompt, added: r.clock.now(),
+	l := &life{
+		HallChange: wire.HallChange{Request: info.Request, State: wire.StateWaiting, Tokens: uint32(info.Prompt)},
+		told:       r.incoming, prompt: info.Prompt, added: r.clock.now(),
 	}
+	if first := r.lives[info.First]; first != nil { // which it is forked off from
+		l.told, l.added, l.begun = first.told, first.added, true
+	}
+	q := &l.told
+	q.ID, q.First, q.Index, q.Prompt, q.MaxTokens = info.Request, info.First, uint8(info.Index), uint32(info.Prompt), uint32(info.MaxTokens)
+	r.open.Added = append(r.open.Added, *q)
+	r.lives[q.ID] = l
 	r.note(q.ID)
 }
 
@@ -128,8 +135,12 @@ func (r *recorder) block(info engine.BlockInfo) {
 	switch info.Cause {
 	case kvcache.Evicted:
 		r.meters.Evicted++
-		r.event(wire.HallEvent{Kind: wire.HallEvicted, Request: r.owners[b], Block: uint32(b)})
+		r.event(wire.HallEvent{Kind: wire.HallEvicted, Request: info.Owner, Block: uint32(b), Other: r.owners[b]})
+	case kvcache.Taken:
+		r.evictedFor(info)
 	case kvcache.Copied:
+		r.meters.Copied++
+		r.evictedFor(info)
 		r.event(wire.HallEvent{Kind: wire.HallCopied, Request: info.Owner, Block: uint32(b), Other: uint32(info.Source)})
 	}
 	if info.Owner != 0 {
@@ -139,6 +150,16 @@ func (r *recorder) block(info engine.BlockInfo) {
 	r.touched[b] = struct{}{}
 }
 
+// evictedFor says for whom a block was evicted, if it just was: it is taken as
+// soon as the prefix cache has forgotten it.
+func (r *recorder) evictedFor(info engine.BlockInfo) {
+	if n := len(r.open.Events); n > 0 {
+		if e := &r.open.Events[n-1]; e.Kind == wire.HallEvicted && e.Block == uint32(info.Block) {
+			e.Request = info.Owner
+		}
+	}
+}
+
 func (r *recorder) plan(info engine.PlanInfo) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -146,10 +167,13 @@ func (r *recorder) plan(info engine.PlanInfo) {
 	now := r.clock.now()
 	r.open.Step, r.open.Micros = info.Number, uint32(min(info.Duration.Microseconds(), math.MaxUint32))
 	m := &r.meters
-	m.Batch, m.Running = uint32(info.Padding), uint16(len(info.Parts))
+	m.Batch, m.Running = uint32(info.Padding), 0
 	tokens := 0
 	for i := range info.Parts {
 		m.Batch += uint32(info.Parts[i].Count)
+		if info.Parts[i].Count > 0 {
+			m.Running++
+		}
 		tokens += info.Parts[i].Drawn
 		r.part(&info.Parts[i], now)
 	}
@@ -163,7 +187,7 @@ func (r *recorder) plan(info engine.PlanInfo) {
 
 // part takes down what a step did for one request.
 func (r *recorder) part(p *engine.PlanPart, now time.Duration) {
-	part := wire.HallPart{Request: p.Request, First: uint32(p.First), Count: uint32(p.Count)}
+	part := wire.HallPart{Request: p.Request, First: uint32(p.First), Count: uint32(p.Count), Drafted: uint16(p.Drafted), Drawn: uint16(p.Drawn)}
 	l := r.lives[p.Request]
 	switch {
 	case !p.Prefill:
@@ -179,20 +203,36 @@ func (r *recorder) part(p *engine.PlanPart, now time.Duration) {
 		r.event(wire.HallEvent{Kind: wire.HallHit, Request: p.Request, Count: uint32(p.Cached / r.size)})
 		l.Cached = uint32(p.Cached)
 	}
-	if !l.begun {
+	if !l.begun && r.looksUp {
 		l.begun = true
 		r.meters.Lookups += uint64(l.prompt)
 		r.meters.Hits += uint64(min(p.Cached, l.prompt))
 	}
-	l.farthest = max(l.farthest, p.First+p.Count)
+	computed := p.First + p.Count
+	switch {
+	case p.Drafted > 0: // those that were guessed wrong do not count
+		computed = p.First + max(p.Drawn, 1)
+		r.meters.Proposed++
+		r.meters.Drafted += uint64(p.Drafted)
+		r.meters.Accepted += uint64(max(p.Drawn-1, 0))
+	case p.Count == 0: // it was forked off, and has what the first output has
+		computed = 0
+		if len(p.Blocks) > 0 { // unless its memory cannot be shared
+			computed = p.First + 1
+			r.event(wire.HallEvent{Kind: wire.HallForked, Request: p.Request, Other: l.told.First, Count: uint32(len(p.Blocks))})
+		}
+	}
+	l.farthest = max(l.farthest, computed)
 	l.Tokens += uint32(p.Drawn)
 	if l.State < wire.StateStopped {
-		l.Computed, l.Table = uint32(p.First+p.Count), table(p.Blocks)
+		l.Computed, l.Table = uint32(computed), table(p.Blocks)
 	}
 	if p.Drawn > 0 {
 		if l.FirstMs == 0 {
 			l.FirstMs = milliseconds(now - l.added)
-			r.first.add(l.FirstMs)
+			if l.told.Index == 0 { // one waits for the answer, not for each of several
+				r.first.add(l.FirstMs)
+			}
 		} else {
 			r.between.add(milliseconds(now-l.latest) / float32(p.Drawn))
 		}
@@ -314,67 +354,4 @@ func (r *recorder) resume() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.clock.run()
-}
-
-// clock is a stopwatch.
-type clock struct {
-	passed time.Duration
-	since  time.Time // zero while it stands
-}
-
-func (c *clock) run() {
-	if c.since.IsZero() {
-		c.since = time.Now()
-	}
-}
-
-func (c *clock) stop() {
-	if !c.since.IsZero() {
-		c.passed += time.Since(c.since)
-		c.since = time.Time{}
-	}
-}
-
-// stepped moves a clock that stands on by what a step took.
-func (c *clock) stepped(took time.Duration) {
-	if c.since.IsZero() {
-		c.passed += took
-	}
-}
-
-func (c *clock) now() time.Duration {
-	if c.since.IsZero() {
-		return c.passed
-	}
-	return c.passed + time.Since(c.since)
-}
-
-// window holds the latest values of something.
-type window struct {
-	values []float32
-	next   int
-}
-
-// windowSize is how many values a median is taken of.
-const windowSize = 64
-
-func (w *window) add(v float32) {
-	if len(w.values) < windowSize {
-		w.values = append(w.values, v)
-		return
-	}
-	w.values[w.next] = v
-	w.next = (w.next + 1) % windowSize
-}
-
-// median is 0 without values.
-func (w *window) median() float32 { return median(w.values) }
-
-func median(values []float32) float32 {
-	if len(values) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(values))
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }

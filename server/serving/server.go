@@ -45,7 +45,9 @@ type Model struct {
 
 // Limits of what readers may ask for.
 const (
-	maxUnfinished = 256     // requests of all readers
+	maxUnfinished = 256     // answers to all readers
+	maxOutputs    = 8       // answers to one request
+	maxDrafts     = 16      // tokens guessed a step and answer
 	maxRemembered = 1024    // requests whose tokens are kept
 	maxText       = 4 << 10 // bytes of a reader's own text
 	maxName       = 24      // characters of a reader's name
@@ -80,9 +82,9 @@ type Server struct {
 	arrival  *time.Timer
 	readers  []*reader
 	here     map[*conn]struct{}
-	requests map[uint32]*request
-	order    []uint32 // of requests, oldest first
-	numbers  int      // requests made so far, which tells them apart
+	outputs  map[uint32]*output // of requests, by their numbers
+	order    []*request         // oldest first
+	numbers  int                // requests made so far, which tells them apart
 	racing   context.CancelFunc
 	raced    sync.WaitGroup
 	latest   atomic.Pointer[wire.HallRace] // of the race, not yet sent
@@ -96,15 +98,6 @@ type reader struct {
 	pages  int
 }
 
-// request is a request of a reader.
-type request struct {
-	id       uint32
-	reader   uint32
-	handle   *engine.Handle
-	finished bool
-	pieces   []string // of its tokens
-}
-
 // NewServer makes a hall without a model. It has to be closed.
 func NewServer(o Options) *Server {
 	if o.Log == nil {
@@ -115,8 +108,8 @@ func NewServer(o Options) *Server {
 	}
 	s := &Server{
 		options: o, calls: make(chan func(), 64), quit: make(chan struct{}), done: make(chan struct{}), config: defaultConfig,
-		control: wire.HallState{Rate: 0.5, Sort: wire.HallMixed}, arrival: time.NewTimer(time.Hour), here: map[*conn]struct{}{},
-		requests: map[uint32]*request{}, moved: make(chan struct{}, 1),
+		control: wire.HallState{Rate: 0.5, Sort: wire.HallMixed, Outputs: 1}, arrival: time.NewTimer(time.Hour), here: map[*conn]struct{}{},
+		outputs: map[uint32]*output{}, moved: make(chan struct{}, 1),
 	}
 	s.arrival.Stop()
 	go s.loop()
@@ -233,7 +226,7 @@ func (s *Server) tryToSetUp(c wire.HallConfig) error {
 	}
 	s.stopEngine()
 	s.engine, s.record, s.config = e, record, c
-	s.requests, s.order = map[uint32]*request{}, nil
+	s.outputs, s.order = map[uint32]*output{}, nil
 	s.epoch++
 	s.state.Apply(&wire.HallSnapshot{Epoch: s.epoch, Config: c, Next: 1})
 	s.hold()
@@ -259,6 +252,8 @@ func (s *Server) check(c wire.HallConfig) error {
 		return &badField{"batch_tokens", fmt.Sprintf("are %d, want 1 to 2048", c.BatchTokens)}
 	case c.Sequences < 1 || c.Sequences > 256:
 		return &badField{"sequences", fmt.Sprintf("are %d, want 1 to 256", c.Sequences)}
+	case c.Drafts > maxDrafts:
+		return &badField{"drafts", fmt.Sprintf("are %d, want 0 to %d", c.Drafts, maxDrafts)}
 	}
 	if s.model.Fits != nil {
 		if err := s.model.Fits(int(c.Blocks), int(c.BlockSize)); err != nil {
@@ -289,6 +284,7 @@ func (s *Server) steer(n int) {
 // spread sends what the engine has done to every page.
 func (s *Server) spread() {
 	for _, r := range s.record.take() {
+		s.number(r.Added)
 		s.state.Apply(&r)
 		s.toAll(&r)
 	}

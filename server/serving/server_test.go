@@ -213,7 +213,7 @@ func TestStepByStep(t *testing.T) {
 	id := p.hall.Now().Requests[0].ID
 	p.send(&wire.HallWatch{Request: id})
 	p.until("the text", func() bool { return len(p.hall.Pieces(id)) > 0 })
-	if got := strings.Join(p.hall.Pieces(id), ""); !strings.Contains(got, "the of the of") {
+	if got := strings.Join(hall.Texts(p.hall.Pieces(id)), ""); !strings.Contains(got, "the of the of") {
 		t.Errorf("the prompt is %q", got)
 	}
 	late := join(t, url, "late")
@@ -290,6 +290,11 @@ func TestRefusals(t *testing.T) {
 		{&wire.HallAdd{Count: 1, Sort: wire.HallOwn, Text: strings.Repeat("a", maxText+1)}, codeBadField, "text"},
 		{&wire.HallAdd{Count: 1, Sort: wire.HallOwn, Text: strings.Repeat("a", 1100)}, codeTooLong, "prompt"},
 		{&wire.HallAdd{Count: 1, MaxTokens: 5000}, codeBadField, "max_tokens"},
+		{&wire.HallAdd{Count: 1, Outputs: 9}, codeBadField, "outputs"},
+		{&wire.HallAdd{Count: 64, Outputs: 8}, codeBusy, ""},
+		{&wire.HallCancel{}, "", ""},
+		{&wire.HallArrivals{On: true, Rate: 1, Outputs: 200}, codeBadField, "outputs"},
+		{&wire.HallConfigure{Config: wire.HallConfig{Blocks: 64, BlockSize: 16, BatchTokens: 1, Sequences: 1, Drafts: 17}}, codeBadField, "drafts"},
 		{&wire.HallArrivals{On: true, Rate: -1}, codeBadField, "rate"},
 		{&wire.HallArrivals{On: true, Rate: 1e9}, codeBadField, "rate"},
 		{&wire.HallArrivals{On: true, Rate: 1, Sort: wire.HallOwn}, codeBadField, "sort"},
@@ -303,6 +308,9 @@ func TestRefusals(t *testing.T) {
 	} {
 		p.problems = nil
 		p.send(c.command)
+		if c.code == "" {
+			continue
+		}
 		p.until("a problem", func() bool { return len(p.problems) == 1 })
 		if got := p.problems[0]; got.Code != c.code || got.Field != c.field || got.Detail == "" {
 			t.Errorf("%T %+v: %+v, want %s of %s", c.command, c.command, got, c.code, c.field)
@@ -318,6 +326,7 @@ func TestRefusals(t *testing.T) {
 	if got := p.sources[0]; got.Query != 4 || !strings.Contains(got.Text, "func Plan(") || got.Line == 0 {
 		t.Errorf("the source is %+v", got)
 	}
+	before := len(p.hall.Now().Requests)
 	p.send(&wire.HallAdd{Count: 1})
-	p.until("a request", func() bool { return p.finished() == 1 })
+	p.until("a request", func() bool { return len(p.hall.Now().Requests) == before+1 && p.finished() == before+1 })
 }

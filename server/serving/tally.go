@@ -97,6 +97,7 @@ func (t *tally) plan(info engine.PlanInfo) {
 	t.passed += info.Duration
 	r.Micros = uint64(t.passed.Microseconds())
 	t.steps++
+	r.Steps = uint32(t.steps)
 	t.atOnce += len(info.Parts)
 	r.AtOnce = float32(t.atOnce) / float32(t.steps)
 	r.Peak = max(r.Peak, uint16(len(info.Parts)))
@@ -127,6 +128,10 @@ func (t *tally) part(p *engine.PlanPart) {
 	r := t.run
 	r.Computed += uint64(p.Count)
 	r.Drawn += uint32(p.Drawn)
+	if p.Drafted > 0 {
+		r.Drafted += uint64(p.Drafted)
+		r.Accepted += uint64(max(p.Drawn-1, 0))
+	}
 	if !t.begun[p.Request] {
 		t.begun[p.Request] = true
 		r.Lookups += uint64(t.prompts[p.Request])

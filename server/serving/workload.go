@@ -19,6 +19,12 @@ type texts struct {
 	ask       string   // what a long text is followed by
 	brief     string   // what keeps an answer short
 	system    string   // the prompt that all shared requests begin with
+	repeat    string   // what asks to say a text again
+}
+
+// quote asks to say some of the sentences again: an answer that stands in its prompt.
+func (t *texts) quote(n int) string {
+	return t.repeat + t.sentences[n%len(t.sentences)] + " " + t.sentences[(n+1)%len(t.sentences)]
 }
 
 // textsIn gives the texts in a page's language.
@@ -50,8 +56,9 @@ var english = texts{
 		"Silk was carried over half the world long before anyone had travelled the whole way.",
 		"Ice is lighter than water, and so a lake freezes from the top and the fish live on below.",
 	},
-	ask:   "Sum this up in one sentence.",
-	brief: "Answer with one short sentence.",
+	ask:    "Sum this up in one sentence.",
+	brief:  "Answer with one short sentence.",
+	repeat: "Repeat the following text word for word: ",
 	system: "You are the guide of a museum of science. You answer the questions of visitors of every age in short, friendly and exact sentences. " +
 		"You never invent a fact; where something is not known you say so. You explain a hard word when you first use it, you give one example from " +
 		"everyday life, and you end with a question that makes the visitor look again at what is shown. The museum has a hall of waves, a hall of heat, " +
@@ -71,6 +78,7 @@ var chinese = texts{
 	},
 	ask:    "请用一句话概括。",
 	brief:  "请用一句很短的话回答。",
+	repeat: "请一字不差地重复下面的话：",
 	system: "你是一座科学博物馆的讲解员。你用简短、亲切而准确的句子回答各个年龄的观众的问题。你从不编造事实，不知道的就说不知道。第一次用到难懂的词时你要解释它，并举一个日常生活的例子，最后提一个问题，让观众再看一眼展品。馆里有波的大厅、热的大厅、数的大厅，还有一个有日晷的花园；早上九点开门，晚上六点关门。",
 }
 

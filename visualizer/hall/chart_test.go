@@ -16,7 +16,7 @@ func life(t *testing.T) *Hall {
 	state := func(id uint32, s wire.RunState) wire.HallChange { return wire.HallChange{Request: id, State: s} }
 	part := func(p wire.HallPhase) []wire.HallPart { return []wire.HallPart{{Request: 1, Phase: p, Count: 1}} }
 	for i, r := range []wire.HallRecord{
-		{Added: []wire.HallRequest{{ID: 1, Reader: 1}, {ID: 2, Reader: 9}}},
+		{Added: []wire.HallRequest{{ID: 1, First: 1, Reader: 1}, {ID: 2, First: 2, Reader: 9}}},
 		{Step: 1, Parts: part(wire.HallPrefill), Requests: []wire.HallChange{state(1, wire.StateRunning)}},
 		{Step: 2, Parts: part(wire.HallDecode)},
 		{Step: 3, Requests: []wire.HallChange{state(1, wire.StatePreempted)}},
@@ -36,7 +36,7 @@ func life(t *testing.T) *Hall {
 func TestChart(t *testing.T) {
 	h := life(t)
 	c := h.Chart(len(h.Records())-1, 10, 10)
-	if len(c.Steps) != 6 || c.Row(1) != 1 || c.Row(2) != 0 || c.Row(3) != -1 {
+	if len(c.Steps) != 6 || c.Row(1) != 0 || c.Row(2) != 1 || c.Row(3) != -1 || c.Hidden != 0 {
 		t.Fatalf("the chart is %+v", c)
 	}
 	for id, want := range map[uint32][]paint.Work{
@@ -51,7 +51,7 @@ func TestChart(t *testing.T) {
 	if c := h.Chart(len(h.Records())-1, 1, 10); len(c.Steps) != 1 || len(c.Requests) != 0 {
 		t.Errorf("the last step alone: %+v", c)
 	}
-	if c := h.Chart(2, 2, 1); len(c.Steps) != 2 || len(c.Requests) != 1 || c.Requests[0].ID != 2 {
+	if c := h.Chart(2, 2, 1); len(c.Steps) != 2 || len(c.Requests) != 1 || c.Requests[0].ID != 1 || c.Hidden != 1 {
 		t.Errorf("two steps and one row: %+v", c)
 	}
 	for _, last := range []int{-5, -1, 0, 100} {
@@ -62,7 +62,7 @@ func TestChart(t *testing.T) {
 
 func TestGrid(t *testing.T) {
 	m := Moment{
-		Requests: []Request{{HallRequest: wire.HallRequest{ID: 3, Reader: 2}, HallChange: wire.HallChange{Table: []uint32{1}}}},
+		Requests: []Request{{HallRequest: wire.HallRequest{ID: 3, First: 3, Reader: 2}, HallChange: wire.HallChange{Table: []uint32{1}}}},
 		Blocks: []wire.HallBlock{
 			{Block: 0, Order: 9, Hashed: true, Owner: 3, Filled: 16}, {Block: 1, Refs: 2, Owner: 3, Filled: 4}, {Block: 2, Order: 4}, {Block: 3, Refs: 1, Owner: 5},
 		},
@@ -79,27 +79,40 @@ func TestGrid(t *testing.T) {
 	if blocks[1].Hue != HueOf(2) || m.PaintBlocks(ByRequest)[1].Hue != HueOf(3) || blocks[2].Hue != 0 {
 		t.Errorf("the hues are %+v", blocks)
 	}
-	if got := m.Holders(1); !slices.Equal(got, []uint32{3}) {
-		t.Errorf("block 1 is held by %v", got)
+	if got := m.Holders(); len(got) != 4 || !slices.Equal(got[1], []uint32{3}) || got[0] != nil {
+		t.Errorf("the blocks are held by %v", got)
 	}
 }
 
 func TestMeters(t *testing.T) {
-	f := &wire.HallMeters{Rate: 12.34, FirstMs: 1234, Held: 8, Slots: 128, Filled: 120, Lookups: 400, Hits: 100, Drawn: 5, Running: 3}
+	f := &wire.HallMeters{Rate: 12.34, FirstMs: 1234, Held: 8, Slots: 128, Filled: 120, Lookups: 400, Hits: 100, Drawn: 5, Running: 3, Copied: 7, Evicted: 9, Proposed: 40, Drafted: 160, Accepted: 50}
 	for m, want := range map[Meter]string{
 		MeterRate: "12.3", MeterFirst: "1.23 s", MeterHeld: "12.5 %", MeterWaste: "6.2 %", MeterHits: "25.0 %", MeterRunning: "3", MeterWaiting: "0",
+		MeterCopied: "7", MeterEvicted: "9", MeterAccepted: "31.2 %", MeterLength: "2.25",
 	} {
 		if v, ok := m.Of(f, 64); !ok || m.Text(v) != want {
 			t.Errorf("meter %d is %q, %v, want %q", m, m.Text(v), ok, want)
 		}
 	}
-	for _, m := range []Meter{MeterRate, MeterFirst, MeterBetween, MeterHeld, MeterWaste, MeterHits, MeterRunning} {
+	for _, m := range []Meter{MeterRate, MeterFirst, MeterBetween, MeterHeld, MeterWaste, MeterHits, MeterRunning, MeterAccepted, MeterLength} {
 		if v, ok := m.Of(&wire.HallMeters{}, 0); ok {
 			t.Errorf("meter %d tells %g of nothing", m, v)
 		}
 	}
 	if lines := MeterWaste.Formula(f, 64); len(lines) != 1 || lines[0].String() != "waste = (128 − 120)/128 = 6.2 %" {
 		t.Errorf("the formula is %v", lines)
+	}
+	if lines := MeterLength.Formula(f, 64); len(lines) != 1 || lines[0].String() != "mean length = 1 + 50/40 = 2.25" {
+		t.Errorf("the formula is %v", lines)
+	}
+}
+
+// Every meter says which function measured it.
+func TestMetersAreTraceable(t *testing.T) {
+	for m := range NumMeters {
+		if !slices.Contains(Functions(), m.Func()) {
+			t.Errorf("meter %d is computed by %s", m, m.Func())
+		}
 	}
 }
 
@@ -111,6 +124,10 @@ func TestRatios(t *testing.T) {
 	r.Race = wire.HallRaceBatch
 	if got := Ratios(r); len(got) != 1 || got[0] < 5.49 || got[0] > 5.51 {
 		t.Errorf("batching: %v", got)
+	}
+	r.Race = wire.HallRaceLookup
+	if got := Ratios(r); len(got) != 1 || got[0] < 5.49 || got[0] > 5.51 {
+		t.Errorf("prompt lookup: %v", got)
 	}
 	r.Runs[1].Done = false
 	if got := Ratios(r); got != nil {

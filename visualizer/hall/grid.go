@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"vitrine/visualizer/paint"
-	"vitrine/visualizer/wire"
 )
 
 // Colouring says whose colour a block or a request has.
@@ -19,12 +18,14 @@ const (
 
 // Hue is the hue of a request, as [paint.Theme.Hue] numbers them.
 func (m *Moment) Hue(request uint32, by Colouring) int {
-	if by == ByReader {
-		if q := m.Request(request); q != nil {
-			return HueOf(q.Reader)
-		}
+	q := m.Request(request)
+	switch {
+	case q == nil:
+		return HueOf(request)
+	case by == ByReader:
+		return HueOf(q.Reader)
 	}
-	return HueOf(request)
+	return HueOf(q.First + 3*uint32(q.Index)) // so that up to eight outputs have eight hues
 }
 
 // HueOf is the hue of a number that counts from 1.
@@ -70,24 +71,15 @@ func (m *Moment) Queue() []int {
 	return place
 }
 
-// Flashes lists the blocks that a record tells of as evicted or copied.
-func Flashes(r *wire.HallRecord) []int {
-	var blocks []int
-	for _, e := range r.Events {
-		if e.Kind == wire.HallEvicted || e.Kind == wire.HallCopied {
-			blocks = append(blocks, int(e.Block))
-		}
-	}
-	return blocks
-}
-
-// Holders lists the requests whose block tables have a block.
-func (m *Moment) Holders(block int) []uint32 {
-	var ids []uint32
+// Holders lists, for each block, the outputs whose block tables have it.
+func (m *Moment) Holders() [][]uint32 {
+	holders := make([][]uint32, len(m.Blocks))
 	for i := range m.Requests {
-		if slices.Contains(m.Requests[i].Table, uint32(block)) {
-			ids = append(ids, m.Requests[i].ID)
+		for _, b := range m.Requests[i].Table {
+			if int(b) < len(holders) {
+				holders[b] = append(holders[b], m.Requests[i].ID)
+			}
 		}
 	}
-	return ids
+	return holders
 }

@@ -9,6 +9,8 @@ package hall
 import (
 	"cmp"
 	"slices"
+	"strconv"
+	"strings"
 
 	"vitrine/visualizer/wire"
 )
@@ -38,10 +40,51 @@ const (
 	ChangeGap                        // a record is missing: the page has to join again
 )
 
-// Request is a request at some moment.
+// Request is an output of a request at some moment.
 type Request struct {
 	wire.HallRequest
 	wire.HallChange
+}
+
+// Name is what the output is called: r and the number of its request, and of
+// several outputs a letter. Numbers of outputs that were forked off are not shown.
+func (r *Request) Name() string {
+	name := "r" + strconv.FormatUint(uint64(r.First), 10)
+	if r.Outputs > 1 {
+		name += string(rune('a' + r.Index%8))
+	}
+	return name
+}
+
+// Name is what an output is called, by its number. Those that ended long ago are
+// forgotten, and their names with them.
+func (m *Moment) Name(id uint32) string {
+	if q := m.Request(id); q != nil {
+		return q.Name()
+	}
+	return "r…"
+}
+
+// Names writes the names of several outputs in little room: of what the next name
+// has in common with the one before, nothing is said again.
+//
+//	r4a, r4b, r7  →  r4ab·7
+func Names(names []string) string {
+	var text strings.Builder
+	before := ""
+	for _, name := range names {
+		request := strings.TrimRight(name, "abcdefgh")
+		letter := name[len(request):]
+		switch {
+		case before == "":
+			text.WriteString(request)
+		case request != before:
+			text.WriteString("·" + strings.TrimPrefix(request, "r"))
+		}
+		text.WriteString(letter)
+		before = request
+	}
+	return text.String()
 }
 
 // Finished reports whether the request's answer has ended.
@@ -64,7 +107,7 @@ func (m *Moment) clone() Moment {
 	return c
 }
 
-// Request finds a request, nil if there is none of that number.
+// Request finds an output, nil if there is none of that number.
 func (m *Moment) Request(id uint32) *Request {
 	i, ok := slices.BinarySearchFunc(m.Requests, id, func(r Request, id uint32) int { return cmp.Compare(r.ID, id) })
 	if !ok {
@@ -124,7 +167,7 @@ type Hall struct {
 	now     Moment
 
 	watched uint32
-	pieces  []string
+	pieces  [][]byte
 }
 
 // Hello is what the server said when the page joined.
@@ -188,8 +231,8 @@ func (h *Hall) Moment(index int) Moment {
 	return at
 }
 
-// Pieces is the text of the watched request's tokens, as far as it is known.
-func (h *Hall) Pieces(request uint32) []string {
+// Pieces is what the tokens of the watched output stand for, as far as it is known.
+func (h *Hall) Pieces(request uint32) [][]byte {
 	if request != h.watched {
 		return nil
 	}

@@ -104,15 +104,23 @@ func TestOldRecordsGo(t *testing.T) {
 	}
 }
 
+func pieces(texts ...string) [][]byte {
+	all := make([][]byte, len(texts))
+	for i, text := range texts {
+		all[i] = []byte(text)
+	}
+	return all
+}
+
 func TestText(t *testing.T) {
 	h := joined(t)
-	h.Apply(&wire.HallText{Request: 7, Pieces: []string{"a", "b"}})
-	h.Apply(&wire.HallText{Request: 7, From: 2, Pieces: []string{"c"}})
-	h.Apply(&wire.HallText{Request: 7, From: 9, Pieces: []string{"lost"}})
-	if got := h.Pieces(7); !reflect.DeepEqual(got, []string{"a", "b", "c"}) {
+	h.Apply(&wire.HallText{Request: 7, Pieces: pieces("a", "b")})
+	h.Apply(&wire.HallText{Request: 7, From: 2, Pieces: pieces("c")})
+	h.Apply(&wire.HallText{Request: 7, From: 9, Pieces: pieces("lost")})
+	if got := h.Pieces(7); !reflect.DeepEqual(got, pieces("a", "b", "c")) {
 		t.Errorf("the pieces are %q", got)
 	}
-	h.Apply(&wire.HallText{Request: 8, Pieces: []string{"x"}})
+	h.Apply(&wire.HallText{Request: 8, Pieces: pieces("x")})
 	if h.Pieces(7) != nil || len(h.Pieces(8)) != 1 {
 		t.Error("another request's text does not take its place")
 	}
@@ -134,6 +142,17 @@ func FuzzApply(f *testing.F) {
 				m := h.Moment(i)
 				if len(m.Blocks) != len(h.Now().Blocks) {
 					t.Fatalf("%d blocks at %d, %d now", len(m.Blocks), i, len(h.Now().Blocks))
+				}
+				if n := len(m.Holders()); n != len(m.Blocks) || len(m.PaintBlocks(ByRequest)) != n || len(m.Queue()) != n {
+					t.Fatalf("the holders of %d blocks, of %d", n, len(m.Blocks))
+				}
+				if c := h.Chart(i, 3, 2); len(c.Requests) > 2 || len(c.Work) != len(c.Requests) {
+					t.Fatalf("the chart is %+v", c)
+				}
+				for _, e := range h.Happened(i, 5) {
+					if e.Index < 0 || e.Index > i || m.Name(e.Request) == "" {
+						t.Fatalf("up to %d this happened: %+v", i, e)
+					}
 				}
 			}
 		}

@@ -21,6 +21,10 @@ const (
 	MeterRunning
 	MeterWaiting
 	MeterPreempted
+	MeterCopied
+	MeterEvicted
+	MeterAccepted // of the tokens that were guessed, the share that was right
+	MeterLength   // mean tokens that an output gets from a step with guesses
 	NumMeters
 )
 
@@ -46,6 +50,15 @@ func (m Meter) Of(f *wire.HallMeters, blocks uint32) (value float64, ok bool) {
 		return float64(f.Waiting), true
 	case MeterPreempted:
 		return float64(f.Preempted), true
+	case MeterCopied:
+		return float64(f.Copied), true
+	case MeterEvicted:
+		return float64(f.Evicted), true
+	case MeterAccepted:
+		return ratio(float64(f.Accepted), float64(f.Drafted))
+	case MeterLength:
+		v, ok := ratio(float64(f.Accepted), float64(f.Proposed))
+		return 1 + v, ok // the token that is drawn anyway
 	}
 	return 0, false
 }
@@ -64,7 +77,9 @@ func (m Meter) Text(v float64) string {
 		return strconv.FormatFloat(v, 'f', 1, 64)
 	case MeterFirst, MeterBetween:
 		return Duration(v)
-	case MeterHeld, MeterWaste, MeterHits:
+	case MeterLength:
+		return strconv.FormatFloat(v, 'f', 2, 64)
+	case MeterHeld, MeterWaste, MeterHits, MeterAccepted:
 		return strconv.FormatFloat(100*v, 'f', 1, 64) + " %"
 	}
 	return strconv.FormatFloat(v, 'f', 0, 64)
@@ -97,6 +112,10 @@ func (m Meter) Formula(f *wire.HallMeters, blocks uint32) []view.Line {
 		name, sum = "waste", "("+n(uint64(f.Slots))+" − "+n(uint64(f.Filled))+")/"+n(uint64(f.Slots))
 	case MeterHits:
 		name, sum = "hit rate", n(f.Hits)+"/"+n(f.Lookups)
+	case MeterAccepted:
+		name, sum = "acceptance rate", n(f.Accepted)+"/"+n(f.Drafted)
+	case MeterLength:
+		name, sum = "mean length", "1 + "+n(f.Accepted)+"/"+n(f.Proposed)
 	default:
 		return nil
 	}

@@ -22,7 +22,7 @@ func Ratios(r *wire.HallRace) []float64 {
 		switch r.Race {
 		case wire.HallRaceMemory:
 			v, ok = ratio(float64(a.AtOnce), float64(b.AtOnce))
-		case wire.HallRaceBatch:
+		case wire.HallRaceBatch, wire.HallRaceLookup:
 			v, ok = ratio(Rate(a), Rate(b))
 		case wire.HallRacePrefix:
 			v, ok = ratio(float64(b.Computed), float64(a.Computed))

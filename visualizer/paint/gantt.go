@@ -5,7 +5,8 @@ type Work uint8
 
 // The sorts of work, as they are told apart by shape: waiting is a dashed line,
 // a prompt a full bar, recomputing a striped one, a token a bar of half the
-// height, a preempted request a hatched one, and the end a diamond.
+// height, several tokens a pile of thin bars, a preempted request a hatched one,
+// and the end a diamond.
 const (
 	WorkNone Work = iota
 	WorkWaiting
@@ -66,19 +67,23 @@ func (g *Gantt) At(x, y int) (row, col int, ok bool) {
 	return row, col, col < g.cols
 }
 
-// Paint paints the chart over the paper. work[row][col] is what was done, and
-// hues[row] whose it was.
-func (g *Gantt) Paint(c *Canvas, t *Theme, work [][]Work, hues []int) {
+// Paint paints the chart over the paper. work[row][col] is what was done,
+// tokens[row][col] how many tokens that gave, and hues[row] whose it was.
+func (g *Gantt) Paint(c *Canvas, t *Theme, work [][]Work, tokens [][]int, hues []int) {
 	c.Fill(g.box, t.Paper)
 	for row := range min(g.rows, len(work), len(hues)) {
 		colour := t.Hue(hues[row])
 		for col := range min(g.cols, len(work[row])) {
-			g.cell(c, t, g.Cell(row, col), work[row][col], colour)
+			drawn := 0
+			if row < len(tokens) && col < len(tokens[row]) {
+				drawn = tokens[row][col]
+			}
+			g.cell(c, t, g.Cell(row, col), work[row][col], drawn, colour)
 		}
 	}
 }
 
-func (g *Gantt) cell(c *Canvas, t *Theme, r Rect, w Work, colour Color) {
+func (g *Gantt) cell(c *Canvas, t *Theme, r Rect, w Work, drawn int, colour Color) {
 	pad := r.H / 6
 	bar := Rect{r.X, r.Y + pad, r.W, max(1, r.H-2*pad)}
 	if r.W > 4 {
@@ -98,7 +103,11 @@ func (g *Gantt) cell(c *Canvas, t *Theme, r Rect, w Work, colour Color) {
 		c.Fill(bar, Mix(t.Paper, colour, 0.35))
 		c.Stripes(bar, 3, 1, colour)
 	case WorkDecode:
-		c.Fill(middle(max(2, bar.H/2)), colour)
+		if drawn > 1 {
+			pile(c, bar, drawn, colour)
+		} else {
+			c.Fill(middle(max(2, bar.H/2)), colour)
+		}
 	case WorkHeld:
 		c.Fill(middle(1), colour)
 	case WorkPreempted:
@@ -107,4 +116,27 @@ func (g *Gantt) cell(c *Canvas, t *Theme, r Rect, w Work, colour Color) {
 		radius := min(float64(r.H)/2.4, float64(max(r.W, 6)))
 		c.Diamond(float64(r.X)+float64(r.W)/2, float64(r.Y)+float64(r.H)/2, radius, t.Ink)
 	}
+}
+
+// pile paints a thin bar for each of some tokens, as many as there is room for.
+func pile(c *Canvas, r Rect, tokens int, colour Color) {
+	tokens = min(tokens, max(1, (r.H+1)/3)) // two pixels and a gap each
+	for i := range tokens {
+		from, to := r.Y+i*(r.H+1)/tokens, r.Y+(i+1)*(r.H+1)/tokens
+		c.Fill(Rect{r.X, from, r.W, max(1, to-from-1)}, colour)
+	}
+}
+
+// PaintFork joins a row to the one that it was forked off from, in the column in which
+// it was.
+func (g *Gantt) PaintFork(c *Canvas, t *Theme, from, row, col int) {
+	a, b := g.Cell(from, col), g.Cell(row, col)
+	if a.Empty() || b.Empty() {
+		return
+	}
+	if a.Y > b.Y {
+		a, b = b, a
+	}
+	width := max(1, a.W/4)
+	c.Fill(Rect{a.X + (a.W-width)/2, a.Y + a.H/2, width, b.Y - a.Y}, t.Ink)
 }

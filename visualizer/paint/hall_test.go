@@ -21,20 +21,51 @@ func init() {
 			g.Paint(c, t, blocks)
 			return c
 		}},
+		{"block-grid-marks", func(t *Theme) *Canvas {
+			c := new(Canvas)
+			var g BlockGrid
+			g.Layout(520, 240, 40, 16, 60, 5)
+			blocks := make([]Block, 36)
+			for i := range blocks {
+				blocks[i] = Block{State: BlockShared, Hue: 1 + i%NumHues, Hashed: i%2 == 0, Filled: (i * 5) % 17}
+			}
+			g.Paint(c, t, blocks)
+			for i := range 8 {
+				g.PaintSharers(c, t, i, []int{1 + i, 2 + i, 3 + i, 4 + i}[:1+i%4])
+			}
+			for i := range 8 {
+				g.PaintEviction(c, 8+i, t.Hot.WithAlpha(uint8(255-30*i)))
+			}
+			g.PaintCopy(c, 17, 18, t.Hot)
+			g.PaintCopy(c, 17, 33, t.Hot)
+			g.PaintCopy(c, 38, 21, t.Hot.WithAlpha(120))
+			// What is not there is not painted.
+			g.PaintCopy(c, 20, 20, t.Hot)
+			g.PaintCopy(c, 0, 99, t.Hot)
+			g.PaintEviction(c, -1, t.Hot)
+			g.PaintSharers(c, t, 99, []int{1})
+			g.PaintSharers(c, t, 20, nil)
+			return c
+		}},
 		{"gantt", func(t *Theme) *Canvas {
 			c := NewCanvas(420, 130)
 			c.Clear(t.Paper)
 			var g Gantt
-			work, hues := make([][]Work, 8), make([]int, 8)
+			work, tokens, hues := make([][]Work, 8), make([][]int, 8), make([]int, 8)
 			for row := range work {
 				hues[row] = row + 1
 				for col := range 40 {
 					work[row] = append(work[row], Work((row*7+col/5)%int(WorkEnd+1)))
+					tokens[row] = append(tokens[row], max(0, col%5-1+row/6))
 				}
 			}
 			g.Layout(c.Bounds(), len(work), 16, 40, 9, 50)
-			g.Paint(c, t, work, hues)
+			g.Paint(c, t, work, tokens, hues)
 			c.Frame(g.Column(12), 1, t.Hot)
+			g.PaintFork(c, t, 4, 6, 10)
+			g.PaintFork(c, t, 4, 5, 10)
+			g.PaintFork(c, t, 2, 1, 30)
+			g.PaintFork(c, t, 2, 99, 30) // there is no such row
 			return c
 		}},
 		{"lines", func(t *Theme) *Canvas {

@@ -41,6 +41,7 @@ type HallConfig struct {
 	PrefixCaching bool
 	Policy        HallPolicy
 	Memory        HallMemory
+	Drafts        uint16 // most tokens that prompt lookup guesses a step and output; 0 for no speculation
 }
 
 // HallSort is what kind of requests are added.
@@ -77,8 +78,8 @@ type HallReaders struct{ Readers []HallReader }
 // HallBlock is a block of the pool at some moment.
 type HallBlock struct {
 	Block  uint32
-	Refs   uint16 // requests that hold it
-	Owner  uint32 // the request that has held it longest; of a free one, the last that did, 0 for none
+	Refs   uint16 // outputs that hold it
+	Owner  uint32 // the output that has held it longest; of a free one, the last that did, 0 for none
 	Index  uint32 // its place in the block tables of those who hold it
 	Filled uint16 // slots whose keys and values are written
 	Hashed bool   // it is registered in the prefix cache
@@ -87,9 +88,13 @@ type HallBlock struct {
 	Order uint64
 }
 
-// HallRequest is what does not change of a request.
+// HallRequest is what does not change of one output of a request. Everything that
+// is told of requests is told of their outputs, each under a number of its own.
 type HallRequest struct {
-	ID        uint32 // of its first and only sequence
+	ID        uint32
+	First     uint32 // the number of the request's first output: ID itself, unless it was forked off from that
+	Index     uint8  // which of the outputs it is, from 0
+	Outputs   uint8  // that the request has in the end
 	Reader    uint32 // who added it
 	Sort      HallSort
 	Prompt    uint32 // tokens of the prompt
@@ -124,7 +129,9 @@ type HallPart struct {
 	Request uint32
 	Phase   HallPhase
 	First   uint32 // position of the first token computed
-	Count   uint32 // tokens computed
+	Count   uint32 // tokens computed, drafts included; 0 for an output that was forked off in this step
+	Drafted uint16 // tokens that were guessed and verified
+	Drawn   uint16 // tokens drawn: more than 1 if guesses were right
 }
 
 // HallEventKind says what happened to a block or a request.
@@ -132,10 +139,11 @@ type HallEventKind uint8
 
 // The kinds of events.
 const (
-	HallEvicted   HallEventKind = iota // a cached block was taken for other tokens
-	HallCopied                         // copy-on-write: Block was copied from Other
+	HallEvicted   HallEventKind = iota // Block, which held what Other had computed, was taken from the head of the free queue for the request
+	HallCopied                         // copy-on-write: the request shared block Other and writes to its copy, Block
 	HallHit                            // Count blocks of the prefix cache were found for the request
 	HallPreempted                      // the request lost its blocks
+	HallForked                         // the request was forked off from Other and holds its Count blocks too
 )
 
 // HallEvent is something that happened.
@@ -158,14 +166,18 @@ type HallMeters struct {
 	Filled     uint32  // of these, how many are written
 	Lookups    uint64  // tokens of prompts that were looked up in the prefix cache so far
 	Hits       uint64  // of these, how many were found
-	Running    uint16  // requests in the last step
-	Waiting    uint16  // requests in the queue
+	Running    uint16  // outputs that the last step computed tokens of
+	Waiting    uint16  // outputs in the queue
 	Batch      uint32  // tokens of the last step
 	Drawn      uint64  // tokens drawn so far
 	Preempted  uint64  // preemptions so far
 	Evicted    uint64  // blocks of the prefix cache that were taken for other tokens so far
-	Finished   uint32  // requests that have ended
-	PeakAtOnce uint16  // most requests in a step so far
+	Copied     uint64  // copies on write so far
+	Proposed   uint64  // times that a step verified guesses of an output, so far
+	Drafted    uint64  // tokens guessed so far
+	Accepted   uint64  // of these, how many were what the sampler drew
+	Finished   uint32  // outputs that have ended
+	PeakAtOnce uint16  // most outputs in a step so far
 }
 
 // HallRecord is what happened in one step of the engine, or between two of them.
@@ -194,11 +206,11 @@ type HallSnapshot struct {
 	Records  []HallRecord
 }
 
-// HallText is text of the tokens of the watched request, from position From on.
+// HallText is what the tokens of the watched output stand for, from position From on.
 type HallText struct {
 	Request uint32
 	From    uint32
-	Pieces  []string // a token each; not whole characters everywhere
+	Pieces  [][]byte // a token each; not whole characters everywhere
 }
 
 // HallState says how the hall is being run.
@@ -207,6 +219,7 @@ type HallState struct {
 	Arriving bool // requests arrive by themselves
 	Rate     float32
 	Sort     HallSort // of those that arrive
+	Outputs  uint8    // of each of those
 }
 
 // HallRaceKind is what is compared with what.
@@ -219,6 +232,7 @@ const (
 	HallRaceBatch               // continuous, static, one by one
 	HallRacePrefix              // prefix cache on, off
 	HallRaceKV                  // KV cache, none
+	HallRaceLookup              // speculation by prompt lookup, none
 )
 
 // HallPoint is a point of a curve.
@@ -240,6 +254,9 @@ type HallRun struct {
 	Preempted uint32
 	Hits      uint64 // tokens of prompts found in the prefix cache
 	Lookups   uint64 // tokens of prompts looked up
+	Steps     uint32 // of the scheduler
+	Drafted   uint64 // tokens guessed
+	Accepted  uint64 // of these, how many were what the sampler drew
 	// Curve is drawn tokens over milliseconds; in the race of the KV cache,
 	// milliseconds of a step over the length of the sequence.
 	Curve []HallPoint
@@ -251,6 +268,7 @@ type HallRace struct {
 	Running   bool
 	Requests  uint16 // that each side answers
 	Disturbed bool   // the model also worked for others meanwhile
+	Same      bool   // all sides are through, and gave the same tokens
 	Runs      []HallRun
 	Problem   string // in English: why it did not come to an end
 }
@@ -268,17 +286,20 @@ type HallAdd struct {
 	Sort      HallSort
 	Text      string // for HallOwn
 	MaxTokens uint16 // of each answer for HallOwn; 0 means as many as the sort has
+	Outputs   uint8  // answers to each, vLLM's SamplingParams.n; 0 means 1
 }
 
 // HallArrivals lets requests arrive by themselves, with exponential times
 // between them (a Poisson process).
 type HallArrivals struct {
-	On   bool
-	Rate float32 // requests a second
-	Sort HallSort
+	On      bool
+	Rate    float32 // requests a second
+	Sort    HallSort
+	Outputs uint8 // answers to each; 0 means 1
 }
 
-// HallCancel ends a request, or with number 0 all of the reader's own.
+// HallCancel ends the request that an output belongs to, all outputs of it, or
+// with number 0 all requests of the reader's own.
 type HallCancel struct{ Request uint32 }
 
 // HallOp steers the hall's engine.

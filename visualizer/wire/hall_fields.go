@@ -10,6 +10,7 @@ func (f *HallConfig) fields(c *coder) {
 	c.bool("PrefixCaching", &f.PrefixCaching)
 	enum(c, "Policy", &f.Policy, HallOneByOne)
 	enum(c, "Memory", &f.Memory, HallNoCache)
+	c.uint16("Drafts", &f.Drafts)
 }
 
 // Kind implements [Frame].
@@ -48,6 +49,9 @@ func (f *HallBlock) fields(c *coder) {
 
 func (f *HallRequest) fields(c *coder) {
 	c.uint32("ID", &f.ID)
+	c.uint32("First", &f.First)
+	c.uint8("Index", &f.Index)
+	c.uint8("Outputs", &f.Outputs)
 	c.uint32("Reader", &f.Reader)
 	enum(c, "Sort", &f.Sort, HallOwn)
 	c.uint32("Prompt", &f.Prompt)
@@ -71,10 +75,12 @@ func (f *HallPart) fields(c *coder) {
 	enum(c, "Phase", &f.Phase, HallRecompute)
 	c.uint32("First", &f.First)
 	c.uint32("Count", &f.Count)
+	c.uint16("Drafted", &f.Drafted)
+	c.uint16("Drawn", &f.Drawn)
 }
 
 func (f *HallEvent) fields(c *coder) {
-	enum(c, "Kind", &f.Kind, HallPreempted)
+	enum(c, "Kind", &f.Kind, HallForked)
 	c.uint32("Request", &f.Request)
 	c.uint32("Block", &f.Block)
 	c.uint32("Other", &f.Other)
@@ -97,6 +103,10 @@ func (f *HallMeters) fields(c *coder) {
 	c.uint64("Drawn", &f.Drawn)
 	c.uint64("Preempted", &f.Preempted)
 	c.uint64("Evicted", &f.Evicted)
+	c.uint64("Copied", &f.Copied)
+	c.uint64("Proposed", &f.Proposed)
+	c.uint64("Drafted", &f.Drafted)
+	c.uint64("Accepted", &f.Accepted)
 	c.uint32("Finished", &f.Finished)
 	c.uint16("PeakAtOnce", &f.PeakAtOnce)
 }
@@ -136,7 +146,7 @@ func (*HallText) Kind() Kind { return KindHallText }
 func (f *HallText) fields(c *coder) {
 	c.uint32("Request", &f.Request)
 	c.uint32("From", &f.From)
-	c.strings("Pieces", &f.Pieces)
+	c.byteSlices("Pieces", &f.Pieces)
 }
 
 // Kind implements [Frame].
@@ -147,6 +157,7 @@ func (f *HallState) fields(c *coder) {
 	c.bool("Arriving", &f.Arriving)
 	c.float32("Rate", &f.Rate)
 	enum(c, "Sort", &f.Sort, HallOwn)
+	c.uint8("Outputs", &f.Outputs)
 }
 
 func (f *HallPoint) fields(c *coder) {
@@ -169,6 +180,9 @@ func (f *HallRun) fields(c *coder) {
 	c.uint32("Preempted", &f.Preempted)
 	c.uint64("Hits", &f.Hits)
 	c.uint64("Lookups", &f.Lookups)
+	c.uint32("Steps", &f.Steps)
+	c.uint64("Drafted", &f.Drafted)
+	c.uint64("Accepted", &f.Accepted)
 	list(c, "Curve", &f.Curve, func(c *coder, e *HallPoint) { e.fields(c) })
 }
 
@@ -176,10 +190,11 @@ func (f *HallRun) fields(c *coder) {
 func (*HallRace) Kind() Kind { return KindHallRace }
 
 func (f *HallRace) fields(c *coder) {
-	enum(c, "Race", &f.Race, HallRaceKV)
+	enum(c, "Race", &f.Race, HallRaceLookup)
 	c.bool("Running", &f.Running)
 	c.uint16("Requests", &f.Requests)
 	c.bool("Disturbed", &f.Disturbed)
+	c.bool("Same", &f.Same)
 	list(c, "Runs", &f.Runs, func(c *coder, e *HallRun) { e.fields(c) })
 	c.string("Problem", &f.Problem)
 }
@@ -201,6 +216,7 @@ func (f *HallAdd) fields(c *coder) {
 	enum(c, "Sort", &f.Sort, HallOwn)
 	c.string("Text", &f.Text)
 	c.uint16("MaxTokens", &f.MaxTokens)
+	c.uint8("Outputs", &f.Outputs)
 }
 
 // Kind implements [Command].
@@ -210,6 +226,7 @@ func (f *HallArrivals) fields(c *coder) {
 	c.bool("On", &f.On)
 	c.float32("Rate", &f.Rate)
 	enum(c, "Sort", &f.Sort, HallOwn)
+	c.uint8("Outputs", &f.Outputs)
 }
 
 // Kind implements [Command].
@@ -244,5 +261,5 @@ func (f *HallWatch) fields(c *coder) {
 func (*HallStartRace) Kind() Kind { return KindHallStartRace }
 
 func (f *HallStartRace) fields(c *coder) {
-	enum(c, "Race", &f.Race, HallRaceKV)
+	enum(c, "Race", &f.Race, HallRaceLookup)
 }

@@ -7,19 +7,19 @@ import (
 )
 
 func sampleHallConfig() HallConfig {
-	return HallConfig{Blocks: 64, BlockSize: 16, BatchTokens: 256, Sequences: 32, PrefixCaching: true, Policy: HallStatic, Memory: HallContiguous}
+	return HallConfig{Blocks: 64, BlockSize: 16, BatchTokens: 256, Sequences: 32, PrefixCaching: true, Policy: HallStatic, Memory: HallContiguous, Drafts: 4}
 }
 
 func sampleHallRecord() HallRecord {
 	return HallRecord{
 		Seq: 1 << 40, Step: 77, At: 123456, Micros: 31000,
-		Parts:    []HallPart{{Request: 3, Phase: HallDecode, First: 40, Count: 1}, {Request: 4, Phase: HallRecompute, Count: 64}},
-		Added:    []HallRequest{{ID: 4, Reader: 2, Sort: HallShared, Prompt: 120, MaxTokens: 48, Title: "为什么天是蓝的？"}},
+		Parts:    []HallPart{{Request: 3, Phase: HallDecode, First: 40, Count: 4, Drafted: 3, Drawn: 2}, {Request: 4, Phase: HallRecompute, Count: 64}},
+		Added:    []HallRequest{{ID: 4, First: 3, Index: 1, Outputs: 2, Reader: 2, Sort: HallShared, Prompt: 120, MaxTokens: 48, Title: "为什么天是蓝的？"}},
 		Requests: []HallChange{{Request: 3, State: StateRunning, Tokens: 42, Computed: 41, Cached: 32, Preempted: 1, FirstMs: 120.5, Table: []uint32{7, 9, 1}}},
 		Blocks:   []HallBlock{{Block: 9, Refs: 2, Owner: 3, Index: 1, Filled: 16, Hashed: true}, {Block: 4, Order: 99}},
-		Events:   []HallEvent{{Kind: HallHit, Request: 4, Count: 2}, {Kind: HallCopied, Request: 3, Block: 9, Other: 7}},
+		Events:   []HallEvent{{Kind: HallHit, Request: 4, Count: 2}, {Kind: HallCopied, Request: 3, Block: 9, Other: 7}, {Kind: HallForked, Request: 4, Other: 3, Count: 2}},
 		Meters: HallMeters{Rate: 88.5, FirstMs: 140, BetweenMs: 30.5, Held: 12, Cached: 3, Slots: 192, Filled: 180, Lookups: 400, Hits: 256, Running: 6,
-			Waiting: 2, Batch: 70, Drawn: 900, Preempted: 4, Evicted: 8, Finished: 5, PeakAtOnce: 9},
+			Waiting: 2, Batch: 70, Drawn: 900, Preempted: 4, Evicted: 8, Copied: 3, Proposed: 40, Drafted: 150, Accepted: 70, Finished: 5, PeakAtOnce: 9},
 	}
 }
 
@@ -31,11 +31,11 @@ func sampleHallFrames() []Frame {
 		&HallReaders{Readers: []HallReader{{ID: 2, Name: "小明", Here: true}, {ID: 3}}},
 		&HallSnapshot{Epoch: 3, Config: sampleHallConfig(), Next: 12, Added: r.Added, Requests: r.Requests, Blocks: r.Blocks, Records: []HallRecord{r}},
 		&r,
-		&HallText{Request: 4, From: 120, Pieces: []string{" The", " sky", "天"}},
-		&HallState{Paused: true, Arriving: true, Rate: 1.5, Sort: HallMixed},
-		&HallRace{Race: HallRaceKV, Running: true, Requests: 16, Disturbed: true, Problem: "no room", Runs: []HallRun{{
+		&HallText{Request: 4, From: 120, Pieces: [][]byte{[]byte(" The"), {0xE5, 0xA4}, {0xA9}}},
+		&HallState{Paused: true, Arriving: true, Rate: 1.5, Sort: HallMixed, Outputs: 2},
+		&HallRace{Race: HallRaceKV, Running: true, Requests: 16, Disturbed: true, Same: true, Problem: "no room", Runs: []HallRun{{
 			Config: sampleHallConfig(), Done: true, Micros: 1 << 33, Drawn: 640, Computed: 9000, Finished: 16, AtOnce: 9.5, Peak: 14, Waste: 0.03,
-			FirstMs: 200, BetweenMs: 40, Preempted: 2, Hits: 300, Lookups: 1200, Curve: []HallPoint{{X: 1, Y: 2}},
+			FirstMs: 200, BetweenMs: 40, Preempted: 2, Hits: 300, Lookups: 1200, Steps: 70, Drafted: 150, Accepted: 60, Curve: []HallPoint{{X: 1, Y: 2}},
 		}}},
 	}
 }
@@ -44,8 +44,8 @@ func sampleHallFrames() []Frame {
 func sampleHallCommands() []Command {
 	return []Command{
 		&HallJoin{Secret: "h-91", Name: "小明", Locale: "zh"},
-		&HallAdd{Count: 32, Sort: HallOwn, Text: "Why is the sky blue?", MaxTokens: 64},
-		&HallArrivals{On: true, Rate: 0.5, Sort: HallLong},
+		&HallAdd{Count: 32, Sort: HallOwn, Text: "Why is the sky blue?", MaxTokens: 64, Outputs: 4},
+		&HallArrivals{On: true, Rate: 0.5, Sort: HallLong, Outputs: 2},
 		&HallCancel{Request: 7},
 		&HallControl{Op: HallStep},
 		&HallConfigure{Config: sampleHallConfig()},

@@ -4,6 +4,7 @@ package main
 
 import (
 	"math"
+	"slices"
 	"syscall/js"
 
 	"vitrine/visualizer/hall"
@@ -114,9 +115,12 @@ func (g *chart) pick() {
 // Sizes in rem.
 const (
 	rowMost   = 1.25
-	rowLeast  = 0.42
+	rowLeast  = 0.56
 	nameWidth = 3.0
 	colWidth  = 0.55
+	// What is left below the rows for how many there are no rows for.
+	noteHeight = 1.05
+	topMargin  = 0.25
 )
 
 func (g *chart) frame() {
@@ -136,16 +140,23 @@ func (g *chart) frame() {
 	if !c.live {
 		last = min(len(c.hall.Records())-1, max(c.at+columns/3, columns-1))
 	}
-	g.data = c.hall.Chart(last, columns, max(1, h/device(rowLeast)))
+	note := device(noteHeight)
+	g.data = c.hall.Chart(last, columns, max(1, (h-note-device(topMargin))/device(rowLeast)))
 	g.empty.SetHidden(len(g.data.Steps) > 0)
 	g.picture.Resize(w, h)
 	g.picture.Clear(theme.Paint.Paper)
-	g.layout.Layout(g.picture.Bounds(), len(g.data.Requests), device(rowMost), columns, device(colWidth), device(nameWidth))
-	hues := make([]int, len(g.data.Requests))
+	box := g.picture.Bounds()
+	box.Y += device(topMargin)
+	box.H -= note + box.Y
+	g.layout.Layout(box, len(g.data.Requests), device(rowMost), columns, device(colWidth), device(nameWidth))
+	hues, tokens := make([]int, len(g.data.Requests)), make([][]int, len(g.data.Requests))
 	for i := range hues {
-		hues[i] = c.moment.Hue(g.data.Requests[i].ID, c.by)
+		hues[i], tokens[i] = c.moment.Hue(g.data.Requests[i].ID, c.by), g.data.Tokens(i)
 	}
-	g.layout.Paint(g.picture, theme.Paint, g.data.Work, hues)
+	g.layout.Paint(g.picture, theme.Paint, g.data.Work, tokens, hues)
+	for _, f := range g.data.Forks {
+		g.layout.PaintFork(g.picture, theme.Paint, f.From, f.Row, f.Col)
+	}
 	if !c.live {
 		for col, at := range g.data.Steps {
 			if at == c.at || at < c.at && (col+1 == len(g.data.Steps) || g.data.Steps[col+1] > c.at) {
@@ -154,9 +165,9 @@ func (g *chart) frame() {
 		}
 	}
 	if row := g.data.Row(c.chosen); row >= 0 {
-		box := g.layout.Cell(row, 0)
-		box.X, box.W = 0, w
-		g.picture.Frame(box, max(1, device(0.07)), theme.Paint.Hot)
+		line := g.layout.Cell(row, 0)
+		line.X, line.W = 0, w
+		g.picture.Frame(line, max(1, device(0.07)), theme.Paint.Hot)
 	}
 	if g.row >= 0 && g.col >= 0 {
 		g.picture.Frame(g.layout.Cell(g.row, g.col), 1, theme.Paint.Ink)
@@ -171,19 +182,33 @@ func (g *chart) frame() {
 func (g *chart) label() {
 	theme := g.c.theme
 	g.pen.Letter(theme.Font(theme.Mono, 0.7), "right")
+	line := func(row int) float64 {
+		box := g.layout.Cell(row, 0)
+		return (float64(box.Y)+float64(box.H)/2)/g.Ratio + 0.25*theme.Rem
+	}
+	// The chosen one's and the one's that is pointed at come first.
+	kept := []int{g.row, g.data.Row(g.c.chosen)}
+	if g.row < 0 {
+		kept = kept[1:]
+	}
 	next := math.Inf(-1)
 	for i := range g.data.Requests {
-		box := g.layout.Cell(i, 0)
-		y := (float64(box.Y)+float64(box.H)/2)/g.Ratio + 0.25*theme.Rem
-		if y < next {
+		y, own := line(i), slices.Contains(kept, i)
+		crowded := y < next || slices.ContainsFunc(kept, func(k int) bool { return k >= 0 && math.Abs(line(k)-y) < 0.8*theme.Rem })
+		if crowded && !own {
 			continue
 		}
 		next = y + 0.8*theme.Rem
 		g.pen.Fill(theme.Quiet)
-		if g.data.Requests[i].ID == g.c.chosen || i == g.row {
+		if own {
 			g.pen.Fill(theme.Ink)
 		}
-		g.pen.Text("r"+page.Decimal(int(g.data.Requests[i].ID)), (nameWidth-0.4)*theme.Rem, y)
+		g.pen.Text(g.data.Requests[i].Name(), (nameWidth-0.4)*theme.Rem, y)
+	}
+	if g.data.Hidden > 0 {
+		g.pen.Letter(theme.Font(theme.Sans, 0.75), "left")
+		g.pen.Fill(theme.Quiet)
+		g.pen.Text(g.c.words.Count("hall.more_rows", g.data.Hidden), nameWidth*theme.Rem, g.Height-0.25*theme.Rem)
 	}
 }
 
@@ -194,8 +219,12 @@ func (g *chart) tell() {
 	case n == 0:
 		label = c.words.Say("hall.no_steps")
 	case g.row >= 0 && g.row < len(g.data.Requests) && g.col >= 0 && g.col < n:
-		label = c.words.Say("hall.cell_says", "N", page.Decimal(int(g.data.Requests[g.row].ID)),
-			"Step", page.Grouped(int(c.hall.Records()[g.data.Steps[g.col]].Step)), "What", c.workName(g.data.Work[g.row][g.col]))
+		what := c.workName(g.data.Work[g.row][g.col])
+		if n := int(g.data.Parts[g.row][g.col].Drawn); n > 1 {
+			what += ", " + c.words.Count("hall.tokens_drawn", n)
+		}
+		label = c.words.Say("hall.cell_says", "N", g.data.Requests[g.row].Name(),
+			"Step", page.Grouped(int(c.hall.Records()[g.data.Steps[g.col]].Step)), "What", what)
 	default:
 		records := c.hall.Records()
 		label = c.words.Say("hall.gantt_says", "From", page.Grouped(int(records[g.data.Steps[0]].Step)),
@@ -210,8 +239,10 @@ func (g *chart) tell() {
 func (c *client) workName(w paint.Work) string {
 	key := "hall.read_no"
 	switch w {
-	case paint.WorkWaiting, paint.WorkHeld:
+	case paint.WorkWaiting:
 		key = "hall.waiting"
+	case paint.WorkHeld:
+		key = "hall.held"
 	case paint.WorkPrefill:
 		key = "hall.prefill"
 	case paint.WorkRecompute:
@@ -237,14 +268,24 @@ func (c *client) stepReading(id uint32, seq uint64) page.Reading {
 	r := page.Reading{Title: w.Say("hall.read_step") + " " + page.Grouped(int(record.Step)), Fn: hall.FuncPlan}
 	r.AddFact(w, "hall.read_took", hall.Duration(float64(record.Micros)/1000))
 	r.AddFact(w, "hall.read_batch", page.Decimal(int(record.Meters.Batch)))
-	r.AddFact(w, "hall.read_requests", page.Decimal(len(record.Parts)))
-	r.Value = "r" + page.Decimal(int(id))
+	r.AddFact(w, "hall.read_requests", page.Decimal(int(record.Meters.Running)))
+	r.Value = c.moment.Name(id)
 	for _, p := range record.Parts {
 		if p.Request == id {
 			phase := [...]paint.Work{wire.HallPrefill: paint.WorkPrefill, wire.HallDecode: paint.WorkDecode, wire.HallRecompute: paint.WorkRecompute}[p.Phase]
 			r.Value += " · " + c.workName(phase)
-			r.AddFact(w, "hall.read_part", page.Decimal(int(p.Count)))
-			r.AddFact(w, "hall.read_positions", page.Decimal(int(p.First))+" … "+page.Decimal(int(p.First+p.Count)-1))
+			if p.Count > 0 {
+				r.AddFact(w, "hall.read_part", page.Decimal(int(p.Count)))
+				r.AddFact(w, "hall.read_positions", page.Decimal(int(p.First))+" … "+page.Decimal(int(p.First+p.Count)-1))
+			}
+			if p.Drawn > 0 {
+				r.AddFact(w, "hall.read_drawn", page.Decimal(int(p.Drawn)))
+			}
+			if p.Drafted > 0 {
+				r.Fn = hall.FuncVerify
+				r.AddFact(w, "hall.read_drafted", page.Decimal(int(p.Drafted)))
+				r.AddFact(w, "hall.read_accepted", page.Decimal(max(int(p.Drawn)-1, 0)))
+			}
 		}
 	}
 	if q := c.hall.Now().Request(id); q != nil {
@@ -260,8 +301,11 @@ func (c *client) requestReading(id uint32) page.Reading {
 		return page.Reading{}
 	}
 	w := c.words
-	r := page.Reading{Title: w.Say("hall.chosen") + " " + page.Decimal(int(id)), Value: c.stateName(q.State), Note: q.Title, Fn: hall.FuncPlan}
+	r := page.Reading{Title: w.Say("hall.chosen") + " " + q.Name(), Value: c.stateName(q.State), Note: q.Title, Fn: hall.FuncPlan}
 	r.AddFact(w, "hall.read_reader", c.readerName(q.Reader))
+	if q.Outputs > 1 {
+		r.AddFact(w, "hall.read_outputs", page.Decimal(int(q.Index)+1)+" / "+page.Decimal(int(q.Outputs)))
+	}
 	r.AddFact(w, "hall.read_prompt", page.Decimal(int(q.Prompt)))
 	if q.FirstMs > 0 {
 		r.AddFact(w, "hall.read_first", hall.Duration(float64(q.FirstMs)))

@@ -35,6 +35,7 @@ type client struct {
 	grid     *grid
 	chart    *chart
 	table    *table
+	happened *happened
 	meters   *meters
 	controls *controls
 	run      *run
@@ -66,7 +67,7 @@ func newClient() *client {
 	})
 	c.inspector = page.NewInspector(c.words, c.wake, c.openSource)
 	c.grid, c.chart, c.table, c.meters = newGrid(c), newChart(c), newTable(c), newMeters(c)
-	c.controls, c.run, c.races = newControls(c), newRun(c), newRaces(c)
+	c.controls, c.run, c.races, c.happened = newControls(c), newRun(c), newRaces(c), newHappened(c)
 	c.inspector.Resting = c.resting
 	c.address = newAddress(c)
 	page.ByID("language").OnClick(c.switchLanguage)
@@ -238,6 +239,7 @@ func (c *client) draw(t float64) {
 		c.run.show()
 		c.controls.show()
 		c.table.show()
+		c.happened.show()
 		c.races.show()
 		c.address.show()
 		c.grid.look(t)

@@ -18,6 +18,7 @@ type controls struct {
 	c       *client
 	sort    page.Element
 	text    page.Element
+	outputs page.Element
 	arrive  page.Element
 	rate    page.Element
 	fields  map[string]page.Element
@@ -28,7 +29,7 @@ type controls struct {
 
 func newControls(c *client) *controls {
 	t := &controls{
-		c: c, sort: page.ByID("add-sort"), text: page.ByID("add-text"), arrive: page.ByID("arrive"), rate: page.ByID("rate"),
+		c: c, sort: page.ByID("add-sort"), text: page.ByID("add-text"), outputs: page.ByID("add-outputs"), arrive: page.ByID("arrive"), rate: page.ByID("rate"),
 		fields: map[string]page.Element{}, name: page.ByID("reader-name"), readers: page.ByID("readers"),
 	}
 	for _, n := range []int{1, 8, 32} {
@@ -42,11 +43,12 @@ func newControls(c *client) *controls {
 			t.sendArrivals()
 		}
 	})
+	t.outputs.On("change", func(js.Value) { t.sendArrivals() })
 	t.arrive.On("change", func(js.Value) { t.setArrivals() })
 	t.rate.On("input", func(js.Value) { t.c.changed() })
 	t.rate.On("change", func(js.Value) { t.sendArrivals() })
 	page.ByID("cancel-mine").OnClick(func() { c.send(&wire.HallCancel{}) })
-	for _, id := range []string{"blocks", "size", "batch", "sequences", "policy", "memory", "prefix"} {
+	for _, id := range []string{"blocks", "size", "batch", "sequences", "policy", "memory", "prefix", "drafts"} {
 		field := page.ByID("set-" + id)
 		t.fields[id] = field
 		field.On("change", func(js.Value) { c.changed() })
@@ -69,7 +71,7 @@ func number(field page.Element) int {
 
 func (t *controls) add(n int) {
 	t.c.live = true
-	t.c.send(&wire.HallAdd{Count: uint8(n), Sort: t.kind(), Text: t.text.FieldValue()})
+	t.c.send(&wire.HallAdd{Count: uint8(n), Sort: t.kind(), Text: t.text.FieldValue(), Outputs: uint8(number(t.outputs))})
 }
 
 // perSecond is what the slider says: its steps are powers of two.
@@ -84,7 +86,7 @@ func (t *controls) setArrivals() {
 	if sort == wire.HallOwn {
 		sort = wire.HallMixed
 	}
-	t.c.send(&wire.HallArrivals{On: t.arrive.Get("checked").Bool(), Rate: t.perSecond(), Sort: sort})
+	t.c.send(&wire.HallArrivals{On: t.arrive.Get("checked").Bool(), Rate: t.perSecond(), Sort: sort, Outputs: uint8(number(t.outputs))})
 }
 
 // sendArrivals tells the server of another rate or sort, if requests arrive.
@@ -100,6 +102,7 @@ func (t *controls) config() wire.HallConfig {
 		Blocks: uint32(number(t.fields["blocks"])), BlockSize: uint16(number(t.fields["size"])), BatchTokens: uint32(number(t.fields["batch"])),
 		Sequences: uint16(number(t.fields["sequences"])), Policy: wire.HallPolicy(number(t.fields["policy"])),
 		Memory: wire.HallMemory(number(t.fields["memory"])), PrefixCaching: number(t.fields["prefix"]) == 1,
+		Drafts: uint16(number(t.fields["drafts"])),
 	}
 }
 
@@ -112,7 +115,7 @@ func (t *controls) adopt() {
 	}
 	for id, v := range map[string]int{
 		"blocks": int(f.Blocks), "size": int(f.BlockSize), "batch": int(f.BatchTokens), "sequences": int(f.Sequences),
-		"policy": int(f.Policy), "memory": int(f.Memory), "prefix": prefix,
+		"policy": int(f.Policy), "memory": int(f.Memory), "prefix": prefix, "drafts": int(f.Drafts),
 	} {
 		t.fields[id].SetValue(page.Decimal(v))
 	}
@@ -137,7 +140,9 @@ func (t *controls) showReaders() {
 	c := t.c
 	counts := map[uint32]int{}
 	for i := range c.hall.Now().Requests {
-		counts[c.hall.Now().Requests[i].Reader]++
+		if q := &c.hall.Now().Requests[i]; q.Index == 0 { // once a request
+			counts[q.Reader]++
+		}
 	}
 	var list strings.Builder
 	list.WriteString(c.words.Lang + c.theme.Paper)

@@ -4,12 +4,11 @@ package main
 
 import (
 	"math"
+	"slices"
 	"syscall/js"
 
 	"vitrine/visualizer/hall"
 	"vitrine/visualizer/paint"
-	"vitrine/visualizer/view"
-	"vitrine/visualizer/wire"
 	"vitrine/wasm/page"
 )
 
@@ -23,18 +22,27 @@ type grid struct {
 	layout  paint.BlockGrid
 	picture *paint.Canvas
 	queue   []int
-	cursor  int             // block under the pointer or the keys, −1 for none
-	flashes map[int]float64 // blocks that were evicted or copied, and when that was shown
-	seen    uint64          // the record whose events were shown last
+	cursor  int        // block under the pointer or the keys, −1 for none
+	holders [][]uint32 // of each block
+	marks   []mark     // what is pointed out
+	seen    uint64     // the record whose events were shown last
 	stale   bool
 	said    string
 }
 
-// flashLength is how long an eviction or a copy is pointed out, in ms.
+// mark points out a block that was evicted or copied.
+type mark struct {
+	hall.Mark
+	since float64 // when it was first shown; it fades from then on, unless it stays
+	stays bool    // for as long as the moment is shown
+}
+
+// flashLength is how long an eviction or a copy is pointed out while the engine
+// runs, in ms.
 const flashLength = 900
 
 func newGrid(c *client) *grid {
-	g := &grid{c: c, element: page.ByID("grid"), picture: paint.NewCanvas(0, 0), cursor: -1, flashes: map[int]float64{}}
+	g := &grid{c: c, element: page.ByID("grid"), picture: paint.NewCanvas(0, 0), cursor: -1}
 	g.empty = g.element.Find(".empty")
 	g.Surface = page.NewSurface(g.element.Find("canvas"), c.changed)
 	g.pen = page.NewPen(g.Surface)
@@ -113,50 +121,52 @@ func (g *grid) pick() {
 
 // forget drops what was pointed out.
 func (g *grid) forget() {
-	clear(g.flashes)
-	g.seen = 0
+	g.marks, g.seen = nil, 0
 }
 
 // look takes note of what happened up to the moment that is shown.
 func (g *grid) look(t float64) {
 	g.stale = true
-	g.queue = g.c.moment.Queue()
-	records := g.c.hall.Records()
-	if g.c.at >= 0 && g.c.at < len(records) {
-		at := records[g.c.at].Seq
-		from := g.c.at
-		if g.c.live && g.seen < at { // all since the last look
-			from = max(g.c.hall.Index(g.seen+1), g.c.at-8, 0)
-		}
-		if at != g.seen {
-			for i := from; i <= g.c.at; i++ {
-				for _, block := range hall.Flashes(&records[i]) {
-					g.flashes[block] = t
-				}
+	c := g.c
+	g.queue, g.holders = c.moment.Queue(), c.moment.Holders()
+	records := c.hall.Records()
+	if c.at < 0 || c.at >= len(records) {
+		g.marks, g.seen = nil, 0
+		return
+	}
+	// A moment that stands still keeps its marks, and so does every moment for those
+	// who asked for no motion.
+	stays := c.still || !c.live || c.hall.State().Paused
+	at, from := records[c.at].Seq, c.at
+	if !stays && g.seen < at { // all since the last look
+		from = max(c.hall.Index(g.seen+1), c.at-8, 0)
+	}
+	g.marks = slices.DeleteFunc(g.marks, func(m mark) bool { return m.stays || stays })
+	if at != g.seen || stays {
+		for i := from; i <= c.at; i++ {
+			for _, m := range hall.Marks(&records[i]) {
+				g.marks = append(g.marks, mark{m, t, stays})
 			}
 		}
-		g.seen = at
 	}
-	if g.c.still {
-		clear(g.flashes)
-	}
+	g.seen = at
 }
 
 // Sizes in rem.
 const (
-	blockMost  = 3.4
+	blockMost  = 5.0
 	blockLabel = 1.9 // from this size on there is room for text
 )
 
 // frame paints what changed and reports whether something fades.
 func (g *grid) frame(t float64) (again bool) {
-	for block, since := range g.flashes {
-		if t-since >= flashLength {
-			delete(g.flashes, block)
-			g.stale = true
-		}
+	fades := func(m mark) bool { return !m.stays }
+	if n := len(g.marks); n > 0 {
+		g.marks = slices.DeleteFunc(g.marks, func(m mark) bool { return fades(m) && t-m.since >= flashLength })
+		g.stale = g.stale || len(g.marks) < n
 	}
-	if !g.stale && len(g.flashes) == 0 {
+	again = slices.ContainsFunc(g.marks, fades)
+	if !g.stale && !again {
 		return false
 	}
 	g.stale = false
@@ -170,12 +180,30 @@ func (g *grid) frame(t float64) (again bool) {
 	slots := int(c.hall.Config().BlockSize)
 	g.layout.Layout(g.DeviceWidth(), g.DeviceHeight(), len(c.moment.Blocks), slots, device(blockMost), max(1, device(0.16)))
 	g.layout.Paint(g.picture, theme.Paint, c.moment.PaintBlocks(c.by))
-	for block, since := range g.flashes {
-		g.picture.Frame(g.layout.Cell(block), max(2, device(0.22)), paint.Mix(theme.Paint.Hot, theme.Paint.Paper, (t-since)/flashLength))
+	for block, ids := range g.holders {
+		if len(ids) > 1 {
+			hues := make([]int, len(ids))
+			for i, id := range ids {
+				hues[i] = c.moment.Hue(id, c.by)
+			}
+			g.layout.PaintSharers(g.picture, theme.Paint, block, hues)
+		}
 	}
 	if q := c.moment.Request(c.chosen); q != nil {
 		for _, block := range q.Table {
 			g.picture.Frame(g.layout.Cell(int(block)).Inset(-1), max(2, device(0.13)), theme.Paint.Hot)
+		}
+	}
+	for _, m := range g.marks {
+		strength := 1.0
+		if !m.stays {
+			strength = min(1, 1.6*(1-(t-m.since)/flashLength))
+		}
+		colour := theme.Paint.Accent.WithAlpha(uint8(255 * max(strength, 0)))
+		if m.From < 0 {
+			g.layout.PaintEviction(g.picture, m.Block, colour)
+		} else {
+			g.layout.PaintCopy(g.picture, m.From, m.Block, colour)
 		}
 	}
 	if g.cursor >= 0 {
@@ -185,31 +213,62 @@ func (g *grid) frame(t float64) (again bool) {
 	g.Show(g.picture, 0, 0)
 	g.label()
 	g.tell()
-	return len(g.flashes) > 0
+	return again
 }
 
 // label writes whose a block is and how many hold it, or a free one's place in
 // the queue, where there is room.
 func (g *grid) label() {
 	c, theme := g.c, g.c.theme
-	if float64(g.layout.Cell(0).W) < blockLabel*theme.Rem*g.Ratio {
+	side := float64(g.layout.Cell(0).W) / g.Ratio / theme.Rem
+	if side < blockLabel {
 		return
 	}
-	g.pen.Letter(theme.Font(theme.Mono, 0.7), "center")
+	size := min(max(0.7, 0.22*side), 0.95)
+	line := size * theme.Rem
+	g.pen.Letter(theme.Font(theme.Mono, size), "center")
 	for i, b := range c.moment.Blocks {
-		text := "r" + page.Decimal(int(b.Owner))
+		box := g.layout.Text(i)
+		x, y := (float64(box.X)+float64(box.W)/2)/g.Ratio, (float64(box.Y)+float64(box.H)/2)/g.Ratio+0.36*line
 		g.pen.Fill(theme.Ink)
 		switch {
 		case b.Refs > 1:
-			text += "×" + page.Decimal(int(b.Refs))
+			times := "×" + page.Decimal(int(b.Refs))
+			names := g.names(i, float64(box.W)/g.Ratio)
+			if float64(box.H)/g.Ratio < 2*line { // one line
+				g.pen.Text(times, x, y)
+				continue
+			}
+			g.pen.Text(names, x, y-0.58*line)
+			g.pen.Text(times, x, y+0.58*line)
 		case b.Refs == 0:
 			g.pen.Fill(theme.Quiet)
-			text = page.Decimal(g.queue[i])
+			g.pen.Text(page.Decimal(g.queue[i]), x, y)
+		default:
+			g.pen.Text(c.moment.Name(b.Owner), x, y)
 		}
-		box := g.layout.Text(i)
-		x, y := float64(box.X)+float64(box.W)/2, float64(box.Y)+float64(box.H)/2
-		g.pen.Text(text, x/g.Ratio, y/g.Ratio+0.25*theme.Rem)
 	}
+}
+
+// names are those of a shared block's holders, as many as there is room for.
+func (g *grid) names(block int, width float64) string {
+	var all []string
+	for _, id := range g.holders[block] {
+		all = append(all, g.c.moment.Name(id))
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	for n := len(all); n > 1; n-- {
+		text := hall.Names(all[:n])
+		if n < len(all) {
+			text += "…"
+		}
+		if g.pen.Width(text) <= width {
+			return text
+		}
+	}
+	return all[0]
 }
 
 // tell says in words what is pointed at.
@@ -227,71 +286,4 @@ func (g *grid) tell() {
 		g.said = label
 		g.element.SetAttr("aria-label", label)
 	}
-}
-
-// blockState is a block's state in words.
-func (c *client) blockState(b wire.HallBlock) string {
-	switch {
-	case b.Refs > 1:
-		return c.words.Count("hall.block_shared", int(b.Refs))
-	case b.Refs == 1:
-		return c.words.Say("hall.block_used")
-	case b.Hashed:
-		return c.words.Say("hall.block_cached")
-	}
-	return c.words.Say("hall.block_free")
-}
-
-// blockReading is what the inspector says of a block.
-func (c *client) blockReading(block int) page.Reading {
-	if block >= len(c.moment.Blocks) {
-		return page.Reading{}
-	}
-	w, b, size := c.words, c.moment.Blocks[block], int(c.hall.Config().BlockSize)
-	r := page.Reading{Title: w.Say("hall.block_title", "N", page.Decimal(block)), Value: c.blockState(b), Fn: hall.FuncBlock}
-	r.AddFact(w, "hall.read_refs", page.Decimal(int(b.Refs)))
-	owner := "hall.read_owner"
-	if b.Refs == 0 {
-		owner = "hall.read_last_owner"
-	}
-	if b.Owner != 0 {
-		names := "r" + page.Decimal(int(b.Owner))
-		if b.Refs > 1 {
-			names = ""
-			for _, id := range c.moment.Holders(block) {
-				names += "r" + page.Decimal(int(id)) + " "
-			}
-		}
-		r.AddFact(w, owner, names)
-		if q := c.moment.Request(b.Owner); q != nil {
-			r.AddFact(w, "hall.read_reader", c.readerName(q.Reader))
-		}
-	}
-	r.AddFact(w, "hall.read_filled", page.Decimal(int(b.Filled))+" / "+page.Decimal(size))
-	hashed := "hall.read_no"
-	if b.Hashed {
-		hashed = "hall.read_yes"
-	}
-	r.AddFact(w, "hall.read_hashed", w.Say(hashed))
-	switch {
-	case b.Refs > 0:
-		first := int(b.Index) * size
-		last := first + max(int(b.Filled), 1) - 1
-		r.AddFact(w, "hall.read_index", page.Decimal(int(b.Index)))
-		r.AddFact(w, "hall.read_positions", page.Decimal(first)+" … "+page.Decimal(last))
-		r.AddFormula(view.Place(last, size, block))
-		r.By = view.FuncPlace
-		if b.Refs > 1 {
-			r.Note = w.Say("hall.block_note_shared")
-		}
-	default:
-		if block < len(c.grid.queue) {
-			r.AddFact(w, "hall.read_queue", page.Decimal(c.grid.queue[block]))
-		}
-		r.Note = w.Say("hall.block_note_free")
-		if b.Hashed {
-			r.Note = w.Say("hall.block_note_cached")
-		}
-	}
-	return r
 }

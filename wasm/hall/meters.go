@@ -35,8 +35,10 @@ const meterRecords = 240
 
 func newMeters(c *client) *meters {
 	m := &meters{c: c}
-	names := [hall.NumMeters]string{"hall.m_rate", "hall.m_first", "hall.m_between", "hall.m_held", "hall.m_waste", "hall.m_hits", "hall.m_running", "hall.m_waiting", "hall.m_preempted"}
-	notes := [hall.NumMeters]string{"hall.n_rate", "hall.n_first", "hall.n_between", "hall.n_held", "hall.n_waste", "hall.n_hits", "hall.n_running", "hall.n_waiting", "hall.n_preempted"}
+	names := [hall.NumMeters]string{"hall.m_rate", "hall.m_first", "hall.m_between", "hall.m_held", "hall.m_waste", "hall.m_hits", "hall.m_running", "hall.m_waiting", "hall.m_preempted",
+		"hall.m_copied", "hall.m_evicted", "hall.m_accepted", "hall.m_length"}
+	notes := [hall.NumMeters]string{"hall.n_rate", "hall.n_first", "hall.n_between", "hall.n_held", "hall.n_waste", "hall.n_hits", "hall.n_running", "hall.n_waiting", "hall.n_preempted",
+		"hall.n_copied", "hall.n_evicted", "hall.n_accepted", "hall.n_length"}
 	for i, row := range page.ByID("meters").FindAll(".meter") {
 		one := &meter{
 			kind: hall.Meter(i), name: names[i], note: notes[i], value: page.NewTextCell(row.Find("b")),

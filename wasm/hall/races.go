@@ -40,7 +40,7 @@ func newRaces(c *client) *races {
 	r.head, r.rows = table.Find("thead tr"), table.Find("tbody")
 	r.surface = page.NewSurface(r.curve.Find("canvas"), func() { r.stale = true; c.changed() })
 	r.pen = page.NewPen(r.surface)
-	for kind := wire.HallRaceMemory; kind <= wire.HallRaceKV; kind++ {
+	for kind := wire.HallRaceMemory; kind <= wire.HallRaceLookup; kind++ {
 		push := page.ByID("race-" + page.Decimal(int(kind)))
 		push.OnClick(func() { c.send(&wire.HallStartRace{Race: kind}) })
 		r.pushes = append(r.pushes, push)
@@ -70,6 +70,11 @@ func (r *races) side(race *wire.HallRace, i int) string {
 		if config.Memory == wire.HallNoCache {
 			key = "hall.side_none"
 		}
+	case wire.HallRaceLookup:
+		key = "hall.side_plain"
+		if config.Drafts > 0 {
+			key = "hall.side_lookup"
+		}
 	}
 	return r.c.words.Say(key)
 }
@@ -89,6 +94,13 @@ func (r *races) show() {
 		note = c.words.Count("hall.race_note", int(race.Requests), "Blocks", page.Decimal(int(config.Blocks)), "Size", page.Decimal(int(config.BlockSize)))
 		if race.Disturbed {
 			note = c.words.Sentences(note, c.words.Say("hall.race_disturbed"))
+		}
+		if !race.Running && race.Problem == "" {
+			same := "hall.race_differ"
+			if race.Same {
+				same = "hall.race_same"
+			}
+			note = c.words.Sentences(note, c.words.Say(same))
 		}
 	}
 	r.note.Show(note)
@@ -129,6 +141,10 @@ func (r *races) sentence(race *wire.HallRace) string {
 		return w.Say("hall.race_ratio_batch", "Ratio", times(ratios[0]), "Other", times(ratios[len(ratios)-1]))
 	case wire.HallRacePrefix:
 		return w.Say("hall.race_ratio_prefix", "Ratio", times(ratios[0]))
+	case wire.HallRaceLookup:
+		a, b := &race.Runs[0], &race.Runs[len(race.Runs)-1]
+		return w.Say("hall.race_ratio_lookup", "Ratio", times(ratios[0]), "Accepted", page.Grouped(int(a.Accepted)), "Drafted", page.Grouped(int(a.Drafted)),
+			"Steps", page.Grouped(int(a.Steps)), "Other", page.Grouped(int(b.Steps)))
 	}
 	return w.Say("hall.race_ratio_kv", "Ratio", times(ratios[0]))
 }
@@ -145,16 +161,23 @@ func (r *races) fill(race *wire.HallRace) {
 		{"hall.c_time", func(run *wire.HallRun) string { return hall.Duration(float64(run.Micros) / 1000) }},
 		{"hall.c_rate", func(run *wire.HallRun) string { return strconv.FormatFloat(hall.Rate(run), 'f', 1, 64) }},
 		{"hall.c_computed", func(run *wire.HallRun) string { return page.Grouped(int(run.Computed)) }},
+		{"hall.c_steps", func(run *wire.HallRun) string { return page.Grouped(int(run.Steps)) }},
 		{"hall.c_at_once", func(run *wire.HallRun) string { return strconv.FormatFloat(float64(run.AtOnce), 'f', 1, 64) }},
 		{"hall.c_waste", func(run *wire.HallRun) string { return strconv.FormatFloat(100*float64(run.Waste), 'f', 1, 64) + " %" }},
 		{"hall.c_first", func(run *wire.HallRun) string { return hall.Duration(float64(run.FirstMs)) }},
 		{"hall.c_between", func(run *wire.HallRun) string { return hall.Duration(float64(run.BetweenMs)) }},
 		{"hall.c_preempted", func(run *wire.HallRun) string { return page.Decimal(int(run.Preempted)) }},
 		{"hall.c_hits", func(run *wire.HallRun) string {
-			if run.Lookups == 0 {
+			if run.Lookups == 0 || !run.Config.PrefixCaching {
 				return "—"
 			}
 			return strconv.FormatFloat(100*float64(run.Hits)/float64(run.Lookups), 'f', 0, 64) + " %"
+		}},
+		{"hall.c_accepted", func(run *wire.HallRun) string {
+			if run.Drafted == 0 {
+				return "—"
+			}
+			return strconv.FormatFloat(100*float64(run.Accepted)/float64(run.Drafted), 'f', 0, 64) + " %"
 		}},
 	}
 	key := w.Lang + c.theme.Paper + page.Decimal(int(race.Race))

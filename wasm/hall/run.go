@@ -18,10 +18,11 @@ type run struct {
 	scrub  page.Element
 	says   *page.TextCell
 	said   string // the name of the button, as it was last told
+	speech *page.TextCell
 }
 
 func newRun(c *client) *run {
-	r := &run{c: c, button: page.ByID("run"), scrub: page.ByID("scrub"), says: page.NewTextCell(page.ByID("moment"))}
+	r := &run{c: c, button: page.ByID("run"), scrub: page.ByID("scrub"), says: page.NewTextCell(page.ByID("moment")), speech: page.NewTextCell(page.ByID("speech"))}
 	r.button.OnClick(r.toggle)
 	page.ByID("step").OnClick(r.step)
 	page.ByID("back").OnClick(func() { r.move(-1) })
@@ -80,6 +81,24 @@ func (r *run) show() {
 	says := r.sentence()
 	r.says.Show(says)
 	r.scrub.SetAttr("aria-valuetext", says)
+	r.speak(says, paused)
+}
+
+// spoken bounds the events that are read out.
+const spoken = 4
+
+// speak reads a moment that stands still out to those who do not see it, with
+// what happened in it. A running engine would be faster than any voice.
+func (r *run) speak(says string, paused bool) {
+	c := r.c
+	if c.live && !paused || c.at < 0 || c.at >= len(c.hall.Records()) {
+		return
+	}
+	events := c.hall.Records()[c.at].Events
+	for i := range events[:min(len(events), spoken)] {
+		says = c.words.Sentences(says, c.eventSays(&events[i])+c.words.Say("hall.full_stop"))
+	}
+	r.speech.Show(says)
 }
 
 // sentence says what the moment is.
@@ -94,14 +113,18 @@ func (r *run) sentence() string {
 	if c.at >= 0 {
 		if record := &c.hall.Records()[c.at]; record.Step != 0 {
 			return c.words.Say("hall.moment", append(pairs, "Batch", page.Decimal(int(record.Meters.Batch)),
-				"Requests", page.Decimal(len(record.Parts)), "Ms", hall.Duration(float64(record.Micros)/1000))...)
+				"Requests", page.Decimal(int(record.Meters.Running)), "Ms", hall.Duration(float64(record.Micros)/1000))...)
 		}
 	}
 	return c.words.Say("hall.moment_between", pairs...)
 }
 
-// listenToKeys acts on keys that go to no field.
+func (c *client) openHelp() { page.ByID("help").Call("showModal") }
+
+// listenToKeys acts on the keys that web's hallKeys lists. Those that go to a field
+// are the field's.
 func (c *client) listenToKeys() {
+	page.ByID("help-open").OnClick(c.openHelp)
 	page.Element{Value: page.Document}.On("keydown", func(event js.Value) {
 		target := page.Element{Value: event.Get("target")}
 		tag := target.Get("tagName").String()
@@ -131,6 +154,8 @@ func (c *client) listenToKeys() {
 			c.switchLanguage()
 		case "t":
 			c.theme.Next()
+		case "?":
+			c.openHelp()
 		case "Escape":
 			c.inspector.Release()
 		default:

@@ -53,10 +53,14 @@ func (t *table) show() {
 		t.write("none", func() {})
 		return
 	}
-	t.title.Show(w.Say("hall.chosen_title", "N", page.Decimal(int(q.ID)), "Title", q.Title))
-	t.says.Show(w.Say("hall.chosen_says", "State", c.stateName(q.State), "Tokens", page.Decimal(int(q.Tokens)), "Computed", page.Decimal(int(q.Computed)),
-		"Cached", page.Decimal(int(q.Cached)), "Preempted", page.Decimal(int(q.Preempted)), "Reader", c.readerName(q.Reader)))
-	pieces := c.hall.Pieces(q.ID)
+	t.title.Show(w.Say("hall.chosen_title", "N", q.Name(), "Title", q.Title))
+	says := w.Say("hall.chosen_says", "State", c.stateName(q.State), "Tokens", page.Decimal(int(q.Tokens)), "Computed", page.Decimal(int(q.Computed)),
+		"Cached", page.Decimal(int(q.Cached)), "Preempted", page.Decimal(int(q.Preempted)), "Reader", c.readerName(q.Reader))
+	if q.Outputs > 1 {
+		says += " · " + w.Say("hall.output_of", "I", page.Decimal(int(q.Index)+1), "N", page.Decimal(int(q.Outputs)))
+	}
+	t.says.Show(says)
+	pieces := hall.Texts(c.hall.Pieces(q.ID))
 	pieces = pieces[:min(len(pieces), int(q.Tokens))]
 	size := int(c.hall.Config().BlockSize)
 	if len(q.Table) == 0 { // its tokens are there all the same
@@ -112,6 +116,9 @@ func (t *table) tokens(to page.Element, pieces []string, first, prompt int) {
 		class := ""
 		if first+i >= prompt {
 			class = "drawn"
+		}
+		if piece == "" { // it goes on with a character that is written before it
+			class, piece = class+" part", "·"
 		}
 		to.Append(page.Create("i", class).With(strings.ReplaceAll(piece, "\n", "⏎")))
 	}
