@@ -79,15 +79,18 @@ func matVec(s *Set, w *Packed, x *Rows, n int) []float32 {
 	return out
 }
 
-func matMul(s *Set, w *Packed, x *Rows, n int) []float32 {
+func matMul(s *Set, w *Packed, x *Rows, n, slab int) []float32 {
 	out := make([]float32, n*w.Tiles()*Lanes)
 	part := make([]float32, n*PanelRows)
 	var p Panel
 	for i := range w.Panels() {
-		s.MatMul(part, PanelRows, &p, w, i, x, n)
-		for row := range n {
-			to := out[row*w.Tiles()*Lanes : (row+1)*w.Tiles()*Lanes]
-			copy(to[i*PanelRows:], part[row*PanelRows:(row+1)*PanelRows])
+		for lo := 0; lo < n; lo += slab {
+			hi := min(lo+slab, n)
+			s.MatMul(part, PanelRows, &p, w, i, x, lo, hi)
+			for row := lo; row < hi; row++ {
+				to := out[row*w.Tiles()*Lanes : (row+1)*w.Tiles()*Lanes]
+				copy(to[i*PanelRows:], part[(row-lo)*PanelRows:(row-lo+1)*PanelRows])
+			}
 		}
 	}
 	return out
@@ -131,8 +134,10 @@ func TestProductsOfQuantizedMatrices(t *testing.T) {
 						s.Quantize(&q, i, x[i*cols:])
 					}
 					got := matVec(s, w, &q, n)
-					if !slices.Equal(matMul(s, w, &q, n), got) {
-						t.Fatalf("%v, %d × %d × %d: a row alone and rows together differ", level, n, rows, cols)
+					for _, slab := range []int{n, bunchRows} {
+						if !slices.Equal(matMul(s, w, &q, n, slab), got) {
+							t.Fatalf("%v, %d × %d × %d: a row alone and rows together differ, %d at a time", level, n, rows, cols, slab)
+						}
 					}
 					if level == AVX2 {
 						first = got
@@ -180,7 +185,7 @@ func TestPackIsLossless(t *testing.T) {
 func TestQuantize(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	inf, nan := float32(math.Inf(1)), float32(math.NaN())
-	special := []float32{0, float32(math.Copysign(0, -1)), inf, -inf, nan, math.MaxFloat32, -math.MaxFloat32, math.SmallestNonzeroFloat32, 1e-38, 1e-31, 1}
+	special := []float32{0, float32(math.Copysign(0, -1)), inf, -inf, nan, math.MaxFloat32, -math.MaxFloat32, 0x1p100, 0x1.fffffep99, 0x1.fffep0, math.SmallestNonzeroFloat32, 1e-38, 1e-31, 1}
 	for range 200 {
 		const cols = 96
 		x := activations(r, cols)
@@ -192,7 +197,7 @@ func TestQuantize(t *testing.T) {
 		plain.Quantize(&want, 0, x)
 		for b, got := range want.blocks {
 			block := x[b*BlockColumns:][:BlockColumns]
-			bad := slices.ContainsFunc(block, func(v float32) bool { return v-v != 0 })
+			bad := slices.ContainsFunc(block, func(v float32) bool { return v != v || math.Abs(float64(v)) >= infinite })
 			if bad != (got.Scale != got.Scale) {
 				t.Fatalf("block %v got the scale %v", block, got.Scale)
 			}

@@ -14,22 +14,15 @@ const PanelRows = 2 * Lanes
 // cache.
 type Panel struct {
 	numbers []int16
-	bytes   []int8 // the numbers, where they are multiplied as bytes
 	scales  []float32
-	sums    []int32 // tiles of sums, aligned
+	blocks  []byte    // for AMX: some blocks of both tiles, in lines
+	sums    []float32 // for AMX: tiles of sums, in lines
 }
 
 // reserve makes room for the tiles of a matrix.
 func (p *Panel) reserve(w *Packed) {
 	p.numbers = grow(p.numbers, Lanes*w.Cols)
 	p.scales = grow(p.scales, w.scales())
-}
-
-// reserveBytes makes room for them as bytes.
-func (p *Panel) reserveBytes(w *Packed) {
-	p.bytes = aligned(p.bytes, Lanes*w.Cols)
-	p.scales = grow(p.scales, w.scales())
-	p.sums = aligned(p.sums, 4*bunchRows*Lanes)
 }
 
 // aligned is grow for memory that begins with a cache line: AMX stores whole
@@ -64,24 +57,26 @@ func (s *Set) MatVec(out []float32, w *Packed, x *Rows, i, lo, hi int) {
 	s.gemv[w.Layout.index](&out[0], &w.tile(lo)[0], pointer(x.rows(i, i+1)), w.blocks(), hi-lo, w.stride)
 }
 
-// MatMul computes the 32 outputs of panel i of w for rows 0 … n-1 of x: row r
-// goes to out[r·stride:]. p is room for the panel, which needs no content. The
-// memory of the next panel is read ahead meanwhile.
-func (s *Set) MatMul(out []float32, stride int, p *Panel, w *Packed, i int, x *Rows, n int) {
-	_ = out[(n-1)*stride+PanelRows-1]
+// MatMul computes the 32 outputs of panel i of w for rows lo … hi-1 of x, lo a
+// multiple of 16: row r goes to out[(r-lo)·stride:]. p is room for the panel, which
+// needs no content. The memory of the next panel is read ahead meanwhile.
+func (s *Set) MatMul(out []float32, stride int, p *Panel, w *Packed, i int, x *Rows, lo, hi int) {
+	_ = out[(hi-lo-1)*stride+PanelRows-1]
 	w.check(x)
-	bunched := min(n, x.bunched) / bunchRows * bunchRows
+	bunched := max(lo, min(hi, x.bunched)/bunchRows*bunchRows)
+	if bunched > lo {
+		s.bunches(out, stride, p, w, i, x, lo/bunchRows, bunched/bunchRows)
+		if bunched == hi {
+			return
+		}
+		out = out[(bunched-lo)*stride:]
+	}
 	for t := 2 * i; t < min(2*i+2, w.Tiles()); t++ {
 		out := out[t%2*Lanes:]
-		if bunched > 0 {
-			s.bunches(out, stride, p, w, t, x, bunched/bunchRows)
-		}
-		switch {
-		case bunched == n:
-		case s.gemmTile[w.Layout.index] != nil:
-			s.tile(out[bunched*stride:], stride, w, t, x, bunched, n)
-		default:
-			s.expanded(out, stride, p, w, t, x, n)
+		if s.gemmTile[w.Layout.index] != nil {
+			s.tile(out, stride, w, t, x, bunched, hi)
+		} else {
+			s.expanded(out, stride, p, w, t, x, bunched, hi)
 		}
 	}
 }
@@ -99,26 +94,57 @@ func (s *Set) tile(out []float32, stride int, w *Packed, t int, x *Rows, lo, hi 
 	s.gemmTile[w.Layout.index](&out[0], 4*stride, &w.tile(t)[0], pointer(x.rows(lo, hi)), blockBytes*w.blocks(), hi-lo, w.blocks(), &w.tile(next)[0])
 }
 
-// bunches expands tile t to bytes and multiplies with that, for the first
-// bunches of rows.
-func (s *Set) bunches(out []float32, stride int, p *Panel, w *Packed, t int, x *Rows, bunches int) {
-	p.reserveBytes(w)
-	next := min(t+1, w.Tiles()-1)
-	s.expand[w.Layout.index](&p.bytes[0], &p.scales[0], &w.tile(t)[0], w.blocks())
-	f := s.gemmBunch[index(w.Layout.Group == 16)][index(w.Layout.Minima)]
-	f(&out[0], 4*stride, &p.bytes[0], &p.scales[0], &x.bunches[0], bunches, w.blocks(), &p.sums[0], &w.tile(next)[0])
+// panelBlocks is how many blocks of a panel are expanded at once: they, and as
+// much of a bunch, stay in the first-level cache.
+const panelBlocks = 9
+
+// bunches expands panel i, some blocks at a time, and multiplies with that, for
+// bunches lo … hi-1 of x.
+func (s *Set) bunches(out []float32, stride int, p *Panel, w *Packed, i int, x *Rows, lo, hi int) {
+	l, blocks := w.Layout, w.blocks()
+	p.blocks = aligned(p.blocks, 2*panelBlocks*l.expandedBytes())
+	p.sums = aligned(p.sums, sumTiles*bunchRows*Lanes)
+	f := s.gemmBunch[index(l.Group == 16)][index(l.Minima)][index(l.apart())]
+	tiles := min(2, w.Tiles()-2*i)
+	next := min(2*i+tiles, w.Tiles()-1)
+	parts := (blocks + panelBlocks - 1) / panelBlocks
+	for part := range parts {
+		from, to := part*blocks/parts, (part+1)*blocks/parts
+		n := to - from
+		for t := range tiles {
+			s.expand[l.index](&p.blocks[t*n*l.expandedBytes()], &w.tile(2*i + t)[from*l.blockBytes()], n)
+		}
+		ahead := &w.tile(next)[from*l.blockBytes()]
+		f(&out[0], 4*stride, &p.blocks[0], &x.bunches[(lo*blocks+from)*bunchBytes], blocks*bunchBytes, hi-lo, tiles, n, &p.sums[0], part, ahead)
+	}
 }
 
-// expanded expands tile t and multiplies with that.
-func (s *Set) expanded(out []float32, stride int, p *Panel, w *Packed, t int, x *Rows, n int) {
+// sumTiles are the tiles of sums that the kernels take room for.
+const sumTiles = 6
+
+// expandedBytes is what a block of 32 columns takes when it is expanded for AMX:
+// bfloat16, and scales in float32.
+func (l *Layout) expandedBytes() int {
+	return 2*BlockColumns*Lanes + l.groups()*l.kinds()*4*Lanes
+}
+
+// apart says whether float32's 24 bits are too few for the sum of a group of 16-bit
+// activations times numbers of the format.
+func (l *Layout) apart() bool {
+	most := max(l.Offset, 1<<l.Bits-1-l.Offset)
+	return most<<15*l.Group > 1<<24
+}
+
+// expanded expands tile t and multiplies with that, for rows lo … hi-1.
+func (s *Set) expanded(out []float32, stride int, p *Panel, w *Packed, t int, x *Rows, lo, hi int) {
 	p.reserve(w)
 	blocks := w.blocks()
 	s.unpack[w.Layout.index](&p.numbers[0], &p.scales[0], &w.tile(t)[0], blocks)
 	f := s.gemm[index(w.Layout.Group == 16)][index(w.Layout.Minima)]
 	next, end := min(t+1, w.Tiles()-1)*w.stride, min(t+2, w.Tiles())*w.stride
-	for r := 0; r < n; r += gemmRows {
-		rows := min(gemmRows, n-r)
-		f(&out[r*stride], 4*stride, &p.numbers[0], &p.scales[0], pointer(x.rows(r, r+rows)), blockBytes*blocks, rows, blocks, &w.data[next])
+	for r := lo; r < hi; r += gemmRows {
+		rows := min(gemmRows, hi-r)
+		f(&out[(r-lo)*stride], 4*stride, &p.numbers[0], &p.scales[0], pointer(x.rows(r, r+rows)), blockBytes*blocks, rows, blocks, &w.data[next])
 		next = min(next+aheadBytes*blocks, end-1)
 	}
 }

@@ -2531,99 +2531,102 @@ TEXT ·quantizeAVX2(SB), NOSPLIT, $0-24
 	MOVL         $0x7fffffff, BX
 	VMOVD        BX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x46fffe00, BX
-	VMOVD        BX, X1
 	TESTQ        DX, DX
 	JE           block_done
 
 block:
-	VMOVUPS      (CX), Y2
-	VMOVUPS      32(CX), Y3
-	VMOVUPS      64(CX), Y4
-	VMOVUPS      96(CX), Y5
+	VMOVUPS      (CX), Y1
+	VMOVUPS      32(CX), Y2
+	VMOVUPS      64(CX), Y3
+	VMOVUPS      96(CX), Y4
+	VPAND        Y0, Y1, Y5
+	VPAND        Y0, Y3, Y6
+	VPMAXUD      Y6, Y5, Y5
 	VPAND        Y0, Y2, Y6
 	VPAND        Y0, Y4, Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y0, Y3, Y7
-	VPAND        Y0, Y5, Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPMAXUD      Y7, Y6, Y6
-	VEXTRACTF128 $0x01, Y6, X7
-	VPMAXUD      X7, X6, X7
-	VPSHUFD      $0x4e, X7, X6
-	VPMAXUD      X6, X7, X7
-	VPSHUFD      $0xb1, X7, X6
-	VPMAXUD      X6, X7, X7
-	VMOVD        X7, BX
-	MOVL         $0x7f800000, SI
+	VPMAXUD      Y6, Y5, Y5
+	VEXTRACTF128 $0x01, Y5, X6
+	VPMAXUD      X6, X5, X6
+	VPSHUFD      $0x4e, X6, X5
+	VPMAXUD      X5, X6, X6
+	VPSHUFD      $0xb1, X6, X5
+	VPMAXUD      X5, X6, X6
+	VMOVD        X6, BX
+	MOVL         $0x71800000, SI
 	CMPL         BX, SI
 	JAE          notFinite
 	CMPL         BX, $0x0d800000
 	JB           zero
-	VDIVSS       X1, X7, X6
-	VDIVSS       X7, X1, X7
+	ADDL         $0x00000100, BX
+	ANDL         $0x7f800000, BX
+	SUBL         $0x07000000, BX
+	VMOVD        BX, X5
+	MOVL         $0x7f000000, SI
+	SUBL         BX, SI
+	VMOVD        SI, X6
 	JMP          scaled
 
 notFinite:
 	MOVL  $0x7fc00000, BX
-	VMOVD BX, X6
-	VPXOR X7, X7, X7
+	VMOVD BX, X5
+	VPXOR X6, X6, X6
 	JMP   scaled
 
 zero:
+	VPXOR X5, X5, X5
 	VPXOR X6, X6, X6
-	VPXOR X7, X7, X7
 
 scaled:
-	VMOVSS       X6, 64(AX)
-	VBROADCASTSS X7, Y7
-	VMULPS       Y7, Y2, Y2
-	VMULPS       Y7, Y4, Y4
+	VMOVSS       X5, 64(AX)
+	VBROADCASTSS X6, Y6
+	VMULPS       Y6, Y1, Y1
+	VMULPS       Y6, Y3, Y3
+	VCVTPS2DQ    Y1, Y1
+	VCVTPS2DQ    Y3, Y3
+	VMULPS       Y6, Y2, Y2
+	VMULPS       Y6, Y4, Y4
 	VCVTPS2DQ    Y2, Y2
 	VCVTPS2DQ    Y4, Y4
-	VMULPS       Y7, Y3, Y3
-	VMULPS       Y7, Y5, Y5
-	VCVTPS2DQ    Y3, Y3
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y3, Y2, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVDQU      Y7, (AX)
-	VPACKSSDW    Y5, Y4, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVDQU      Y7, 32(AX)
-	VPADDD       Y3, Y2, Y2
-	VEXTRACTF128 $0x01, Y2, X3
-	VPADDD       X3, X2, X3
-	VPSHUFD      $0x4e, X3, X2
-	VPADDD       X2, X3, X3
-	VPSHUFD      $0xb1, X3, X2
-	VPADDD       X2, X3, X3
-	VPADDD       Y5, Y4, Y2
-	VEXTRACTF128 $0x01, Y2, X4
-	VPADDD       X4, X2, X4
-	VPSHUFD      $0x4e, X4, X2
-	VPADDD       X2, X4, X4
-	VPSHUFD      $0xb1, X4, X2
-	VPADDD       X2, X4, X4
-	VPADDD       X3, X4, X2
-	VMOVD        X2, BX
+	VPACKSSDW    Y2, Y1, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVDQU      Y6, (AX)
+	VPACKSSDW    Y4, Y3, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVDQU      Y6, 32(AX)
+	VPADDD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VPADDD       X2, X1, X2
+	VPSHUFD      $0x4e, X2, X1
+	VPADDD       X1, X2, X2
+	VPSHUFD      $0xb1, X2, X1
+	VPADDD       X1, X2, X2
+	VPADDD       Y4, Y3, Y1
+	VEXTRACTF128 $0x01, Y1, X3
+	VPADDD       X3, X1, X3
+	VPSHUFD      $0x4e, X3, X1
+	VPADDD       X1, X3, X3
+	VPSHUFD      $0xb1, X3, X1
+	VPADDD       X1, X3, X3
+	VPADDD       X2, X3, X1
+	VMOVD        X1, BX
 	NEGL         BX
 	MOVL         BX, 68(AX)
-	VCVTDQ2PS    X2, X2
-	VMULSS       X6, X2, X2
-	VMOVSS       X2, 80(AX)
-	VMOVD        X3, BX
+	VCVTDQ2PS    X1, X1
+	VMULSS       X5, X1, X1
+	VMOVSS       X1, 80(AX)
+	VMOVD        X2, BX
 	NEGL         BX
 	MOVL         BX, 72(AX)
-	VCVTDQ2PS    X3, X2
-	VMULSS       X6, X2, X2
-	VMOVSS       X2, 84(AX)
-	VMOVD        X4, BX
+	VCVTDQ2PS    X2, X1
+	VMULSS       X5, X1, X1
+	VMOVSS       X1, 84(AX)
+	VMOVD        X3, BX
 	NEGL         BX
 	MOVL         BX, 76(AX)
-	VCVTDQ2PS    X4, X2
-	VMULSS       X6, X2, X2
-	VMOVSS       X2, 88(AX)
+	VCVTDQ2PS    X3, X1
+	VMULSS       X5, X1, X1
+	VMOVSS       X1, 88(AX)
 	ADDQ         $0x00000080, CX
 	ADDQ         $0x60, AX
 	DECQ         DX
@@ -3994,54 +3997,65 @@ TEXT ·quantizeAVX512(SB), NOSPLIT, $0-24
 	MOVL         $0x7fffffff, BX
 	VMOVD        BX, X0
 	VPBROADCASTD X0, Z0
-	MOVL         $0x46fffe00, BX
-	VMOVD        BX, X1
 	TESTQ        DX, DX
 	JE           block_done
 
 block:
-	VMOVUPS       (CX), Z2
-	VMOVUPS       64(CX), Z3
+	VMOVUPS       (CX), Z1
+	VMOVUPS       64(CX), Z2
+	VPANDD        Z0, Z1, Z3
 	VPANDD        Z0, Z2, Z4
-	VPANDD        Z0, Z3, Z5
-	VPMAXUD       Z5, Z4, Z4
-	VEXTRACTF64X4 $0x01, Z4, Y5
-	VPMAXUD       Y5, Y4, Y5
-	VEXTRACTF128  $0x01, Y5, X4
-	VPMAXUD       X4, X5, X4
-	VPSHUFD       $0x4e, X4, X5
-	VPMAXUD       X5, X4, X4
-	VPSHUFD       $0xb1, X4, X5
-	VPMAXUD       X5, X4, X4
-	VMOVD         X4, BX
-	MOVL          $0x7f800000, SI
+	VPMAXUD       Z4, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z3, Y4
+	VPMAXUD       Y4, Y3, Y4
+	VEXTRACTF128  $0x01, Y4, X3
+	VPMAXUD       X3, X4, X3
+	VPSHUFD       $0x4e, X3, X4
+	VPMAXUD       X4, X3, X3
+	VPSHUFD       $0xb1, X3, X4
+	VPMAXUD       X4, X3, X3
+	VMOVD         X3, BX
+	MOVL          $0x71800000, SI
 	CMPL          BX, SI
 	JAE           notFinite
 	CMPL          BX, $0x0d800000
 	JB            zero
-	VDIVSS        X1, X4, X5
-	VDIVSS        X4, X1, X4
+	ADDL          $0x00000100, BX
+	ANDL          $0x7f800000, BX
+	SUBL          $0x07000000, BX
+	VMOVD         BX, X3
+	MOVL          $0x7f000000, SI
+	SUBL          BX, SI
+	VMOVD         SI, X4
 	JMP           scaled
 
 notFinite:
 	MOVL  $0x7fc00000, BX
-	VMOVD BX, X5
+	VMOVD BX, X3
 	VPXOR X4, X4, X4
 	JMP   scaled
 
 zero:
-	VPXOR X5, X5, X5
+	VPXOR X3, X3, X3
 	VPXOR X4, X4, X4
 
 scaled:
-	VMOVSS        X5, 64(AX)
+	VMOVSS        X3, 64(AX)
 	VBROADCASTSS  X4, Z4
+	VMULPS        Z4, Z1, Z1
 	VMULPS        Z4, Z2, Z2
-	VMULPS        Z4, Z3, Z3
+	VCVTPS2DQ     Z1, Z1
 	VCVTPS2DQ     Z2, Z2
-	VCVTPS2DQ     Z3, Z3
-	VPMOVDW       Z2, (AX)
-	VPMOVDW       Z3, 32(AX)
+	VPMOVDW       Z1, (AX)
+	VPMOVDW       Z2, 32(AX)
+	VEXTRACTF64X4 $0x01, Z1, Y4
+	VPADDD        Y4, Y1, Y4
+	VEXTRACTF128  $0x01, Y4, X1
+	VPADDD        X1, X4, X1
+	VPSHUFD       $0x4e, X1, X4
+	VPADDD        X4, X1, X1
+	VPSHUFD       $0xb1, X1, X4
+	VPADDD        X4, X1, X1
 	VEXTRACTF64X4 $0x01, Z2, Y4
 	VPADDD        Y4, Y2, Y4
 	VEXTRACTF128  $0x01, Y4, X2
@@ -4050,32 +4064,24 @@ scaled:
 	VPADDD        X4, X2, X2
 	VPSHUFD       $0xb1, X2, X4
 	VPADDD        X4, X2, X2
-	VEXTRACTF64X4 $0x01, Z3, Y4
-	VPADDD        Y4, Y3, Y4
-	VEXTRACTF128  $0x01, Y4, X3
-	VPADDD        X3, X4, X3
-	VPSHUFD       $0x4e, X3, X4
-	VPADDD        X4, X3, X3
-	VPSHUFD       $0xb1, X3, X4
-	VPADDD        X4, X3, X3
-	VPADDD        X2, X3, X4
+	VPADDD        X1, X2, X4
 	VMOVD         X4, BX
 	NEGL          BX
 	MOVL          BX, 68(AX)
 	VCVTDQ2PS     X4, X4
-	VMULSS        X5, X4, X4
+	VMULSS        X3, X4, X4
 	VMOVSS        X4, 80(AX)
-	VMOVD         X2, BX
+	VMOVD         X1, BX
 	NEGL          BX
 	MOVL          BX, 72(AX)
-	VCVTDQ2PS     X2, X4
-	VMULSS        X5, X4, X4
+	VCVTDQ2PS     X1, X4
+	VMULSS        X3, X4, X4
 	VMOVSS        X4, 84(AX)
-	VMOVD         X3, BX
+	VMOVD         X2, BX
 	NEGL          BX
 	MOVL          BX, 76(AX)
-	VCVTDQ2PS     X3, X4
-	VMULSS        X5, X4, X4
+	VCVTDQ2PS     X2, X4
+	VMULSS        X3, X4, X4
 	VMOVSS        X4, 88(AX)
 	ADDQ          $0x00000080, CX
 	ADDQ          $0x60, AX

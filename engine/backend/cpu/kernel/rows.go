@@ -27,12 +27,16 @@ type Rows struct {
 }
 
 // bunchRows is the number of rows of a bunch, and bunchBytes what their blocks
-// of 32 columns take: the low and high bytes of the numbers, a line a row, and
-// sixteen scales and three times sixteen sums.
+// of 32 columns take: the high and the low parts of the numbers in bfloat16, a line
+// a row, and three times sixteen sums.
 const (
 	bunchRows  = 16
-	bunchBytes = (bunchRows + 1 + 3) * vectorBytes
+	bunchBytes = (2*bunchRows + 3) * vectorBytes
 )
+
+// slabBytes is how much of the bunches is multiplied with one panel after
+// another: what stays in a core's second-level cache beside the rest.
+const slabBytes = 5 << 18
 
 // leastBunched is the number of rows from which on bunches gain anything.
 // Measured: a step of 16 to 64 decodes is up to a tenth slower with them, a
@@ -51,6 +55,17 @@ func (s *Set) reserve(r *Rows, n, cols, bunchedFrom int) {
 		r.bunched = n / bunchRows * bunchRows
 		r.bunches = aligned(r.bunches, r.bunched/bunchRows*cols/BlockColumns*bunchBytes)
 	}
+}
+
+// Slab is the number of rows that should be multiplied with all panels before
+// those after them: all, if there are no bunches.
+func (r *Rows) Slab(n int) int {
+	if r.bunched == 0 {
+		return n
+	}
+	bunch := r.cols / BlockColumns * bunchBytes
+	slabs := max(1, (r.bunched/bunchRows*bunch+slabBytes/2)/slabBytes)
+	return (r.bunched/bunchRows + slabs - 1) / slabs * bunchRows
 }
 
 // rows are the blocks of rows lo … hi-1.
@@ -74,9 +89,17 @@ func pointer(b []Block) *byte { return (*byte)(unsafe.Pointer(&b[0])) }
 // blocksAt is the other way round.
 func blocksAt(p *byte, n int) []Block { return unsafe.Slice((*Block)(unsafe.Pointer(p)), n) }
 
-// levels is how finely activations are told apart: a block's greatest
-// magnitude is 32767.
-const levels = 32767
+// quantBits says how finely activations are told apart: a block's greatest
+// magnitude becomes a number from 2^14 to 2^15−1. The scale is a power of two, so
+// that products with it are exact.
+const quantBits = 14
+
+// What has a magnitude from infinite on counts as no number, and what is below
+// tiny counts as zero: so no scale is ever out of a float's range.
+const (
+	infinite = 0x1p100
+	tiny     = 0x1p-100
+)
 
 // quantizeGo is the definition of what quantizing means.
 func quantizeGo(q *byte, x *float32, blocks int) {
@@ -87,14 +110,16 @@ func quantizeGo(q *byte, x *float32, blocks int) {
 		for _, v := range values {
 			top = max(top, math.Float32bits(v)&math.MaxInt32)
 		}
-		greatest := math.Float32frombits(top)
 		var inverse float32
 		b.Scale = 0
 		switch {
-		case top >= math.Float32bits(float32(math.Inf(1))):
+		case top >= math.Float32bits(infinite):
 			b.Scale = float32(math.NaN())
-		case greatest >= 0x1p-100:
-			b.Scale, inverse = greatest/levels, levels/greatest
+		case top >= math.Float32bits(tiny):
+			const exponent = 23                    // its lowest bit
+			top += 1 << (exponent - quantBits - 1) // the next power of two, if it rounds to that
+			b.Scale = math.Float32frombits(top&(0xff<<exponent) - quantBits<<exponent)
+			inverse = 1 / b.Scale
 		}
 		var sums [2]int32
 		for j, v := range values {

@@ -7,11 +7,14 @@ import (
 	. "github.com/mmcloughlin/avo/operand"
 )
 
-// The bounds within which a block of activations is quantized; see kernel.quantizeGo.
+// The bounds within which a block of activations is quantized, as the bits of a
+// float32; see kernel.quantizeGo.
 const (
-	levels   = 32767
-	infinite = 0x7f800000
-	tiny     = (127 - 100) << 23 // 2^−100
+	quantBits = 14
+	exponent  = 23 // its lowest bit
+	roundUp   = 1 << (exponent - quantBits - 1)
+	infinite  = (127 + 100) << exponent // 2^100
+	tiny      = (127 - 100) << exponent // 2^−100
 )
 
 // quantize generates the quantization of activations to 16 bits.
@@ -21,11 +24,11 @@ func quantize(s isa) {
 	Doc(
 		"quantize"+s.name+" turns blocks of 32 activations into 16-bit numbers, a scale and sums:",
 		"",
-		"	scale := max|x| / 32767",
+		"	scale := the power of two with 2^14 ≤ round(max|x| / scale) < 2^15",
 		"	Q[i] = round(x[i] / scale), ties to even",
 		"	Scale, Negative, Sum = scale, {−ΣQ, −ΣQ[:16], −ΣQ[16:]}, {scale·ΣQ, scale·ΣQ[:16], scale·ΣQ[16:]}",
 		"",
-		"A block with an infinity or a NaN gets the scale NaN; one with nothing above 2^−100 is zero.",
+		"A block with a NaN or a magnitude from 2^100 on gets the scale NaN; one with nothing from 2^−100 on is zero.",
 	)
 	q, x, blocks := param("q"), param("x"), param("blocks")
 	mask := s.vec()
@@ -34,9 +37,7 @@ func quantize(s isa) {
 	VMOVD(bits, mask[0].AsX())
 	VPBROADCASTD(mask[0].AsX(), mask[0])
 	mask = vec{mask[0], mask[0]}[:s.regs]
-	full, limit := XMM(), GP32()
-	MOVL(U32(math.Float32bits(levels)), bits)
-	VMOVD(bits, full)
+	limit := GP32()
 
 	loop("block", blocks, func() {
 		a, b, m, t := s.vec(), s.vec(), s.vec(), s.vec()
@@ -55,8 +56,13 @@ func quantize(s isa) {
 		JAE(LabelRef("notFinite"))
 		CMPL(bits, U32(tiny))
 		JB(LabelRef("zero"))
-		VDIVSS(full, top, scale)
-		VDIVSS(top, full, inverse)
+		ADDL(U32(roundUp), bits)
+		ANDL(U32(0xff<<exponent), bits)
+		SUBL(U32(quantBits<<exponent), bits)
+		VMOVD(bits, scale)
+		MOVL(U32(2*127<<exponent), limit)
+		SUBL(bits, limit)
+		VMOVD(limit, inverse)
 		JMP(LabelRef("scaled"))
 		Label("notFinite")
 		MOVL(U32(math.Float32bits(float32(math.NaN()))), bits)
