@@ -32,7 +32,7 @@ func FuzzProducts(f *testing.F) {
 			for i := range n {
 				s.Quantize(&q, i, x[i*cols:])
 			}
-			alone, together := matVec(s, w, &q, n), matMul(s, w, &q, n, n)
+			alone, together := matVec(s, w, &q, n), matMul(s, w, &q, n)
 			for i := range alone {
 				if !same(alone[i], together[i]) {
 					t.Fatalf("%v, %v: output %d is %v alone and %v together", l.Format, level, i, alone[i], together[i])

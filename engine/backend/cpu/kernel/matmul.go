@@ -57,26 +57,26 @@ func (s *Set) MatVec(out []float32, w *Packed, x *Rows, i, lo, hi int) {
 	s.gemv[w.Layout.index](&out[0], &w.tile(lo)[0], pointer(x.rows(i, i+1)), w.blocks(), hi-lo, w.stride)
 }
 
-// MatMul computes the 32 outputs of panel i of w for rows lo … hi-1 of x, lo a
-// multiple of 16: row r goes to out[(r-lo)·stride:]. p is room for the panel, which
-// needs no content. The memory of the next panel is read ahead meanwhile.
-func (s *Set) MatMul(out []float32, stride int, p *Panel, w *Packed, i int, x *Rows, lo, hi int) {
-	_ = out[(hi-lo-1)*stride+PanelRows-1]
+// MatMul computes the 32 outputs of panel i of w for rows 0 … n-1 of x: row r
+// goes to out[r·stride:]. p is room for the panel, which needs no content. The
+// memory of the next panel is read ahead meanwhile.
+func (s *Set) MatMul(out []float32, stride int, p *Panel, w *Packed, i int, x *Rows, n int) {
+	_ = out[(n-1)*stride+PanelRows-1]
 	w.check(x)
-	bunched := max(lo, min(hi, x.bunched)/bunchRows*bunchRows)
-	if bunched > lo {
-		s.bunches(out, stride, p, w, i, x, lo/bunchRows, bunched/bunchRows)
-		if bunched == hi {
+	bunched := min(n, x.bunched) / bunchRows * bunchRows
+	if bunched > 0 {
+		s.bunches(out, stride, p, w, i, x, bunched/bunchRows)
+		if bunched == n {
 			return
 		}
-		out = out[(bunched-lo)*stride:]
+		out = out[bunched*stride:]
 	}
 	for t := 2 * i; t < min(2*i+2, w.Tiles()); t++ {
 		out := out[t%2*Lanes:]
 		if s.gemmTile[w.Layout.index] != nil {
-			s.tile(out, stride, w, t, x, bunched, hi)
+			s.tile(out, stride, w, t, x, bunched, n)
 		} else {
-			s.expanded(out, stride, p, w, t, x, bunched, hi)
+			s.expanded(out, stride, p, w, t, x, n)
 		}
 	}
 }
@@ -96,11 +96,11 @@ func (s *Set) tile(out []float32, stride int, w *Packed, t int, x *Rows, lo, hi 
 
 // panelBlocks is how many blocks of a panel are expanded at once: they, and as
 // much of a bunch, stay in the first-level cache.
-const panelBlocks = 9
+const panelBlocks = 6
 
 // bunches expands panel i, some blocks at a time, and multiplies with that, for
-// bunches lo … hi-1 of x.
-func (s *Set) bunches(out []float32, stride int, p *Panel, w *Packed, i int, x *Rows, lo, hi int) {
+// the first bunches of x.
+func (s *Set) bunches(out []float32, stride int, p *Panel, w *Packed, i int, x *Rows, bunches int) {
 	l, blocks := w.Layout, w.blocks()
 	p.blocks = aligned(p.blocks, 2*panelBlocks*l.expandedBytes())
 	p.sums = aligned(p.sums, sumTiles*bunchRows*Lanes)
@@ -115,7 +115,7 @@ func (s *Set) bunches(out []float32, stride int, p *Panel, w *Packed, i int, x *
 			s.expand[l.index](&p.blocks[t*n*l.expandedBytes()], &w.tile(2*i + t)[from*l.blockBytes()], n)
 		}
 		ahead := &w.tile(next)[from*l.blockBytes()]
-		f(&out[0], 4*stride, &p.blocks[0], &x.bunches[(lo*blocks+from)*bunchBytes], blocks*bunchBytes, hi-lo, tiles, n, &p.sums[0], part, ahead)
+		f(&out[0], 4*stride, &p.blocks[0], &x.bunches[from*bunchBytes], blocks*bunchBytes, bunches, tiles, n, &p.sums[0], part, ahead)
 	}
 }
 
@@ -135,16 +135,16 @@ func (l *Layout) apart() bool {
 	return most<<15*l.Group > 1<<24
 }
 
-// expanded expands tile t and multiplies with that, for rows lo … hi-1.
-func (s *Set) expanded(out []float32, stride int, p *Panel, w *Packed, t int, x *Rows, lo, hi int) {
+// expanded expands tile t and multiplies with that.
+func (s *Set) expanded(out []float32, stride int, p *Panel, w *Packed, t int, x *Rows, n int) {
 	p.reserve(w)
 	blocks := w.blocks()
 	s.unpack[w.Layout.index](&p.numbers[0], &p.scales[0], &w.tile(t)[0], blocks)
 	f := s.gemm[index(w.Layout.Group == 16)][index(w.Layout.Minima)]
 	next, end := min(t+1, w.Tiles()-1)*w.stride, min(t+2, w.Tiles())*w.stride
-	for r := lo; r < hi; r += gemmRows {
-		rows := min(gemmRows, hi-r)
-		f(&out[(r-lo)*stride], 4*stride, &p.numbers[0], &p.scales[0], pointer(x.rows(r, r+rows)), blockBytes*blocks, rows, blocks, &w.data[next])
+	for r := 0; r < n; r += gemmRows {
+		rows := min(gemmRows, n-r)
+		f(&out[r*stride], 4*stride, &p.numbers[0], &p.scales[0], pointer(x.rows(r, r+rows)), blockBytes*blocks, rows, blocks, &w.data[next])
 		next = min(next+aheadBytes*blocks, end-1)
 	}
 }

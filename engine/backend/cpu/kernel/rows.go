@@ -24,6 +24,9 @@ type Rows struct {
 	// them; those after the last whole sixteen are not there.
 	bunches []byte
 	bunched int // rows in bunches
+	// passing is how many rows are kept in bunches alone: they share the first
+	// place in blocks with the row after them while they are quantized.
+	passing int
 }
 
 // bunchRows is the number of rows of a bunch, and bunchBytes what their blocks
@@ -33,10 +36,6 @@ const (
 	bunchRows  = 16
 	bunchBytes = (2*bunchRows + 3) * vectorBytes
 )
-
-// slabBytes is how much of the bunches is multiplied with one panel after
-// another: what stays in a core's second-level cache beside the rest.
-const slabBytes = 5 << 18
 
 // leastBunched is the number of rows from which on bunches gain anything.
 // Measured: a step of 16 to 64 decodes is up to a tenth slower with them, a
@@ -48,29 +47,51 @@ func (s *Set) Reserve(r *Rows, n, cols int) { s.reserve(r, n, cols, leastBunched
 
 // reserve makes room for n rows, bunches too if there are that many.
 func (s *Set) reserve(r *Rows, n, cols, bunchedFrom int) {
-	r.cols = cols
-	r.blocks = grow(r.blocks, n*cols/BlockColumns)
+	r.cols, r.passing = cols, 0
 	r.bunched = 0
 	if s.bunch != nil && n >= bunchedFrom {
 		r.bunched = n / bunchRows * bunchRows
 		r.bunches = aligned(r.bunches, r.bunched/bunchRows*cols/BlockColumns*bunchBytes)
 	}
+	r.blocks = grow(r.blocks, n*cols/BlockColumns)
 }
 
-// Slab is the number of rows that should be multiplied with all panels before
-// those after them: all, if there are no bunches.
-func (r *Rows) Slab(n int) int {
-	if r.bunched == 0 {
-		return n
+// slabBytes is how many bytes of bunches a slab has at most: with what a panel
+// takes they fit a core's second-level cache.
+const slabBytes = 7 << 17
+
+// Slab is how many of n rows of cols columns one worker should quantize and
+// multiply with whole matrices by itself, so that they never leave its caches; 0
+// if there are too few rows for that, or the kernels gain nothing by it.
+func (s *Set) Slab(n, cols, workers int) int {
+	bunches := n / bunchRows
+	if s.bunch == nil || bunches < leastSlab*workers {
+		return 0
 	}
-	bunch := r.cols / BlockColumns * bunchBytes
-	slabs := max(1, (r.bunched/bunchRows*bunch+slabBytes/2)/slabBytes)
-	return (r.bunched/bunchRows + slabs - 1) / slabs * bunchRows
+	most := max(slabBytes/(cols/BlockColumns*bunchBytes), 1)
+	slabs := (bunches + most - 1) / most
+	slabs = (slabs + workers - 1) / workers * workers
+	return (bunches + slabs - 1) / slabs * bunchRows
+}
+
+// leastSlab is how many bunches a slab should have at least, for with every slab
+// the matrix is expanded once more.
+const leastSlab = 4
+
+// ReserveSlab makes room for the n rows of a slab. They can be multiplied by
+// MatMul alone, not by MatVec, and a row in a bunch has to be quantized by the same
+// goroutine as the others.
+func (s *Set) ReserveSlab(r *Rows, n, cols int) {
+	s.reserve(r, n%bunchRows+1, cols, math.MaxInt)
+	r.bunched = n / bunchRows * bunchRows
+	r.bunches = aligned(r.bunches, r.bunched/bunchRows*cols/BlockColumns*bunchBytes)
+	r.passing = max(r.bunched-1, 0)
 }
 
 // rows are the blocks of rows lo … hi-1.
 func (r *Rows) rows(lo, hi int) []Block {
 	n := r.cols / BlockColumns
+	lo, hi = max(lo-r.passing, 0), max(hi-r.passing, 1)
 	return r.blocks[lo*n : hi*n]
 }
 
