@@ -99,7 +99,7 @@ func expandQ6KAMX(panel *byte, tile *byte, blocks int)
 //
 //	for r := range 16·bunches {
 //		for t := range tiles {
-//			total := 0, or out[r][16·t+o] with add
+//			total := 0, or partial[r/16][t][r%16][o] with later
 //			for b := range blocks {
 //				for g := range 1 {
 //					sum := Σ numbers[t][b][k][o]·x[r][b].high[k] + Σ numbers[t][b][k][o]·x[r][b].low[k], over the 32 columns of the group
@@ -107,21 +107,22 @@ func expandQ6KAMX(panel *byte, tile *byte, blocks int)
 //					// no minima
 //				}
 //			}
-//			out[r][16·t+o] = total
+//			out[r][16·t+o] = total, or with more partial[r/16][t][r%16][o]
 //		}
 //	}
 //
-// sums is room for six tiles of sums. Meanwhile the next panel is read from ahead on.
+// Bit 0 of part is later: there were blocks before these; bit 1 more: others follow. sums is room for six
+// tiles of sums. Meanwhile the next panel is read from ahead on.
 //
 //go:noescape
-func gemm32AMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bunches int, tiles int, blocks int, sums *float32, add int, ahead *byte)
+func gemm32AMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bunches int, tiles int, blocks int, sums *float32, partial *float32, part int, ahead *byte)
 
 // gemm32ApartAMX computes the 16 outputs of each of tiles tiles for bunches of 16 rows of activations, which lie
 // xStride bytes apart; outStride in bytes too:
 //
 //	for r := range 16·bunches {
 //		for t := range tiles {
-//			total := 0, or out[r][16·t+o] with add
+//			total := 0, or partial[r/16][t][r%16][o] with later
 //			for b := range blocks {
 //				for g := range 1 {
 //					sum := Σ numbers[t][b][k][o]·x[r][b].high[k] + Σ numbers[t][b][k][o]·x[r][b].low[k], each sum by itself, over the 32 columns of the group
@@ -129,21 +130,22 @@ func gemm32AMX(out *float32, outStride int, panel *byte, x *byte, xStride int, b
 //					// no minima
 //				}
 //			}
-//			out[r][16·t+o] = total
+//			out[r][16·t+o] = total, or with more partial[r/16][t][r%16][o]
 //		}
 //	}
 //
-// sums is room for six tiles of sums. Meanwhile the next panel is read from ahead on.
+// Bit 0 of part is later: there were blocks before these; bit 1 more: others follow. sums is room for six
+// tiles of sums. Meanwhile the next panel is read from ahead on.
 //
 //go:noescape
-func gemm32ApartAMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bunches int, tiles int, blocks int, sums *float32, add int, ahead *byte)
+func gemm32ApartAMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bunches int, tiles int, blocks int, sums *float32, partial *float32, part int, ahead *byte)
 
 // gemm16AMX computes the 16 outputs of each of tiles tiles for bunches of 16 rows of activations, which lie
 // xStride bytes apart; outStride in bytes too:
 //
 //	for r := range 16·bunches {
 //		for t := range tiles {
-//			total := 0, or out[r][16·t+o] with add
+//			total := 0, or partial[r/16][t][r%16][o] with later
 //			for b := range blocks {
 //				for g := range 2 {
 //					sum := Σ numbers[t][b][k][o]·x[r][b].high[k] + Σ numbers[t][b][k][o]·x[r][b].low[k], over the 16 columns of the group
@@ -151,21 +153,22 @@ func gemm32ApartAMX(out *float32, outStride int, panel *byte, x *byte, xStride i
 //					// no minima
 //				}
 //			}
-//			out[r][16·t+o] = total
+//			out[r][16·t+o] = total, or with more partial[r/16][t][r%16][o]
 //		}
 //	}
 //
-// sums is room for six tiles of sums. Meanwhile the next panel is read from ahead on.
+// Bit 0 of part is later: there were blocks before these; bit 1 more: others follow. sums is room for six
+// tiles of sums. Meanwhile the next panel is read from ahead on.
 //
 //go:noescape
-func gemm16AMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bunches int, tiles int, blocks int, sums *float32, add int, ahead *byte)
+func gemm16AMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bunches int, tiles int, blocks int, sums *float32, partial *float32, part int, ahead *byte)
 
 // gemm32MinAMX computes the 16 outputs of each of tiles tiles for bunches of 16 rows of activations, which lie
 // xStride bytes apart; outStride in bytes too:
 //
 //	for r := range 16·bunches {
 //		for t := range tiles {
-//			total := 0, or out[r][16·t+o] with add
+//			total := 0, or partial[r/16][t][r%16][o] with later
 //			for b := range blocks {
 //				for g := range 1 {
 //					sum := Σ numbers[t][b][k][o]·x[r][b].high[k] + Σ numbers[t][b][k][o]·x[r][b].low[k], over the 32 columns of the group
@@ -173,21 +176,22 @@ func gemm16AMX(out *float32, outStride int, panel *byte, x *byte, xStride int, b
 //					total = fma(m[t][b][g][o], x[r][b].Sum[g], total)
 //				}
 //			}
-//			out[r][16·t+o] = total
+//			out[r][16·t+o] = total, or with more partial[r/16][t][r%16][o]
 //		}
 //	}
 //
-// sums is room for six tiles of sums. Meanwhile the next panel is read from ahead on.
+// Bit 0 of part is later: there were blocks before these; bit 1 more: others follow. sums is room for six
+// tiles of sums. Meanwhile the next panel is read from ahead on.
 //
 //go:noescape
-func gemm32MinAMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bunches int, tiles int, blocks int, sums *float32, add int, ahead *byte)
+func gemm32MinAMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bunches int, tiles int, blocks int, sums *float32, partial *float32, part int, ahead *byte)
 
 // gemm32MinApartAMX computes the 16 outputs of each of tiles tiles for bunches of 16 rows of activations, which lie
 // xStride bytes apart; outStride in bytes too:
 //
 //	for r := range 16·bunches {
 //		for t := range tiles {
-//			total := 0, or out[r][16·t+o] with add
+//			total := 0, or partial[r/16][t][r%16][o] with later
 //			for b := range blocks {
 //				for g := range 1 {
 //					sum := Σ numbers[t][b][k][o]·x[r][b].high[k] + Σ numbers[t][b][k][o]·x[r][b].low[k], each sum by itself, over the 32 columns of the group
@@ -195,21 +199,22 @@ func gemm32MinAMX(out *float32, outStride int, panel *byte, x *byte, xStride int
 //					total = fma(m[t][b][g][o], x[r][b].Sum[g], total)
 //				}
 //			}
-//			out[r][16·t+o] = total
+//			out[r][16·t+o] = total, or with more partial[r/16][t][r%16][o]
 //		}
 //	}
 //
-// sums is room for six tiles of sums. Meanwhile the next panel is read from ahead on.
+// Bit 0 of part is later: there were blocks before these; bit 1 more: others follow. sums is room for six
+// tiles of sums. Meanwhile the next panel is read from ahead on.
 //
 //go:noescape
-func gemm32MinApartAMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bunches int, tiles int, blocks int, sums *float32, add int, ahead *byte)
+func gemm32MinApartAMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bunches int, tiles int, blocks int, sums *float32, partial *float32, part int, ahead *byte)
 
 // gemm16MinAMX computes the 16 outputs of each of tiles tiles for bunches of 16 rows of activations, which lie
 // xStride bytes apart; outStride in bytes too:
 //
 //	for r := range 16·bunches {
 //		for t := range tiles {
-//			total := 0, or out[r][16·t+o] with add
+//			total := 0, or partial[r/16][t][r%16][o] with later
 //			for b := range blocks {
 //				for g := range 2 {
 //					sum := Σ numbers[t][b][k][o]·x[r][b].high[k] + Σ numbers[t][b][k][o]·x[r][b].low[k], over the 16 columns of the group
@@ -217,14 +222,15 @@ func gemm32MinApartAMX(out *float32, outStride int, panel *byte, x *byte, xStrid
 //					total = fma(m[t][b][g][o], x[r][b].Sum[g], total)
 //				}
 //			}
-//			out[r][16·t+o] = total
+//			out[r][16·t+o] = total, or with more partial[r/16][t][r%16][o]
 //		}
 //	}
 //
-// sums is room for six tiles of sums. Meanwhile the next panel is read from ahead on.
+// Bit 0 of part is later: there were blocks before these; bit 1 more: others follow. sums is room for six
+// tiles of sums. Meanwhile the next panel is read from ahead on.
 //
 //go:noescape
-func gemm16MinAMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bunches int, tiles int, blocks int, sums *float32, add int, ahead *byte)
+func gemm16MinAMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bunches int, tiles int, blocks int, sums *float32, partial *float32, part int, ahead *byte)
 
 // bunchAMX writes a quantized row to its place, 0 to 15, of a bunch:
 //

@@ -17,6 +17,7 @@ type Panel struct {
 	scales  []float32
 	blocks  []byte    // for AMX: some blocks of both tiles, in lines
 	sums    []float32 // for AMX: tiles of sums, in lines
+	partial []float32 // for AMX: totals of some of the blocks
 }
 
 // reserve makes room for the tiles of a matrix.
@@ -104,6 +105,7 @@ func (s *Set) bunches(out []float32, stride int, p *Panel, w *Packed, i int, x *
 	l, blocks := w.Layout, w.blocks()
 	p.blocks = aligned(p.blocks, 2*panelBlocks*l.expandedBytes())
 	p.sums = aligned(p.sums, sumTiles*bunchRows*Lanes)
+	p.partial = aligned(p.partial, 2*bunches*bunchRows*Lanes)
 	f := s.gemmBunch[index(l.Group == 16)][index(l.Minima)][index(l.apart())]
 	tiles := min(2, w.Tiles()-2*i)
 	next := min(2*i+tiles, w.Tiles()-1)
@@ -115,9 +117,16 @@ func (s *Set) bunches(out []float32, stride int, p *Panel, w *Packed, i int, x *
 			s.expand[l.index](&p.blocks[t*n*l.expandedBytes()], &w.tile(2*i + t)[from*l.blockBytes()], n)
 		}
 		ahead := &w.tile(next)[from*l.blockBytes()]
-		f(&out[0], 4*stride, &p.blocks[0], &x.bunches[from*bunchBytes], blocks*bunchBytes, bunches, tiles, n, &p.sums[0], part, ahead)
+		bits := index(part > 0)<<partLater | index(part < parts-1)<<partMore
+		f(&out[0], 4*stride, &p.blocks[0], &x.bunches[from*bunchBytes], blocks*bunchBytes, bunches, tiles, n, &p.sums[0], &p.partial[0], bits, ahead)
 	}
 }
+
+// The bits that tell a kernel of blocks before and after those at hand.
+const (
+	partLater = 0
+	partMore  = 1
+)
 
 // sumTiles are the tiles of sums that the kernels take room for.
 const sumTiles = 6

@@ -45,7 +45,7 @@ type (
 	unpackFunc      = func(numbers *int16, scales *float32, tile *byte, blocks int)
 	gemmFunc        = func(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride, rows, blocks int, ahead *byte)
 	expandFunc      = func(panel *byte, tile *byte, blocks int)
-	gemmBunchFunc   = func(out *float32, outStride int, panel *byte, x *byte, xStride, bunches, tiles, blocks int, sums *float32, add int, ahead *byte)
+	gemmBunchFunc   = func(out *float32, outStride int, panel *byte, x *byte, xStride, bunches, tiles, blocks int, sums, partial *float32, part int, ahead *byte)
 	floatVectorFunc = func(out *float32, tiles *byte, x *float32, cols, count, stride int)
 	floatMatrixFunc = func(out *float32, outStride int, tile *byte, x *float32, xStride, rows, cols int)
 	scoresFunc      = func(out *float32, outStride int, q *float32, qStride int, keys *byte, groupBytes int, table *int32, groups, dim, rows int, scale float32)

@@ -32,6 +32,12 @@ const (
 	amxAheadLines = 6
 )
 
+// The bits of a kernel's parameter part, twins of those of package kernel.
+const (
+	partLater = 0
+	partMore  = 1
+)
+
 // The tiles' registers: two of activations, the weights', and the sums' of the
 // steps that are under way, one after the other.
 const tileHigh, tileLow, tileNumbers = 0, 1, 2
@@ -165,7 +171,7 @@ func gemmAMX(group int, mins, apart bool) {
 	if apart {
 		name += "Apart"
 	}
-	TEXT(name+"AMX", attrs, "func(out *float32, outStride int, panel *byte, x *byte, xStride, bunches, tiles, blocks int, sums *float32, add int, ahead *byte)")
+	TEXT(name+"AMX", attrs, "func(out *float32, outStride int, panel *byte, x *byte, xStride, bunches, tiles, blocks int, sums, partial *float32, part int, ahead *byte)")
 	Pragma("noescape")
 	sum := "sum := Σ numbers[t][b][k][o]·x[r][b].high[k] + Σ numbers[t][b][k][o]·x[r][b].low[k]"
 	if apart {
@@ -177,14 +183,15 @@ func gemmAMX(group int, mins, apart bool) {
 		"",
 		"	for r := range 16·bunches {",
 		"		for t := range tiles {",
-		"			total := 0, or out[r][16·t+o] with add",
+		"			total := 0, or partial[r/16][t][r%16][o] with later",
 		"			for b := range blocks {",
 		fmt.Sprintf("				for g := range %d {", l.groups()),
 		fmt.Sprintf("					%s, over the %d columns of the group", sum, group),
 		"					total = fma(sum, d[t][b][g][o], total)",
 		map[bool]string{true: "					total = fma(m[t][b][g][o], x[r][b].Sum[g], total)", false: "					// no minima"}[mins],
-		"				}", "			}", "			out[r][16·t+o] = total", "		}", "	}", "",
-		"sums is room for six tiles of sums. Meanwhile the next panel is read from ahead on.",
+		"				}", "			}", "			out[r][16·t+o] = total, or with more partial[r/16][t][r%16][o]", "		}", "	}", "",
+		fmt.Sprintf("Bit %d of part is later: there were blocks before these; bit %d more: others follow. sums is room for six", partLater, partMore),
+		"tiles of sums. Meanwhile the next panel is read from ahead on.",
 	)
 	groups, block := l.groups(), l.panelBytes()
 	kinds := l.groupBytes() / l.scaleBytes()
@@ -242,7 +249,7 @@ func gemmAMX(group int, mins, apart bool) {
 	move("tiles", tilesOut)
 	move("bunches", bunchesIn)
 
-	out, ahead := param("out"), param("ahead")
+	out, partial, ahead := param("out"), param("partial"), param("ahead")
 	x, panel := GP64(), GP64() // those of the totals; amxX and amxNumbers are the products'
 	MOVQ(amxX, x)
 	MOVQ(amxNumbers, panel)
@@ -258,19 +265,16 @@ func gemmAMX(group int, mins, apart bool) {
 		total[r] = s.reg()
 	}
 	begin := func(label string) { // of a bunch and tile
-		add := param("add")
-		TESTQ(add, add)
-		JNE(LabelRef(label + "_add"))
+		part := param("part")
+		BTQ(Imm(partLater), part)
+		JCS(LabelRef(label + "_later"))
 		for r := range total {
 			s.clear(total[r])
 		}
 		JMP(LabelRef(label + "_begun"))
-		Label(label + "_add")
-		stride, line := param("outStride"), GP64()
-		MOVQ(out, line)
+		Label(label + "_later")
 		for r := range total {
-			VMOVUPS(at(line), total[r])
-			ADDQ(stride, line)
+			VMOVUPS(at(partial).Offset(r*vectorBytes), total[r])
 		}
 		Label(label + "_begun")
 	}
@@ -348,12 +352,22 @@ func gemmAMX(group int, mins, apart bool) {
 		}
 	}
 	nextOut := func(name, back string) {
+		part := param("part")
+		BTQ(Imm(partMore), part)
+		JCS(LabelRef(name + "_more"))
 		stride, line := param("outStride"), GP64()
 		MOVQ(out, line)
 		for r := range total {
 			VMOVUPS(total[r], at(line))
 			ADDQ(stride, line)
 		}
+		JMP(LabelRef(name + "_kept"))
+		Label(name + "_more")
+		for r := range total {
+			VMOVUPS(total[r], at(partial).Offset(r*vectorBytes))
+		}
+		Label(name + "_kept")
+		ADDQ(U32(sumsBytes), partial)
 		CMPQ(left, Imm(1))
 		JE(LabelRef("done"))
 		MOVQ(steps, stepsOut)
