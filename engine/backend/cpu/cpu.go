@@ -138,8 +138,5 @@ func (b *Backend) Scale(x backend.Tensor, factor float32, n int) {
 
 // Add computes dst = dst + x.
 func (b *Backend) Add(dst, x backend.Tensor, n int) {
-	d, m := host.Of(dst), host.Of(x)
-	for i := range n {
-		b.kernels.Add(d.Row(i), m.Row(i))
-	}
+	b.rows.add(host.Of(dst), host.Of(x), n)
 }
