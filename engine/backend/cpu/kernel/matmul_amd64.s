@@ -3999,7 +3999,7 @@ DATA quantizeQuarters<>+56(SB)/8, $0x0000000000000007
 GLOBL quantizeQuarters<>(SB), RODATA|NOPTR, $64
 
 // func quantizeAVX512(q *byte, x *float32, blocks int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
 TEXT ·quantizeAVX512(SB), NOSPLIT, $0-24
 	MOVQ         q+0(FP), AX
 	MOVQ         x+8(FP), CX
@@ -4028,8 +4028,6 @@ TEXT ·quantizeAVX512(SB), NOSPLIT, $0-24
 	JE           block_done
 
 block:
-	PREFETCHT0    2048(CX)
-	PREFETCHT0    2112(CX)
 	VMOVUPS       (CX), Z11
 	VMOVUPS       64(CX), Z12
 	VPANDD        Z0, Z11, Z14

@@ -140,8 +140,6 @@ func quantizeWide() {
 	VPXOR(zero, zero, zero)
 	a, b, t, above, scale, inverse := ZMM(), ZMM(), ZMM(), XMM(), XMM(), XMM()
 	loop("block", blocks, func() {
-		PREFETCHT0(at(x).Offset(prefetchBytes))
-		PREFETCHT0(at(x).Offset(prefetchBytes + vectorBytes))
 		VMOVUPS(at(x), a)
 		VMOVUPS(at(x).Offset(vectorBytes), b)
 		m := ZMM()
