@@ -74,7 +74,10 @@ func TestGoldenLogitsAndAttention(t *testing.T) {
 	}{
 		{"cpu, keys and values in float16", with(kernel.KVF16), 3e-3, 1e-2},
 		{"cpu, in float32", with(kernel.KVF32), 1e-3, 2e-3},
-		{"cpu, in int8", with(kernel.KVI8), 5e-2, 5e-2},
+		// Whatever changes the last bits of an activation can move a key by one
+		// of its 255 steps: quantizing them with scales 0.01 to 40 % greater gave
+		// 1.3e-2 to 1.0e-1 for the prompt "capital".
+		{"cpu, in int8", with(kernel.KVI8), 2e-1, 5e-2},
 		{"ref", ref.New(), 1e-3, 2e-3},
 	} {
 		t.Run(c.name, func(t *testing.T) {

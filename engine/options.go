@@ -15,7 +15,7 @@ type Options struct {
 	// BlockSize is the number of tokens a block. Default 16.
 	BlockSize int
 	// MaxBatchTokens bounds the tokens of one step; long prompts are computed
-	// in chunks. Default 256: larger chunks are hardly faster on a CPU, and
+	// in chunks. Default 512: larger chunks are hardly faster on a CPU, and
 	// everyone else, whoever wants to pause among them, waits for a step's end.
 	MaxBatchTokens int
 	// MaxSequences bounds the requests of one step. Default 128.
@@ -94,7 +94,7 @@ func (o Options) withDefaults(context int) (Options, error) {
 		o.BlockSize = 16
 	}
 	if o.MaxBatchTokens == 0 {
-		o.MaxBatchTokens = 256
+		o.MaxBatchTokens = 512
 	}
 	if o.MaxSequences == 0 {
 		o.MaxSequences = 128

@@ -190,9 +190,11 @@ func (t *attend) span(s *scratch, u *unit, span int, out []float32) {
 			t.keepScores(u, i, scores, chunk, seen)
 			res := out[i*(2+width):][:2+width]
 			if top := k.Greatest(scores); top > res[0] {
-				rescale := exp(res[0] - top)
-				res[1] *= rescale
-				k.Scale(res[2:], rescale)
+				if res[1] != 0 { // else all is zero yet
+					rescale := exp(res[0] - top)
+					res[1] *= rescale
+					k.Scale(res[2:], rescale)
+				}
 				res[0] = top
 			}
 			res[1] += k.ExpSum(scores, res[0])
@@ -306,9 +308,8 @@ func (t *attend) finish(u *unit, seen, first, spans int, span func(int) []float3
 		}
 		out := t.dst.Row(row)[(u.head*t.group+g)*d:][:d]
 		inverse := 1 / whole[1]
-		for e := range out {
-			out[e] = whole[2+e] * inverse
-		}
+		copy(out, whole[2:])
+		k.Scale(out, inverse)
 		if tap := t.tapOf[row]; tap != 0 {
 			t.softmax(t.weights(u, tap, g, seen), whole[0], inverse)
 		}

@@ -50,8 +50,9 @@ type Backend struct {
 // operation needs and is used again.
 type scratch struct {
 	panel   kernel.Panel
-	partial []float32 // outputs of a tile or panel that the result has not all rows of
-	query   []float32 // queries of a tile of rows
+	quants  kernel.Rows // of a slab
+	partial []float32   // outputs of a tile or panel that the result has not all rows of
+	query   []float32   // queries of a tile of rows
 	scores  []float32
 	halves  []uint16  // a key or value in float16
 	out     []float32 // weighted sums
@@ -137,8 +138,5 @@ func (b *Backend) Scale(x backend.Tensor, factor float32, n int) {
 
 // Add computes dst = dst + x.
 func (b *Backend) Add(dst, x backend.Tensor, n int) {
-	d, m := host.Of(dst), host.Of(x)
-	for i := range n {
-		b.kernels.Add(d.Row(i), m.Row(i))
-	}
+	b.rows.add(host.Of(dst), host.Of(x), n)
 }

@@ -412,6 +412,58 @@ func testBatchInvariance(t *testing.T, one, three *cpu.Backend) {
 	}
 }
 
+// Many rows, which are divided among the workers, have the products that each has
+// alone, with a bias and with a row that is no number among them.
+func TestManyRowsAreThatOfEach(t *testing.T) {
+	const in, out, rows = 512, 77, 2*128 + 5
+	r := rand.New(rand.NewPCG(9, 10))
+	x, w, bias := random(r, rows*in), random(r, out*in), random(r, out)
+	x[200*in+3] = float32(math.NaN())
+	for _, format := range []quant.Type{quant.Q4_1, quant.Q8_0, quant.F16} {
+		rowBytes, err := format.RowBytes(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := make([]byte, out*rowBytes)
+		if err := quant.Quantize(data, format, w); err != nil {
+			t.Fatal(err)
+		}
+		product := func(b *cpu.Backend, x []float32) []float32 {
+			n := len(x) / in
+			xt, _ := b.NewTensor(n, in)
+			dt, _ := b.NewTensor(n, out)
+			wt, err := b.NewWeight("w", format, out, in, data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			bt, err := b.NewWeight("b", quant.F32, 1, out, bytesOf(bias))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.Write(xt, 0, x)
+			b.MatMul(xt, n, backend.Product{Dst: dt, W: wt, Bias: bt})
+			got := make([]float32, n*out)
+			b.Read(got, dt, 0)
+			return got
+		}
+		for _, level := range kernel.Levels() {
+			b := cpu.With(cpu.Options{Threads: 2, Level: level})
+			all := product(b, x)
+			for _, i := range []int{0, 15, 16, 127, 128, 143, 144, 200, 255, 256, rows - 1} {
+				alone, got := product(b, x[i*in:(i+1)*in]), all[i*out:(i+1)*out]
+				for o := range alone {
+					if alone[o] != got[o] && !(i == 200 && alone[o] != alone[o] && got[o] != got[o]) {
+						t.Fatalf("%v, %v: output %d of row %d is %v alone and %v among others", format, level, o, i, alone[o], got[o])
+					}
+				}
+			}
+			if err := b.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 // Numbers that are not numbers stay visible: they are not turned into zeros.
 func TestNaNPropagates(t *testing.T) {
 	b := cpu.New(2)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"unsafe"
 
 	"vitrine/engine/backend"
 	"vitrine/engine/backend/cpu/kernel"
@@ -121,6 +122,9 @@ func (t *storeKV) run(worker, lo, hi int) {
 	}
 }
 
+// littleEndian says whether numbers lie in memory as they do in a cache.
+var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
 // put writes the numbers x to places first, first+step … of a group of sixteen
 // vectors of width numbers. halves is room for as many in float16.
 func (kv *kvCache) put(k *kernel.Set, halves []uint16, group []byte, width int, x []float32, first, step, place int) {
@@ -130,6 +134,10 @@ func (kv *kvCache) put(k *kernel.Set, halves []uint16, group []byte, width int, 
 			binary.LittleEndian.PutUint32(group[4*(first+i*step):], math.Float32bits(v))
 		}
 	case kernel.KVF16:
+		if step == 1 && littleEndian {
+			k.ToHalf(unsafe.Slice((*uint16)(unsafe.Pointer(&group[2*first])), len(x)), x)
+			return
+		}
 		k.ToHalf(halves, x)
 		for i, v := range halves {
 			binary.LittleEndian.PutUint16(group[2*(first+i*step):], v)

@@ -8,7 +8,8 @@ import (
 
 // matMul is the operation MatMul. Its parts are those of all its products one
 // after the other: of a quantized matrix, for one row of x the tiles, for
-// several the panels; of a matrix of floats the tiles.
+// several the panels; of a matrix of floats the tiles. Where there are many rows,
+// they are divided instead: see slabTask.
 type matMul struct {
 	b        *Backend
 	x        *host.Matrix
@@ -16,6 +17,14 @@ type matMul struct {
 	products []backend.Product
 	quants   kernel.Rows
 	quantize quantizeTask
+	slabs    slabTask
+}
+
+// span is some rows of x, lo … hi-1, and what they are quantized to: its first row
+// is that of lo.
+type span struct {
+	lo, hi int
+	quants *kernel.Rows
 }
 
 // quantizeTask quantizes row i of x as its part i.
@@ -24,6 +33,29 @@ type quantizeTask struct{ m *matMul }
 func (t *quantizeTask) run(_, lo, hi int) {
 	for i := lo; i < hi; i++ {
 		t.m.b.kernels.Quantize(&t.m.quants, i, t.m.x.Row(i))
+	}
+}
+
+// slabTask computes all products for slab i of the rows as its part i: what one
+// worker quantizes by itself stays in its caches.
+type slabTask struct {
+	m    *matMul
+	rows int // of a slab
+}
+
+func (t *slabTask) run(worker, lo, hi int) {
+	m, s := t.m, &t.m.b.scratch[worker]
+	for i := lo; i < hi; i++ {
+		rows := span{i * t.rows, min((i+1)*t.rows, m.n), &s.quants}
+		m.b.kernels.ReserveSlab(&s.quants, rows.hi-rows.lo, m.x.Cols())
+		for r := rows.lo; r < rows.hi; r++ {
+			m.b.kernels.Quantize(&s.quants, r-rows.lo, m.x.Row(r))
+		}
+		for j := range m.products {
+			p := &m.products[j]
+			w := of(p.W)
+			m.product(s, p, w, rows, 0, m.parts(w))
+		}
 	}
 }
 
@@ -49,6 +81,11 @@ func (b *Backend) MatMul(x backend.Tensor, n int, products ...backend.Product) {
 		parts += m.parts(w)
 		quantized = quantized || w.packed != nil
 	}
+	if rows := b.kernels.Slab(n, m.x.Cols(), b.pool.workers); quantized && rows > 0 {
+		m.slabs = slabTask{m, rows}
+		b.pool.run((n+rows-1)/rows, &m.slabs)
+		return
+	}
 	if quantized {
 		b.kernels.Reserve(&m.quants, n, m.x.Cols())
 		if n*m.x.Cols() < alone {
@@ -62,12 +99,13 @@ func (b *Backend) MatMul(x backend.Tensor, n int, products ...backend.Product) {
 
 // run implements task.
 func (m *matMul) run(worker, lo, hi int) {
+	rows := span{0, m.n, &m.quants}
 	for i := range m.products {
 		p := &m.products[i]
 		w := of(p.W)
 		n := m.parts(w)
 		if lo < n {
-			m.product(&m.b.scratch[worker], p, w, lo, min(hi, n))
+			m.product(&m.b.scratch[worker], p, w, rows, lo, min(hi, n))
 		}
 		lo, hi = max(lo-n, 0), hi-n
 		if hi <= 0 {
@@ -76,29 +114,30 @@ func (m *matMul) run(worker, lo, hi int) {
 	}
 }
 
-// product computes the parts lo … hi-1 of one product.
-func (m *matMul) product(s *scratch, p *backend.Product, w *weight, lo, hi int) {
+// product computes the parts lo … hi-1 of one product for some rows.
+func (m *matMul) product(s *scratch, p *backend.Product, w *weight, rows span, lo, hi int) {
 	dst := host.Of(p.Dst)
 	size := kernel.Lanes
 	switch {
 	case w.packed != nil && m.n > 1:
 		size = kernel.PanelRows
-		m.panels(s, dst, w, lo, hi)
+		m.panels(s, dst, w, rows, lo, hi)
 	default:
-		m.tiles(s, dst, w, lo, hi)
+		m.tiles(s, dst, w, rows, lo, hi)
 	}
 	if p.Bias == nil {
 		return
 	}
 	from, to := lo*size, min(hi*size, w.rows)
-	for i := range m.n {
+	for i := rows.lo; i < rows.hi; i++ {
 		m.b.kernels.Add(dst.Row(i)[from:to], of(p.Bias).vector[from:to])
 	}
 }
 
-// tiles computes tiles of a quantized matrix for one row, or of floats.
-func (m *matMul) tiles(s *scratch, dst *host.Matrix, w *weight, lo, hi int) {
-	k := m.b.kernels
+// tiles computes tiles of a quantized matrix for one row, or of floats for some.
+func (m *matMul) tiles(s *scratch, dst *host.Matrix, w *weight, rows span, lo, hi int) {
+	k, n := m.b.kernels, rows.hi-rows.lo
+	out, x := dst.Data[rows.lo*dst.Cols():], m.x.Data[rows.lo*m.x.Cols():]
 	whole := min(hi, w.rows/kernel.Lanes) // the last tile may stand out
 	switch {
 	case w.packed != nil:
@@ -107,40 +146,41 @@ func (m *matMul) tiles(s *scratch, dst *host.Matrix, w *weight, lo, hi int) {
 		k.FloatVec(dst.Data[lo*kernel.Lanes:max(whole, lo)*kernel.Lanes], w.floats, m.x.Data, lo, whole)
 	default:
 		for t := lo; t < whole; t++ {
-			k.FloatMul(dst.Data[t*kernel.Lanes:], dst.Cols(), w.floats, t, m.x.Data, m.x.Cols(), m.n)
+			k.FloatMul(out[t*kernel.Lanes:], dst.Cols(), w.floats, t, x, m.x.Cols(), n)
 		}
 	}
 	if whole == hi {
 		return
 	}
-	s.partial = grow(s.partial, m.n*kernel.Lanes)
+	s.partial = grow(s.partial, n*kernel.Lanes)
 	if w.packed != nil {
 		k.MatVec(s.partial, w.packed, &m.quants, 0, whole, hi)
 	} else {
-		k.FloatMul(s.partial, kernel.Lanes, w.floats, whole, m.x.Data, m.x.Cols(), m.n)
+		k.FloatMul(s.partial, kernel.Lanes, w.floats, whole, x, m.x.Cols(), n)
 	}
-	m.copyPartial(s.partial, kernel.Lanes, dst, whole*kernel.Lanes, w.rows)
+	copyPartial(s.partial, kernel.Lanes, dst, rows, whole*kernel.Lanes, w.rows)
 }
 
-// panels computes panels of a quantized matrix for all rows.
-func (m *matMul) panels(s *scratch, dst *host.Matrix, w *weight, lo, hi int) {
-	k := m.b.kernels
+// panels computes panels of a quantized matrix for some rows.
+func (m *matMul) panels(s *scratch, dst *host.Matrix, w *weight, rows span, lo, hi int) {
+	k, n := m.b.kernels, rows.hi-rows.lo
+	out := dst.Data[rows.lo*dst.Cols():]
 	for i := lo; i < hi; i++ {
 		at := i * kernel.PanelRows
 		if at+kernel.PanelRows <= w.rows {
-			k.MatMul(dst.Data[at:], dst.Cols(), &s.panel, w.packed, i, &m.quants, m.n)
+			k.MatMul(out[at:], dst.Cols(), &s.panel, w.packed, i, rows.quants, n)
 			continue
 		}
-		s.partial = grow(s.partial, m.n*kernel.PanelRows)
-		k.MatMul(s.partial, kernel.PanelRows, &s.panel, w.packed, i, &m.quants, m.n)
-		m.copyPartial(s.partial, kernel.PanelRows, dst, at, w.rows)
+		s.partial = grow(s.partial, n*kernel.PanelRows)
+		k.MatMul(s.partial, kernel.PanelRows, &s.panel, w.packed, i, rows.quants, n)
+		copyPartial(s.partial, kernel.PanelRows, dst, rows, at, w.rows)
 	}
 }
 
 // copyPartial copies the outputs from … to-1 that a partial tile or panel has.
-func (m *matMul) copyPartial(partial []float32, width int, dst *host.Matrix, from, to int) {
-	for i := range m.n {
-		copy(dst.Row(i)[from:to], partial[i*width:(i+1)*width])
+func copyPartial(partial []float32, width int, dst *host.Matrix, rows span, from, to int) {
+	for i := rows.lo; i < rows.hi; i++ {
+		copy(dst.Row(i)[from:to], partial[(i-rows.lo)*width:(i-rows.lo+1)*width])
 	}
 }
 

@@ -28,6 +28,7 @@ const (
 	normRows rowKind = iota
 	rotateRows
 	gluRows
+	addRows
 )
 
 // alone is the number of elements below which an operation is not worth
@@ -57,6 +58,11 @@ func (t *rowTask) glu(dst, gate, up *host.Matrix, a backend.Activation, n int) {
 	t.start(n)
 }
 
+func (t *rowTask) add(dst, x *host.Matrix, n int) {
+	t.kind, t.dst, t.x = addRows, dst, x
+	t.start(n)
+}
+
 // run implements task.
 func (t *rowTask) run(_, lo, hi int) {
 	k := t.b.kernels
@@ -82,6 +88,8 @@ func (t *rowTask) run(_, lo, hi int) {
 			} else {
 				k.SiLU(dst, x, t.up.Row(i))
 			}
+		case addRows:
+			k.Add(dst, x)
 		}
 	}
 }

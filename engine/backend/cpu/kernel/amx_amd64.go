@@ -4,168 +4,238 @@
 
 package kernel
 
-// expandQ40AMX expands a tile into 8-bit numbers with the offset of 8 taken off, four columns of a row side by
-// side, and scales (and minima) in float32:
+// expandQ40AMX expands blocks of a tile into bfloat16 with the offset of 8 taken off, and scales (and minima)
+// in float32 behind those of each block:
 //
-//	numbers[((b·8+j)·16 + row)·4 + i] = q[row][32·b + column(j, i)] − offset, column(j, i) = 8·(j/2) + 2·(j%2) + {0, 4, 1, 5}[i]
-//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
-//
-//go:noescape
-func expandQ40AMX(numbers *int8, scales *float32, tile *byte, blocks int)
-
-// expandQ41AMX expands a tile into 8-bit numbers with the offset of 0 taken off, four columns of a row side by
-// side, and scales (and minima) in float32:
-//
-//	numbers[((b·8+j)·16 + row)·4 + i] = q[row][32·b + column(j, i)] − offset, column(j, i) = 8·(j/2) + 2·(j%2) + {0, 4, 1, 5}[i]
-//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
+//	numbers[b][i][2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[b][g][kind][row] = d or m[row][b][g]
 //
 //go:noescape
-func expandQ41AMX(numbers *int8, scales *float32, tile *byte, blocks int)
+func expandQ40AMX(panel *byte, tile *byte, blocks int)
 
-// expandQ50AMX expands a tile into 8-bit numbers with the offset of 16 taken off, four columns of a row side by
-// side, and scales (and minima) in float32:
+// expandQ41AMX expands blocks of a tile into bfloat16 with the offset of 0 taken off, and scales (and minima)
+// in float32 behind those of each block:
 //
-//	numbers[((b·8+j)·16 + row)·4 + i] = q[row][32·b + column(j, i)] − offset, column(j, i) = 8·(j/2) + 2·(j%2) + {0, 4, 1, 5}[i]
-//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
+//	numbers[b][i][2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[b][g][kind][row] = d or m[row][b][g]
 //
 //go:noescape
-func expandQ50AMX(numbers *int8, scales *float32, tile *byte, blocks int)
+func expandQ41AMX(panel *byte, tile *byte, blocks int)
 
-// expandQ51AMX expands a tile into 8-bit numbers with the offset of 0 taken off, four columns of a row side by
-// side, and scales (and minima) in float32:
+// expandQ50AMX expands blocks of a tile into bfloat16 with the offset of 16 taken off, and scales (and minima)
+// in float32 behind those of each block:
 //
-//	numbers[((b·8+j)·16 + row)·4 + i] = q[row][32·b + column(j, i)] − offset, column(j, i) = 8·(j/2) + 2·(j%2) + {0, 4, 1, 5}[i]
-//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
+//	numbers[b][i][2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[b][g][kind][row] = d or m[row][b][g]
 //
 //go:noescape
-func expandQ51AMX(numbers *int8, scales *float32, tile *byte, blocks int)
+func expandQ50AMX(panel *byte, tile *byte, blocks int)
 
-// expandQ80AMX expands a tile into 8-bit numbers with the offset of 128 taken off, four columns of a row side by
-// side, and scales (and minima) in float32:
+// expandQ51AMX expands blocks of a tile into bfloat16 with the offset of 0 taken off, and scales (and minima)
+// in float32 behind those of each block:
 //
-//	numbers[((b·8+j)·16 + row)·4 + i] = q[row][32·b + column(j, i)] − offset, column(j, i) = 8·(j/2) + 2·(j%2) + {0, 4, 1, 5}[i]
-//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
+//	numbers[b][i][2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[b][g][kind][row] = d or m[row][b][g]
 //
 //go:noescape
-func expandQ80AMX(numbers *int8, scales *float32, tile *byte, blocks int)
+func expandQ51AMX(panel *byte, tile *byte, blocks int)
 
-// expandQ2KAMX expands a tile into 8-bit numbers with the offset of 0 taken off, four columns of a row side by
-// side, and scales (and minima) in float32:
+// expandQ80AMX expands blocks of a tile into bfloat16 with the offset of 128 taken off, and scales (and minima)
+// in float32 behind those of each block:
 //
-//	numbers[((b·8+j)·16 + row)·4 + i] = q[row][32·b + column(j, i)] − offset, column(j, i) = 8·(j/2) + 2·(j%2) + {0, 4, 1, 5}[i]
-//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
+//	numbers[b][i][2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[b][g][kind][row] = d or m[row][b][g]
 //
 //go:noescape
-func expandQ2KAMX(numbers *int8, scales *float32, tile *byte, blocks int)
+func expandQ80AMX(panel *byte, tile *byte, blocks int)
 
-// expandQ3KAMX expands a tile into 8-bit numbers with the offset of 4 taken off, four columns of a row side by
-// side, and scales (and minima) in float32:
+// expandQ2KAMX expands blocks of a tile into bfloat16 with the offset of 0 taken off, and scales (and minima)
+// in float32 behind those of each block:
 //
-//	numbers[((b·8+j)·16 + row)·4 + i] = q[row][32·b + column(j, i)] − offset, column(j, i) = 8·(j/2) + 2·(j%2) + {0, 4, 1, 5}[i]
-//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
+//	numbers[b][i][2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[b][g][kind][row] = d or m[row][b][g]
 //
 //go:noescape
-func expandQ3KAMX(numbers *int8, scales *float32, tile *byte, blocks int)
+func expandQ2KAMX(panel *byte, tile *byte, blocks int)
 
-// expandQ4KAMX expands a tile into 8-bit numbers with the offset of 0 taken off, four columns of a row side by
-// side, and scales (and minima) in float32:
+// expandQ3KAMX expands blocks of a tile into bfloat16 with the offset of 4 taken off, and scales (and minima)
+// in float32 behind those of each block:
 //
-//	numbers[((b·8+j)·16 + row)·4 + i] = q[row][32·b + column(j, i)] − offset, column(j, i) = 8·(j/2) + 2·(j%2) + {0, 4, 1, 5}[i]
-//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
+//	numbers[b][i][2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[b][g][kind][row] = d or m[row][b][g]
 //
 //go:noescape
-func expandQ4KAMX(numbers *int8, scales *float32, tile *byte, blocks int)
+func expandQ3KAMX(panel *byte, tile *byte, blocks int)
 
-// expandQ5KAMX expands a tile into 8-bit numbers with the offset of 0 taken off, four columns of a row side by
-// side, and scales (and minima) in float32:
+// expandQ4KAMX expands blocks of a tile into bfloat16 with the offset of 0 taken off, and scales (and minima)
+// in float32 behind those of each block:
 //
-//	numbers[((b·8+j)·16 + row)·4 + i] = q[row][32·b + column(j, i)] − offset, column(j, i) = 8·(j/2) + 2·(j%2) + {0, 4, 1, 5}[i]
-//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
+//	numbers[b][i][2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[b][g][kind][row] = d or m[row][b][g]
 //
 //go:noescape
-func expandQ5KAMX(numbers *int8, scales *float32, tile *byte, blocks int)
+func expandQ4KAMX(panel *byte, tile *byte, blocks int)
 
-// expandQ6KAMX expands a tile into 8-bit numbers with the offset of 32 taken off, four columns of a row side by
-// side, and scales (and minima) in float32:
+// expandQ5KAMX expands blocks of a tile into bfloat16 with the offset of 0 taken off, and scales (and minima)
+// in float32 behind those of each block:
 //
-//	numbers[((b·8+j)·16 + row)·4 + i] = q[row][32·b + column(j, i)] − offset, column(j, i) = 8·(j/2) + 2·(j%2) + {0, 4, 1, 5}[i]
-//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
+//	numbers[b][i][2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[b][g][kind][row] = d or m[row][b][g]
 //
 //go:noescape
-func expandQ6KAMX(numbers *int8, scales *float32, tile *byte, blocks int)
+func expandQ5KAMX(panel *byte, tile *byte, blocks int)
 
-// gemm32AMX computes the 16 outputs of a tile for bunches of 16 rows of activations; outStride in bytes:
+// expandQ6KAMX expands blocks of a tile into bfloat16 with the offset of 32 taken off, and scales (and minima)
+// in float32 behind those of each block:
+//
+//	numbers[b][i][2·row + p] = q[row][32·b+2·i+p] − offset
+//	scales[b][g][kind][row] = d or m[row][b][g]
+//
+//go:noescape
+func expandQ6KAMX(panel *byte, tile *byte, blocks int)
+
+// gemm32AMX computes the 16 outputs of each of tiles tiles for bunches of 16 rows of activations, which lie
+// xStride bytes apart; outStride in bytes too:
 //
 //	for r := range 16·bunches {
-//		for b := range blocks {
-//			for g := range 1 {
-//				sum := 256·Σ numbers[k][o]·x[r][b].high[k] + Σ numbers[k][o]·x[r][b].low[k] over the 32 columns of the group
-//				out[r][o] = fma(float32(sum)·x[r][b].Scale, d[b][g][o], out[r][o])
-//				// no minima
+//		for t := range tiles {
+//			total := 0, or partial[r/16][t][r%16][o] with later
+//			for b := range blocks {
+//				for g := range 1 {
+//					sum := Σ numbers[t][b][k][o]·x[r][b].high[k] + Σ numbers[t][b][k][o]·x[r][b].low[k], over the 32 columns of the group
+//					total = fma(sum, d[t][b][g][o], total)
+//					// no minima
+//				}
 //			}
+//			out[r][16·t+o] = total, or with more partial[r/16][t][r%16][o]
 //		}
 //	}
 //
-// sums is room for four tiles of sums. Meanwhile the next tile is read from ahead on.
+// Bit 0 of part is later: there were blocks before these; bit 1 more: others follow. sums is room for six
+// tiles of sums. Meanwhile the next panel is read from ahead on.
 //
 //go:noescape
-func gemm32AMX(out *float32, outStride int, numbers *int8, scales *float32, x *byte, bunches int, blocks int, sums *int32, ahead *byte)
+func gemm32AMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bunches int, tiles int, blocks int, sums *float32, partial *float32, part int, ahead *byte)
 
-// gemm32MinAMX computes the 16 outputs of a tile for bunches of 16 rows of activations; outStride in bytes:
+// gemm32ApartAMX computes the 16 outputs of each of tiles tiles for bunches of 16 rows of activations, which lie
+// xStride bytes apart; outStride in bytes too:
 //
 //	for r := range 16·bunches {
-//		for b := range blocks {
-//			for g := range 1 {
-//				sum := 256·Σ numbers[k][o]·x[r][b].high[k] + Σ numbers[k][o]·x[r][b].low[k] over the 32 columns of the group
-//				out[r][o] = fma(float32(sum)·x[r][b].Scale, d[b][g][o], out[r][o])
-//				out[r][o] = fma(m[b][g][o], x[r][b].Sum[g], out[r][o])
+//		for t := range tiles {
+//			total := 0, or partial[r/16][t][r%16][o] with later
+//			for b := range blocks {
+//				for g := range 1 {
+//					sum := Σ numbers[t][b][k][o]·x[r][b].high[k] + Σ numbers[t][b][k][o]·x[r][b].low[k], each sum by itself, over the 32 columns of the group
+//					total = fma(sum, d[t][b][g][o], total)
+//					// no minima
+//				}
 //			}
+//			out[r][16·t+o] = total, or with more partial[r/16][t][r%16][o]
 //		}
 //	}
 //
-// sums is room for four tiles of sums. Meanwhile the next tile is read from ahead on.
+// Bit 0 of part is later: there were blocks before these; bit 1 more: others follow. sums is room for six
+// tiles of sums. Meanwhile the next panel is read from ahead on.
 //
 //go:noescape
-func gemm32MinAMX(out *float32, outStride int, numbers *int8, scales *float32, x *byte, bunches int, blocks int, sums *int32, ahead *byte)
+func gemm32ApartAMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bunches int, tiles int, blocks int, sums *float32, partial *float32, part int, ahead *byte)
 
-// gemm16AMX computes the 16 outputs of a tile for bunches of 16 rows of activations; outStride in bytes:
+// gemm16AMX computes the 16 outputs of each of tiles tiles for bunches of 16 rows of activations, which lie
+// xStride bytes apart; outStride in bytes too:
 //
 //	for r := range 16·bunches {
-//		for b := range blocks {
-//			for g := range 2 {
-//				sum := 256·Σ numbers[k][o]·x[r][b].high[k] + Σ numbers[k][o]·x[r][b].low[k] over the 16 columns of the group
-//				out[r][o] = fma(float32(sum)·x[r][b].Scale, d[b][g][o], out[r][o])
-//				// no minima
+//		for t := range tiles {
+//			total := 0, or partial[r/16][t][r%16][o] with later
+//			for b := range blocks {
+//				for g := range 2 {
+//					sum := Σ numbers[t][b][k][o]·x[r][b].high[k] + Σ numbers[t][b][k][o]·x[r][b].low[k], over the 16 columns of the group
+//					total = fma(sum, d[t][b][g][o], total)
+//					// no minima
+//				}
 //			}
+//			out[r][16·t+o] = total, or with more partial[r/16][t][r%16][o]
 //		}
 //	}
 //
-// sums is room for four tiles of sums. Meanwhile the next tile is read from ahead on.
+// Bit 0 of part is later: there were blocks before these; bit 1 more: others follow. sums is room for six
+// tiles of sums. Meanwhile the next panel is read from ahead on.
 //
 //go:noescape
-func gemm16AMX(out *float32, outStride int, numbers *int8, scales *float32, x *byte, bunches int, blocks int, sums *int32, ahead *byte)
+func gemm16AMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bunches int, tiles int, blocks int, sums *float32, partial *float32, part int, ahead *byte)
 
-// gemm16MinAMX computes the 16 outputs of a tile for bunches of 16 rows of activations; outStride in bytes:
+// gemm32MinAMX computes the 16 outputs of each of tiles tiles for bunches of 16 rows of activations, which lie
+// xStride bytes apart; outStride in bytes too:
 //
 //	for r := range 16·bunches {
-//		for b := range blocks {
-//			for g := range 2 {
-//				sum := 256·Σ numbers[k][o]·x[r][b].high[k] + Σ numbers[k][o]·x[r][b].low[k] over the 16 columns of the group
-//				out[r][o] = fma(float32(sum)·x[r][b].Scale, d[b][g][o], out[r][o])
-//				out[r][o] = fma(m[b][g][o], x[r][b].Sum[g], out[r][o])
+//		for t := range tiles {
+//			total := 0, or partial[r/16][t][r%16][o] with later
+//			for b := range blocks {
+//				for g := range 1 {
+//					sum := Σ numbers[t][b][k][o]·x[r][b].high[k] + Σ numbers[t][b][k][o]·x[r][b].low[k], over the 32 columns of the group
+//					total = fma(sum, d[t][b][g][o], total)
+//					total = fma(m[t][b][g][o], x[r][b].Sum[g], total)
+//				}
 //			}
+//			out[r][16·t+o] = total, or with more partial[r/16][t][r%16][o]
 //		}
 //	}
 //
-// sums is room for four tiles of sums. Meanwhile the next tile is read from ahead on.
+// Bit 0 of part is later: there were blocks before these; bit 1 more: others follow. sums is room for six
+// tiles of sums. Meanwhile the next panel is read from ahead on.
 //
 //go:noescape
-func gemm16MinAMX(out *float32, outStride int, numbers *int8, scales *float32, x *byte, bunches int, blocks int, sums *int32, ahead *byte)
+func gemm32MinAMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bunches int, tiles int, blocks int, sums *float32, partial *float32, part int, ahead *byte)
+
+// gemm32MinApartAMX computes the 16 outputs of each of tiles tiles for bunches of 16 rows of activations, which lie
+// xStride bytes apart; outStride in bytes too:
+//
+//	for r := range 16·bunches {
+//		for t := range tiles {
+//			total := 0, or partial[r/16][t][r%16][o] with later
+//			for b := range blocks {
+//				for g := range 1 {
+//					sum := Σ numbers[t][b][k][o]·x[r][b].high[k] + Σ numbers[t][b][k][o]·x[r][b].low[k], each sum by itself, over the 32 columns of the group
+//					total = fma(sum, d[t][b][g][o], total)
+//					total = fma(m[t][b][g][o], x[r][b].Sum[g], total)
+//				}
+//			}
+//			out[r][16·t+o] = total, or with more partial[r/16][t][r%16][o]
+//		}
+//	}
+//
+// Bit 0 of part is later: there were blocks before these; bit 1 more: others follow. sums is room for six
+// tiles of sums. Meanwhile the next panel is read from ahead on.
+//
+//go:noescape
+func gemm32MinApartAMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bunches int, tiles int, blocks int, sums *float32, partial *float32, part int, ahead *byte)
+
+// gemm16MinAMX computes the 16 outputs of each of tiles tiles for bunches of 16 rows of activations, which lie
+// xStride bytes apart; outStride in bytes too:
+//
+//	for r := range 16·bunches {
+//		for t := range tiles {
+//			total := 0, or partial[r/16][t][r%16][o] with later
+//			for b := range blocks {
+//				for g := range 2 {
+//					sum := Σ numbers[t][b][k][o]·x[r][b].high[k] + Σ numbers[t][b][k][o]·x[r][b].low[k], over the 16 columns of the group
+//					total = fma(sum, d[t][b][g][o], total)
+//					total = fma(m[t][b][g][o], x[r][b].Sum[g], total)
+//				}
+//			}
+//			out[r][16·t+o] = total, or with more partial[r/16][t][r%16][o]
+//		}
+//	}
+//
+// Bit 0 of part is later: there were blocks before these; bit 1 more: others follow. sums is room for six
+// tiles of sums. Meanwhile the next panel is read from ahead on.
+//
+//go:noescape
+func gemm16MinAMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bunches int, tiles int, blocks int, sums *float32, partial *float32, part int, ahead *byte)
 
 // bunchAMX writes a quantized row to its place, 0 to 15, of a bunch:
 //
-//	low[b][row][k], high[b][row][k] = x[b].Q[column(k/4, k%4)] as two bytes, columns in the order of an expanded tile
-//	scale[b][row], sum[b][0 … 2][row] = x[b].Scale, x[b].Sum
+//	high[b][row][k], low[b][row][k] = bfloat16(Scale·(Q[k] &^ 255)), bfloat16(Scale·(Q[k] & 255)) of x[b]
+//	sum[b][0 … 2][row] = x[b].Sum
 //
 //go:noescape
 func bunchAMX(bunch *byte, row int, x *byte, blocks int)

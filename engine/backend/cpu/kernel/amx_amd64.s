@@ -6,4281 +6,1347 @@
 
 DATA tiles32<>+0(SB)/8, $0x0000000000000001
 DATA tiles32<>+8(SB)/8, $0x0000000000000000
-DATA tiles32<>+16(SB)/8, $0x0000004000200020
+DATA tiles32<>+16(SB)/8, $0x0040004000400040
 DATA tiles32<>+24(SB)/8, $0x0040004000400040
 DATA tiles32<>+32(SB)/8, $0x0000000000000000
 DATA tiles32<>+40(SB)/8, $0x0000000000000000
-DATA tiles32<>+48(SB)/8, $0x1010101000081010
+DATA tiles32<>+48(SB)/8, $0x1010101010101010
 DATA tiles32<>+56(SB)/8, $0x0000000000000000
 GLOBL tiles32<>(SB), RODATA|NOPTR, $64
 
 DATA tiles16<>+0(SB)/8, $0x0000000000000001
 DATA tiles16<>+8(SB)/8, $0x0000000000000000
-DATA tiles16<>+16(SB)/8, $0x0000004000100010
+DATA tiles16<>+16(SB)/8, $0x0040004000200020
 DATA tiles16<>+24(SB)/8, $0x0040004000400040
 DATA tiles16<>+32(SB)/8, $0x0000000000000000
 DATA tiles16<>+40(SB)/8, $0x0000000000000000
-DATA tiles16<>+48(SB)/8, $0x1010101000041010
+DATA tiles16<>+48(SB)/8, $0x1010101010081010
 DATA tiles16<>+56(SB)/8, $0x0000000000000000
 GLOBL tiles16<>(SB), RODATA|NOPTR, $64
 
-// func expandQ40AMX(numbers *int8, scales *float32, tile *byte, blocks int)
+DATA bfloatsQ400<>+0(SB)/8, $0xc0a0c0c0c0e0c100
+DATA bfloatsQ400<>+8(SB)/8, $0xbf80c000c040c080
+DATA bfloatsQ400<>+16(SB)/8, $0x404040003f800000
+DATA bfloatsQ400<>+24(SB)/8, $0x40e040c040a04080
+DATA bfloatsQ400<>+32(SB)/8, $0xc0a0c0c0c0e0c100
+DATA bfloatsQ400<>+40(SB)/8, $0xbf80c000c040c080
+DATA bfloatsQ400<>+48(SB)/8, $0x404040003f800000
+DATA bfloatsQ400<>+56(SB)/8, $0x40e040c040a04080
+GLOBL bfloatsQ400<>(SB), RODATA|NOPTR, $64
+
+// func expandQ40AMX(panel *byte, tile *byte, blocks int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT ·expandQ40AMX(SB), NOSPLIT, $0-32
-	MOVQ         numbers+0(FP), AX
-	MOVQ         scales+8(FP), CX
-	MOVQ         tile+16(FP), DX
-	MOVQ         blocks+24(FP), BX
-	MOVL         $0x000f000f, SI
-	VPBROADCASTD SI, Z0
-	MOVL         $0x08080808, SI
-	VPBROADCASTD SI, Z0
-	MOVL         $0x0f0f0f0f, SI
-	VPBROADCASTD SI, Z1
-	TESTQ        BX, BX
+TEXT ·expandQ40AMX(SB), NOSPLIT, $0-24
+	MOVQ         panel+0(FP), AX
+	MOVQ         tile+8(FP), CX
+	MOVQ         blocks+16(FP), DX
+	MOVL         $0x000f000f, BX
+	VPBROADCASTD BX, Z0
+	VMOVDQU64    bfloatsQ400<>+0(SB), Z1
+	TESTQ        DX, DX
 	JE           block_done
 
 block:
-	PREFETCHT0 2048(DX)
-	PREFETCHT0 2112(DX)
-	PREFETCHT0 2176(DX)
-	PREFETCHT0 2240(DX)
-	PREFETCHT0 2304(DX)
-	VPANDD     (DX), Z1, Z2
-	VPSRLW     $0x04, (DX), Z3
-	VPANDD     Z1, Z3, Z3
-	VPSUBB     Z0, Z2, Z2
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2176(CX)
+	PREFETCHT0 2240(CX)
+	PREFETCHT0 2304(CX)
+	VMOVDQU32  (CX), Z0
+	VPERMW     Z1, Z0, Z2
 	VMOVDQU32  Z2, (AX)
-	VPSUBB     Z0, Z3, Z3
-	VMOVDQU32  Z3, 64(AX)
-	VPANDD     64(DX), Z1, Z2
-	VPSRLW     $0x04, 64(DX), Z3
-	VPANDD     Z1, Z3, Z3
-	VPSUBB     Z0, Z2, Z2
-	VMOVDQU32  Z2, 128(AX)
-	VPSUBB     Z0, Z3, Z3
-	VMOVDQU32  Z3, 192(AX)
-	VPANDD     128(DX), Z1, Z2
-	VPSRLW     $0x04, 128(DX), Z3
-	VPANDD     Z1, Z3, Z3
-	VPSUBB     Z0, Z2, Z2
-	VMOVDQU32  Z2, 256(AX)
-	VPSUBB     Z0, Z3, Z3
-	VMOVDQU32  Z3, 320(AX)
-	VPANDD     192(DX), Z1, Z2
-	VPSRLW     $0x04, 192(DX), Z3
-	VPANDD     Z1, Z3, Z3
-	VPSUBB     Z0, Z2, Z2
-	VMOVDQU32  Z2, 384(AX)
-	VPSUBB     Z0, Z3, Z3
-	VMOVDQU32  Z3, 448(AX)
-	VCVTPH2PS  256(DX), Z2
-	VMOVUPS    Z2, (CX)
-	ADDQ       $0x00000120, DX
-	ADDQ       $0x00000200, AX
-	ADDQ       $0x40, CX
-	DECQ       BX
-	JNE        block
-
-block_done:
-	VZEROUPPER
-	RET
-
-// func expandQ41AMX(numbers *int8, scales *float32, tile *byte, blocks int)
-// Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT ·expandQ41AMX(SB), NOSPLIT, $0-32
-	MOVQ         numbers+0(FP), AX
-	MOVQ         scales+8(FP), CX
-	MOVQ         tile+16(FP), DX
-	MOVQ         blocks+24(FP), BX
-	MOVL         $0x000f000f, SI
-	VPBROADCASTD SI, Z0
-	MOVL         $0x0f0f0f0f, SI
-	VPBROADCASTD SI, Z0
-	TESTQ        BX, BX
-	JE           block_done
-
-block:
-	PREFETCHT0 2048(DX)
-	PREFETCHT0 2112(DX)
-	PREFETCHT0 2176(DX)
-	PREFETCHT0 2240(DX)
-	PREFETCHT0 2304(DX)
-	VPANDD     (DX), Z0, Z1
-	VPSRLW     $0x04, (DX), Z2
-	VPANDD     Z0, Z2, Z2
-	VMOVDQU32  Z1, (AX)
+	VPSRLW     $0x04, Z0, Z2
+	VPERMW     Z1, Z2, Z2
 	VMOVDQU32  Z2, 64(AX)
-	VPANDD     64(DX), Z0, Z1
-	VPSRLW     $0x04, 64(DX), Z2
-	VPANDD     Z0, Z2, Z2
-	VMOVDQU32  Z1, 128(AX)
-	VMOVDQU32  Z2, 192(AX)
-	VPANDD     128(DX), Z0, Z1
-	VPSRLW     $0x04, 128(DX), Z2
-	VPANDD     Z0, Z2, Z2
-	VMOVDQU32  Z1, 256(AX)
+	VPSRLW     $0x08, Z0, Z2
+	VPERMW     Z1, Z2, Z2
+	VMOVDQU32  Z2, 128(AX)
+	VPSRLW     $0x0c, Z0, Z0
+	VPERMW     Z1, Z0, Z0
+	VMOVDQU32  Z0, 192(AX)
+	VMOVDQU32  64(CX), Z0
+	VPERMW     Z1, Z0, Z2
+	VMOVDQU32  Z2, 256(AX)
+	VPSRLW     $0x04, Z0, Z2
+	VPERMW     Z1, Z2, Z2
 	VMOVDQU32  Z2, 320(AX)
-	VPANDD     192(DX), Z0, Z1
-	VPSRLW     $0x04, 192(DX), Z2
-	VPANDD     Z0, Z2, Z2
-	VMOVDQU32  Z1, 384(AX)
-	VMOVDQU32  Z2, 448(AX)
-	VCVTPH2PS  256(DX), Z1
-	VMOVUPS    Z1, (CX)
-	VCVTPH2PS  288(DX), Z1
-	VMOVUPS    Z1, 64(CX)
-	ADDQ       $0x00000140, DX
-	ADDQ       $0x00000200, AX
-	ADDQ       $0x00000080, CX
-	DECQ       BX
+	VPSRLW     $0x08, Z0, Z2
+	VPERMW     Z1, Z2, Z2
+	VMOVDQU32  Z2, 384(AX)
+	VPSRLW     $0x0c, Z0, Z0
+	VPERMW     Z1, Z0, Z0
+	VMOVDQU32  Z0, 448(AX)
+	VMOVDQU32  128(CX), Z0
+	VPERMW     Z1, Z0, Z2
+	VMOVDQU32  Z2, 512(AX)
+	VPSRLW     $0x04, Z0, Z2
+	VPERMW     Z1, Z2, Z2
+	VMOVDQU32  Z2, 576(AX)
+	VPSRLW     $0x08, Z0, Z2
+	VPERMW     Z1, Z2, Z2
+	VMOVDQU32  Z2, 640(AX)
+	VPSRLW     $0x0c, Z0, Z0
+	VPERMW     Z1, Z0, Z0
+	VMOVDQU32  Z0, 704(AX)
+	VMOVDQU32  192(CX), Z0
+	VPERMW     Z1, Z0, Z2
+	VMOVDQU32  Z2, 768(AX)
+	VPSRLW     $0x04, Z0, Z2
+	VPERMW     Z1, Z2, Z2
+	VMOVDQU32  Z2, 832(AX)
+	VPSRLW     $0x08, Z0, Z2
+	VPERMW     Z1, Z2, Z2
+	VMOVDQU32  Z2, 896(AX)
+	VPSRLW     $0x0c, Z0, Z0
+	VPERMW     Z1, Z0, Z0
+	VMOVDQU32  Z0, 960(AX)
+	VCVTPH2PS  256(CX), Z0
+	VMOVUPS    Z0, 1024(AX)
+	ADDQ       $0x00000120, CX
+	ADDQ       $0x00000440, AX
+	DECQ       DX
 	JNE        block
 
 block_done:
 	VZEROUPPER
 	RET
 
-// func expandQ50AMX(numbers *int8, scales *float32, tile *byte, blocks int)
+DATA bfloatsQ410<>+0(SB)/8, $0x404040003f800000
+DATA bfloatsQ410<>+8(SB)/8, $0x40e040c040a04080
+DATA bfloatsQ410<>+16(SB)/8, $0x4130412041104100
+DATA bfloatsQ410<>+24(SB)/8, $0x4170416041504140
+DATA bfloatsQ410<>+32(SB)/8, $0x404040003f800000
+DATA bfloatsQ410<>+40(SB)/8, $0x40e040c040a04080
+DATA bfloatsQ410<>+48(SB)/8, $0x4130412041104100
+DATA bfloatsQ410<>+56(SB)/8, $0x4170416041504140
+GLOBL bfloatsQ410<>(SB), RODATA|NOPTR, $64
+
+// func expandQ41AMX(panel *byte, tile *byte, blocks int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT ·expandQ50AMX(SB), NOSPLIT, $0-32
-	MOVQ         numbers+0(FP), AX
-	MOVQ         scales+8(FP), CX
-	MOVQ         tile+16(FP), DX
-	MOVQ         blocks+24(FP), BX
-	MOVL         $0x000f000f, SI
-	VPBROADCASTD SI, Z1
-	MOVL         $0x00100010, SI
-	VPBROADCASTD SI, Z3
-	MOVL         $0x10101010, SI
-	VPBROADCASTD SI, Z4
-	TESTQ        BX, BX
+TEXT ·expandQ41AMX(SB), NOSPLIT, $0-24
+	MOVQ         panel+0(FP), AX
+	MOVQ         tile+8(FP), CX
+	MOVQ         blocks+16(FP), DX
+	MOVL         $0x000f000f, BX
+	VPBROADCASTD BX, Z0
+	VMOVDQU64    bfloatsQ410<>+0(SB), Z1
+	TESTQ        DX, DX
 	JE           block_done
 
 block:
-	PREFETCHT0 2048(DX)
-	PREFETCHT0 2112(DX)
-	PREFETCHT0 2176(DX)
-	PREFETCHT0 2240(DX)
-	PREFETCHT0 2304(DX)
-	PREFETCHT0 2368(DX)
-	VMOVDQU32  (DX), Z0
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2176(CX)
+	PREFETCHT0 2240(CX)
+	PREFETCHT0 2304(CX)
+	VMOVDQU32  (CX), Z0
+	VPERMW     Z1, Z0, Z2
+	VMOVDQU32  Z2, (AX)
+	VPSRLW     $0x04, Z0, Z2
+	VPERMW     Z1, Z2, Z2
+	VMOVDQU32  Z2, 64(AX)
+	VPSRLW     $0x08, Z0, Z2
+	VPERMW     Z1, Z2, Z2
+	VMOVDQU32  Z2, 128(AX)
+	VPSRLW     $0x0c, Z0, Z0
+	VPERMW     Z1, Z0, Z0
+	VMOVDQU32  Z0, 192(AX)
+	VMOVDQU32  64(CX), Z0
+	VPERMW     Z1, Z0, Z2
+	VMOVDQU32  Z2, 256(AX)
+	VPSRLW     $0x04, Z0, Z2
+	VPERMW     Z1, Z2, Z2
+	VMOVDQU32  Z2, 320(AX)
+	VPSRLW     $0x08, Z0, Z2
+	VPERMW     Z1, Z2, Z2
+	VMOVDQU32  Z2, 384(AX)
+	VPSRLW     $0x0c, Z0, Z0
+	VPERMW     Z1, Z0, Z0
+	VMOVDQU32  Z0, 448(AX)
+	VMOVDQU32  128(CX), Z0
+	VPERMW     Z1, Z0, Z2
+	VMOVDQU32  Z2, 512(AX)
+	VPSRLW     $0x04, Z0, Z2
+	VPERMW     Z1, Z2, Z2
+	VMOVDQU32  Z2, 576(AX)
+	VPSRLW     $0x08, Z0, Z2
+	VPERMW     Z1, Z2, Z2
+	VMOVDQU32  Z2, 640(AX)
+	VPSRLW     $0x0c, Z0, Z0
+	VPERMW     Z1, Z0, Z0
+	VMOVDQU32  Z0, 704(AX)
+	VMOVDQU32  192(CX), Z0
+	VPERMW     Z1, Z0, Z2
+	VMOVDQU32  Z2, 768(AX)
+	VPSRLW     $0x04, Z0, Z2
+	VPERMW     Z1, Z2, Z2
+	VMOVDQU32  Z2, 832(AX)
+	VPSRLW     $0x08, Z0, Z2
+	VPERMW     Z1, Z2, Z2
+	VMOVDQU32  Z2, 896(AX)
+	VPSRLW     $0x0c, Z0, Z0
+	VPERMW     Z1, Z0, Z0
+	VMOVDQU32  Z0, 960(AX)
+	VCVTPH2PS  256(CX), Z0
+	VMOVUPS    Z0, 1024(AX)
+	VCVTPH2PS  288(CX), Z0
+	VMOVUPS    Z0, 1088(AX)
+	ADDQ       $0x00000140, CX
+	ADDQ       $0x00000480, AX
+	DECQ       DX
+	JNE        block
+
+block_done:
+	VZEROUPPER
+	RET
+
+DATA bfloatsQ500<>+0(SB)/8, $0xc150c160c170c180
+DATA bfloatsQ500<>+8(SB)/8, $0xc110c120c130c140
+DATA bfloatsQ500<>+16(SB)/8, $0xc0a0c0c0c0e0c100
+DATA bfloatsQ500<>+24(SB)/8, $0xbf80c000c040c080
+DATA bfloatsQ500<>+32(SB)/8, $0x404040003f800000
+DATA bfloatsQ500<>+40(SB)/8, $0x40e040c040a04080
+DATA bfloatsQ500<>+48(SB)/8, $0x4130412041104100
+DATA bfloatsQ500<>+56(SB)/8, $0x4170416041504140
+GLOBL bfloatsQ500<>(SB), RODATA|NOPTR, $64
+
+// func expandQ50AMX(panel *byte, tile *byte, blocks int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·expandQ50AMX(SB), NOSPLIT, $0-24
+	MOVQ         panel+0(FP), AX
+	MOVQ         tile+8(FP), CX
+	MOVQ         blocks+16(FP), DX
+	MOVL         $0x000f000f, BX
+	VPBROADCASTD BX, Z1
+	MOVL         $0x00100010, BX
+	VPBROADCASTD BX, Z3
+	VMOVDQU64    bfloatsQ500<>+0(SB), Z4
+	TESTQ        DX, DX
+	JE           block_done
+
+block:
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2176(CX)
+	PREFETCHT0 2240(CX)
+	PREFETCHT0 2304(CX)
+	PREFETCHT0 2368(CX)
+	VMOVDQU32  (CX), Z0
 	VPANDD     Z1, Z0, Z5
-	VMOVDQU32  256(DX), Z2
+	VMOVDQU32  256(CX), Z2
 	VPSLLW     $0x04, Z2, Z6
 	VPTERNLOGD $0xf8, Z6, Z3, Z5
-	VPSRLW     $0x04, Z0, Z6
-	VPANDD     Z1, Z6, Z6
-	VPSLLW     $0x03, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z6
-	VPSRLW     $0x08, Z0, Z7
-	VPANDD     Z1, Z7, Z7
-	VPSLLW     $0x02, Z2, Z8
-	VPTERNLOGD $0xf8, Z8, Z3, Z7
-	VPSRLW     $0x0c, Z0, Z0
-	VPSLLW     $0x01, Z2, Z8
-	VPTERNLOGD $0xf8, Z8, Z3, Z0
-	VPSLLW     $0x08, Z7, Z7
-	VPORD      Z7, Z5, Z5
-	VPSLLW     $0x08, Z0, Z0
-	VPORD      Z0, Z6, Z6
-	VPSUBB     Z4, Z5, Z5
+	VPERMW     Z4, Z5, Z5
 	VMOVDQU32  Z5, (AX)
-	VPSUBB     Z4, Z6, Z6
-	VMOVDQU32  Z6, 64(AX)
-	VMOVDQU32  64(DX), Z0
-	VPANDD     Z1, Z0, Z5
-	VPTERNLOGD $0xf8, Z2, Z3, Z5
-	VPSRLW     $0x04, Z0, Z6
-	VPANDD     Z1, Z6, Z6
-	VPSRLW     $0x01, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z6
-	VPSRLW     $0x08, Z0, Z7
-	VPANDD     Z1, Z7, Z7
-	VPSRLW     $0x02, Z2, Z8
-	VPTERNLOGD $0xf8, Z8, Z3, Z7
-	VPSRLW     $0x0c, Z0, Z0
-	VPSRLW     $0x03, Z2, Z8
-	VPTERNLOGD $0xf8, Z8, Z3, Z0
-	VPSLLW     $0x08, Z7, Z7
-	VPORD      Z7, Z5, Z5
-	VPSLLW     $0x08, Z0, Z0
-	VPORD      Z0, Z6, Z6
-	VPSUBB     Z4, Z5, Z5
-	VMOVDQU32  Z5, 128(AX)
-	VPSUBB     Z4, Z6, Z6
-	VMOVDQU32  Z6, 192(AX)
-	VMOVDQU32  128(DX), Z0
-	VPANDD     Z1, Z0, Z5
-	VPSRLW     $0x04, Z2, Z6
-	VPTERNLOGD $0xf8, Z6, Z3, Z5
-	VPSRLW     $0x04, Z0, Z6
-	VPANDD     Z1, Z6, Z6
-	VPSRLW     $0x05, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z6
-	VPSRLW     $0x08, Z0, Z7
-	VPANDD     Z1, Z7, Z7
-	VPSRLW     $0x06, Z2, Z8
-	VPTERNLOGD $0xf8, Z8, Z3, Z7
-	VPSRLW     $0x0c, Z0, Z0
-	VPSRLW     $0x07, Z2, Z8
-	VPTERNLOGD $0xf8, Z8, Z3, Z0
-	VPSLLW     $0x08, Z7, Z7
-	VPORD      Z7, Z5, Z5
-	VPSLLW     $0x08, Z0, Z0
-	VPORD      Z0, Z6, Z6
-	VPSUBB     Z4, Z5, Z5
-	VMOVDQU32  Z5, 256(AX)
-	VPSUBB     Z4, Z6, Z6
-	VMOVDQU32  Z6, 320(AX)
-	VMOVDQU32  192(DX), Z0
-	VPANDD     Z1, Z0, Z5
-	VPSRLW     $0x08, Z2, Z6
-	VPTERNLOGD $0xf8, Z6, Z3, Z5
-	VPSRLW     $0x04, Z0, Z6
-	VPANDD     Z1, Z6, Z6
-	VPSRLW     $0x09, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z6
-	VPSRLW     $0x08, Z0, Z7
-	VPANDD     Z1, Z7, Z7
-	VPSRLW     $0x0a, Z2, Z8
-	VPTERNLOGD $0xf8, Z8, Z3, Z7
-	VPSRLW     $0x0c, Z0, Z0
-	VPSRLW     $0x0b, Z2, Z2
-	VPTERNLOGD $0xf8, Z2, Z3, Z0
-	VPSLLW     $0x08, Z7, Z7
-	VPORD      Z7, Z5, Z5
-	VPSLLW     $0x08, Z0, Z0
-	VPORD      Z0, Z6, Z6
-	VPSUBB     Z4, Z5, Z5
-	VMOVDQU32  Z5, 384(AX)
-	VPSUBB     Z4, Z6, Z6
-	VMOVDQU32  Z6, 448(AX)
-	VCVTPH2PS  320(DX), Z0
-	VMOVUPS    Z0, (CX)
-	ADDQ       $0x00000160, DX
-	ADDQ       $0x00000200, AX
-	ADDQ       $0x40, CX
-	DECQ       BX
-	JNE        block
-
-block_done:
-	VZEROUPPER
-	RET
-
-// func expandQ51AMX(numbers *int8, scales *float32, tile *byte, blocks int)
-// Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT ·expandQ51AMX(SB), NOSPLIT, $0-32
-	MOVQ         numbers+0(FP), AX
-	MOVQ         scales+8(FP), CX
-	MOVQ         tile+16(FP), DX
-	MOVQ         blocks+24(FP), BX
-	MOVL         $0x000f000f, SI
-	VPBROADCASTD SI, Z1
-	MOVL         $0x00100010, SI
-	VPBROADCASTD SI, Z3
-	TESTQ        BX, BX
-	JE           block_done
-
-block:
-	PREFETCHT0 2048(DX)
-	PREFETCHT0 2112(DX)
-	PREFETCHT0 2176(DX)
-	PREFETCHT0 2240(DX)
-	PREFETCHT0 2304(DX)
-	PREFETCHT0 2368(DX)
-	VMOVDQU32  (DX), Z0
-	VPANDD     Z1, Z0, Z4
-	VMOVDQU32  256(DX), Z2
-	VPSLLW     $0x04, Z2, Z5
-	VPTERNLOGD $0xf8, Z5, Z3, Z4
 	VPSRLW     $0x04, Z0, Z5
 	VPANDD     Z1, Z5, Z5
 	VPSLLW     $0x03, Z2, Z6
 	VPTERNLOGD $0xf8, Z6, Z3, Z5
-	VPSRLW     $0x08, Z0, Z6
-	VPANDD     Z1, Z6, Z6
-	VPSLLW     $0x02, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z6
-	VPSRLW     $0x0c, Z0, Z0
-	VPSLLW     $0x01, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z0
-	VPSLLW     $0x08, Z6, Z6
-	VPORD      Z6, Z4, Z4
-	VPSLLW     $0x08, Z0, Z0
-	VPORD      Z0, Z5, Z5
-	VMOVDQU32  Z4, (AX)
+	VPERMW     Z4, Z5, Z5
 	VMOVDQU32  Z5, 64(AX)
-	VMOVDQU32  64(DX), Z0
-	VPANDD     Z1, Z0, Z4
-	VPTERNLOGD $0xf8, Z2, Z3, Z4
+	VPSRLW     $0x08, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSLLW     $0x02, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 128(AX)
+	VPSRLW     $0x0c, Z0, Z0
+	VPSLLW     $0x01, Z2, Z5
+	VPTERNLOGD $0xf8, Z5, Z3, Z0
+	VPERMW     Z4, Z0, Z0
+	VMOVDQU32  Z0, 192(AX)
+	VMOVDQU32  64(CX), Z0
+	VPANDD     Z1, Z0, Z5
+	VPTERNLOGD $0xf8, Z2, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 256(AX)
 	VPSRLW     $0x04, Z0, Z5
 	VPANDD     Z1, Z5, Z5
 	VPSRLW     $0x01, Z2, Z6
 	VPTERNLOGD $0xf8, Z6, Z3, Z5
-	VPSRLW     $0x08, Z0, Z6
-	VPANDD     Z1, Z6, Z6
-	VPSRLW     $0x02, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z6
-	VPSRLW     $0x0c, Z0, Z0
-	VPSRLW     $0x03, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z0
-	VPSLLW     $0x08, Z6, Z6
-	VPORD      Z6, Z4, Z4
-	VPSLLW     $0x08, Z0, Z0
-	VPORD      Z0, Z5, Z5
-	VMOVDQU32  Z4, 128(AX)
-	VMOVDQU32  Z5, 192(AX)
-	VMOVDQU32  128(DX), Z0
-	VPANDD     Z1, Z0, Z4
-	VPSRLW     $0x04, Z2, Z5
-	VPTERNLOGD $0xf8, Z5, Z3, Z4
-	VPSRLW     $0x04, Z0, Z5
-	VPANDD     Z1, Z5, Z5
-	VPSRLW     $0x05, Z2, Z6
-	VPTERNLOGD $0xf8, Z6, Z3, Z5
-	VPSRLW     $0x08, Z0, Z6
-	VPANDD     Z1, Z6, Z6
-	VPSRLW     $0x06, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z6
-	VPSRLW     $0x0c, Z0, Z0
-	VPSRLW     $0x07, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z0
-	VPSLLW     $0x08, Z6, Z6
-	VPORD      Z6, Z4, Z4
-	VPSLLW     $0x08, Z0, Z0
-	VPORD      Z0, Z5, Z5
-	VMOVDQU32  Z4, 256(AX)
+	VPERMW     Z4, Z5, Z5
 	VMOVDQU32  Z5, 320(AX)
-	VMOVDQU32  192(DX), Z0
-	VPANDD     Z1, Z0, Z4
-	VPSRLW     $0x08, Z2, Z5
-	VPTERNLOGD $0xf8, Z5, Z3, Z4
-	VPSRLW     $0x04, Z0, Z5
-	VPANDD     Z1, Z5, Z5
-	VPSRLW     $0x09, Z2, Z6
-	VPTERNLOGD $0xf8, Z6, Z3, Z5
-	VPSRLW     $0x08, Z0, Z6
-	VPANDD     Z1, Z6, Z6
-	VPSRLW     $0x0a, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z6
-	VPSRLW     $0x0c, Z0, Z0
-	VPSRLW     $0x0b, Z2, Z2
-	VPTERNLOGD $0xf8, Z2, Z3, Z0
-	VPSLLW     $0x08, Z6, Z6
-	VPORD      Z6, Z4, Z4
-	VPSLLW     $0x08, Z0, Z0
-	VPORD      Z0, Z5, Z5
-	VMOVDQU32  Z4, 384(AX)
-	VMOVDQU32  Z5, 448(AX)
-	VCVTPH2PS  320(DX), Z0
-	VMOVUPS    Z0, (CX)
-	VCVTPH2PS  352(DX), Z0
-	VMOVUPS    Z0, 64(CX)
-	ADDQ       $0x00000180, DX
-	ADDQ       $0x00000200, AX
-	ADDQ       $0x00000080, CX
-	DECQ       BX
-	JNE        block
-
-block_done:
-	VZEROUPPER
-	RET
-
-// func expandQ80AMX(numbers *int8, scales *float32, tile *byte, blocks int)
-// Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT ·expandQ80AMX(SB), NOSPLIT, $0-32
-	MOVQ         numbers+0(FP), AX
-	MOVQ         scales+8(FP), CX
-	MOVQ         tile+16(FP), DX
-	MOVQ         blocks+24(FP), BX
-	MOVL         $0x00ff00ff, SI
-	VPBROADCASTD SI, Z1
-	MOVL         $0x80808080, SI
-	VPBROADCASTD SI, Z2
-	TESTQ        BX, BX
-	JE           block_done
-
-block:
-	PREFETCHT0 2048(DX)
-	PREFETCHT0 2112(DX)
-	PREFETCHT0 2176(DX)
-	PREFETCHT0 2240(DX)
-	PREFETCHT0 2304(DX)
-	PREFETCHT0 2368(DX)
-	PREFETCHT0 2432(DX)
-	PREFETCHT0 2496(DX)
-	PREFETCHT0 2560(DX)
-	VMOVDQU32  (DX), Z0
-	VPANDD     Z1, Z0, Z3
-	VPSRLW     $0x08, Z0, Z4
-	VMOVDQU32  64(DX), Z0
-	VPANDD     Z1, Z0, Z5
-	VPSRLW     $0x08, Z0, Z0
-	VPSLLW     $0x08, Z5, Z5
-	VPORD      Z5, Z3, Z3
-	VPSLLW     $0x08, Z0, Z0
-	VPORD      Z0, Z4, Z4
-	VPSUBB     Z2, Z3, Z3
-	VMOVDQU32  Z3, (AX)
-	VPSUBB     Z2, Z4, Z4
-	VMOVDQU32  Z4, 64(AX)
-	VMOVDQU32  128(DX), Z0
-	VPANDD     Z1, Z0, Z3
-	VPSRLW     $0x08, Z0, Z4
-	VMOVDQU32  192(DX), Z0
-	VPANDD     Z1, Z0, Z5
-	VPSRLW     $0x08, Z0, Z0
-	VPSLLW     $0x08, Z5, Z5
-	VPORD      Z5, Z3, Z3
-	VPSLLW     $0x08, Z0, Z0
-	VPORD      Z0, Z4, Z4
-	VPSUBB     Z2, Z3, Z3
-	VMOVDQU32  Z3, 128(AX)
-	VPSUBB     Z2, Z4, Z4
-	VMOVDQU32  Z4, 192(AX)
-	VMOVDQU32  256(DX), Z0
-	VPANDD     Z1, Z0, Z3
-	VPSRLW     $0x08, Z0, Z4
-	VMOVDQU32  320(DX), Z0
-	VPANDD     Z1, Z0, Z5
-	VPSRLW     $0x08, Z0, Z0
-	VPSLLW     $0x08, Z5, Z5
-	VPORD      Z5, Z3, Z3
-	VPSLLW     $0x08, Z0, Z0
-	VPORD      Z0, Z4, Z4
-	VPSUBB     Z2, Z3, Z3
-	VMOVDQU32  Z3, 256(AX)
-	VPSUBB     Z2, Z4, Z4
-	VMOVDQU32  Z4, 320(AX)
-	VMOVDQU32  384(DX), Z0
-	VPANDD     Z1, Z0, Z3
-	VPSRLW     $0x08, Z0, Z4
-	VMOVDQU32  448(DX), Z0
-	VPANDD     Z1, Z0, Z5
-	VPSRLW     $0x08, Z0, Z0
-	VPSLLW     $0x08, Z5, Z5
-	VPORD      Z5, Z3, Z3
-	VPSLLW     $0x08, Z0, Z0
-	VPORD      Z0, Z4, Z4
-	VPSUBB     Z2, Z3, Z3
-	VMOVDQU32  Z3, 384(AX)
-	VPSUBB     Z2, Z4, Z4
-	VMOVDQU32  Z4, 448(AX)
-	VCVTPH2PS  512(DX), Z0
-	VMOVUPS    Z0, (CX)
-	ADDQ       $0x00000220, DX
-	ADDQ       $0x00000200, AX
-	ADDQ       $0x40, CX
-	DECQ       BX
-	JNE        block
-
-block_done:
-	VZEROUPPER
-	RET
-
-// func expandQ2KAMX(numbers *int8, scales *float32, tile *byte, blocks int)
-// Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT ·expandQ2KAMX(SB), NOSPLIT, $0-32
-	MOVQ         numbers+0(FP), AX
-	MOVQ         scales+8(FP), CX
-	MOVQ         tile+16(FP), DX
-	MOVQ         blocks+24(FP), BX
-	MOVL         $0x00030003, SI
-	VPBROADCASTD SI, Z1
-	TESTQ        BX, BX
-	JE           block_done
-
-block:
-	PREFETCHT0 2048(DX)
-	PREFETCHT0 2112(DX)
-	PREFETCHT0 2176(DX)
-	PREFETCHT0 2240(DX)
-	PREFETCHT0 2304(DX)
-	PREFETCHT0 2368(DX)
-	VMOVDQU32  (DX), Z0
-	VPANDD     Z1, Z0, Z2
-	VPSRLW     $0x02, Z0, Z3
-	VPANDD     Z1, Z3, Z3
-	VPSRLW     $0x04, Z0, Z4
-	VPANDD     Z1, Z4, Z4
-	VPSRLW     $0x06, Z0, Z5
-	VPANDD     Z1, Z5, Z5
-	VPSLLW     $0x08, Z4, Z4
-	VPORD      Z4, Z2, Z2
-	VPSLLW     $0x08, Z5, Z5
-	VPORD      Z5, Z3, Z3
-	VMOVDQU32  Z2, (AX)
-	VMOVDQU32  Z3, 64(AX)
-	VPSRLW     $0x08, Z0, Z2
-	VPANDD     Z1, Z2, Z2
-	VPSRLW     $0x0a, Z0, Z3
-	VPANDD     Z1, Z3, Z3
-	VPSRLW     $0x0c, Z0, Z4
-	VPANDD     Z1, Z4, Z4
-	VPSRLW     $0x0e, Z0, Z5
-	VPSLLW     $0x08, Z4, Z4
-	VPORD      Z4, Z2, Z2
-	VPSLLW     $0x08, Z5, Z5
-	VPORD      Z5, Z3, Z3
-	VMOVDQU32  Z2, 128(AX)
-	VMOVDQU32  Z3, 192(AX)
-	VMOVDQU32  64(DX), Z0
-	VPANDD     Z1, Z0, Z2
-	VPSRLW     $0x02, Z0, Z3
-	VPANDD     Z1, Z3, Z3
-	VPSRLW     $0x04, Z0, Z4
-	VPANDD     Z1, Z4, Z4
-	VPSRLW     $0x06, Z0, Z5
-	VPANDD     Z1, Z5, Z5
-	VPSLLW     $0x08, Z4, Z4
-	VPORD      Z4, Z2, Z2
-	VPSLLW     $0x08, Z5, Z5
-	VPORD      Z5, Z3, Z3
-	VMOVDQU32  Z2, 256(AX)
-	VMOVDQU32  Z3, 320(AX)
-	VPSRLW     $0x08, Z0, Z2
-	VPANDD     Z1, Z2, Z2
-	VPSRLW     $0x0a, Z0, Z3
-	VPANDD     Z1, Z3, Z3
-	VPSRLW     $0x0c, Z0, Z4
-	VPANDD     Z1, Z4, Z4
-	VPSRLW     $0x0e, Z0, Z5
-	VPSLLW     $0x08, Z4, Z4
-	VPORD      Z4, Z2, Z2
-	VPSLLW     $0x08, Z5, Z5
-	VPORD      Z5, Z3, Z3
-	VMOVDQU32  Z2, 384(AX)
-	VMOVDQU32  Z3, 448(AX)
-	VMOVUPS    128(DX), Z0
-	VMOVUPS    Z0, (CX)
-	VMOVUPS    192(DX), Z0
-	VMOVUPS    Z0, 64(CX)
-	VMOVUPS    256(DX), Z0
-	VMOVUPS    Z0, 128(CX)
-	VMOVUPS    320(DX), Z0
-	VMOVUPS    Z0, 192(CX)
-	ADDQ       $0x00000180, DX
-	ADDQ       $0x00000200, AX
-	ADDQ       $0x00000100, CX
-	DECQ       BX
-	JNE        block
-
-block_done:
-	VZEROUPPER
-	RET
-
-// func expandQ3KAMX(numbers *int8, scales *float32, tile *byte, blocks int)
-// Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT ·expandQ3KAMX(SB), NOSPLIT, $0-32
-	MOVQ         numbers+0(FP), AX
-	MOVQ         scales+8(FP), CX
-	MOVQ         tile+16(FP), DX
-	MOVQ         blocks+24(FP), BX
-	MOVL         $0x00030003, SI
-	VPBROADCASTD SI, Z1
-	MOVL         $0x00040004, SI
-	VPBROADCASTD SI, Z3
-	MOVL         $0x04040404, SI
-	VPBROADCASTD SI, Z4
-	TESTQ        BX, BX
-	JE           block_done
-
-block:
-	PREFETCHT0 2048(DX)
-	PREFETCHT0 2112(DX)
-	PREFETCHT0 2176(DX)
-	PREFETCHT0 2240(DX)
-	PREFETCHT0 2304(DX)
-	VMOVDQU32  (DX), Z0
-	VPANDD     Z1, Z0, Z5
-	VMOVDQU32  128(DX), Z2
-	VPSLLW     $0x02, Z2, Z6
-	VPTERNLOGD $0xf8, Z6, Z3, Z5
-	VPSRLW     $0x02, Z0, Z6
-	VPANDD     Z1, Z6, Z6
-	VPSLLW     $0x01, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z6
-	VPSRLW     $0x04, Z0, Z7
-	VPANDD     Z1, Z7, Z7
-	VPTERNLOGD $0xf8, Z2, Z3, Z7
-	VPSRLW     $0x06, Z0, Z8
-	VPANDD     Z1, Z8, Z8
-	VPSRLW     $0x01, Z2, Z9
-	VPTERNLOGD $0xf8, Z9, Z3, Z8
-	VPSLLW     $0x08, Z7, Z7
-	VPORD      Z7, Z5, Z5
-	VPSLLW     $0x08, Z8, Z8
-	VPORD      Z8, Z6, Z6
-	VPSUBB     Z4, Z5, Z5
-	VMOVDQU32  Z5, (AX)
-	VPSUBB     Z4, Z6, Z6
-	VMOVDQU32  Z6, 64(AX)
 	VPSRLW     $0x08, Z0, Z5
 	VPANDD     Z1, Z5, Z5
 	VPSRLW     $0x02, Z2, Z6
 	VPTERNLOGD $0xf8, Z6, Z3, Z5
-	VPSRLW     $0x0a, Z0, Z6
-	VPANDD     Z1, Z6, Z6
-	VPSRLW     $0x03, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z6
-	VPSRLW     $0x0c, Z0, Z7
-	VPANDD     Z1, Z7, Z7
-	VPSRLW     $0x04, Z2, Z8
-	VPTERNLOGD $0xf8, Z8, Z3, Z7
-	VPSRLW     $0x0e, Z0, Z8
-	VPSRLW     $0x05, Z2, Z0
-	VPTERNLOGD $0xf8, Z0, Z3, Z8
-	VPSLLW     $0x08, Z7, Z7
-	VPORD      Z7, Z5, Z5
-	VPSLLW     $0x08, Z8, Z8
-	VPORD      Z8, Z6, Z6
-	VPSUBB     Z4, Z5, Z5
-	VMOVDQU32  Z5, 128(AX)
-	VPSUBB     Z4, Z6, Z6
-	VMOVDQU32  Z6, 192(AX)
-	VMOVDQU32  64(DX), Z0
-	VPANDD     Z1, Z0, Z5
-	VPSRLW     $0x06, Z2, Z6
-	VPTERNLOGD $0xf8, Z6, Z3, Z5
-	VPSRLW     $0x02, Z0, Z6
-	VPANDD     Z1, Z6, Z6
-	VPSRLW     $0x07, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z6
-	VPSRLW     $0x04, Z0, Z7
-	VPANDD     Z1, Z7, Z7
-	VPSRLW     $0x08, Z2, Z8
-	VPTERNLOGD $0xf8, Z8, Z3, Z7
-	VPSRLW     $0x06, Z0, Z8
-	VPANDD     Z1, Z8, Z8
-	VPSRLW     $0x09, Z2, Z9
-	VPTERNLOGD $0xf8, Z9, Z3, Z8
-	VPSLLW     $0x08, Z7, Z7
-	VPORD      Z7, Z5, Z5
-	VPSLLW     $0x08, Z8, Z8
-	VPORD      Z8, Z6, Z6
-	VPSUBB     Z4, Z5, Z5
-	VMOVDQU32  Z5, 256(AX)
-	VPSUBB     Z4, Z6, Z6
-	VMOVDQU32  Z6, 320(AX)
-	VPSRLW     $0x08, Z0, Z5
-	VPANDD     Z1, Z5, Z5
-	VPSRLW     $0x0a, Z2, Z6
-	VPTERNLOGD $0xf8, Z6, Z3, Z5
-	VPSRLW     $0x0a, Z0, Z6
-	VPANDD     Z1, Z6, Z6
-	VPSRLW     $0x0b, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z6
-	VPSRLW     $0x0c, Z0, Z7
-	VPANDD     Z1, Z7, Z7
-	VPSRLW     $0x0c, Z2, Z8
-	VPTERNLOGD $0xf8, Z8, Z3, Z7
-	VPSRLW     $0x0e, Z0, Z8
-	VPSRLW     $0x0d, Z2, Z0
-	VPTERNLOGD $0xf8, Z0, Z3, Z8
-	VPSLLW     $0x08, Z7, Z7
-	VPORD      Z7, Z5, Z5
-	VPSLLW     $0x08, Z8, Z8
-	VPORD      Z8, Z6, Z6
-	VPSUBB     Z4, Z5, Z5
+	VPERMW     Z4, Z5, Z5
 	VMOVDQU32  Z5, 384(AX)
-	VPSUBB     Z4, Z6, Z6
-	VMOVDQU32  Z6, 448(AX)
-	VMOVUPS    192(DX), Z0
-	VMOVUPS    Z0, (CX)
-	VMOVUPS    256(DX), Z0
-	VMOVUPS    Z0, 64(CX)
-	ADDQ       $0x00000140, DX
-	ADDQ       $0x00000200, AX
-	ADDQ       $0x00000080, CX
-	DECQ       BX
-	JNE        block
-
-block_done:
-	VZEROUPPER
-	RET
-
-// func expandQ4KAMX(numbers *int8, scales *float32, tile *byte, blocks int)
-// Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT ·expandQ4KAMX(SB), NOSPLIT, $0-32
-	MOVQ         numbers+0(FP), AX
-	MOVQ         scales+8(FP), CX
-	MOVQ         tile+16(FP), DX
-	MOVQ         blocks+24(FP), BX
-	MOVL         $0x000f000f, SI
-	VPBROADCASTD SI, Z0
-	MOVL         $0x0f0f0f0f, SI
-	VPBROADCASTD SI, Z0
-	TESTQ        BX, BX
-	JE           block_done
-
-block:
-	PREFETCHT0 2048(DX)
-	PREFETCHT0 2112(DX)
-	PREFETCHT0 2176(DX)
-	PREFETCHT0 2240(DX)
-	PREFETCHT0 2304(DX)
-	PREFETCHT0 2368(DX)
-	VPANDD     (DX), Z0, Z1
-	VPSRLW     $0x04, (DX), Z2
-	VPANDD     Z0, Z2, Z2
-	VMOVDQU32  Z1, (AX)
-	VMOVDQU32  Z2, 64(AX)
-	VPANDD     64(DX), Z0, Z1
-	VPSRLW     $0x04, 64(DX), Z2
-	VPANDD     Z0, Z2, Z2
-	VMOVDQU32  Z1, 128(AX)
-	VMOVDQU32  Z2, 192(AX)
-	VPANDD     128(DX), Z0, Z1
-	VPSRLW     $0x04, 128(DX), Z2
-	VPANDD     Z0, Z2, Z2
-	VMOVDQU32  Z1, 256(AX)
-	VMOVDQU32  Z2, 320(AX)
-	VPANDD     192(DX), Z0, Z1
-	VPSRLW     $0x04, 192(DX), Z2
-	VPANDD     Z0, Z2, Z2
-	VMOVDQU32  Z1, 384(AX)
-	VMOVDQU32  Z2, 448(AX)
-	VMOVUPS    256(DX), Z1
-	VMOVUPS    Z1, (CX)
-	VMOVUPS    320(DX), Z1
-	VMOVUPS    Z1, 64(CX)
-	ADDQ       $0x00000180, DX
-	ADDQ       $0x00000200, AX
-	ADDQ       $0x00000080, CX
-	DECQ       BX
-	JNE        block
-
-block_done:
-	VZEROUPPER
-	RET
-
-// func expandQ5KAMX(numbers *int8, scales *float32, tile *byte, blocks int)
-// Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT ·expandQ5KAMX(SB), NOSPLIT, $0-32
-	MOVQ         numbers+0(FP), AX
-	MOVQ         scales+8(FP), CX
-	MOVQ         tile+16(FP), DX
-	MOVQ         blocks+24(FP), BX
-	MOVL         $0x000f000f, SI
-	VPBROADCASTD SI, Z1
-	MOVL         $0x00100010, SI
-	VPBROADCASTD SI, Z3
-	TESTQ        BX, BX
-	JE           block_done
-
-block:
-	PREFETCHT0 2048(DX)
-	PREFETCHT0 2112(DX)
-	PREFETCHT0 2176(DX)
-	PREFETCHT0 2240(DX)
-	PREFETCHT0 2304(DX)
-	PREFETCHT0 2368(DX)
-	PREFETCHT0 2432(DX)
-	VMOVDQU32  (DX), Z0
-	VPANDD     Z1, Z0, Z4
-	VMOVDQU32  256(DX), Z2
-	VPSLLW     $0x04, Z2, Z5
-	VPTERNLOGD $0xf8, Z5, Z3, Z4
-	VPSRLW     $0x04, Z0, Z5
-	VPANDD     Z1, Z5, Z5
-	VPSLLW     $0x03, Z2, Z6
-	VPTERNLOGD $0xf8, Z6, Z3, Z5
-	VPSRLW     $0x08, Z0, Z6
-	VPANDD     Z1, Z6, Z6
-	VPSLLW     $0x02, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z6
 	VPSRLW     $0x0c, Z0, Z0
-	VPSLLW     $0x01, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z0
-	VPSLLW     $0x08, Z6, Z6
-	VPORD      Z6, Z4, Z4
-	VPSLLW     $0x08, Z0, Z0
-	VPORD      Z0, Z5, Z5
-	VMOVDQU32  Z4, (AX)
-	VMOVDQU32  Z5, 64(AX)
-	VMOVDQU32  64(DX), Z0
-	VPANDD     Z1, Z0, Z4
-	VPTERNLOGD $0xf8, Z2, Z3, Z4
-	VPSRLW     $0x04, Z0, Z5
-	VPANDD     Z1, Z5, Z5
-	VPSRLW     $0x01, Z2, Z6
+	VPSRLW     $0x03, Z2, Z5
+	VPTERNLOGD $0xf8, Z5, Z3, Z0
+	VPERMW     Z4, Z0, Z0
+	VMOVDQU32  Z0, 448(AX)
+	VMOVDQU32  128(CX), Z0
+	VPANDD     Z1, Z0, Z5
+	VPSRLW     $0x04, Z2, Z6
 	VPTERNLOGD $0xf8, Z6, Z3, Z5
-	VPSRLW     $0x08, Z0, Z6
-	VPANDD     Z1, Z6, Z6
-	VPSRLW     $0x02, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z6
-	VPSRLW     $0x0c, Z0, Z0
-	VPSRLW     $0x03, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z0
-	VPSLLW     $0x08, Z6, Z6
-	VPORD      Z6, Z4, Z4
-	VPSLLW     $0x08, Z0, Z0
-	VPORD      Z0, Z5, Z5
-	VMOVDQU32  Z4, 128(AX)
-	VMOVDQU32  Z5, 192(AX)
-	VMOVDQU32  128(DX), Z0
-	VPANDD     Z1, Z0, Z4
-	VPSRLW     $0x04, Z2, Z5
-	VPTERNLOGD $0xf8, Z5, Z3, Z4
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 512(AX)
 	VPSRLW     $0x04, Z0, Z5
 	VPANDD     Z1, Z5, Z5
 	VPSRLW     $0x05, Z2, Z6
 	VPTERNLOGD $0xf8, Z6, Z3, Z5
-	VPSRLW     $0x08, Z0, Z6
-	VPANDD     Z1, Z6, Z6
-	VPSRLW     $0x06, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z6
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 576(AX)
+	VPSRLW     $0x08, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSRLW     $0x06, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 640(AX)
 	VPSRLW     $0x0c, Z0, Z0
-	VPSRLW     $0x07, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z0
-	VPSLLW     $0x08, Z6, Z6
-	VPORD      Z6, Z4, Z4
-	VPSLLW     $0x08, Z0, Z0
-	VPORD      Z0, Z5, Z5
-	VMOVDQU32  Z4, 256(AX)
-	VMOVDQU32  Z5, 320(AX)
-	VMOVDQU32  192(DX), Z0
-	VPANDD     Z1, Z0, Z4
-	VPSRLW     $0x08, Z2, Z5
-	VPTERNLOGD $0xf8, Z5, Z3, Z4
+	VPSRLW     $0x07, Z2, Z5
+	VPTERNLOGD $0xf8, Z5, Z3, Z0
+	VPERMW     Z4, Z0, Z0
+	VMOVDQU32  Z0, 704(AX)
+	VMOVDQU32  192(CX), Z0
+	VPANDD     Z1, Z0, Z5
+	VPSRLW     $0x08, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 768(AX)
 	VPSRLW     $0x04, Z0, Z5
 	VPANDD     Z1, Z5, Z5
 	VPSRLW     $0x09, Z2, Z6
 	VPTERNLOGD $0xf8, Z6, Z3, Z5
-	VPSRLW     $0x08, Z0, Z6
-	VPANDD     Z1, Z6, Z6
-	VPSRLW     $0x0a, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z6
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 832(AX)
+	VPSRLW     $0x08, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSRLW     $0x0a, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 896(AX)
 	VPSRLW     $0x0c, Z0, Z0
 	VPSRLW     $0x0b, Z2, Z2
 	VPTERNLOGD $0xf8, Z2, Z3, Z0
-	VPSLLW     $0x08, Z6, Z6
-	VPORD      Z6, Z4, Z4
-	VPSLLW     $0x08, Z0, Z0
-	VPORD      Z0, Z5, Z5
-	VMOVDQU32  Z4, 384(AX)
-	VMOVDQU32  Z5, 448(AX)
-	VMOVUPS    320(DX), Z0
-	VMOVUPS    Z0, (CX)
-	VMOVUPS    384(DX), Z0
-	VMOVUPS    Z0, 64(CX)
-	ADDQ       $0x000001c0, DX
-	ADDQ       $0x00000200, AX
-	ADDQ       $0x00000080, CX
-	DECQ       BX
+	VPERMW     Z4, Z0, Z0
+	VMOVDQU32  Z0, 960(AX)
+	VCVTPH2PS  320(CX), Z0
+	VMOVUPS    Z0, 1024(AX)
+	ADDQ       $0x00000160, CX
+	ADDQ       $0x00000440, AX
+	DECQ       DX
 	JNE        block
 
 block_done:
 	VZEROUPPER
 	RET
 
-// func expandQ6KAMX(numbers *int8, scales *float32, tile *byte, blocks int)
+DATA bfloatsQ510<>+0(SB)/8, $0x404040003f800000
+DATA bfloatsQ510<>+8(SB)/8, $0x40e040c040a04080
+DATA bfloatsQ510<>+16(SB)/8, $0x4130412041104100
+DATA bfloatsQ510<>+24(SB)/8, $0x4170416041504140
+DATA bfloatsQ510<>+32(SB)/8, $0x4198419041884180
+DATA bfloatsQ510<>+40(SB)/8, $0x41b841b041a841a0
+DATA bfloatsQ510<>+48(SB)/8, $0x41d841d041c841c0
+DATA bfloatsQ510<>+56(SB)/8, $0x41f841f041e841e0
+GLOBL bfloatsQ510<>(SB), RODATA|NOPTR, $64
+
+// func expandQ51AMX(panel *byte, tile *byte, blocks int)
 // Requires: AVX, AVX512BW, AVX512F, MMX+
-TEXT ·expandQ6KAMX(SB), NOSPLIT, $0-32
-	MOVQ         numbers+0(FP), AX
-	MOVQ         scales+8(FP), CX
-	MOVQ         tile+16(FP), DX
-	MOVQ         blocks+24(FP), BX
-	MOVL         $0x000f000f, SI
-	VPBROADCASTD SI, Z1
-	MOVL         $0x00300030, SI
-	VPBROADCASTD SI, Z3
-	MOVL         $0x20202020, SI
-	VPBROADCASTD SI, Z4
-	TESTQ        BX, BX
+TEXT ·expandQ51AMX(SB), NOSPLIT, $0-24
+	MOVQ         panel+0(FP), AX
+	MOVQ         tile+8(FP), CX
+	MOVQ         blocks+16(FP), DX
+	MOVL         $0x000f000f, BX
+	VPBROADCASTD BX, Z1
+	MOVL         $0x00100010, BX
+	VPBROADCASTD BX, Z3
+	VMOVDQU64    bfloatsQ510<>+0(SB), Z4
+	TESTQ        DX, DX
 	JE           block_done
 
 block:
-	PREFETCHT0 2048(DX)
-	PREFETCHT0 2112(DX)
-	PREFETCHT0 2176(DX)
-	PREFETCHT0 2240(DX)
-	PREFETCHT0 2304(DX)
-	PREFETCHT0 2368(DX)
-	PREFETCHT0 2432(DX)
-	PREFETCHT0 2496(DX)
-	VMOVDQU32  (DX), Z0
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2176(CX)
+	PREFETCHT0 2240(CX)
+	PREFETCHT0 2304(CX)
+	PREFETCHT0 2368(CX)
+	VMOVDQU32  (CX), Z0
 	VPANDD     Z1, Z0, Z5
-	VMOVDQU32  256(DX), Z2
+	VMOVDQU32  256(CX), Z2
 	VPSLLW     $0x04, Z2, Z6
 	VPTERNLOGD $0xf8, Z6, Z3, Z5
-	VPSRLW     $0x04, Z0, Z6
-	VPANDD     Z1, Z6, Z6
-	VPSLLW     $0x02, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z6
-	VPSRLW     $0x08, Z0, Z7
-	VPANDD     Z1, Z7, Z7
-	VPTERNLOGD $0xf8, Z2, Z3, Z7
-	VPSRLW     $0x0c, Z0, Z0
-	VPSRLW     $0x02, Z2, Z8
-	VPTERNLOGD $0xf8, Z8, Z3, Z0
-	VPSLLW     $0x08, Z7, Z7
-	VPORD      Z7, Z5, Z5
-	VPSLLW     $0x08, Z0, Z0
-	VPORD      Z0, Z6, Z6
-	VPSUBB     Z4, Z5, Z5
+	VPERMW     Z4, Z5, Z5
 	VMOVDQU32  Z5, (AX)
-	VPSUBB     Z4, Z6, Z6
-	VMOVDQU32  Z6, 64(AX)
-	VMOVDQU32  64(DX), Z0
-	VPANDD     Z1, Z0, Z5
-	VPSRLW     $0x04, Z2, Z6
+	VPSRLW     $0x04, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSLLW     $0x03, Z2, Z6
 	VPTERNLOGD $0xf8, Z6, Z3, Z5
-	VPSRLW     $0x04, Z0, Z6
-	VPANDD     Z1, Z6, Z6
-	VPSRLW     $0x06, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z6
-	VPSRLW     $0x08, Z0, Z7
-	VPANDD     Z1, Z7, Z7
-	VPSRLW     $0x08, Z2, Z8
-	VPTERNLOGD $0xf8, Z8, Z3, Z7
-	VPSRLW     $0x0c, Z0, Z0
-	VPSRLW     $0x0a, Z2, Z2
-	VPTERNLOGD $0xf8, Z2, Z3, Z0
-	VPSLLW     $0x08, Z7, Z7
-	VPORD      Z7, Z5, Z5
-	VPSLLW     $0x08, Z0, Z0
-	VPORD      Z0, Z6, Z6
-	VPSUBB     Z4, Z5, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 64(AX)
+	VPSRLW     $0x08, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSLLW     $0x02, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
 	VMOVDQU32  Z5, 128(AX)
-	VPSUBB     Z4, Z6, Z6
-	VMOVDQU32  Z6, 192(AX)
-	VMOVDQU32  128(DX), Z0
-	VPANDD     Z1, Z0, Z5
-	VMOVDQU32  320(DX), Z2
-	VPSLLW     $0x04, Z2, Z6
-	VPTERNLOGD $0xf8, Z6, Z3, Z5
-	VPSRLW     $0x04, Z0, Z6
-	VPANDD     Z1, Z6, Z6
-	VPSLLW     $0x02, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z6
-	VPSRLW     $0x08, Z0, Z7
-	VPANDD     Z1, Z7, Z7
-	VPTERNLOGD $0xf8, Z2, Z3, Z7
 	VPSRLW     $0x0c, Z0, Z0
-	VPSRLW     $0x02, Z2, Z8
-	VPTERNLOGD $0xf8, Z8, Z3, Z0
-	VPSLLW     $0x08, Z7, Z7
-	VPORD      Z7, Z5, Z5
-	VPSLLW     $0x08, Z0, Z0
-	VPORD      Z0, Z6, Z6
-	VPSUBB     Z4, Z5, Z5
+	VPSLLW     $0x01, Z2, Z5
+	VPTERNLOGD $0xf8, Z5, Z3, Z0
+	VPERMW     Z4, Z0, Z0
+	VMOVDQU32  Z0, 192(AX)
+	VMOVDQU32  64(CX), Z0
+	VPANDD     Z1, Z0, Z5
+	VPTERNLOGD $0xf8, Z2, Z3, Z5
+	VPERMW     Z4, Z5, Z5
 	VMOVDQU32  Z5, 256(AX)
-	VPSUBB     Z4, Z6, Z6
-	VMOVDQU32  Z6, 320(AX)
-	VMOVDQU32  192(DX), Z0
+	VPSRLW     $0x04, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSRLW     $0x01, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 320(AX)
+	VPSRLW     $0x08, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSRLW     $0x02, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 384(AX)
+	VPSRLW     $0x0c, Z0, Z0
+	VPSRLW     $0x03, Z2, Z5
+	VPTERNLOGD $0xf8, Z5, Z3, Z0
+	VPERMW     Z4, Z0, Z0
+	VMOVDQU32  Z0, 448(AX)
+	VMOVDQU32  128(CX), Z0
 	VPANDD     Z1, Z0, Z5
 	VPSRLW     $0x04, Z2, Z6
 	VPTERNLOGD $0xf8, Z6, Z3, Z5
-	VPSRLW     $0x04, Z0, Z6
-	VPANDD     Z1, Z6, Z6
-	VPSRLW     $0x06, Z2, Z7
-	VPTERNLOGD $0xf8, Z7, Z3, Z6
-	VPSRLW     $0x08, Z0, Z7
-	VPANDD     Z1, Z7, Z7
-	VPSRLW     $0x08, Z2, Z8
-	VPTERNLOGD $0xf8, Z8, Z3, Z7
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 512(AX)
+	VPSRLW     $0x04, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSRLW     $0x05, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 576(AX)
+	VPSRLW     $0x08, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSRLW     $0x06, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 640(AX)
 	VPSRLW     $0x0c, Z0, Z0
-	VPSRLW     $0x0a, Z2, Z2
+	VPSRLW     $0x07, Z2, Z5
+	VPTERNLOGD $0xf8, Z5, Z3, Z0
+	VPERMW     Z4, Z0, Z0
+	VMOVDQU32  Z0, 704(AX)
+	VMOVDQU32  192(CX), Z0
+	VPANDD     Z1, Z0, Z5
+	VPSRLW     $0x08, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 768(AX)
+	VPSRLW     $0x04, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSRLW     $0x09, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 832(AX)
+	VPSRLW     $0x08, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSRLW     $0x0a, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 896(AX)
+	VPSRLW     $0x0c, Z0, Z0
+	VPSRLW     $0x0b, Z2, Z2
 	VPTERNLOGD $0xf8, Z2, Z3, Z0
-	VPSLLW     $0x08, Z7, Z7
-	VPORD      Z7, Z5, Z5
-	VPSLLW     $0x08, Z0, Z0
-	VPORD      Z0, Z6, Z6
-	VPSUBB     Z4, Z5, Z5
-	VMOVDQU32  Z5, 384(AX)
-	VPSUBB     Z4, Z6, Z6
-	VMOVDQU32  Z6, 448(AX)
-	VMOVUPS    384(DX), Z0
-	VMOVUPS    Z0, (CX)
-	VMOVUPS    448(DX), Z0
-	VMOVUPS    Z0, 64(CX)
-	ADDQ       $0x00000200, DX
-	ADDQ       $0x00000200, AX
-	ADDQ       $0x00000080, CX
-	DECQ       BX
+	VPERMW     Z4, Z0, Z0
+	VMOVDQU32  Z0, 960(AX)
+	VCVTPH2PS  320(CX), Z0
+	VMOVUPS    Z0, 1024(AX)
+	VCVTPH2PS  352(CX), Z0
+	VMOVUPS    Z0, 1088(AX)
+	ADDQ       $0x00000180, CX
+	ADDQ       $0x00000480, AX
+	DECQ       DX
 	JNE        block
 
 block_done:
 	VZEROUPPER
 	RET
 
-// func gemm32AMX(out *float32, outStride int, numbers *int8, scales *float32, x *byte, bunches int, blocks int, sums *int32, ahead *byte)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·gemm32AMX(SB), NOSPLIT, $0-72
-	MOVQ  out+0(FP), AX
-	MOVQ  bunches+40(FP), CX
-	LEAQ  tiles32<>+0(SB), BX
-	BYTE  $0xc4
-	BYTE  $0xe2
-	BYTE  $0x78
-	BYTE  $0x49
-	BYTE  $0x03
-	MOVQ  x+32(FP), SI
-	MOVQ  sums+56(FP), BX
-	MOVQ  $0x00000040, DX
-	TESTQ CX, CX
-	JE    bunch_done
-
-bunch:
-	MOVQ   numbers+16(FP), DI
-	MOVQ   ahead+64(FP), R8
-	MOVQ   scales+24(FP), R9
-	MOVQ   blocks+48(FP), R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x4b
-	BYTE   $0x94
-	BYTE   $0x17
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x4b
-	BYTE   $0x84
-	BYTE   $0x16
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x4b
-	BYTE   $0x8c
-	BYTE   $0x16
-	BYTE   $0x20
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x49
-	BYTE   $0xe0
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x49
-	BYTE   $0xe8
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x69
-	BYTE   $0x5e
-	BYTE   $0xe0
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x6b
-	BYTE   $0x5e
-	BYTE   $0xe9
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7a
-	BYTE   $0x4b
-	BYTE   $0xa4
-	BYTE   $0x13
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7a
-	BYTE   $0x4b
-	BYTE   $0xac
-	BYTE   $0x13
-	BYTE   $0x00
-	BYTE   $0x04
-	BYTE   $0x00
-	BYTE   $0x00
-	CMPQ   R10, $0x01
-	JE     last1
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x4b
-	BYTE   $0x94
-	BYTE   $0x17
-	BYTE   $0x00
-	BYTE   $0x02
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x4b
-	BYTE   $0x84
-	BYTE   $0x16
-	BYTE   $0x00
-	BYTE   $0x05
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x4b
-	BYTE   $0x8c
-	BYTE   $0x16
-	BYTE   $0x20
-	BYTE   $0x05
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x49
-	BYTE   $0xf0
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x49
-	BYTE   $0xf8
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x69
-	BYTE   $0x5e
-	BYTE   $0xf0
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x6b
-	BYTE   $0x5e
-	BYTE   $0xf9
-
-pair:
-	CMPQ        R10, $0x04
-	JL          few
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7a
-	BYTE        $0x4b
-	BYTE        $0xb4
-	BYTE        $0x13
-	BYTE        $0x00
-	BYTE        $0x08
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7a
-	BYTE        $0x4b
-	BYTE        $0xbc
-	BYTE        $0x13
-	BYTE        $0x00
-	BYTE        $0x0c
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x94
-	BYTE        $0x17
-	BYTE        $0x00
-	BYTE        $0x04
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x84
-	BYTE        $0x16
-	BYTE        $0x00
-	BYTE        $0x0a
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x8c
-	BYTE        $0x16
-	BYTE        $0x20
-	BYTE        $0x0a
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x49
-	BYTE        $0xe0
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x49
-	BYTE        $0xe8
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x69
-	BYTE        $0x5e
-	BYTE        $0xe0
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x6b
-	BYTE        $0x5e
-	BYTE        $0xe9
-	VMOVUPS     (R9), Z16
-	VPSLLD      $0x08, 1024(BX), Z17
-	VPADDD      (BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1024(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z0
-	VPSLLD      $0x08, 1088(BX), Z17
-	VPADDD      64(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1028(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z1
-	VPSLLD      $0x08, 1152(BX), Z17
-	VPADDD      128(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1032(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z2
-	VPSLLD      $0x08, 1216(BX), Z17
-	VPADDD      192(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1036(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z3
-	VPSLLD      $0x08, 1280(BX), Z17
-	VPADDD      256(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1040(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z4
-	VPSLLD      $0x08, 1344(BX), Z17
-	VPADDD      320(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1044(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z5
-	VPSLLD      $0x08, 1408(BX), Z17
-	VPADDD      384(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1048(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z6
-	VPSLLD      $0x08, 1472(BX), Z17
-	VPADDD      448(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1052(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z7
-	VPSLLD      $0x08, 1536(BX), Z17
-	VPADDD      512(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1056(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z8
-	VPSLLD      $0x08, 1600(BX), Z17
-	VPADDD      576(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1060(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z9
-	VPSLLD      $0x08, 1664(BX), Z17
-	VPADDD      640(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1064(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z10
-	VPSLLD      $0x08, 1728(BX), Z17
-	VPADDD      704(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1068(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z11
-	VPSLLD      $0x08, 1792(BX), Z17
-	VPADDD      768(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1072(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z12
-	VPSLLD      $0x08, 1856(BX), Z17
-	VPADDD      832(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1076(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z13
-	VPSLLD      $0x08, 1920(BX), Z17
-	VPADDD      896(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1080(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z14
-	VPSLLD      $0x08, 1984(BX), Z17
-	VPADDD      960(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1084(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z15
-	PREFETCHT1  (R8)
-	PREFETCHT1  64(R8)
-	PREFETCHT1  128(R8)
-	PREFETCHT1  192(R8)
-	PREFETCHT1  256(R8)
-	PREFETCHT1  320(R8)
-	ADDQ        $0x00000180, R8
-	ADDQ        $0x00000500, SI
-	ADDQ        $0x00000200, DI
-	ADDQ        $0x40, R9
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7a
-	BYTE        $0x4b
-	BYTE        $0xa4
-	BYTE        $0x13
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7a
-	BYTE        $0x4b
-	BYTE        $0xac
-	BYTE        $0x13
-	BYTE        $0x00
-	BYTE        $0x04
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x94
-	BYTE        $0x17
-	BYTE        $0x00
-	BYTE        $0x04
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x84
-	BYTE        $0x16
-	BYTE        $0x00
-	BYTE        $0x0a
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x8c
-	BYTE        $0x16
-	BYTE        $0x20
-	BYTE        $0x0a
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x49
-	BYTE        $0xf0
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x49
-	BYTE        $0xf8
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x69
-	BYTE        $0x5e
-	BYTE        $0xf0
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x6b
-	BYTE        $0x5e
-	BYTE        $0xf9
-	VMOVUPS     (R9), Z16
-	VPSLLD      $0x08, 3072(BX), Z17
-	VPADDD      2048(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1024(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z0
-	VPSLLD      $0x08, 3136(BX), Z17
-	VPADDD      2112(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1028(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z1
-	VPSLLD      $0x08, 3200(BX), Z17
-	VPADDD      2176(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1032(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z2
-	VPSLLD      $0x08, 3264(BX), Z17
-	VPADDD      2240(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1036(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z3
-	VPSLLD      $0x08, 3328(BX), Z17
-	VPADDD      2304(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1040(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z4
-	VPSLLD      $0x08, 3392(BX), Z17
-	VPADDD      2368(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1044(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z5
-	VPSLLD      $0x08, 3456(BX), Z17
-	VPADDD      2432(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1048(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z6
-	VPSLLD      $0x08, 3520(BX), Z17
-	VPADDD      2496(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1052(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z7
-	VPSLLD      $0x08, 3584(BX), Z17
-	VPADDD      2560(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1056(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z8
-	VPSLLD      $0x08, 3648(BX), Z17
-	VPADDD      2624(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1060(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z9
-	VPSLLD      $0x08, 3712(BX), Z17
-	VPADDD      2688(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1064(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z10
-	VPSLLD      $0x08, 3776(BX), Z17
-	VPADDD      2752(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1068(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z11
-	VPSLLD      $0x08, 3840(BX), Z17
-	VPADDD      2816(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1072(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z12
-	VPSLLD      $0x08, 3904(BX), Z17
-	VPADDD      2880(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1076(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z13
-	VPSLLD      $0x08, 3968(BX), Z17
-	VPADDD      2944(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1080(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z14
-	VPSLLD      $0x08, 4032(BX), Z17
-	VPADDD      3008(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1084(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z15
-	PREFETCHT1  (R8)
-	PREFETCHT1  64(R8)
-	PREFETCHT1  128(R8)
-	PREFETCHT1  192(R8)
-	PREFETCHT1  256(R8)
-	PREFETCHT1  320(R8)
-	ADDQ        $0x00000180, R8
-	ADDQ        $0x00000500, SI
-	ADDQ        $0x00000200, DI
-	ADDQ        $0x40, R9
-	SUBQ        $0x02, R10
-	JMP         pair
-
-few:
-	CMPQ        R10, $0x02
-	JE          last2
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7a
-	BYTE        $0x4b
-	BYTE        $0xb4
-	BYTE        $0x13
-	BYTE        $0x00
-	BYTE        $0x08
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7a
-	BYTE        $0x4b
-	BYTE        $0xbc
-	BYTE        $0x13
-	BYTE        $0x00
-	BYTE        $0x0c
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x94
-	BYTE        $0x17
-	BYTE        $0x00
-	BYTE        $0x04
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x84
-	BYTE        $0x16
-	BYTE        $0x00
-	BYTE        $0x0a
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x8c
-	BYTE        $0x16
-	BYTE        $0x20
-	BYTE        $0x0a
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x49
-	BYTE        $0xe0
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x49
-	BYTE        $0xe8
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x69
-	BYTE        $0x5e
-	BYTE        $0xe0
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x6b
-	BYTE        $0x5e
-	BYTE        $0xe9
-	VMOVUPS     (R9), Z16
-	VPSLLD      $0x08, 1024(BX), Z17
-	VPADDD      (BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1024(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z0
-	VPSLLD      $0x08, 1088(BX), Z17
-	VPADDD      64(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1028(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z1
-	VPSLLD      $0x08, 1152(BX), Z17
-	VPADDD      128(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1032(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z2
-	VPSLLD      $0x08, 1216(BX), Z17
-	VPADDD      192(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1036(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z3
-	VPSLLD      $0x08, 1280(BX), Z17
-	VPADDD      256(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1040(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z4
-	VPSLLD      $0x08, 1344(BX), Z17
-	VPADDD      320(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1044(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z5
-	VPSLLD      $0x08, 1408(BX), Z17
-	VPADDD      384(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1048(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z6
-	VPSLLD      $0x08, 1472(BX), Z17
-	VPADDD      448(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1052(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z7
-	VPSLLD      $0x08, 1536(BX), Z17
-	VPADDD      512(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1056(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z8
-	VPSLLD      $0x08, 1600(BX), Z17
-	VPADDD      576(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1060(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z9
-	VPSLLD      $0x08, 1664(BX), Z17
-	VPADDD      640(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1064(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z10
-	VPSLLD      $0x08, 1728(BX), Z17
-	VPADDD      704(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1068(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z11
-	VPSLLD      $0x08, 1792(BX), Z17
-	VPADDD      768(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1072(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z12
-	VPSLLD      $0x08, 1856(BX), Z17
-	VPADDD      832(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1076(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z13
-	VPSLLD      $0x08, 1920(BX), Z17
-	VPADDD      896(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1080(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z14
-	VPSLLD      $0x08, 1984(BX), Z17
-	VPADDD      960(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1084(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z15
-	PREFETCHT1  (R8)
-	PREFETCHT1  64(R8)
-	PREFETCHT1  128(R8)
-	PREFETCHT1  192(R8)
-	PREFETCHT1  256(R8)
-	PREFETCHT1  320(R8)
-	ADDQ        $0x00000180, R8
-	ADDQ        $0x00000500, SI
-	ADDQ        $0x00000200, DI
-	ADDQ        $0x40, R9
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7a
-	BYTE        $0x4b
-	BYTE        $0xa4
-	BYTE        $0x13
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7a
-	BYTE        $0x4b
-	BYTE        $0xac
-	BYTE        $0x13
-	BYTE        $0x00
-	BYTE        $0x04
-	BYTE        $0x00
-	BYTE        $0x00
-	VMOVUPS     (R9), Z16
-	VPSLLD      $0x08, 3072(BX), Z17
-	VPADDD      2048(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1024(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z0
-	VPSLLD      $0x08, 3136(BX), Z17
-	VPADDD      2112(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1028(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z1
-	VPSLLD      $0x08, 3200(BX), Z17
-	VPADDD      2176(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1032(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z2
-	VPSLLD      $0x08, 3264(BX), Z17
-	VPADDD      2240(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1036(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z3
-	VPSLLD      $0x08, 3328(BX), Z17
-	VPADDD      2304(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1040(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z4
-	VPSLLD      $0x08, 3392(BX), Z17
-	VPADDD      2368(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1044(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z5
-	VPSLLD      $0x08, 3456(BX), Z17
-	VPADDD      2432(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1048(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z6
-	VPSLLD      $0x08, 3520(BX), Z17
-	VPADDD      2496(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1052(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z7
-	VPSLLD      $0x08, 3584(BX), Z17
-	VPADDD      2560(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1056(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z8
-	VPSLLD      $0x08, 3648(BX), Z17
-	VPADDD      2624(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1060(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z9
-	VPSLLD      $0x08, 3712(BX), Z17
-	VPADDD      2688(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1064(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z10
-	VPSLLD      $0x08, 3776(BX), Z17
-	VPADDD      2752(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1068(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z11
-	VPSLLD      $0x08, 3840(BX), Z17
-	VPADDD      2816(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1072(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z12
-	VPSLLD      $0x08, 3904(BX), Z17
-	VPADDD      2880(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1076(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z13
-	VPSLLD      $0x08, 3968(BX), Z17
-	VPADDD      2944(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1080(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z14
-	VPSLLD      $0x08, 4032(BX), Z17
-	VPADDD      3008(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1084(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z15
-	PREFETCHT1  (R8)
-	PREFETCHT1  64(R8)
-	PREFETCHT1  128(R8)
-	PREFETCHT1  192(R8)
-	PREFETCHT1  256(R8)
-	PREFETCHT1  320(R8)
-	ADDQ        $0x00000180, R8
-	ADDQ        $0x00000500, SI
-	ADDQ        $0x00000200, DI
-	ADDQ        $0x40, R9
-	VMOVUPS     (R9), Z16
-	VPSLLD      $0x08, 1024(BX), Z17
-	VPADDD      (BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1024(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z0
-	VPSLLD      $0x08, 1088(BX), Z17
-	VPADDD      64(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1028(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z1
-	VPSLLD      $0x08, 1152(BX), Z17
-	VPADDD      128(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1032(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z2
-	VPSLLD      $0x08, 1216(BX), Z17
-	VPADDD      192(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1036(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z3
-	VPSLLD      $0x08, 1280(BX), Z17
-	VPADDD      256(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1040(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z4
-	VPSLLD      $0x08, 1344(BX), Z17
-	VPADDD      320(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1044(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z5
-	VPSLLD      $0x08, 1408(BX), Z17
-	VPADDD      384(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1048(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z6
-	VPSLLD      $0x08, 1472(BX), Z17
-	VPADDD      448(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1052(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z7
-	VPSLLD      $0x08, 1536(BX), Z17
-	VPADDD      512(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1056(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z8
-	VPSLLD      $0x08, 1600(BX), Z17
-	VPADDD      576(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1060(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z9
-	VPSLLD      $0x08, 1664(BX), Z17
-	VPADDD      640(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1064(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z10
-	VPSLLD      $0x08, 1728(BX), Z17
-	VPADDD      704(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1068(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z11
-	VPSLLD      $0x08, 1792(BX), Z17
-	VPADDD      768(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1072(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z12
-	VPSLLD      $0x08, 1856(BX), Z17
-	VPADDD      832(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1076(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z13
-	VPSLLD      $0x08, 1920(BX), Z17
-	VPADDD      896(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1080(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z14
-	VPSLLD      $0x08, 1984(BX), Z17
-	VPADDD      960(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1084(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z15
-	PREFETCHT1  (R8)
-	PREFETCHT1  64(R8)
-	PREFETCHT1  128(R8)
-	PREFETCHT1  192(R8)
-	PREFETCHT1  256(R8)
-	PREFETCHT1  320(R8)
-	ADDQ        $0x00000180, R8
-	ADDQ        $0x00000500, SI
-	ADDQ        $0x00000200, DI
-	ADDQ        $0x40, R9
-	JMP         store
-
-last2:
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7a
-	BYTE        $0x4b
-	BYTE        $0xb4
-	BYTE        $0x13
-	BYTE        $0x00
-	BYTE        $0x08
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7a
-	BYTE        $0x4b
-	BYTE        $0xbc
-	BYTE        $0x13
-	BYTE        $0x00
-	BYTE        $0x0c
-	BYTE        $0x00
-	BYTE        $0x00
-	VMOVUPS     (R9), Z16
-	VPSLLD      $0x08, 1024(BX), Z17
-	VPADDD      (BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1024(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z0
-	VPSLLD      $0x08, 1088(BX), Z17
-	VPADDD      64(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1028(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z1
-	VPSLLD      $0x08, 1152(BX), Z17
-	VPADDD      128(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1032(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z2
-	VPSLLD      $0x08, 1216(BX), Z17
-	VPADDD      192(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1036(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z3
-	VPSLLD      $0x08, 1280(BX), Z17
-	VPADDD      256(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1040(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z4
-	VPSLLD      $0x08, 1344(BX), Z17
-	VPADDD      320(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1044(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z5
-	VPSLLD      $0x08, 1408(BX), Z17
-	VPADDD      384(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1048(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z6
-	VPSLLD      $0x08, 1472(BX), Z17
-	VPADDD      448(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1052(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z7
-	VPSLLD      $0x08, 1536(BX), Z17
-	VPADDD      512(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1056(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z8
-	VPSLLD      $0x08, 1600(BX), Z17
-	VPADDD      576(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1060(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z9
-	VPSLLD      $0x08, 1664(BX), Z17
-	VPADDD      640(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1064(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z10
-	VPSLLD      $0x08, 1728(BX), Z17
-	VPADDD      704(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1068(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z11
-	VPSLLD      $0x08, 1792(BX), Z17
-	VPADDD      768(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1072(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z12
-	VPSLLD      $0x08, 1856(BX), Z17
-	VPADDD      832(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1076(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z13
-	VPSLLD      $0x08, 1920(BX), Z17
-	VPADDD      896(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1080(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z14
-	VPSLLD      $0x08, 1984(BX), Z17
-	VPADDD      960(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1084(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z15
-	PREFETCHT1  (R8)
-	PREFETCHT1  64(R8)
-	PREFETCHT1  128(R8)
-	PREFETCHT1  192(R8)
-	PREFETCHT1  256(R8)
-	PREFETCHT1  320(R8)
-	ADDQ        $0x00000180, R8
-	ADDQ        $0x00000500, SI
-	ADDQ        $0x00000200, DI
-	ADDQ        $0x40, R9
-	VMOVUPS     (R9), Z16
-	VPSLLD      $0x08, 3072(BX), Z17
-	VPADDD      2048(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1024(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z0
-	VPSLLD      $0x08, 3136(BX), Z17
-	VPADDD      2112(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1028(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z1
-	VPSLLD      $0x08, 3200(BX), Z17
-	VPADDD      2176(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1032(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z2
-	VPSLLD      $0x08, 3264(BX), Z17
-	VPADDD      2240(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1036(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z3
-	VPSLLD      $0x08, 3328(BX), Z17
-	VPADDD      2304(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1040(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z4
-	VPSLLD      $0x08, 3392(BX), Z17
-	VPADDD      2368(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1044(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z5
-	VPSLLD      $0x08, 3456(BX), Z17
-	VPADDD      2432(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1048(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z6
-	VPSLLD      $0x08, 3520(BX), Z17
-	VPADDD      2496(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1052(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z7
-	VPSLLD      $0x08, 3584(BX), Z17
-	VPADDD      2560(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1056(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z8
-	VPSLLD      $0x08, 3648(BX), Z17
-	VPADDD      2624(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1060(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z9
-	VPSLLD      $0x08, 3712(BX), Z17
-	VPADDD      2688(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1064(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z10
-	VPSLLD      $0x08, 3776(BX), Z17
-	VPADDD      2752(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1068(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z11
-	VPSLLD      $0x08, 3840(BX), Z17
-	VPADDD      2816(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1072(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z12
-	VPSLLD      $0x08, 3904(BX), Z17
-	VPADDD      2880(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1076(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z13
-	VPSLLD      $0x08, 3968(BX), Z17
-	VPADDD      2944(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1080(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z14
-	VPSLLD      $0x08, 4032(BX), Z17
-	VPADDD      3008(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1084(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z15
-	PREFETCHT1  (R8)
-	PREFETCHT1  64(R8)
-	PREFETCHT1  128(R8)
-	PREFETCHT1  192(R8)
-	PREFETCHT1  256(R8)
-	PREFETCHT1  320(R8)
-	ADDQ        $0x00000180, R8
-	ADDQ        $0x00000500, SI
-	ADDQ        $0x00000200, DI
-	ADDQ        $0x40, R9
-	JMP         store
-
-last1:
-	VMOVUPS     (R9), Z16
-	VPSLLD      $0x08, 1024(BX), Z17
-	VPADDD      (BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1024(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z0
-	VPSLLD      $0x08, 1088(BX), Z17
-	VPADDD      64(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1028(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z1
-	VPSLLD      $0x08, 1152(BX), Z17
-	VPADDD      128(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1032(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z2
-	VPSLLD      $0x08, 1216(BX), Z17
-	VPADDD      192(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1036(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z3
-	VPSLLD      $0x08, 1280(BX), Z17
-	VPADDD      256(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1040(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z4
-	VPSLLD      $0x08, 1344(BX), Z17
-	VPADDD      320(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1044(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z5
-	VPSLLD      $0x08, 1408(BX), Z17
-	VPADDD      384(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1048(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z6
-	VPSLLD      $0x08, 1472(BX), Z17
-	VPADDD      448(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1052(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z7
-	VPSLLD      $0x08, 1536(BX), Z17
-	VPADDD      512(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1056(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z8
-	VPSLLD      $0x08, 1600(BX), Z17
-	VPADDD      576(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1060(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z9
-	VPSLLD      $0x08, 1664(BX), Z17
-	VPADDD      640(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1064(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z10
-	VPSLLD      $0x08, 1728(BX), Z17
-	VPADDD      704(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1068(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z11
-	VPSLLD      $0x08, 1792(BX), Z17
-	VPADDD      768(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1072(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z12
-	VPSLLD      $0x08, 1856(BX), Z17
-	VPADDD      832(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1076(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z13
-	VPSLLD      $0x08, 1920(BX), Z17
-	VPADDD      896(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1080(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z14
-	VPSLLD      $0x08, 1984(BX), Z17
-	VPADDD      960(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1084(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z15
-	PREFETCHT1  (R8)
-	PREFETCHT1  64(R8)
-	PREFETCHT1  128(R8)
-	PREFETCHT1  192(R8)
-	PREFETCHT1  256(R8)
-	PREFETCHT1  320(R8)
-	ADDQ        $0x00000180, R8
-	ADDQ        $0x00000500, SI
-	ADDQ        $0x00000200, DI
-	ADDQ        $0x40, R9
-
-store:
-	MOVQ    outStride+8(FP), DI
-	VMOVUPS Z0, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z6, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z7, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z8, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z9, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z10, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z11, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z12, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z13, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z14, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z15, (AX)
-	ADDQ    DI, AX
-	DECQ    CX
-	JNE     bunch
-
-bunch_done:
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
-	BYTE $0xc0
-	VZEROUPPER
-	RET
-
-// func gemm32MinAMX(out *float32, outStride int, numbers *int8, scales *float32, x *byte, bunches int, blocks int, sums *int32, ahead *byte)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·gemm32MinAMX(SB), NOSPLIT, $0-72
-	MOVQ  out+0(FP), AX
-	MOVQ  bunches+40(FP), CX
-	LEAQ  tiles32<>+0(SB), BX
-	BYTE  $0xc4
-	BYTE  $0xe2
-	BYTE  $0x78
-	BYTE  $0x49
-	BYTE  $0x03
-	MOVQ  x+32(FP), SI
-	MOVQ  sums+56(FP), BX
-	MOVQ  $0x00000040, DX
-	TESTQ CX, CX
-	JE    bunch_done
-
-bunch:
-	MOVQ   numbers+16(FP), DI
-	MOVQ   ahead+64(FP), R8
-	MOVQ   scales+24(FP), R9
-	MOVQ   blocks+48(FP), R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x4b
-	BYTE   $0x94
-	BYTE   $0x17
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x4b
-	BYTE   $0x84
-	BYTE   $0x16
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x4b
-	BYTE   $0x8c
-	BYTE   $0x16
-	BYTE   $0x20
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x49
-	BYTE   $0xe0
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x49
-	BYTE   $0xe8
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x69
-	BYTE   $0x5e
-	BYTE   $0xe0
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x6b
-	BYTE   $0x5e
-	BYTE   $0xe9
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7a
-	BYTE   $0x4b
-	BYTE   $0xa4
-	BYTE   $0x13
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7a
-	BYTE   $0x4b
-	BYTE   $0xac
-	BYTE   $0x13
-	BYTE   $0x00
-	BYTE   $0x04
-	BYTE   $0x00
-	BYTE   $0x00
-	CMPQ   R10, $0x01
-	JE     last1
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x4b
-	BYTE   $0x94
-	BYTE   $0x17
-	BYTE   $0x00
-	BYTE   $0x02
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x4b
-	BYTE   $0x84
-	BYTE   $0x16
-	BYTE   $0x00
-	BYTE   $0x05
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x4b
-	BYTE   $0x8c
-	BYTE   $0x16
-	BYTE   $0x20
-	BYTE   $0x05
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x49
-	BYTE   $0xf0
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x49
-	BYTE   $0xf8
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x69
-	BYTE   $0x5e
-	BYTE   $0xf0
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x6b
-	BYTE   $0x5e
-	BYTE   $0xf9
-
-pair:
-	CMPQ             R10, $0x04
-	JL               few
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7a
-	BYTE             $0x4b
-	BYTE             $0xb4
-	BYTE             $0x13
-	BYTE             $0x00
-	BYTE             $0x08
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7a
-	BYTE             $0x4b
-	BYTE             $0xbc
-	BYTE             $0x13
-	BYTE             $0x00
-	BYTE             $0x0c
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x94
-	BYTE             $0x17
-	BYTE             $0x00
-	BYTE             $0x04
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x84
-	BYTE             $0x16
-	BYTE             $0x00
-	BYTE             $0x0a
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x8c
-	BYTE             $0x16
-	BYTE             $0x20
-	BYTE             $0x0a
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x49
-	BYTE             $0xe0
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x49
-	BYTE             $0xe8
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x69
-	BYTE             $0x5e
-	BYTE             $0xe0
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x6b
-	BYTE             $0x5e
-	BYTE             $0xe9
-	VMOVUPS          (R9), Z16
-	VMOVUPS          64(R9), Z17
-	VPSLLD           $0x08, 1024(BX), Z18
-	VPADDD           (BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1024(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z0
-	VFMADD231PS.BCST 1088(SI), Z17, Z0
-	VPSLLD           $0x08, 1088(BX), Z18
-	VPADDD           64(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1028(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z1
-	VFMADD231PS.BCST 1092(SI), Z17, Z1
-	VPSLLD           $0x08, 1152(BX), Z18
-	VPADDD           128(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1032(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z2
-	VFMADD231PS.BCST 1096(SI), Z17, Z2
-	VPSLLD           $0x08, 1216(BX), Z18
-	VPADDD           192(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1036(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z3
-	VFMADD231PS.BCST 1100(SI), Z17, Z3
-	VPSLLD           $0x08, 1280(BX), Z18
-	VPADDD           256(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1040(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z4
-	VFMADD231PS.BCST 1104(SI), Z17, Z4
-	VPSLLD           $0x08, 1344(BX), Z18
-	VPADDD           320(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1044(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z5
-	VFMADD231PS.BCST 1108(SI), Z17, Z5
-	VPSLLD           $0x08, 1408(BX), Z18
-	VPADDD           384(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1048(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z6
-	VFMADD231PS.BCST 1112(SI), Z17, Z6
-	VPSLLD           $0x08, 1472(BX), Z18
-	VPADDD           448(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1052(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z7
-	VFMADD231PS.BCST 1116(SI), Z17, Z7
-	VPSLLD           $0x08, 1536(BX), Z18
-	VPADDD           512(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1056(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z8
-	VFMADD231PS.BCST 1120(SI), Z17, Z8
-	VPSLLD           $0x08, 1600(BX), Z18
-	VPADDD           576(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1060(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z9
-	VFMADD231PS.BCST 1124(SI), Z17, Z9
-	VPSLLD           $0x08, 1664(BX), Z18
-	VPADDD           640(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1064(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z10
-	VFMADD231PS.BCST 1128(SI), Z17, Z10
-	VPSLLD           $0x08, 1728(BX), Z18
-	VPADDD           704(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1068(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z11
-	VFMADD231PS.BCST 1132(SI), Z17, Z11
-	VPSLLD           $0x08, 1792(BX), Z18
-	VPADDD           768(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1072(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z12
-	VFMADD231PS.BCST 1136(SI), Z17, Z12
-	VPSLLD           $0x08, 1856(BX), Z18
-	VPADDD           832(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1076(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z13
-	VFMADD231PS.BCST 1140(SI), Z17, Z13
-	VPSLLD           $0x08, 1920(BX), Z18
-	VPADDD           896(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1080(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z14
-	VFMADD231PS.BCST 1144(SI), Z17, Z14
-	VPSLLD           $0x08, 1984(BX), Z18
-	VPADDD           960(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1084(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z15
-	VFMADD231PS.BCST 1148(SI), Z17, Z15
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       256(R8)
-	PREFETCHT1       320(R8)
-	ADDQ             $0x00000180, R8
-	ADDQ             $0x00000500, SI
-	ADDQ             $0x00000200, DI
-	ADDQ             $0x00000080, R9
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7a
-	BYTE             $0x4b
-	BYTE             $0xa4
-	BYTE             $0x13
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7a
-	BYTE             $0x4b
-	BYTE             $0xac
-	BYTE             $0x13
-	BYTE             $0x00
-	BYTE             $0x04
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x94
-	BYTE             $0x17
-	BYTE             $0x00
-	BYTE             $0x04
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x84
-	BYTE             $0x16
-	BYTE             $0x00
-	BYTE             $0x0a
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x8c
-	BYTE             $0x16
-	BYTE             $0x20
-	BYTE             $0x0a
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x49
-	BYTE             $0xf0
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x49
-	BYTE             $0xf8
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x69
-	BYTE             $0x5e
-	BYTE             $0xf0
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x6b
-	BYTE             $0x5e
-	BYTE             $0xf9
-	VMOVUPS          (R9), Z16
-	VMOVUPS          64(R9), Z17
-	VPSLLD           $0x08, 3072(BX), Z18
-	VPADDD           2048(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1024(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z0
-	VFMADD231PS.BCST 1088(SI), Z17, Z0
-	VPSLLD           $0x08, 3136(BX), Z18
-	VPADDD           2112(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1028(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z1
-	VFMADD231PS.BCST 1092(SI), Z17, Z1
-	VPSLLD           $0x08, 3200(BX), Z18
-	VPADDD           2176(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1032(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z2
-	VFMADD231PS.BCST 1096(SI), Z17, Z2
-	VPSLLD           $0x08, 3264(BX), Z18
-	VPADDD           2240(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1036(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z3
-	VFMADD231PS.BCST 1100(SI), Z17, Z3
-	VPSLLD           $0x08, 3328(BX), Z18
-	VPADDD           2304(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1040(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z4
-	VFMADD231PS.BCST 1104(SI), Z17, Z4
-	VPSLLD           $0x08, 3392(BX), Z18
-	VPADDD           2368(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1044(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z5
-	VFMADD231PS.BCST 1108(SI), Z17, Z5
-	VPSLLD           $0x08, 3456(BX), Z18
-	VPADDD           2432(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1048(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z6
-	VFMADD231PS.BCST 1112(SI), Z17, Z6
-	VPSLLD           $0x08, 3520(BX), Z18
-	VPADDD           2496(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1052(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z7
-	VFMADD231PS.BCST 1116(SI), Z17, Z7
-	VPSLLD           $0x08, 3584(BX), Z18
-	VPADDD           2560(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1056(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z8
-	VFMADD231PS.BCST 1120(SI), Z17, Z8
-	VPSLLD           $0x08, 3648(BX), Z18
-	VPADDD           2624(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1060(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z9
-	VFMADD231PS.BCST 1124(SI), Z17, Z9
-	VPSLLD           $0x08, 3712(BX), Z18
-	VPADDD           2688(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1064(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z10
-	VFMADD231PS.BCST 1128(SI), Z17, Z10
-	VPSLLD           $0x08, 3776(BX), Z18
-	VPADDD           2752(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1068(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z11
-	VFMADD231PS.BCST 1132(SI), Z17, Z11
-	VPSLLD           $0x08, 3840(BX), Z18
-	VPADDD           2816(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1072(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z12
-	VFMADD231PS.BCST 1136(SI), Z17, Z12
-	VPSLLD           $0x08, 3904(BX), Z18
-	VPADDD           2880(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1076(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z13
-	VFMADD231PS.BCST 1140(SI), Z17, Z13
-	VPSLLD           $0x08, 3968(BX), Z18
-	VPADDD           2944(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1080(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z14
-	VFMADD231PS.BCST 1144(SI), Z17, Z14
-	VPSLLD           $0x08, 4032(BX), Z18
-	VPADDD           3008(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1084(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z15
-	VFMADD231PS.BCST 1148(SI), Z17, Z15
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       256(R8)
-	PREFETCHT1       320(R8)
-	ADDQ             $0x00000180, R8
-	ADDQ             $0x00000500, SI
-	ADDQ             $0x00000200, DI
-	ADDQ             $0x00000080, R9
-	SUBQ             $0x02, R10
-	JMP              pair
-
-few:
-	CMPQ             R10, $0x02
-	JE               last2
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7a
-	BYTE             $0x4b
-	BYTE             $0xb4
-	BYTE             $0x13
-	BYTE             $0x00
-	BYTE             $0x08
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7a
-	BYTE             $0x4b
-	BYTE             $0xbc
-	BYTE             $0x13
-	BYTE             $0x00
-	BYTE             $0x0c
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x94
-	BYTE             $0x17
-	BYTE             $0x00
-	BYTE             $0x04
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x84
-	BYTE             $0x16
-	BYTE             $0x00
-	BYTE             $0x0a
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x8c
-	BYTE             $0x16
-	BYTE             $0x20
-	BYTE             $0x0a
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x49
-	BYTE             $0xe0
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x49
-	BYTE             $0xe8
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x69
-	BYTE             $0x5e
-	BYTE             $0xe0
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x6b
-	BYTE             $0x5e
-	BYTE             $0xe9
-	VMOVUPS          (R9), Z16
-	VMOVUPS          64(R9), Z17
-	VPSLLD           $0x08, 1024(BX), Z18
-	VPADDD           (BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1024(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z0
-	VFMADD231PS.BCST 1088(SI), Z17, Z0
-	VPSLLD           $0x08, 1088(BX), Z18
-	VPADDD           64(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1028(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z1
-	VFMADD231PS.BCST 1092(SI), Z17, Z1
-	VPSLLD           $0x08, 1152(BX), Z18
-	VPADDD           128(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1032(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z2
-	VFMADD231PS.BCST 1096(SI), Z17, Z2
-	VPSLLD           $0x08, 1216(BX), Z18
-	VPADDD           192(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1036(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z3
-	VFMADD231PS.BCST 1100(SI), Z17, Z3
-	VPSLLD           $0x08, 1280(BX), Z18
-	VPADDD           256(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1040(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z4
-	VFMADD231PS.BCST 1104(SI), Z17, Z4
-	VPSLLD           $0x08, 1344(BX), Z18
-	VPADDD           320(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1044(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z5
-	VFMADD231PS.BCST 1108(SI), Z17, Z5
-	VPSLLD           $0x08, 1408(BX), Z18
-	VPADDD           384(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1048(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z6
-	VFMADD231PS.BCST 1112(SI), Z17, Z6
-	VPSLLD           $0x08, 1472(BX), Z18
-	VPADDD           448(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1052(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z7
-	VFMADD231PS.BCST 1116(SI), Z17, Z7
-	VPSLLD           $0x08, 1536(BX), Z18
-	VPADDD           512(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1056(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z8
-	VFMADD231PS.BCST 1120(SI), Z17, Z8
-	VPSLLD           $0x08, 1600(BX), Z18
-	VPADDD           576(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1060(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z9
-	VFMADD231PS.BCST 1124(SI), Z17, Z9
-	VPSLLD           $0x08, 1664(BX), Z18
-	VPADDD           640(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1064(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z10
-	VFMADD231PS.BCST 1128(SI), Z17, Z10
-	VPSLLD           $0x08, 1728(BX), Z18
-	VPADDD           704(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1068(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z11
-	VFMADD231PS.BCST 1132(SI), Z17, Z11
-	VPSLLD           $0x08, 1792(BX), Z18
-	VPADDD           768(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1072(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z12
-	VFMADD231PS.BCST 1136(SI), Z17, Z12
-	VPSLLD           $0x08, 1856(BX), Z18
-	VPADDD           832(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1076(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z13
-	VFMADD231PS.BCST 1140(SI), Z17, Z13
-	VPSLLD           $0x08, 1920(BX), Z18
-	VPADDD           896(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1080(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z14
-	VFMADD231PS.BCST 1144(SI), Z17, Z14
-	VPSLLD           $0x08, 1984(BX), Z18
-	VPADDD           960(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1084(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z15
-	VFMADD231PS.BCST 1148(SI), Z17, Z15
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       256(R8)
-	PREFETCHT1       320(R8)
-	ADDQ             $0x00000180, R8
-	ADDQ             $0x00000500, SI
-	ADDQ             $0x00000200, DI
-	ADDQ             $0x00000080, R9
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7a
-	BYTE             $0x4b
-	BYTE             $0xa4
-	BYTE             $0x13
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7a
-	BYTE             $0x4b
-	BYTE             $0xac
-	BYTE             $0x13
-	BYTE             $0x00
-	BYTE             $0x04
-	BYTE             $0x00
-	BYTE             $0x00
-	VMOVUPS          (R9), Z16
-	VMOVUPS          64(R9), Z17
-	VPSLLD           $0x08, 3072(BX), Z18
-	VPADDD           2048(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1024(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z0
-	VFMADD231PS.BCST 1088(SI), Z17, Z0
-	VPSLLD           $0x08, 3136(BX), Z18
-	VPADDD           2112(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1028(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z1
-	VFMADD231PS.BCST 1092(SI), Z17, Z1
-	VPSLLD           $0x08, 3200(BX), Z18
-	VPADDD           2176(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1032(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z2
-	VFMADD231PS.BCST 1096(SI), Z17, Z2
-	VPSLLD           $0x08, 3264(BX), Z18
-	VPADDD           2240(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1036(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z3
-	VFMADD231PS.BCST 1100(SI), Z17, Z3
-	VPSLLD           $0x08, 3328(BX), Z18
-	VPADDD           2304(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1040(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z4
-	VFMADD231PS.BCST 1104(SI), Z17, Z4
-	VPSLLD           $0x08, 3392(BX), Z18
-	VPADDD           2368(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1044(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z5
-	VFMADD231PS.BCST 1108(SI), Z17, Z5
-	VPSLLD           $0x08, 3456(BX), Z18
-	VPADDD           2432(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1048(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z6
-	VFMADD231PS.BCST 1112(SI), Z17, Z6
-	VPSLLD           $0x08, 3520(BX), Z18
-	VPADDD           2496(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1052(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z7
-	VFMADD231PS.BCST 1116(SI), Z17, Z7
-	VPSLLD           $0x08, 3584(BX), Z18
-	VPADDD           2560(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1056(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z8
-	VFMADD231PS.BCST 1120(SI), Z17, Z8
-	VPSLLD           $0x08, 3648(BX), Z18
-	VPADDD           2624(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1060(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z9
-	VFMADD231PS.BCST 1124(SI), Z17, Z9
-	VPSLLD           $0x08, 3712(BX), Z18
-	VPADDD           2688(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1064(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z10
-	VFMADD231PS.BCST 1128(SI), Z17, Z10
-	VPSLLD           $0x08, 3776(BX), Z18
-	VPADDD           2752(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1068(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z11
-	VFMADD231PS.BCST 1132(SI), Z17, Z11
-	VPSLLD           $0x08, 3840(BX), Z18
-	VPADDD           2816(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1072(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z12
-	VFMADD231PS.BCST 1136(SI), Z17, Z12
-	VPSLLD           $0x08, 3904(BX), Z18
-	VPADDD           2880(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1076(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z13
-	VFMADD231PS.BCST 1140(SI), Z17, Z13
-	VPSLLD           $0x08, 3968(BX), Z18
-	VPADDD           2944(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1080(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z14
-	VFMADD231PS.BCST 1144(SI), Z17, Z14
-	VPSLLD           $0x08, 4032(BX), Z18
-	VPADDD           3008(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1084(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z15
-	VFMADD231PS.BCST 1148(SI), Z17, Z15
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       256(R8)
-	PREFETCHT1       320(R8)
-	ADDQ             $0x00000180, R8
-	ADDQ             $0x00000500, SI
-	ADDQ             $0x00000200, DI
-	ADDQ             $0x00000080, R9
-	VMOVUPS          (R9), Z16
-	VMOVUPS          64(R9), Z17
-	VPSLLD           $0x08, 1024(BX), Z18
-	VPADDD           (BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1024(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z0
-	VFMADD231PS.BCST 1088(SI), Z17, Z0
-	VPSLLD           $0x08, 1088(BX), Z18
-	VPADDD           64(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1028(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z1
-	VFMADD231PS.BCST 1092(SI), Z17, Z1
-	VPSLLD           $0x08, 1152(BX), Z18
-	VPADDD           128(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1032(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z2
-	VFMADD231PS.BCST 1096(SI), Z17, Z2
-	VPSLLD           $0x08, 1216(BX), Z18
-	VPADDD           192(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1036(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z3
-	VFMADD231PS.BCST 1100(SI), Z17, Z3
-	VPSLLD           $0x08, 1280(BX), Z18
-	VPADDD           256(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1040(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z4
-	VFMADD231PS.BCST 1104(SI), Z17, Z4
-	VPSLLD           $0x08, 1344(BX), Z18
-	VPADDD           320(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1044(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z5
-	VFMADD231PS.BCST 1108(SI), Z17, Z5
-	VPSLLD           $0x08, 1408(BX), Z18
-	VPADDD           384(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1048(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z6
-	VFMADD231PS.BCST 1112(SI), Z17, Z6
-	VPSLLD           $0x08, 1472(BX), Z18
-	VPADDD           448(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1052(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z7
-	VFMADD231PS.BCST 1116(SI), Z17, Z7
-	VPSLLD           $0x08, 1536(BX), Z18
-	VPADDD           512(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1056(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z8
-	VFMADD231PS.BCST 1120(SI), Z17, Z8
-	VPSLLD           $0x08, 1600(BX), Z18
-	VPADDD           576(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1060(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z9
-	VFMADD231PS.BCST 1124(SI), Z17, Z9
-	VPSLLD           $0x08, 1664(BX), Z18
-	VPADDD           640(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1064(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z10
-	VFMADD231PS.BCST 1128(SI), Z17, Z10
-	VPSLLD           $0x08, 1728(BX), Z18
-	VPADDD           704(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1068(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z11
-	VFMADD231PS.BCST 1132(SI), Z17, Z11
-	VPSLLD           $0x08, 1792(BX), Z18
-	VPADDD           768(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1072(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z12
-	VFMADD231PS.BCST 1136(SI), Z17, Z12
-	VPSLLD           $0x08, 1856(BX), Z18
-	VPADDD           832(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1076(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z13
-	VFMADD231PS.BCST 1140(SI), Z17, Z13
-	VPSLLD           $0x08, 1920(BX), Z18
-	VPADDD           896(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1080(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z14
-	VFMADD231PS.BCST 1144(SI), Z17, Z14
-	VPSLLD           $0x08, 1984(BX), Z18
-	VPADDD           960(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1084(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z15
-	VFMADD231PS.BCST 1148(SI), Z17, Z15
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       256(R8)
-	PREFETCHT1       320(R8)
-	ADDQ             $0x00000180, R8
-	ADDQ             $0x00000500, SI
-	ADDQ             $0x00000200, DI
-	ADDQ             $0x00000080, R9
-	JMP              store
-
-last2:
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7a
-	BYTE             $0x4b
-	BYTE             $0xb4
-	BYTE             $0x13
-	BYTE             $0x00
-	BYTE             $0x08
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7a
-	BYTE             $0x4b
-	BYTE             $0xbc
-	BYTE             $0x13
-	BYTE             $0x00
-	BYTE             $0x0c
-	BYTE             $0x00
-	BYTE             $0x00
-	VMOVUPS          (R9), Z16
-	VMOVUPS          64(R9), Z17
-	VPSLLD           $0x08, 1024(BX), Z18
-	VPADDD           (BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1024(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z0
-	VFMADD231PS.BCST 1088(SI), Z17, Z0
-	VPSLLD           $0x08, 1088(BX), Z18
-	VPADDD           64(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1028(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z1
-	VFMADD231PS.BCST 1092(SI), Z17, Z1
-	VPSLLD           $0x08, 1152(BX), Z18
-	VPADDD           128(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1032(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z2
-	VFMADD231PS.BCST 1096(SI), Z17, Z2
-	VPSLLD           $0x08, 1216(BX), Z18
-	VPADDD           192(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1036(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z3
-	VFMADD231PS.BCST 1100(SI), Z17, Z3
-	VPSLLD           $0x08, 1280(BX), Z18
-	VPADDD           256(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1040(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z4
-	VFMADD231PS.BCST 1104(SI), Z17, Z4
-	VPSLLD           $0x08, 1344(BX), Z18
-	VPADDD           320(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1044(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z5
-	VFMADD231PS.BCST 1108(SI), Z17, Z5
-	VPSLLD           $0x08, 1408(BX), Z18
-	VPADDD           384(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1048(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z6
-	VFMADD231PS.BCST 1112(SI), Z17, Z6
-	VPSLLD           $0x08, 1472(BX), Z18
-	VPADDD           448(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1052(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z7
-	VFMADD231PS.BCST 1116(SI), Z17, Z7
-	VPSLLD           $0x08, 1536(BX), Z18
-	VPADDD           512(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1056(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z8
-	VFMADD231PS.BCST 1120(SI), Z17, Z8
-	VPSLLD           $0x08, 1600(BX), Z18
-	VPADDD           576(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1060(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z9
-	VFMADD231PS.BCST 1124(SI), Z17, Z9
-	VPSLLD           $0x08, 1664(BX), Z18
-	VPADDD           640(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1064(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z10
-	VFMADD231PS.BCST 1128(SI), Z17, Z10
-	VPSLLD           $0x08, 1728(BX), Z18
-	VPADDD           704(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1068(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z11
-	VFMADD231PS.BCST 1132(SI), Z17, Z11
-	VPSLLD           $0x08, 1792(BX), Z18
-	VPADDD           768(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1072(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z12
-	VFMADD231PS.BCST 1136(SI), Z17, Z12
-	VPSLLD           $0x08, 1856(BX), Z18
-	VPADDD           832(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1076(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z13
-	VFMADD231PS.BCST 1140(SI), Z17, Z13
-	VPSLLD           $0x08, 1920(BX), Z18
-	VPADDD           896(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1080(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z14
-	VFMADD231PS.BCST 1144(SI), Z17, Z14
-	VPSLLD           $0x08, 1984(BX), Z18
-	VPADDD           960(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1084(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z15
-	VFMADD231PS.BCST 1148(SI), Z17, Z15
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       256(R8)
-	PREFETCHT1       320(R8)
-	ADDQ             $0x00000180, R8
-	ADDQ             $0x00000500, SI
-	ADDQ             $0x00000200, DI
-	ADDQ             $0x00000080, R9
-	VMOVUPS          (R9), Z16
-	VMOVUPS          64(R9), Z17
-	VPSLLD           $0x08, 3072(BX), Z18
-	VPADDD           2048(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1024(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z0
-	VFMADD231PS.BCST 1088(SI), Z17, Z0
-	VPSLLD           $0x08, 3136(BX), Z18
-	VPADDD           2112(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1028(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z1
-	VFMADD231PS.BCST 1092(SI), Z17, Z1
-	VPSLLD           $0x08, 3200(BX), Z18
-	VPADDD           2176(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1032(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z2
-	VFMADD231PS.BCST 1096(SI), Z17, Z2
-	VPSLLD           $0x08, 3264(BX), Z18
-	VPADDD           2240(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1036(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z3
-	VFMADD231PS.BCST 1100(SI), Z17, Z3
-	VPSLLD           $0x08, 3328(BX), Z18
-	VPADDD           2304(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1040(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z4
-	VFMADD231PS.BCST 1104(SI), Z17, Z4
-	VPSLLD           $0x08, 3392(BX), Z18
-	VPADDD           2368(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1044(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z5
-	VFMADD231PS.BCST 1108(SI), Z17, Z5
-	VPSLLD           $0x08, 3456(BX), Z18
-	VPADDD           2432(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1048(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z6
-	VFMADD231PS.BCST 1112(SI), Z17, Z6
-	VPSLLD           $0x08, 3520(BX), Z18
-	VPADDD           2496(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1052(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z7
-	VFMADD231PS.BCST 1116(SI), Z17, Z7
-	VPSLLD           $0x08, 3584(BX), Z18
-	VPADDD           2560(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1056(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z8
-	VFMADD231PS.BCST 1120(SI), Z17, Z8
-	VPSLLD           $0x08, 3648(BX), Z18
-	VPADDD           2624(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1060(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z9
-	VFMADD231PS.BCST 1124(SI), Z17, Z9
-	VPSLLD           $0x08, 3712(BX), Z18
-	VPADDD           2688(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1064(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z10
-	VFMADD231PS.BCST 1128(SI), Z17, Z10
-	VPSLLD           $0x08, 3776(BX), Z18
-	VPADDD           2752(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1068(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z11
-	VFMADD231PS.BCST 1132(SI), Z17, Z11
-	VPSLLD           $0x08, 3840(BX), Z18
-	VPADDD           2816(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1072(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z12
-	VFMADD231PS.BCST 1136(SI), Z17, Z12
-	VPSLLD           $0x08, 3904(BX), Z18
-	VPADDD           2880(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1076(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z13
-	VFMADD231PS.BCST 1140(SI), Z17, Z13
-	VPSLLD           $0x08, 3968(BX), Z18
-	VPADDD           2944(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1080(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z14
-	VFMADD231PS.BCST 1144(SI), Z17, Z14
-	VPSLLD           $0x08, 4032(BX), Z18
-	VPADDD           3008(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1084(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z15
-	VFMADD231PS.BCST 1148(SI), Z17, Z15
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       256(R8)
-	PREFETCHT1       320(R8)
-	ADDQ             $0x00000180, R8
-	ADDQ             $0x00000500, SI
-	ADDQ             $0x00000200, DI
-	ADDQ             $0x00000080, R9
-	JMP              store
-
-last1:
-	VMOVUPS          (R9), Z16
-	VMOVUPS          64(R9), Z17
-	VPSLLD           $0x08, 1024(BX), Z18
-	VPADDD           (BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1024(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z0
-	VFMADD231PS.BCST 1088(SI), Z17, Z0
-	VPSLLD           $0x08, 1088(BX), Z18
-	VPADDD           64(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1028(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z1
-	VFMADD231PS.BCST 1092(SI), Z17, Z1
-	VPSLLD           $0x08, 1152(BX), Z18
-	VPADDD           128(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1032(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z2
-	VFMADD231PS.BCST 1096(SI), Z17, Z2
-	VPSLLD           $0x08, 1216(BX), Z18
-	VPADDD           192(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1036(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z3
-	VFMADD231PS.BCST 1100(SI), Z17, Z3
-	VPSLLD           $0x08, 1280(BX), Z18
-	VPADDD           256(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1040(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z4
-	VFMADD231PS.BCST 1104(SI), Z17, Z4
-	VPSLLD           $0x08, 1344(BX), Z18
-	VPADDD           320(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1044(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z5
-	VFMADD231PS.BCST 1108(SI), Z17, Z5
-	VPSLLD           $0x08, 1408(BX), Z18
-	VPADDD           384(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1048(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z6
-	VFMADD231PS.BCST 1112(SI), Z17, Z6
-	VPSLLD           $0x08, 1472(BX), Z18
-	VPADDD           448(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1052(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z7
-	VFMADD231PS.BCST 1116(SI), Z17, Z7
-	VPSLLD           $0x08, 1536(BX), Z18
-	VPADDD           512(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1056(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z8
-	VFMADD231PS.BCST 1120(SI), Z17, Z8
-	VPSLLD           $0x08, 1600(BX), Z18
-	VPADDD           576(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1060(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z9
-	VFMADD231PS.BCST 1124(SI), Z17, Z9
-	VPSLLD           $0x08, 1664(BX), Z18
-	VPADDD           640(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1064(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z10
-	VFMADD231PS.BCST 1128(SI), Z17, Z10
-	VPSLLD           $0x08, 1728(BX), Z18
-	VPADDD           704(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1068(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z11
-	VFMADD231PS.BCST 1132(SI), Z17, Z11
-	VPSLLD           $0x08, 1792(BX), Z18
-	VPADDD           768(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1072(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z12
-	VFMADD231PS.BCST 1136(SI), Z17, Z12
-	VPSLLD           $0x08, 1856(BX), Z18
-	VPADDD           832(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1076(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z13
-	VFMADD231PS.BCST 1140(SI), Z17, Z13
-	VPSLLD           $0x08, 1920(BX), Z18
-	VPADDD           896(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1080(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z14
-	VFMADD231PS.BCST 1144(SI), Z17, Z14
-	VPSLLD           $0x08, 1984(BX), Z18
-	VPADDD           960(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1084(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z15
-	VFMADD231PS.BCST 1148(SI), Z17, Z15
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       256(R8)
-	PREFETCHT1       320(R8)
-	ADDQ             $0x00000180, R8
-	ADDQ             $0x00000500, SI
-	ADDQ             $0x00000200, DI
-	ADDQ             $0x00000080, R9
-
-store:
-	MOVQ    outStride+8(FP), DI
-	VMOVUPS Z0, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z1, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z2, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z3, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z4, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z5, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z6, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z7, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z8, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z9, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z10, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z11, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z12, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z13, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z14, (AX)
-	ADDQ    DI, AX
-	VMOVUPS Z15, (AX)
-	ADDQ    DI, AX
-	DECQ    CX
-	JNE     bunch
-
-bunch_done:
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
-	BYTE $0xc0
-	VZEROUPPER
-	RET
-
-// func gemm16AMX(out *float32, outStride int, numbers *int8, scales *float32, x *byte, bunches int, blocks int, sums *int32, ahead *byte)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·gemm16AMX(SB), NOSPLIT, $0-72
-	MOVQ  out+0(FP), AX
-	MOVQ  bunches+40(FP), CX
-	LEAQ  tiles16<>+0(SB), BX
-	BYTE  $0xc4
-	BYTE  $0xe2
-	BYTE  $0x78
-	BYTE  $0x49
-	BYTE  $0x03
-	MOVQ  x+32(FP), SI
-	MOVQ  sums+56(FP), BX
-	MOVQ  $0x00000040, DX
-	TESTQ CX, CX
-	JE    bunch_done
-
-bunch:
-	MOVQ   numbers+16(FP), DI
-	MOVQ   ahead+64(FP), R8
-	MOVQ   scales+24(FP), R9
-	MOVQ   blocks+48(FP), R10
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
-	VPXORD Z3, Z3, Z3
-	VPXORD Z4, Z4, Z4
-	VPXORD Z5, Z5, Z5
-	VPXORD Z6, Z6, Z6
-	VPXORD Z7, Z7, Z7
-	VPXORD Z8, Z8, Z8
-	VPXORD Z9, Z9, Z9
-	VPXORD Z10, Z10, Z10
-	VPXORD Z11, Z11, Z11
-	VPXORD Z12, Z12, Z12
-	VPXORD Z13, Z13, Z13
-	VPXORD Z14, Z14, Z14
-	VPXORD Z15, Z15, Z15
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x4b
-	BYTE   $0x94
-	BYTE   $0x17
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x4b
-	BYTE   $0x84
-	BYTE   $0x16
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x4b
-	BYTE   $0x8c
-	BYTE   $0x16
-	BYTE   $0x20
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x49
-	BYTE   $0xe0
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x49
-	BYTE   $0xe8
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x69
-	BYTE   $0x5e
-	BYTE   $0xe0
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x6b
-	BYTE   $0x5e
-	BYTE   $0xe9
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7a
-	BYTE   $0x4b
-	BYTE   $0xa4
-	BYTE   $0x13
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7a
-	BYTE   $0x4b
-	BYTE   $0xac
-	BYTE   $0x13
-	BYTE   $0x00
-	BYTE   $0x04
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x4b
-	BYTE   $0x94
-	BYTE   $0x17
-	BYTE   $0x00
-	BYTE   $0x01
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x4b
-	BYTE   $0x84
-	BYTE   $0x16
-	BYTE   $0x10
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x4b
-	BYTE   $0x8c
-	BYTE   $0x16
-	BYTE   $0x30
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x49
-	BYTE   $0xf0
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x49
-	BYTE   $0xf8
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x69
-	BYTE   $0x5e
-	BYTE   $0xf0
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x6b
-	BYTE   $0x5e
-	BYTE   $0xf9
-	DECQ   R10
-	TESTQ  R10, R10
-	JE     block_done
+// func expandQ80AMX(panel *byte, tile *byte, blocks int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·expandQ80AMX(SB), NOSPLIT, $0-24
+	MOVQ         panel+0(FP), AX
+	MOVQ         tile+8(FP), CX
+	MOVQ         blocks+16(FP), DX
+	MOVL         $0x00ff00ff, BX
+	VPBROADCASTD BX, Z1
+	MOVL         $0x00800080, BX
+	VPBROADCASTD BX, Z2
+	MOVL         $0xffff0000, BX
+	VPBROADCASTD BX, Z3
+	TESTQ        DX, DX
+	JE           block_done
 
 block:
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7a
-	BYTE        $0x4b
-	BYTE        $0xb4
-	BYTE        $0x13
-	BYTE        $0x00
-	BYTE        $0x08
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7a
-	BYTE        $0x4b
-	BYTE        $0xbc
-	BYTE        $0x13
-	BYTE        $0x00
-	BYTE        $0x0c
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x94
-	BYTE        $0x17
-	BYTE        $0x00
-	BYTE        $0x02
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x84
-	BYTE        $0x16
-	BYTE        $0x00
-	BYTE        $0x05
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x8c
-	BYTE        $0x16
-	BYTE        $0x20
-	BYTE        $0x05
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x49
-	BYTE        $0xe0
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x49
-	BYTE        $0xe8
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x69
-	BYTE        $0x5e
-	BYTE        $0xe0
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x6b
-	BYTE        $0x5e
-	BYTE        $0xe9
-	VMOVUPS     (R9), Z16
-	VPSLLD      $0x08, 1024(BX), Z17
-	VPADDD      (BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1024(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z0
-	VPSLLD      $0x08, 1088(BX), Z17
-	VPADDD      64(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1028(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z1
-	VPSLLD      $0x08, 1152(BX), Z17
-	VPADDD      128(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1032(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z2
-	VPSLLD      $0x08, 1216(BX), Z17
-	VPADDD      192(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1036(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z3
-	VPSLLD      $0x08, 1280(BX), Z17
-	VPADDD      256(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1040(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z4
-	VPSLLD      $0x08, 1344(BX), Z17
-	VPADDD      320(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1044(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z5
-	VPSLLD      $0x08, 1408(BX), Z17
-	VPADDD      384(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1048(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z6
-	VPSLLD      $0x08, 1472(BX), Z17
-	VPADDD      448(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1052(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z7
-	VPSLLD      $0x08, 1536(BX), Z17
-	VPADDD      512(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1056(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z8
-	VPSLLD      $0x08, 1600(BX), Z17
-	VPADDD      576(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1060(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z9
-	VPSLLD      $0x08, 1664(BX), Z17
-	VPADDD      640(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1064(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z10
-	VPSLLD      $0x08, 1728(BX), Z17
-	VPADDD      704(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1068(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z11
-	VPSLLD      $0x08, 1792(BX), Z17
-	VPADDD      768(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1072(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z12
-	VPSLLD      $0x08, 1856(BX), Z17
-	VPADDD      832(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1076(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z13
-	VPSLLD      $0x08, 1920(BX), Z17
-	VPADDD      896(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1080(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z14
-	VPSLLD      $0x08, 1984(BX), Z17
-	VPADDD      960(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1084(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z15
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7a
-	BYTE        $0x4b
-	BYTE        $0xa4
-	BYTE        $0x13
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7a
-	BYTE        $0x4b
-	BYTE        $0xac
-	BYTE        $0x13
-	BYTE        $0x00
-	BYTE        $0x04
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x94
-	BYTE        $0x17
-	BYTE        $0x00
-	BYTE        $0x03
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x84
-	BYTE        $0x16
-	BYTE        $0x10
-	BYTE        $0x05
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x4b
-	BYTE        $0x8c
-	BYTE        $0x16
-	BYTE        $0x30
-	BYTE        $0x05
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x49
-	BYTE        $0xf0
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7b
-	BYTE        $0x49
-	BYTE        $0xf8
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x69
-	BYTE        $0x5e
-	BYTE        $0xf0
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x6b
-	BYTE        $0x5e
-	BYTE        $0xf9
-	VMOVUPS     64(R9), Z16
-	VPSLLD      $0x08, 3072(BX), Z17
-	VPADDD      2048(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1024(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z0
-	VPSLLD      $0x08, 3136(BX), Z17
-	VPADDD      2112(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1028(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z1
-	VPSLLD      $0x08, 3200(BX), Z17
-	VPADDD      2176(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1032(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z2
-	VPSLLD      $0x08, 3264(BX), Z17
-	VPADDD      2240(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1036(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z3
-	VPSLLD      $0x08, 3328(BX), Z17
-	VPADDD      2304(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1040(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z4
-	VPSLLD      $0x08, 3392(BX), Z17
-	VPADDD      2368(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1044(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z5
-	VPSLLD      $0x08, 3456(BX), Z17
-	VPADDD      2432(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1048(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z6
-	VPSLLD      $0x08, 3520(BX), Z17
-	VPADDD      2496(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1052(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z7
-	VPSLLD      $0x08, 3584(BX), Z17
-	VPADDD      2560(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1056(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z8
-	VPSLLD      $0x08, 3648(BX), Z17
-	VPADDD      2624(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1060(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z9
-	VPSLLD      $0x08, 3712(BX), Z17
-	VPADDD      2688(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1064(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z10
-	VPSLLD      $0x08, 3776(BX), Z17
-	VPADDD      2752(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1068(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z11
-	VPSLLD      $0x08, 3840(BX), Z17
-	VPADDD      2816(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1072(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z12
-	VPSLLD      $0x08, 3904(BX), Z17
-	VPADDD      2880(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1076(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z13
-	VPSLLD      $0x08, 3968(BX), Z17
-	VPADDD      2944(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1080(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z14
-	VPSLLD      $0x08, 4032(BX), Z17
-	VPADDD      3008(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1084(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z15
-	PREFETCHT1  (R8)
-	PREFETCHT1  64(R8)
-	PREFETCHT1  128(R8)
-	PREFETCHT1  192(R8)
-	PREFETCHT1  256(R8)
-	PREFETCHT1  320(R8)
-	ADDQ        $0x00000180, R8
-	ADDQ        $0x00000500, SI
-	ADDQ        $0x00000200, DI
-	ADDQ        $0x00000080, R9
-	DECQ        R10
-	JNE         block
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2176(CX)
+	PREFETCHT0 2240(CX)
+	PREFETCHT0 2304(CX)
+	PREFETCHT0 2368(CX)
+	PREFETCHT0 2432(CX)
+	PREFETCHT0 2496(CX)
+	PREFETCHT0 2560(CX)
+	VMOVDQU32  (CX), Z0
+	VPANDD     Z1, Z0, Z4
+	VPSUBW     Z2, Z4, Z4
+	VPSLLD     $0x10, Z4, Z5
+	VPSRAD     $0x10, Z5, Z5
+	VPSRAD     $0x10, Z4, Z4
+	VCVTDQ2PS  Z5, Z5
+	VCVTDQ2PS  Z4, Z4
+	VPSRLD     $0x10, Z5, Z5
+	VPTERNLOGD $0xf8, Z3, Z4, Z5
+	VMOVDQU32  Z5, (AX)
+	VPSRLW     $0x08, Z0, Z0
+	VPSUBW     Z2, Z0, Z0
+	VPSLLD     $0x10, Z0, Z4
+	VPSRAD     $0x10, Z4, Z4
+	VPSRAD     $0x10, Z0, Z0
+	VCVTDQ2PS  Z4, Z4
+	VCVTDQ2PS  Z0, Z0
+	VPSRLD     $0x10, Z4, Z4
+	VPTERNLOGD $0xf8, Z3, Z0, Z4
+	VMOVDQU32  Z4, 64(AX)
+	VMOVDQU32  64(CX), Z0
+	VPANDD     Z1, Z0, Z4
+	VPSUBW     Z2, Z4, Z4
+	VPSLLD     $0x10, Z4, Z5
+	VPSRAD     $0x10, Z5, Z5
+	VPSRAD     $0x10, Z4, Z4
+	VCVTDQ2PS  Z5, Z5
+	VCVTDQ2PS  Z4, Z4
+	VPSRLD     $0x10, Z5, Z5
+	VPTERNLOGD $0xf8, Z3, Z4, Z5
+	VMOVDQU32  Z5, 128(AX)
+	VPSRLW     $0x08, Z0, Z0
+	VPSUBW     Z2, Z0, Z0
+	VPSLLD     $0x10, Z0, Z4
+	VPSRAD     $0x10, Z4, Z4
+	VPSRAD     $0x10, Z0, Z0
+	VCVTDQ2PS  Z4, Z4
+	VCVTDQ2PS  Z0, Z0
+	VPSRLD     $0x10, Z4, Z4
+	VPTERNLOGD $0xf8, Z3, Z0, Z4
+	VMOVDQU32  Z4, 192(AX)
+	VMOVDQU32  128(CX), Z0
+	VPANDD     Z1, Z0, Z4
+	VPSUBW     Z2, Z4, Z4
+	VPSLLD     $0x10, Z4, Z5
+	VPSRAD     $0x10, Z5, Z5
+	VPSRAD     $0x10, Z4, Z4
+	VCVTDQ2PS  Z5, Z5
+	VCVTDQ2PS  Z4, Z4
+	VPSRLD     $0x10, Z5, Z5
+	VPTERNLOGD $0xf8, Z3, Z4, Z5
+	VMOVDQU32  Z5, 256(AX)
+	VPSRLW     $0x08, Z0, Z0
+	VPSUBW     Z2, Z0, Z0
+	VPSLLD     $0x10, Z0, Z4
+	VPSRAD     $0x10, Z4, Z4
+	VPSRAD     $0x10, Z0, Z0
+	VCVTDQ2PS  Z4, Z4
+	VCVTDQ2PS  Z0, Z0
+	VPSRLD     $0x10, Z4, Z4
+	VPTERNLOGD $0xf8, Z3, Z0, Z4
+	VMOVDQU32  Z4, 320(AX)
+	VMOVDQU32  192(CX), Z0
+	VPANDD     Z1, Z0, Z4
+	VPSUBW     Z2, Z4, Z4
+	VPSLLD     $0x10, Z4, Z5
+	VPSRAD     $0x10, Z5, Z5
+	VPSRAD     $0x10, Z4, Z4
+	VCVTDQ2PS  Z5, Z5
+	VCVTDQ2PS  Z4, Z4
+	VPSRLD     $0x10, Z5, Z5
+	VPTERNLOGD $0xf8, Z3, Z4, Z5
+	VMOVDQU32  Z5, 384(AX)
+	VPSRLW     $0x08, Z0, Z0
+	VPSUBW     Z2, Z0, Z0
+	VPSLLD     $0x10, Z0, Z4
+	VPSRAD     $0x10, Z4, Z4
+	VPSRAD     $0x10, Z0, Z0
+	VCVTDQ2PS  Z4, Z4
+	VCVTDQ2PS  Z0, Z0
+	VPSRLD     $0x10, Z4, Z4
+	VPTERNLOGD $0xf8, Z3, Z0, Z4
+	VMOVDQU32  Z4, 448(AX)
+	VMOVDQU32  256(CX), Z0
+	VPANDD     Z1, Z0, Z4
+	VPSUBW     Z2, Z4, Z4
+	VPSLLD     $0x10, Z4, Z5
+	VPSRAD     $0x10, Z5, Z5
+	VPSRAD     $0x10, Z4, Z4
+	VCVTDQ2PS  Z5, Z5
+	VCVTDQ2PS  Z4, Z4
+	VPSRLD     $0x10, Z5, Z5
+	VPTERNLOGD $0xf8, Z3, Z4, Z5
+	VMOVDQU32  Z5, 512(AX)
+	VPSRLW     $0x08, Z0, Z0
+	VPSUBW     Z2, Z0, Z0
+	VPSLLD     $0x10, Z0, Z4
+	VPSRAD     $0x10, Z4, Z4
+	VPSRAD     $0x10, Z0, Z0
+	VCVTDQ2PS  Z4, Z4
+	VCVTDQ2PS  Z0, Z0
+	VPSRLD     $0x10, Z4, Z4
+	VPTERNLOGD $0xf8, Z3, Z0, Z4
+	VMOVDQU32  Z4, 576(AX)
+	VMOVDQU32  320(CX), Z0
+	VPANDD     Z1, Z0, Z4
+	VPSUBW     Z2, Z4, Z4
+	VPSLLD     $0x10, Z4, Z5
+	VPSRAD     $0x10, Z5, Z5
+	VPSRAD     $0x10, Z4, Z4
+	VCVTDQ2PS  Z5, Z5
+	VCVTDQ2PS  Z4, Z4
+	VPSRLD     $0x10, Z5, Z5
+	VPTERNLOGD $0xf8, Z3, Z4, Z5
+	VMOVDQU32  Z5, 640(AX)
+	VPSRLW     $0x08, Z0, Z0
+	VPSUBW     Z2, Z0, Z0
+	VPSLLD     $0x10, Z0, Z4
+	VPSRAD     $0x10, Z4, Z4
+	VPSRAD     $0x10, Z0, Z0
+	VCVTDQ2PS  Z4, Z4
+	VCVTDQ2PS  Z0, Z0
+	VPSRLD     $0x10, Z4, Z4
+	VPTERNLOGD $0xf8, Z3, Z0, Z4
+	VMOVDQU32  Z4, 704(AX)
+	VMOVDQU32  384(CX), Z0
+	VPANDD     Z1, Z0, Z4
+	VPSUBW     Z2, Z4, Z4
+	VPSLLD     $0x10, Z4, Z5
+	VPSRAD     $0x10, Z5, Z5
+	VPSRAD     $0x10, Z4, Z4
+	VCVTDQ2PS  Z5, Z5
+	VCVTDQ2PS  Z4, Z4
+	VPSRLD     $0x10, Z5, Z5
+	VPTERNLOGD $0xf8, Z3, Z4, Z5
+	VMOVDQU32  Z5, 768(AX)
+	VPSRLW     $0x08, Z0, Z0
+	VPSUBW     Z2, Z0, Z0
+	VPSLLD     $0x10, Z0, Z4
+	VPSRAD     $0x10, Z4, Z4
+	VPSRAD     $0x10, Z0, Z0
+	VCVTDQ2PS  Z4, Z4
+	VCVTDQ2PS  Z0, Z0
+	VPSRLD     $0x10, Z4, Z4
+	VPTERNLOGD $0xf8, Z3, Z0, Z4
+	VMOVDQU32  Z4, 832(AX)
+	VMOVDQU32  448(CX), Z0
+	VPANDD     Z1, Z0, Z4
+	VPSUBW     Z2, Z4, Z4
+	VPSLLD     $0x10, Z4, Z5
+	VPSRAD     $0x10, Z5, Z5
+	VPSRAD     $0x10, Z4, Z4
+	VCVTDQ2PS  Z5, Z5
+	VCVTDQ2PS  Z4, Z4
+	VPSRLD     $0x10, Z5, Z5
+	VPTERNLOGD $0xf8, Z3, Z4, Z5
+	VMOVDQU32  Z5, 896(AX)
+	VPSRLW     $0x08, Z0, Z0
+	VPSUBW     Z2, Z0, Z0
+	VPSLLD     $0x10, Z0, Z4
+	VPSRAD     $0x10, Z4, Z4
+	VPSRAD     $0x10, Z0, Z0
+	VCVTDQ2PS  Z4, Z4
+	VCVTDQ2PS  Z0, Z0
+	VPSRLD     $0x10, Z4, Z4
+	VPTERNLOGD $0xf8, Z3, Z0, Z4
+	VMOVDQU32  Z4, 960(AX)
+	VCVTPH2PS  512(CX), Z0
+	VMOVUPS    Z0, 1024(AX)
+	ADDQ       $0x00000220, CX
+	ADDQ       $0x00000440, AX
+	DECQ       DX
+	JNE        block
 
 block_done:
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7a
-	BYTE        $0x4b
-	BYTE        $0xb4
-	BYTE        $0x13
-	BYTE        $0x00
-	BYTE        $0x08
-	BYTE        $0x00
-	BYTE        $0x00
-	BYTE        $0xc4
-	BYTE        $0xe2
-	BYTE        $0x7a
-	BYTE        $0x4b
-	BYTE        $0xbc
-	BYTE        $0x13
-	BYTE        $0x00
-	BYTE        $0x0c
-	BYTE        $0x00
-	BYTE        $0x00
-	VMOVUPS     (R9), Z16
-	VPSLLD      $0x08, 1024(BX), Z17
-	VPADDD      (BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1024(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z0
-	VPSLLD      $0x08, 1088(BX), Z17
-	VPADDD      64(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1028(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z1
-	VPSLLD      $0x08, 1152(BX), Z17
-	VPADDD      128(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1032(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z2
-	VPSLLD      $0x08, 1216(BX), Z17
-	VPADDD      192(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1036(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z3
-	VPSLLD      $0x08, 1280(BX), Z17
-	VPADDD      256(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1040(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z4
-	VPSLLD      $0x08, 1344(BX), Z17
-	VPADDD      320(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1044(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z5
-	VPSLLD      $0x08, 1408(BX), Z17
-	VPADDD      384(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1048(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z6
-	VPSLLD      $0x08, 1472(BX), Z17
-	VPADDD      448(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1052(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z7
-	VPSLLD      $0x08, 1536(BX), Z17
-	VPADDD      512(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1056(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z8
-	VPSLLD      $0x08, 1600(BX), Z17
-	VPADDD      576(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1060(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z9
-	VPSLLD      $0x08, 1664(BX), Z17
-	VPADDD      640(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1064(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z10
-	VPSLLD      $0x08, 1728(BX), Z17
-	VPADDD      704(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1068(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z11
-	VPSLLD      $0x08, 1792(BX), Z17
-	VPADDD      768(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1072(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z12
-	VPSLLD      $0x08, 1856(BX), Z17
-	VPADDD      832(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1076(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z13
-	VPSLLD      $0x08, 1920(BX), Z17
-	VPADDD      896(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1080(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z14
-	VPSLLD      $0x08, 1984(BX), Z17
-	VPADDD      960(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1084(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z15
-	VMOVUPS     64(R9), Z16
-	VPSLLD      $0x08, 3072(BX), Z17
-	VPADDD      2048(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1024(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z0
-	VPSLLD      $0x08, 3136(BX), Z17
-	VPADDD      2112(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1028(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z1
-	VPSLLD      $0x08, 3200(BX), Z17
-	VPADDD      2176(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1032(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z2
-	VPSLLD      $0x08, 3264(BX), Z17
-	VPADDD      2240(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1036(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z3
-	VPSLLD      $0x08, 3328(BX), Z17
-	VPADDD      2304(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1040(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z4
-	VPSLLD      $0x08, 3392(BX), Z17
-	VPADDD      2368(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1044(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z5
-	VPSLLD      $0x08, 3456(BX), Z17
-	VPADDD      2432(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1048(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z6
-	VPSLLD      $0x08, 3520(BX), Z17
-	VPADDD      2496(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1052(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z7
-	VPSLLD      $0x08, 3584(BX), Z17
-	VPADDD      2560(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1056(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z8
-	VPSLLD      $0x08, 3648(BX), Z17
-	VPADDD      2624(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1060(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z9
-	VPSLLD      $0x08, 3712(BX), Z17
-	VPADDD      2688(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1064(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z10
-	VPSLLD      $0x08, 3776(BX), Z17
-	VPADDD      2752(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1068(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z11
-	VPSLLD      $0x08, 3840(BX), Z17
-	VPADDD      2816(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1072(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z12
-	VPSLLD      $0x08, 3904(BX), Z17
-	VPADDD      2880(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1076(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z13
-	VPSLLD      $0x08, 3968(BX), Z17
-	VPADDD      2944(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1080(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z14
-	VPSLLD      $0x08, 4032(BX), Z17
-	VPADDD      3008(BX), Z17, Z17
-	VCVTDQ2PS   Z17, Z17
-	VMULPS.BCST 1084(SI), Z17, Z17
-	VFMADD231PS Z16, Z17, Z15
-	PREFETCHT1  (R8)
-	PREFETCHT1  64(R8)
-	PREFETCHT1  128(R8)
-	PREFETCHT1  192(R8)
-	PREFETCHT1  256(R8)
-	PREFETCHT1  320(R8)
-	ADDQ        $0x00000180, R8
-	ADDQ        $0x00000500, SI
-	ADDQ        $0x00000200, DI
-	ADDQ        $0x00000080, R9
-	MOVQ        outStride+8(FP), DI
-	VMOVUPS     Z0, (AX)
-	ADDQ        DI, AX
-	VMOVUPS     Z1, (AX)
-	ADDQ        DI, AX
-	VMOVUPS     Z2, (AX)
-	ADDQ        DI, AX
-	VMOVUPS     Z3, (AX)
-	ADDQ        DI, AX
-	VMOVUPS     Z4, (AX)
-	ADDQ        DI, AX
-	VMOVUPS     Z5, (AX)
-	ADDQ        DI, AX
-	VMOVUPS     Z6, (AX)
-	ADDQ        DI, AX
-	VMOVUPS     Z7, (AX)
-	ADDQ        DI, AX
-	VMOVUPS     Z8, (AX)
-	ADDQ        DI, AX
-	VMOVUPS     Z9, (AX)
-	ADDQ        DI, AX
-	VMOVUPS     Z10, (AX)
-	ADDQ        DI, AX
-	VMOVUPS     Z11, (AX)
-	ADDQ        DI, AX
-	VMOVUPS     Z12, (AX)
-	ADDQ        DI, AX
-	VMOVUPS     Z13, (AX)
-	ADDQ        DI, AX
-	VMOVUPS     Z14, (AX)
-	ADDQ        DI, AX
-	VMOVUPS     Z15, (AX)
-	ADDQ        DI, AX
-	DECQ        CX
-	JNE         bunch
-
-bunch_done:
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
-	BYTE $0xc0
 	VZEROUPPER
 	RET
 
-// func gemm16MinAMX(out *float32, outStride int, numbers *int8, scales *float32, x *byte, bunches int, blocks int, sums *int32, ahead *byte)
-// Requires: AVX, AVX512F, MMX+
-TEXT ·gemm16MinAMX(SB), NOSPLIT, $0-72
-	MOVQ  out+0(FP), AX
-	MOVQ  bunches+40(FP), CX
-	LEAQ  tiles16<>+0(SB), BX
-	BYTE  $0xc4
-	BYTE  $0xe2
-	BYTE  $0x78
-	BYTE  $0x49
-	BYTE  $0x03
-	MOVQ  x+32(FP), SI
-	MOVQ  sums+56(FP), BX
-	MOVQ  $0x00000040, DX
-	TESTQ CX, CX
-	JE    bunch_done
+DATA bfloatsQ2K0<>+0(SB)/8, $0x404040003f800000
+DATA bfloatsQ2K0<>+8(SB)/8, $0x404040003f800000
+DATA bfloatsQ2K0<>+16(SB)/8, $0x404040003f800000
+DATA bfloatsQ2K0<>+24(SB)/8, $0x404040003f800000
+DATA bfloatsQ2K0<>+32(SB)/8, $0x404040003f800000
+DATA bfloatsQ2K0<>+40(SB)/8, $0x404040003f800000
+DATA bfloatsQ2K0<>+48(SB)/8, $0x404040003f800000
+DATA bfloatsQ2K0<>+56(SB)/8, $0x404040003f800000
+GLOBL bfloatsQ2K0<>(SB), RODATA|NOPTR, $64
 
-bunch:
-	MOVQ   numbers+16(FP), DI
-	MOVQ   ahead+64(FP), R8
-	MOVQ   scales+24(FP), R9
-	MOVQ   blocks+48(FP), R10
+// func expandQ2KAMX(panel *byte, tile *byte, blocks int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·expandQ2KAMX(SB), NOSPLIT, $0-24
+	MOVQ         panel+0(FP), AX
+	MOVQ         tile+8(FP), CX
+	MOVQ         blocks+16(FP), DX
+	MOVL         $0x00030003, BX
+	VPBROADCASTD BX, Z1
+	VMOVDQU64    bfloatsQ2K0<>+0(SB), Z2
+	TESTQ        DX, DX
+	JE           block_done
+
+block:
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2176(CX)
+	PREFETCHT0 2240(CX)
+	PREFETCHT0 2304(CX)
+	PREFETCHT0 2368(CX)
+	VMOVDQU32  (CX), Z0
+	VPANDD     Z1, Z0, Z3
+	VPERMW     Z2, Z3, Z3
+	VMOVDQU32  Z3, (AX)
+	VPSRLW     $0x02, Z0, Z3
+	VPANDD     Z1, Z3, Z3
+	VPERMW     Z2, Z3, Z3
+	VMOVDQU32  Z3, 64(AX)
+	VPSRLW     $0x04, Z0, Z3
+	VPANDD     Z1, Z3, Z3
+	VPERMW     Z2, Z3, Z3
+	VMOVDQU32  Z3, 128(AX)
+	VPSRLW     $0x06, Z0, Z3
+	VPANDD     Z1, Z3, Z3
+	VPERMW     Z2, Z3, Z3
+	VMOVDQU32  Z3, 192(AX)
+	VPSRLW     $0x08, Z0, Z3
+	VPANDD     Z1, Z3, Z3
+	VPERMW     Z2, Z3, Z3
+	VMOVDQU32  Z3, 256(AX)
+	VPSRLW     $0x0a, Z0, Z3
+	VPANDD     Z1, Z3, Z3
+	VPERMW     Z2, Z3, Z3
+	VMOVDQU32  Z3, 320(AX)
+	VPSRLW     $0x0c, Z0, Z3
+	VPANDD     Z1, Z3, Z3
+	VPERMW     Z2, Z3, Z3
+	VMOVDQU32  Z3, 384(AX)
+	VPSRLW     $0x0e, Z0, Z0
+	VPERMW     Z2, Z0, Z0
+	VMOVDQU32  Z0, 448(AX)
+	VMOVDQU32  64(CX), Z0
+	VPANDD     Z1, Z0, Z3
+	VPERMW     Z2, Z3, Z3
+	VMOVDQU32  Z3, 512(AX)
+	VPSRLW     $0x02, Z0, Z3
+	VPANDD     Z1, Z3, Z3
+	VPERMW     Z2, Z3, Z3
+	VMOVDQU32  Z3, 576(AX)
+	VPSRLW     $0x04, Z0, Z3
+	VPANDD     Z1, Z3, Z3
+	VPERMW     Z2, Z3, Z3
+	VMOVDQU32  Z3, 640(AX)
+	VPSRLW     $0x06, Z0, Z3
+	VPANDD     Z1, Z3, Z3
+	VPERMW     Z2, Z3, Z3
+	VMOVDQU32  Z3, 704(AX)
+	VPSRLW     $0x08, Z0, Z3
+	VPANDD     Z1, Z3, Z3
+	VPERMW     Z2, Z3, Z3
+	VMOVDQU32  Z3, 768(AX)
+	VPSRLW     $0x0a, Z0, Z3
+	VPANDD     Z1, Z3, Z3
+	VPERMW     Z2, Z3, Z3
+	VMOVDQU32  Z3, 832(AX)
+	VPSRLW     $0x0c, Z0, Z3
+	VPANDD     Z1, Z3, Z3
+	VPERMW     Z2, Z3, Z3
+	VMOVDQU32  Z3, 896(AX)
+	VPSRLW     $0x0e, Z0, Z0
+	VPERMW     Z2, Z0, Z0
+	VMOVDQU32  Z0, 960(AX)
+	VMOVUPS    128(CX), Z0
+	VMOVUPS    Z0, 1024(AX)
+	VMOVUPS    192(CX), Z0
+	VMOVUPS    Z0, 1088(AX)
+	VMOVUPS    256(CX), Z0
+	VMOVUPS    Z0, 1152(AX)
+	VMOVUPS    320(CX), Z0
+	VMOVUPS    Z0, 1216(AX)
+	ADDQ       $0x00000180, CX
+	ADDQ       $0x00000500, AX
+	DECQ       DX
+	JNE        block
+
+block_done:
+	VZEROUPPER
+	RET
+
+DATA bfloatsQ3K0<>+0(SB)/8, $0xbf80c000c040c080
+DATA bfloatsQ3K0<>+8(SB)/8, $0x404040003f800000
+DATA bfloatsQ3K0<>+16(SB)/8, $0xbf80c000c040c080
+DATA bfloatsQ3K0<>+24(SB)/8, $0x404040003f800000
+DATA bfloatsQ3K0<>+32(SB)/8, $0xbf80c000c040c080
+DATA bfloatsQ3K0<>+40(SB)/8, $0x404040003f800000
+DATA bfloatsQ3K0<>+48(SB)/8, $0xbf80c000c040c080
+DATA bfloatsQ3K0<>+56(SB)/8, $0x404040003f800000
+GLOBL bfloatsQ3K0<>(SB), RODATA|NOPTR, $64
+
+// func expandQ3KAMX(panel *byte, tile *byte, blocks int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·expandQ3KAMX(SB), NOSPLIT, $0-24
+	MOVQ         panel+0(FP), AX
+	MOVQ         tile+8(FP), CX
+	MOVQ         blocks+16(FP), DX
+	MOVL         $0x00030003, BX
+	VPBROADCASTD BX, Z1
+	MOVL         $0x00040004, BX
+	VPBROADCASTD BX, Z3
+	VMOVDQU64    bfloatsQ3K0<>+0(SB), Z4
+	TESTQ        DX, DX
+	JE           block_done
+
+block:
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2176(CX)
+	PREFETCHT0 2240(CX)
+	PREFETCHT0 2304(CX)
+	VMOVDQU32  (CX), Z0
+	VPANDD     Z1, Z0, Z5
+	VMOVDQU32  128(CX), Z2
+	VPSLLW     $0x02, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, (AX)
+	VPSRLW     $0x02, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSLLW     $0x01, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 64(AX)
+	VPSRLW     $0x04, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPTERNLOGD $0xf8, Z2, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 128(AX)
+	VPSRLW     $0x06, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSRLW     $0x01, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 192(AX)
+	VPSRLW     $0x08, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSRLW     $0x02, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 256(AX)
+	VPSRLW     $0x0a, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSRLW     $0x03, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 320(AX)
+	VPSRLW     $0x0c, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSRLW     $0x04, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 384(AX)
+	VPSRLW     $0x0e, Z0, Z0
+	VPSRLW     $0x05, Z2, Z5
+	VPTERNLOGD $0xf8, Z5, Z3, Z0
+	VPERMW     Z4, Z0, Z0
+	VMOVDQU32  Z0, 448(AX)
+	VMOVDQU32  64(CX), Z0
+	VPANDD     Z1, Z0, Z5
+	VPSRLW     $0x06, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 512(AX)
+	VPSRLW     $0x02, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSRLW     $0x07, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 576(AX)
+	VPSRLW     $0x04, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSRLW     $0x08, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 640(AX)
+	VPSRLW     $0x06, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSRLW     $0x09, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 704(AX)
+	VPSRLW     $0x08, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSRLW     $0x0a, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 768(AX)
+	VPSRLW     $0x0a, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSRLW     $0x0b, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 832(AX)
+	VPSRLW     $0x0c, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSRLW     $0x0c, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 896(AX)
+	VPSRLW     $0x0e, Z0, Z0
+	VPSRLW     $0x0d, Z2, Z2
+	VPTERNLOGD $0xf8, Z2, Z3, Z0
+	VPERMW     Z4, Z0, Z0
+	VMOVDQU32  Z0, 960(AX)
+	VMOVUPS    192(CX), Z0
+	VMOVUPS    Z0, 1024(AX)
+	VMOVUPS    256(CX), Z0
+	VMOVUPS    Z0, 1088(AX)
+	ADDQ       $0x00000140, CX
+	ADDQ       $0x00000480, AX
+	DECQ       DX
+	JNE        block
+
+block_done:
+	VZEROUPPER
+	RET
+
+DATA bfloatsQ4K0<>+0(SB)/8, $0x404040003f800000
+DATA bfloatsQ4K0<>+8(SB)/8, $0x40e040c040a04080
+DATA bfloatsQ4K0<>+16(SB)/8, $0x4130412041104100
+DATA bfloatsQ4K0<>+24(SB)/8, $0x4170416041504140
+DATA bfloatsQ4K0<>+32(SB)/8, $0x404040003f800000
+DATA bfloatsQ4K0<>+40(SB)/8, $0x40e040c040a04080
+DATA bfloatsQ4K0<>+48(SB)/8, $0x4130412041104100
+DATA bfloatsQ4K0<>+56(SB)/8, $0x4170416041504140
+GLOBL bfloatsQ4K0<>(SB), RODATA|NOPTR, $64
+
+// func expandQ4KAMX(panel *byte, tile *byte, blocks int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·expandQ4KAMX(SB), NOSPLIT, $0-24
+	MOVQ         panel+0(FP), AX
+	MOVQ         tile+8(FP), CX
+	MOVQ         blocks+16(FP), DX
+	MOVL         $0x000f000f, BX
+	VPBROADCASTD BX, Z0
+	VMOVDQU64    bfloatsQ4K0<>+0(SB), Z1
+	TESTQ        DX, DX
+	JE           block_done
+
+block:
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2176(CX)
+	PREFETCHT0 2240(CX)
+	PREFETCHT0 2304(CX)
+	PREFETCHT0 2368(CX)
+	VMOVDQU32  (CX), Z0
+	VPERMW     Z1, Z0, Z2
+	VMOVDQU32  Z2, (AX)
+	VPSRLW     $0x04, Z0, Z2
+	VPERMW     Z1, Z2, Z2
+	VMOVDQU32  Z2, 64(AX)
+	VPSRLW     $0x08, Z0, Z2
+	VPERMW     Z1, Z2, Z2
+	VMOVDQU32  Z2, 128(AX)
+	VPSRLW     $0x0c, Z0, Z0
+	VPERMW     Z1, Z0, Z0
+	VMOVDQU32  Z0, 192(AX)
+	VMOVDQU32  64(CX), Z0
+	VPERMW     Z1, Z0, Z2
+	VMOVDQU32  Z2, 256(AX)
+	VPSRLW     $0x04, Z0, Z2
+	VPERMW     Z1, Z2, Z2
+	VMOVDQU32  Z2, 320(AX)
+	VPSRLW     $0x08, Z0, Z2
+	VPERMW     Z1, Z2, Z2
+	VMOVDQU32  Z2, 384(AX)
+	VPSRLW     $0x0c, Z0, Z0
+	VPERMW     Z1, Z0, Z0
+	VMOVDQU32  Z0, 448(AX)
+	VMOVDQU32  128(CX), Z0
+	VPERMW     Z1, Z0, Z2
+	VMOVDQU32  Z2, 512(AX)
+	VPSRLW     $0x04, Z0, Z2
+	VPERMW     Z1, Z2, Z2
+	VMOVDQU32  Z2, 576(AX)
+	VPSRLW     $0x08, Z0, Z2
+	VPERMW     Z1, Z2, Z2
+	VMOVDQU32  Z2, 640(AX)
+	VPSRLW     $0x0c, Z0, Z0
+	VPERMW     Z1, Z0, Z0
+	VMOVDQU32  Z0, 704(AX)
+	VMOVDQU32  192(CX), Z0
+	VPERMW     Z1, Z0, Z2
+	VMOVDQU32  Z2, 768(AX)
+	VPSRLW     $0x04, Z0, Z2
+	VPERMW     Z1, Z2, Z2
+	VMOVDQU32  Z2, 832(AX)
+	VPSRLW     $0x08, Z0, Z2
+	VPERMW     Z1, Z2, Z2
+	VMOVDQU32  Z2, 896(AX)
+	VPSRLW     $0x0c, Z0, Z0
+	VPERMW     Z1, Z0, Z0
+	VMOVDQU32  Z0, 960(AX)
+	VMOVUPS    256(CX), Z0
+	VMOVUPS    Z0, 1024(AX)
+	VMOVUPS    320(CX), Z0
+	VMOVUPS    Z0, 1088(AX)
+	ADDQ       $0x00000180, CX
+	ADDQ       $0x00000480, AX
+	DECQ       DX
+	JNE        block
+
+block_done:
+	VZEROUPPER
+	RET
+
+DATA bfloatsQ5K0<>+0(SB)/8, $0x404040003f800000
+DATA bfloatsQ5K0<>+8(SB)/8, $0x40e040c040a04080
+DATA bfloatsQ5K0<>+16(SB)/8, $0x4130412041104100
+DATA bfloatsQ5K0<>+24(SB)/8, $0x4170416041504140
+DATA bfloatsQ5K0<>+32(SB)/8, $0x4198419041884180
+DATA bfloatsQ5K0<>+40(SB)/8, $0x41b841b041a841a0
+DATA bfloatsQ5K0<>+48(SB)/8, $0x41d841d041c841c0
+DATA bfloatsQ5K0<>+56(SB)/8, $0x41f841f041e841e0
+GLOBL bfloatsQ5K0<>(SB), RODATA|NOPTR, $64
+
+// func expandQ5KAMX(panel *byte, tile *byte, blocks int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·expandQ5KAMX(SB), NOSPLIT, $0-24
+	MOVQ         panel+0(FP), AX
+	MOVQ         tile+8(FP), CX
+	MOVQ         blocks+16(FP), DX
+	MOVL         $0x000f000f, BX
+	VPBROADCASTD BX, Z1
+	MOVL         $0x00100010, BX
+	VPBROADCASTD BX, Z3
+	VMOVDQU64    bfloatsQ5K0<>+0(SB), Z4
+	TESTQ        DX, DX
+	JE           block_done
+
+block:
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2176(CX)
+	PREFETCHT0 2240(CX)
+	PREFETCHT0 2304(CX)
+	PREFETCHT0 2368(CX)
+	PREFETCHT0 2432(CX)
+	VMOVDQU32  (CX), Z0
+	VPANDD     Z1, Z0, Z5
+	VMOVDQU32  256(CX), Z2
+	VPSLLW     $0x04, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, (AX)
+	VPSRLW     $0x04, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSLLW     $0x03, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 64(AX)
+	VPSRLW     $0x08, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSLLW     $0x02, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 128(AX)
+	VPSRLW     $0x0c, Z0, Z0
+	VPSLLW     $0x01, Z2, Z5
+	VPTERNLOGD $0xf8, Z5, Z3, Z0
+	VPERMW     Z4, Z0, Z0
+	VMOVDQU32  Z0, 192(AX)
+	VMOVDQU32  64(CX), Z0
+	VPANDD     Z1, Z0, Z5
+	VPTERNLOGD $0xf8, Z2, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 256(AX)
+	VPSRLW     $0x04, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSRLW     $0x01, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 320(AX)
+	VPSRLW     $0x08, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSRLW     $0x02, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 384(AX)
+	VPSRLW     $0x0c, Z0, Z0
+	VPSRLW     $0x03, Z2, Z5
+	VPTERNLOGD $0xf8, Z5, Z3, Z0
+	VPERMW     Z4, Z0, Z0
+	VMOVDQU32  Z0, 448(AX)
+	VMOVDQU32  128(CX), Z0
+	VPANDD     Z1, Z0, Z5
+	VPSRLW     $0x04, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 512(AX)
+	VPSRLW     $0x04, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSRLW     $0x05, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 576(AX)
+	VPSRLW     $0x08, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSRLW     $0x06, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 640(AX)
+	VPSRLW     $0x0c, Z0, Z0
+	VPSRLW     $0x07, Z2, Z5
+	VPTERNLOGD $0xf8, Z5, Z3, Z0
+	VPERMW     Z4, Z0, Z0
+	VMOVDQU32  Z0, 704(AX)
+	VMOVDQU32  192(CX), Z0
+	VPANDD     Z1, Z0, Z5
+	VPSRLW     $0x08, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 768(AX)
+	VPSRLW     $0x04, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSRLW     $0x09, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 832(AX)
+	VPSRLW     $0x08, Z0, Z5
+	VPANDD     Z1, Z5, Z5
+	VPSRLW     $0x0a, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z5
+	VPERMW     Z4, Z5, Z5
+	VMOVDQU32  Z5, 896(AX)
+	VPSRLW     $0x0c, Z0, Z0
+	VPSRLW     $0x0b, Z2, Z2
+	VPTERNLOGD $0xf8, Z2, Z3, Z0
+	VPERMW     Z4, Z0, Z0
+	VMOVDQU32  Z0, 960(AX)
+	VMOVUPS    320(CX), Z0
+	VMOVUPS    Z0, 1024(AX)
+	VMOVUPS    384(CX), Z0
+	VMOVUPS    Z0, 1088(AX)
+	ADDQ       $0x000001c0, CX
+	ADDQ       $0x00000480, AX
+	DECQ       DX
+	JNE        block
+
+block_done:
+	VZEROUPPER
+	RET
+
+DATA bfloatsQ6K0<>+0(SB)/8, $0xc1e8c1f0c1f8c200
+DATA bfloatsQ6K0<>+8(SB)/8, $0xc1c8c1d0c1d8c1e0
+DATA bfloatsQ6K0<>+16(SB)/8, $0xc1a8c1b0c1b8c1c0
+DATA bfloatsQ6K0<>+24(SB)/8, $0xc188c190c198c1a0
+DATA bfloatsQ6K0<>+32(SB)/8, $0xc150c160c170c180
+DATA bfloatsQ6K0<>+40(SB)/8, $0xc110c120c130c140
+DATA bfloatsQ6K0<>+48(SB)/8, $0xc0a0c0c0c0e0c100
+DATA bfloatsQ6K0<>+56(SB)/8, $0xbf80c000c040c080
+GLOBL bfloatsQ6K0<>(SB), RODATA|NOPTR, $64
+
+DATA bfloatsQ6K32<>+0(SB)/8, $0x404040003f800000
+DATA bfloatsQ6K32<>+8(SB)/8, $0x40e040c040a04080
+DATA bfloatsQ6K32<>+16(SB)/8, $0x4130412041104100
+DATA bfloatsQ6K32<>+24(SB)/8, $0x4170416041504140
+DATA bfloatsQ6K32<>+32(SB)/8, $0x4198419041884180
+DATA bfloatsQ6K32<>+40(SB)/8, $0x41b841b041a841a0
+DATA bfloatsQ6K32<>+48(SB)/8, $0x41d841d041c841c0
+DATA bfloatsQ6K32<>+56(SB)/8, $0x41f841f041e841e0
+GLOBL bfloatsQ6K32<>(SB), RODATA|NOPTR, $64
+
+// func expandQ6KAMX(panel *byte, tile *byte, blocks int)
+// Requires: AVX, AVX512BW, AVX512F, MMX+
+TEXT ·expandQ6KAMX(SB), NOSPLIT, $0-24
+	MOVQ         panel+0(FP), AX
+	MOVQ         tile+8(FP), CX
+	MOVQ         blocks+16(FP), DX
+	MOVL         $0x000f000f, BX
+	VPBROADCASTD BX, Z1
+	MOVL         $0x00300030, BX
+	VPBROADCASTD BX, Z3
+	VMOVDQU64    bfloatsQ6K0<>+0(SB), Z4
+	VMOVDQU64    bfloatsQ6K32<>+0(SB), Z5
+	TESTQ        DX, DX
+	JE           block_done
+
+block:
+	PREFETCHT0 2048(CX)
+	PREFETCHT0 2112(CX)
+	PREFETCHT0 2176(CX)
+	PREFETCHT0 2240(CX)
+	PREFETCHT0 2304(CX)
+	PREFETCHT0 2368(CX)
+	PREFETCHT0 2432(CX)
+	PREFETCHT0 2496(CX)
+	VMOVDQU32  (CX), Z0
+	VPANDD     Z1, Z0, Z6
+	VMOVDQU32  256(CX), Z2
+	VPSLLW     $0x04, Z2, Z7
+	VPTERNLOGD $0xf8, Z7, Z3, Z6
+	VPERMI2W   Z5, Z4, Z6
+	VMOVDQU32  Z6, (AX)
+	VPSRLW     $0x04, Z0, Z6
+	VPANDD     Z1, Z6, Z6
+	VPSLLW     $0x02, Z2, Z7
+	VPTERNLOGD $0xf8, Z7, Z3, Z6
+	VPERMI2W   Z5, Z4, Z6
+	VMOVDQU32  Z6, 64(AX)
+	VPSRLW     $0x08, Z0, Z6
+	VPANDD     Z1, Z6, Z6
+	VPTERNLOGD $0xf8, Z2, Z3, Z6
+	VPERMI2W   Z5, Z4, Z6
+	VMOVDQU32  Z6, 128(AX)
+	VPSRLW     $0x0c, Z0, Z0
+	VPSRLW     $0x02, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z0
+	VPERMI2W   Z5, Z4, Z0
+	VMOVDQU32  Z0, 192(AX)
+	VMOVDQU32  64(CX), Z0
+	VPANDD     Z1, Z0, Z6
+	VPSRLW     $0x04, Z2, Z7
+	VPTERNLOGD $0xf8, Z7, Z3, Z6
+	VPERMI2W   Z5, Z4, Z6
+	VMOVDQU32  Z6, 256(AX)
+	VPSRLW     $0x04, Z0, Z6
+	VPANDD     Z1, Z6, Z6
+	VPSRLW     $0x06, Z2, Z7
+	VPTERNLOGD $0xf8, Z7, Z3, Z6
+	VPERMI2W   Z5, Z4, Z6
+	VMOVDQU32  Z6, 320(AX)
+	VPSRLW     $0x08, Z0, Z6
+	VPANDD     Z1, Z6, Z6
+	VPSRLW     $0x08, Z2, Z7
+	VPTERNLOGD $0xf8, Z7, Z3, Z6
+	VPERMI2W   Z5, Z4, Z6
+	VMOVDQU32  Z6, 384(AX)
+	VPSRLW     $0x0c, Z0, Z0
+	VPSRLW     $0x0a, Z2, Z2
+	VPTERNLOGD $0xf8, Z2, Z3, Z0
+	VPERMI2W   Z5, Z4, Z0
+	VMOVDQU32  Z0, 448(AX)
+	VMOVDQU32  128(CX), Z0
+	VPANDD     Z1, Z0, Z6
+	VMOVDQU32  320(CX), Z2
+	VPSLLW     $0x04, Z2, Z7
+	VPTERNLOGD $0xf8, Z7, Z3, Z6
+	VPERMI2W   Z5, Z4, Z6
+	VMOVDQU32  Z6, 512(AX)
+	VPSRLW     $0x04, Z0, Z6
+	VPANDD     Z1, Z6, Z6
+	VPSLLW     $0x02, Z2, Z7
+	VPTERNLOGD $0xf8, Z7, Z3, Z6
+	VPERMI2W   Z5, Z4, Z6
+	VMOVDQU32  Z6, 576(AX)
+	VPSRLW     $0x08, Z0, Z6
+	VPANDD     Z1, Z6, Z6
+	VPTERNLOGD $0xf8, Z2, Z3, Z6
+	VPERMI2W   Z5, Z4, Z6
+	VMOVDQU32  Z6, 640(AX)
+	VPSRLW     $0x0c, Z0, Z0
+	VPSRLW     $0x02, Z2, Z6
+	VPTERNLOGD $0xf8, Z6, Z3, Z0
+	VPERMI2W   Z5, Z4, Z0
+	VMOVDQU32  Z0, 704(AX)
+	VMOVDQU32  192(CX), Z0
+	VPANDD     Z1, Z0, Z6
+	VPSRLW     $0x04, Z2, Z7
+	VPTERNLOGD $0xf8, Z7, Z3, Z6
+	VPERMI2W   Z5, Z4, Z6
+	VMOVDQU32  Z6, 768(AX)
+	VPSRLW     $0x04, Z0, Z6
+	VPANDD     Z1, Z6, Z6
+	VPSRLW     $0x06, Z2, Z7
+	VPTERNLOGD $0xf8, Z7, Z3, Z6
+	VPERMI2W   Z5, Z4, Z6
+	VMOVDQU32  Z6, 832(AX)
+	VPSRLW     $0x08, Z0, Z6
+	VPANDD     Z1, Z6, Z6
+	VPSRLW     $0x08, Z2, Z7
+	VPTERNLOGD $0xf8, Z7, Z3, Z6
+	VPERMI2W   Z5, Z4, Z6
+	VMOVDQU32  Z6, 896(AX)
+	VPSRLW     $0x0c, Z0, Z0
+	VPSRLW     $0x0a, Z2, Z2
+	VPTERNLOGD $0xf8, Z2, Z3, Z0
+	VPERMI2W   Z5, Z4, Z0
+	VMOVDQU32  Z0, 960(AX)
+	VMOVUPS    384(CX), Z0
+	VMOVUPS    Z0, 1024(AX)
+	VMOVUPS    448(CX), Z0
+	VMOVUPS    Z0, 1088(AX)
+	ADDQ       $0x00000200, CX
+	ADDQ       $0x00000480, AX
+	DECQ       DX
+	JNE        block
+
+block_done:
+	VZEROUPPER
+	RET
+
+// func gemm32AMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bunches int, tiles int, blocks int, sums *float32, partial *float32, part int, ahead *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·gemm32AMX(SB), NOSPLIT, $64-96
+	LEAQ   tiles32<>+0(SB), BX
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x78
+	BYTE   $0x49
+	BYTE   $0x03
+	MOVQ   sums+64(FP), BX
+	MOVQ   $0x00000040, DX
+	MOVQ   x+24(FP), SI
+	MOVQ   panel+16(FP), DI
+	MOVQ   blocks+56(FP), AX
+	MOVQ   AX, (SP)
+	MOVQ   blocks+56(FP), AX
+	IMUL3Q $0x000008c0, AX, AX
+	MOVQ   AX, 8(SP)
+	MOVQ   xStride+32(FP), AX
+	SUBQ   8(SP), AX
+	MOVQ   AX, 16(SP)
+	MOVQ   blocks+56(FP), AX
+	IMUL3Q $0x00000440, AX, AX
+	MOVQ   tiles+48(FP), CX
+	IMULQ  CX, AX
+	MOVQ   AX, 24(SP)
+	MOVQ   outStride+8(FP), AX
+	SHLQ   $0x04, AX
+	MOVQ   tiles+48(FP), CX
+	SHLQ   $0x06, CX
+	SUBQ   CX, AX
+	ADDQ   $0x40, AX
+	MOVQ   AX, 32(SP)
+	MOVQ   tiles+48(FP), AX
+	MOVQ   AX, 40(SP)
+	MOVQ   tiles+48(FP), AX
+	MOVQ   AX, 48(SP)
+	MOVQ   bunches+40(FP), AX
+	MOVQ   AX, 56(SP)
+	MOVQ   out+0(FP), AX
+	MOVQ   partial+72(FP), CX
+	MOVQ   ahead+88(FP), R8
+	MOVQ   SI, R9
+	MOVQ   DI, R10
+	MOVQ   (SP), R11
+	MOVQ   (SP), R12
+	MOVQ   R11, R13
+	IMULQ  40(SP), R13
+	IMULQ  56(SP), R13
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    first_later
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
@@ -4297,744 +1363,7183 @@ bunch:
 	VPXORD Z13, Z13, Z13
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x4b
-	BYTE   $0x94
-	BYTE   $0x17
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x4b
-	BYTE   $0x84
-	BYTE   $0x16
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x4b
-	BYTE   $0x8c
-	BYTE   $0x16
-	BYTE   $0x20
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x49
-	BYTE   $0xe0
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x49
-	BYTE   $0xe8
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x69
-	BYTE   $0x5e
-	BYTE   $0xe0
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x6b
-	BYTE   $0x5e
-	BYTE   $0xe9
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7a
-	BYTE   $0x4b
-	BYTE   $0xa4
-	BYTE   $0x13
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7a
-	BYTE   $0x4b
-	BYTE   $0xac
-	BYTE   $0x13
-	BYTE   $0x00
-	BYTE   $0x04
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x4b
-	BYTE   $0x94
-	BYTE   $0x17
-	BYTE   $0x00
-	BYTE   $0x01
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x4b
-	BYTE   $0x84
-	BYTE   $0x16
-	BYTE   $0x10
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x4b
-	BYTE   $0x8c
-	BYTE   $0x16
-	BYTE   $0x30
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0x00
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x49
-	BYTE   $0xf0
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x7b
-	BYTE   $0x49
-	BYTE   $0xf8
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x69
-	BYTE   $0x5e
-	BYTE   $0xf0
-	BYTE   $0xc4
-	BYTE   $0xe2
-	BYTE   $0x6b
-	BYTE   $0x5e
-	BYTE   $0xf9
-	DECQ   R10
-	TESTQ  R10, R10
-	JE     block_done
+	JMP    first_begun
 
-block:
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7a
-	BYTE             $0x4b
-	BYTE             $0xb4
-	BYTE             $0x13
-	BYTE             $0x00
-	BYTE             $0x08
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7a
-	BYTE             $0x4b
-	BYTE             $0xbc
-	BYTE             $0x13
-	BYTE             $0x00
-	BYTE             $0x0c
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x94
-	BYTE             $0x17
-	BYTE             $0x00
-	BYTE             $0x02
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x84
-	BYTE             $0x16
-	BYTE             $0x00
-	BYTE             $0x05
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x8c
-	BYTE             $0x16
-	BYTE             $0x20
-	BYTE             $0x05
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x49
-	BYTE             $0xe0
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x49
-	BYTE             $0xe8
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x69
-	BYTE             $0x5e
-	BYTE             $0xe0
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x6b
-	BYTE             $0x5e
-	BYTE             $0xe9
-	VMOVUPS          (R9), Z16
-	VMOVUPS          64(R9), Z17
-	VPSLLD           $0x08, 1024(BX), Z18
-	VPADDD           (BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1024(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z0
-	VFMADD231PS.BCST 1152(SI), Z17, Z0
-	VPSLLD           $0x08, 1088(BX), Z18
-	VPADDD           64(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1028(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z1
-	VFMADD231PS.BCST 1156(SI), Z17, Z1
-	VPSLLD           $0x08, 1152(BX), Z18
-	VPADDD           128(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1032(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z2
-	VFMADD231PS.BCST 1160(SI), Z17, Z2
-	VPSLLD           $0x08, 1216(BX), Z18
-	VPADDD           192(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1036(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z3
-	VFMADD231PS.BCST 1164(SI), Z17, Z3
-	VPSLLD           $0x08, 1280(BX), Z18
-	VPADDD           256(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1040(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z4
-	VFMADD231PS.BCST 1168(SI), Z17, Z4
-	VPSLLD           $0x08, 1344(BX), Z18
-	VPADDD           320(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1044(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z5
-	VFMADD231PS.BCST 1172(SI), Z17, Z5
-	VPSLLD           $0x08, 1408(BX), Z18
-	VPADDD           384(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1048(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z6
-	VFMADD231PS.BCST 1176(SI), Z17, Z6
-	VPSLLD           $0x08, 1472(BX), Z18
-	VPADDD           448(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1052(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z7
-	VFMADD231PS.BCST 1180(SI), Z17, Z7
-	VPSLLD           $0x08, 1536(BX), Z18
-	VPADDD           512(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1056(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z8
-	VFMADD231PS.BCST 1184(SI), Z17, Z8
-	VPSLLD           $0x08, 1600(BX), Z18
-	VPADDD           576(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1060(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z9
-	VFMADD231PS.BCST 1188(SI), Z17, Z9
-	VPSLLD           $0x08, 1664(BX), Z18
-	VPADDD           640(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1064(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z10
-	VFMADD231PS.BCST 1192(SI), Z17, Z10
-	VPSLLD           $0x08, 1728(BX), Z18
-	VPADDD           704(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1068(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z11
-	VFMADD231PS.BCST 1196(SI), Z17, Z11
-	VPSLLD           $0x08, 1792(BX), Z18
-	VPADDD           768(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1072(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z12
-	VFMADD231PS.BCST 1200(SI), Z17, Z12
-	VPSLLD           $0x08, 1856(BX), Z18
-	VPADDD           832(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1076(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z13
-	VFMADD231PS.BCST 1204(SI), Z17, Z13
-	VPSLLD           $0x08, 1920(BX), Z18
-	VPADDD           896(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1080(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z14
-	VFMADD231PS.BCST 1208(SI), Z17, Z14
-	VPSLLD           $0x08, 1984(BX), Z18
-	VPADDD           960(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1084(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z15
-	VFMADD231PS.BCST 1212(SI), Z17, Z15
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7a
-	BYTE             $0x4b
-	BYTE             $0xa4
-	BYTE             $0x13
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7a
-	BYTE             $0x4b
-	BYTE             $0xac
-	BYTE             $0x13
-	BYTE             $0x00
-	BYTE             $0x04
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x94
-	BYTE             $0x17
-	BYTE             $0x00
-	BYTE             $0x03
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x84
-	BYTE             $0x16
-	BYTE             $0x10
-	BYTE             $0x05
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x4b
-	BYTE             $0x8c
-	BYTE             $0x16
-	BYTE             $0x30
-	BYTE             $0x05
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x49
-	BYTE             $0xf0
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7b
-	BYTE             $0x49
-	BYTE             $0xf8
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x69
-	BYTE             $0x5e
-	BYTE             $0xf0
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x6b
-	BYTE             $0x5e
-	BYTE             $0xf9
-	VMOVUPS          128(R9), Z16
-	VMOVUPS          192(R9), Z17
-	VPSLLD           $0x08, 3072(BX), Z18
-	VPADDD           2048(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1024(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z0
-	VFMADD231PS.BCST 1216(SI), Z17, Z0
-	VPSLLD           $0x08, 3136(BX), Z18
-	VPADDD           2112(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1028(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z1
-	VFMADD231PS.BCST 1220(SI), Z17, Z1
-	VPSLLD           $0x08, 3200(BX), Z18
-	VPADDD           2176(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1032(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z2
-	VFMADD231PS.BCST 1224(SI), Z17, Z2
-	VPSLLD           $0x08, 3264(BX), Z18
-	VPADDD           2240(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1036(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z3
-	VFMADD231PS.BCST 1228(SI), Z17, Z3
-	VPSLLD           $0x08, 3328(BX), Z18
-	VPADDD           2304(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1040(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z4
-	VFMADD231PS.BCST 1232(SI), Z17, Z4
-	VPSLLD           $0x08, 3392(BX), Z18
-	VPADDD           2368(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1044(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z5
-	VFMADD231PS.BCST 1236(SI), Z17, Z5
-	VPSLLD           $0x08, 3456(BX), Z18
-	VPADDD           2432(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1048(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z6
-	VFMADD231PS.BCST 1240(SI), Z17, Z6
-	VPSLLD           $0x08, 3520(BX), Z18
-	VPADDD           2496(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1052(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z7
-	VFMADD231PS.BCST 1244(SI), Z17, Z7
-	VPSLLD           $0x08, 3584(BX), Z18
-	VPADDD           2560(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1056(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z8
-	VFMADD231PS.BCST 1248(SI), Z17, Z8
-	VPSLLD           $0x08, 3648(BX), Z18
-	VPADDD           2624(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1060(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z9
-	VFMADD231PS.BCST 1252(SI), Z17, Z9
-	VPSLLD           $0x08, 3712(BX), Z18
-	VPADDD           2688(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1064(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z10
-	VFMADD231PS.BCST 1256(SI), Z17, Z10
-	VPSLLD           $0x08, 3776(BX), Z18
-	VPADDD           2752(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1068(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z11
-	VFMADD231PS.BCST 1260(SI), Z17, Z11
-	VPSLLD           $0x08, 3840(BX), Z18
-	VPADDD           2816(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1072(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z12
-	VFMADD231PS.BCST 1264(SI), Z17, Z12
-	VPSLLD           $0x08, 3904(BX), Z18
-	VPADDD           2880(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1076(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z13
-	VFMADD231PS.BCST 1268(SI), Z17, Z13
-	VPSLLD           $0x08, 3968(BX), Z18
-	VPADDD           2944(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1080(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z14
-	VFMADD231PS.BCST 1272(SI), Z17, Z14
-	VPSLLD           $0x08, 4032(BX), Z18
-	VPADDD           3008(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1084(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z15
-	VFMADD231PS.BCST 1276(SI), Z17, Z15
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       256(R8)
-	PREFETCHT1       320(R8)
-	ADDQ             $0x00000180, R8
-	ADDQ             $0x00000500, SI
-	ADDQ             $0x00000200, DI
-	ADDQ             $0x00000100, R9
-	DECQ             R10
-	JNE              block
+first_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
 
-block_done:
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7a
-	BYTE             $0x4b
-	BYTE             $0xb4
-	BYTE             $0x13
-	BYTE             $0x00
-	BYTE             $0x08
-	BYTE             $0x00
-	BYTE             $0x00
-	BYTE             $0xc4
-	BYTE             $0xe2
-	BYTE             $0x7a
-	BYTE             $0x4b
-	BYTE             $0xbc
-	BYTE             $0x13
-	BYTE             $0x00
-	BYTE             $0x0c
-	BYTE             $0x00
-	BYTE             $0x00
-	VMOVUPS          (R9), Z16
-	VMOVUPS          64(R9), Z17
-	VPSLLD           $0x08, 1024(BX), Z18
-	VPADDD           (BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1024(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z0
-	VFMADD231PS.BCST 1152(SI), Z17, Z0
-	VPSLLD           $0x08, 1088(BX), Z18
-	VPADDD           64(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1028(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z1
-	VFMADD231PS.BCST 1156(SI), Z17, Z1
-	VPSLLD           $0x08, 1152(BX), Z18
-	VPADDD           128(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1032(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z2
-	VFMADD231PS.BCST 1160(SI), Z17, Z2
-	VPSLLD           $0x08, 1216(BX), Z18
-	VPADDD           192(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1036(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z3
-	VFMADD231PS.BCST 1164(SI), Z17, Z3
-	VPSLLD           $0x08, 1280(BX), Z18
-	VPADDD           256(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1040(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z4
-	VFMADD231PS.BCST 1168(SI), Z17, Z4
-	VPSLLD           $0x08, 1344(BX), Z18
-	VPADDD           320(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1044(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z5
-	VFMADD231PS.BCST 1172(SI), Z17, Z5
-	VPSLLD           $0x08, 1408(BX), Z18
-	VPADDD           384(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1048(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z6
-	VFMADD231PS.BCST 1176(SI), Z17, Z6
-	VPSLLD           $0x08, 1472(BX), Z18
-	VPADDD           448(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1052(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z7
-	VFMADD231PS.BCST 1180(SI), Z17, Z7
-	VPSLLD           $0x08, 1536(BX), Z18
-	VPADDD           512(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1056(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z8
-	VFMADD231PS.BCST 1184(SI), Z17, Z8
-	VPSLLD           $0x08, 1600(BX), Z18
-	VPADDD           576(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1060(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z9
-	VFMADD231PS.BCST 1188(SI), Z17, Z9
-	VPSLLD           $0x08, 1664(BX), Z18
-	VPADDD           640(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1064(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z10
-	VFMADD231PS.BCST 1192(SI), Z17, Z10
-	VPSLLD           $0x08, 1728(BX), Z18
-	VPADDD           704(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1068(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z11
-	VFMADD231PS.BCST 1196(SI), Z17, Z11
-	VPSLLD           $0x08, 1792(BX), Z18
-	VPADDD           768(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1072(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z12
-	VFMADD231PS.BCST 1200(SI), Z17, Z12
-	VPSLLD           $0x08, 1856(BX), Z18
-	VPADDD           832(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1076(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z13
-	VFMADD231PS.BCST 1204(SI), Z17, Z13
-	VPSLLD           $0x08, 1920(BX), Z18
-	VPADDD           896(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1080(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z14
-	VFMADD231PS.BCST 1208(SI), Z17, Z14
-	VPSLLD           $0x08, 1984(BX), Z18
-	VPADDD           960(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1084(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z15
-	VFMADD231PS.BCST 1212(SI), Z17, Z15
-	VMOVUPS          128(R9), Z16
-	VMOVUPS          192(R9), Z17
-	VPSLLD           $0x08, 3072(BX), Z18
-	VPADDD           2048(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1024(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z0
-	VFMADD231PS.BCST 1216(SI), Z17, Z0
-	VPSLLD           $0x08, 3136(BX), Z18
-	VPADDD           2112(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1028(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z1
-	VFMADD231PS.BCST 1220(SI), Z17, Z1
-	VPSLLD           $0x08, 3200(BX), Z18
-	VPADDD           2176(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1032(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z2
-	VFMADD231PS.BCST 1224(SI), Z17, Z2
-	VPSLLD           $0x08, 3264(BX), Z18
-	VPADDD           2240(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1036(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z3
-	VFMADD231PS.BCST 1228(SI), Z17, Z3
-	VPSLLD           $0x08, 3328(BX), Z18
-	VPADDD           2304(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1040(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z4
-	VFMADD231PS.BCST 1232(SI), Z17, Z4
-	VPSLLD           $0x08, 3392(BX), Z18
-	VPADDD           2368(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1044(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z5
-	VFMADD231PS.BCST 1236(SI), Z17, Z5
-	VPSLLD           $0x08, 3456(BX), Z18
-	VPADDD           2432(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1048(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z6
-	VFMADD231PS.BCST 1240(SI), Z17, Z6
-	VPSLLD           $0x08, 3520(BX), Z18
-	VPADDD           2496(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1052(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z7
-	VFMADD231PS.BCST 1244(SI), Z17, Z7
-	VPSLLD           $0x08, 3584(BX), Z18
-	VPADDD           2560(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1056(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z8
-	VFMADD231PS.BCST 1248(SI), Z17, Z8
-	VPSLLD           $0x08, 3648(BX), Z18
-	VPADDD           2624(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1060(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z9
-	VFMADD231PS.BCST 1252(SI), Z17, Z9
-	VPSLLD           $0x08, 3712(BX), Z18
-	VPADDD           2688(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1064(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z10
-	VFMADD231PS.BCST 1256(SI), Z17, Z10
-	VPSLLD           $0x08, 3776(BX), Z18
-	VPADDD           2752(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1068(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z11
-	VFMADD231PS.BCST 1260(SI), Z17, Z11
-	VPSLLD           $0x08, 3840(BX), Z18
-	VPADDD           2816(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1072(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z12
-	VFMADD231PS.BCST 1264(SI), Z17, Z12
-	VPSLLD           $0x08, 3904(BX), Z18
-	VPADDD           2880(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1076(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z13
-	VFMADD231PS.BCST 1268(SI), Z17, Z13
-	VPSLLD           $0x08, 3968(BX), Z18
-	VPADDD           2944(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1080(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z14
-	VFMADD231PS.BCST 1272(SI), Z17, Z14
-	VPSLLD           $0x08, 4032(BX), Z18
-	VPADDD           3008(BX), Z18, Z18
-	VCVTDQ2PS        Z18, Z18
-	VMULPS.BCST      1084(SI), Z18, Z18
-	VFMADD231PS      Z16, Z18, Z15
-	VFMADD231PS.BCST 1276(SI), Z17, Z15
-	PREFETCHT1       (R8)
-	PREFETCHT1       64(R8)
-	PREFETCHT1       128(R8)
-	PREFETCHT1       192(R8)
-	PREFETCHT1       256(R8)
-	PREFETCHT1       320(R8)
-	ADDQ             $0x00000180, R8
-	ADDQ             $0x00000500, SI
-	ADDQ             $0x00000200, DI
-	ADDQ             $0x00000100, R9
-	MOVQ             outStride+8(FP), DI
-	VMOVUPS          Z0, (AX)
-	ADDQ             DI, AX
-	VMOVUPS          Z1, (AX)
-	ADDQ             DI, AX
-	VMOVUPS          Z2, (AX)
-	ADDQ             DI, AX
-	VMOVUPS          Z3, (AX)
-	ADDQ             DI, AX
-	VMOVUPS          Z4, (AX)
-	ADDQ             DI, AX
-	VMOVUPS          Z5, (AX)
-	ADDQ             DI, AX
-	VMOVUPS          Z6, (AX)
-	ADDQ             DI, AX
-	VMOVUPS          Z7, (AX)
-	ADDQ             DI, AX
-	VMOVUPS          Z8, (AX)
-	ADDQ             DI, AX
-	VMOVUPS          Z9, (AX)
-	ADDQ             DI, AX
-	VMOVUPS          Z10, (AX)
-	ADDQ             DI, AX
-	VMOVUPS          Z11, (AX)
-	ADDQ             DI, AX
-	VMOVUPS          Z12, (AX)
-	ADDQ             DI, AX
-	VMOVUPS          Z13, (AX)
-	ADDQ             DI, AX
-	VMOVUPS          Z14, (AX)
-	ADDQ             DI, AX
-	VMOVUPS          Z15, (AX)
-	ADDQ             DI, AX
-	DECQ             CX
-	JNE              bunch
+first_begun:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe1
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000440, DI
+	DECQ R11
+	JE   in0
 
-bunch_done:
+inDone0:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe9
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000440, DI
+	DECQ R11
+	JE   in1
+
+inDone1:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xa4
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xf0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf1
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000440, DI
+	DECQ R11
+	JE   in2
+
+inDone2:
+step:
+	TESTQ      R8, R8
+	JE         read0
+	PREFETCHT1 (R8)
+	PREFETCHT1 64(R8)
+	PREFETCHT1 128(R8)
+	PREFETCHT1 192(R8)
+	PREFETCHT1 256(R8)
+	PREFETCHT1 320(R8)
+	ADDQ       $0x00000180, R8
+
+read0:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xac
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xf8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf9
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000440, DI
+	DECQ R11
+	JE   in3
+
+inDone3:
+	VMOVUPS     1024(R10), Z16
+	VFMADD231PS (BX), Z16, Z0
+	VFMADD231PS 64(BX), Z16, Z1
+	VFMADD231PS 128(BX), Z16, Z2
+	VFMADD231PS 192(BX), Z16, Z3
+	VFMADD231PS 256(BX), Z16, Z4
+	VFMADD231PS 320(BX), Z16, Z5
+	VFMADD231PS 384(BX), Z16, Z6
+	VFMADD231PS 448(BX), Z16, Z7
+	VFMADD231PS 512(BX), Z16, Z8
+	VFMADD231PS 576(BX), Z16, Z9
+	VFMADD231PS 640(BX), Z16, Z10
+	VFMADD231PS 704(BX), Z16, Z11
+	VFMADD231PS 768(BX), Z16, Z12
+	VFMADD231PS 832(BX), Z16, Z13
+	VFMADD231PS 896(BX), Z16, Z14
+	VFMADD231PS 960(BX), Z16, Z15
+	ADDQ        $0x000008c0, R9
+	ADDQ        $0x00000440, R10
+	DECQ        R12
+	JE          out0
+
+outDone0:
+	DECQ       R13
+	TESTQ      R8, R8
+	JE         read1
+	PREFETCHT1 (R8)
+	PREFETCHT1 64(R8)
+	PREFETCHT1 128(R8)
+	PREFETCHT1 192(R8)
+	PREFETCHT1 256(R8)
+	PREFETCHT1 320(R8)
+	ADDQ       $0x00000180, R8
+
+read1:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xb4
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x08
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe1
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000440, DI
+	DECQ R11
+	JE   in4
+
+inDone4:
+	VMOVUPS     1024(R10), Z16
+	VFMADD231PS 1024(BX), Z16, Z0
+	VFMADD231PS 1088(BX), Z16, Z1
+	VFMADD231PS 1152(BX), Z16, Z2
+	VFMADD231PS 1216(BX), Z16, Z3
+	VFMADD231PS 1280(BX), Z16, Z4
+	VFMADD231PS 1344(BX), Z16, Z5
+	VFMADD231PS 1408(BX), Z16, Z6
+	VFMADD231PS 1472(BX), Z16, Z7
+	VFMADD231PS 1536(BX), Z16, Z8
+	VFMADD231PS 1600(BX), Z16, Z9
+	VFMADD231PS 1664(BX), Z16, Z10
+	VFMADD231PS 1728(BX), Z16, Z11
+	VFMADD231PS 1792(BX), Z16, Z12
+	VFMADD231PS 1856(BX), Z16, Z13
+	VFMADD231PS 1920(BX), Z16, Z14
+	VFMADD231PS 1984(BX), Z16, Z15
+	ADDQ        $0x000008c0, R9
+	ADDQ        $0x00000440, R10
+	DECQ        R12
+	JE          out1
+
+outDone1:
+	DECQ       R13
+	TESTQ      R8, R8
+	JE         read2
+	PREFETCHT1 (R8)
+	PREFETCHT1 64(R8)
+	PREFETCHT1 128(R8)
+	PREFETCHT1 192(R8)
+	PREFETCHT1 256(R8)
+	PREFETCHT1 320(R8)
+	ADDQ       $0x00000180, R8
+
+read2:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xbc
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x0c
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe9
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000440, DI
+	DECQ R11
+	JE   in5
+
+inDone5:
+	VMOVUPS     1024(R10), Z16
+	VFMADD231PS 2048(BX), Z16, Z0
+	VFMADD231PS 2112(BX), Z16, Z1
+	VFMADD231PS 2176(BX), Z16, Z2
+	VFMADD231PS 2240(BX), Z16, Z3
+	VFMADD231PS 2304(BX), Z16, Z4
+	VFMADD231PS 2368(BX), Z16, Z5
+	VFMADD231PS 2432(BX), Z16, Z6
+	VFMADD231PS 2496(BX), Z16, Z7
+	VFMADD231PS 2560(BX), Z16, Z8
+	VFMADD231PS 2624(BX), Z16, Z9
+	VFMADD231PS 2688(BX), Z16, Z10
+	VFMADD231PS 2752(BX), Z16, Z11
+	VFMADD231PS 2816(BX), Z16, Z12
+	VFMADD231PS 2880(BX), Z16, Z13
+	VFMADD231PS 2944(BX), Z16, Z14
+	VFMADD231PS 3008(BX), Z16, Z15
+	ADDQ        $0x000008c0, R9
+	ADDQ        $0x00000440, R10
+	DECQ        R12
+	JE          out2
+
+outDone2:
+	DECQ       R13
+	TESTQ      R8, R8
+	JE         read3
+	PREFETCHT1 (R8)
+	PREFETCHT1 64(R8)
+	PREFETCHT1 128(R8)
+	PREFETCHT1 192(R8)
+	PREFETCHT1 256(R8)
+	PREFETCHT1 320(R8)
+	ADDQ       $0x00000180, R8
+
+read3:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xa4
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xf0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf1
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000440, DI
+	DECQ R11
+	JE   in6
+
+inDone6:
+	VMOVUPS     1024(R10), Z16
+	VFMADD231PS 3072(BX), Z16, Z0
+	VFMADD231PS 3136(BX), Z16, Z1
+	VFMADD231PS 3200(BX), Z16, Z2
+	VFMADD231PS 3264(BX), Z16, Z3
+	VFMADD231PS 3328(BX), Z16, Z4
+	VFMADD231PS 3392(BX), Z16, Z5
+	VFMADD231PS 3456(BX), Z16, Z6
+	VFMADD231PS 3520(BX), Z16, Z7
+	VFMADD231PS 3584(BX), Z16, Z8
+	VFMADD231PS 3648(BX), Z16, Z9
+	VFMADD231PS 3712(BX), Z16, Z10
+	VFMADD231PS 3776(BX), Z16, Z11
+	VFMADD231PS 3840(BX), Z16, Z12
+	VFMADD231PS 3904(BX), Z16, Z13
+	VFMADD231PS 3968(BX), Z16, Z14
+	VFMADD231PS 4032(BX), Z16, Z15
+	ADDQ        $0x000008c0, R9
+	ADDQ        $0x00000440, R10
+	DECQ        R12
+	JE          out3
+
+outDone3:
+	DECQ R13
+	JMP  step
+
+in0:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone0
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone0
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone0
+
+in1:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone1
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone1
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone1
+
+in2:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone2
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone2
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone2
+
+in3:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone3
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone3
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone3
+
+in4:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone4
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone4
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone4
+
+in5:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone5
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone5
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone5
+
+in6:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone6
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone6
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone6
+
+out0:
+	MOVQ    part+80(FP), R12
+	BTQ     $0x01, R12
+	JCS     out0_more
+	MOVQ    outStride+8(FP), R12
+	MOVQ    AX, R14
+	VMOVUPS Z0, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z1, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z2, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z3, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z4, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z5, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z6, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z7, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z8, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z9, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z10, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z11, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z12, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z13, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z14, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z15, (R14)
+	ADDQ    R12, R14
+	JMP     out0_kept
+
+out0_more:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPS Z7, 448(CX)
+	VMOVUPS Z8, 512(CX)
+	VMOVUPS Z9, 576(CX)
+	VMOVUPS Z10, 640(CX)
+	VMOVUPS Z11, 704(CX)
+	VMOVUPS Z12, 768(CX)
+	VMOVUPS Z13, 832(CX)
+	VMOVUPS Z14, 896(CX)
+	VMOVUPS Z15, 960(CX)
+
+out0_kept:
+	ADDQ $0x00000400, CX
+	CMPQ R13, $0x01
+	JE   done
+	MOVQ (SP), R12
+	DECQ 48(SP)
+	JE   out0_bunch
+	SUBQ 8(SP), R9
+	ADDQ $0x40, AX
+	JMP  out0_start
+
+out0_bunch:
+	MOVQ tiles+48(FP), R8
+	MOVQ R8, 48(SP)
+	ADDQ 16(SP), R9
+	SUBQ 24(SP), R10
+	ADDQ 32(SP), AX
+	XORQ R8, R8
+
+out0_start:
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    out0_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    out0_begun
+
+out0_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+out0_begun:
+	JMP outDone0
+
+out1:
+	MOVQ    part+80(FP), R12
+	BTQ     $0x01, R12
+	JCS     out1_more
+	MOVQ    outStride+8(FP), R12
+	MOVQ    AX, R14
+	VMOVUPS Z0, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z1, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z2, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z3, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z4, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z5, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z6, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z7, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z8, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z9, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z10, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z11, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z12, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z13, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z14, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z15, (R14)
+	ADDQ    R12, R14
+	JMP     out1_kept
+
+out1_more:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPS Z7, 448(CX)
+	VMOVUPS Z8, 512(CX)
+	VMOVUPS Z9, 576(CX)
+	VMOVUPS Z10, 640(CX)
+	VMOVUPS Z11, 704(CX)
+	VMOVUPS Z12, 768(CX)
+	VMOVUPS Z13, 832(CX)
+	VMOVUPS Z14, 896(CX)
+	VMOVUPS Z15, 960(CX)
+
+out1_kept:
+	ADDQ $0x00000400, CX
+	CMPQ R13, $0x01
+	JE   done
+	MOVQ (SP), R12
+	DECQ 48(SP)
+	JE   out1_bunch
+	SUBQ 8(SP), R9
+	ADDQ $0x40, AX
+	JMP  out1_start
+
+out1_bunch:
+	MOVQ tiles+48(FP), R8
+	MOVQ R8, 48(SP)
+	ADDQ 16(SP), R9
+	SUBQ 24(SP), R10
+	ADDQ 32(SP), AX
+	XORQ R8, R8
+
+out1_start:
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    out1_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    out1_begun
+
+out1_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+out1_begun:
+	JMP outDone1
+
+out2:
+	MOVQ    part+80(FP), R12
+	BTQ     $0x01, R12
+	JCS     out2_more
+	MOVQ    outStride+8(FP), R12
+	MOVQ    AX, R14
+	VMOVUPS Z0, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z1, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z2, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z3, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z4, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z5, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z6, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z7, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z8, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z9, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z10, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z11, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z12, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z13, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z14, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z15, (R14)
+	ADDQ    R12, R14
+	JMP     out2_kept
+
+out2_more:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPS Z7, 448(CX)
+	VMOVUPS Z8, 512(CX)
+	VMOVUPS Z9, 576(CX)
+	VMOVUPS Z10, 640(CX)
+	VMOVUPS Z11, 704(CX)
+	VMOVUPS Z12, 768(CX)
+	VMOVUPS Z13, 832(CX)
+	VMOVUPS Z14, 896(CX)
+	VMOVUPS Z15, 960(CX)
+
+out2_kept:
+	ADDQ $0x00000400, CX
+	CMPQ R13, $0x01
+	JE   done
+	MOVQ (SP), R12
+	DECQ 48(SP)
+	JE   out2_bunch
+	SUBQ 8(SP), R9
+	ADDQ $0x40, AX
+	JMP  out2_start
+
+out2_bunch:
+	MOVQ tiles+48(FP), R8
+	MOVQ R8, 48(SP)
+	ADDQ 16(SP), R9
+	SUBQ 24(SP), R10
+	ADDQ 32(SP), AX
+	XORQ R8, R8
+
+out2_start:
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    out2_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    out2_begun
+
+out2_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+out2_begun:
+	JMP outDone2
+
+out3:
+	MOVQ    part+80(FP), R12
+	BTQ     $0x01, R12
+	JCS     out3_more
+	MOVQ    outStride+8(FP), R12
+	MOVQ    AX, R14
+	VMOVUPS Z0, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z1, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z2, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z3, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z4, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z5, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z6, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z7, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z8, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z9, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z10, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z11, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z12, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z13, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z14, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z15, (R14)
+	ADDQ    R12, R14
+	JMP     out3_kept
+
+out3_more:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPS Z7, 448(CX)
+	VMOVUPS Z8, 512(CX)
+	VMOVUPS Z9, 576(CX)
+	VMOVUPS Z10, 640(CX)
+	VMOVUPS Z11, 704(CX)
+	VMOVUPS Z12, 768(CX)
+	VMOVUPS Z13, 832(CX)
+	VMOVUPS Z14, 896(CX)
+	VMOVUPS Z15, 960(CX)
+
+out3_kept:
+	ADDQ $0x00000400, CX
+	CMPQ R13, $0x01
+	JE   done
+	MOVQ (SP), R12
+	DECQ 48(SP)
+	JE   out3_bunch
+	SUBQ 8(SP), R9
+	ADDQ $0x40, AX
+	JMP  out3_start
+
+out3_bunch:
+	MOVQ tiles+48(FP), R8
+	MOVQ R8, 48(SP)
+	ADDQ 16(SP), R9
+	SUBQ 24(SP), R10
+	ADDQ 32(SP), AX
+	XORQ R8, R8
+
+out3_start:
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    out3_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    out3_begun
+
+out3_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+out3_begun:
+	JMP outDone3
+
+done:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0xc0
+	VZEROUPPER
+	RET
+
+// func gemm32ApartAMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bunches int, tiles int, blocks int, sums *float32, partial *float32, part int, ahead *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·gemm32ApartAMX(SB), NOSPLIT, $64-96
+	LEAQ   tiles32<>+0(SB), BX
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x78
+	BYTE   $0x49
+	BYTE   $0x03
+	MOVQ   sums+64(FP), BX
+	MOVQ   $0x00000040, DX
+	MOVQ   x+24(FP), SI
+	MOVQ   panel+16(FP), DI
+	MOVQ   blocks+56(FP), AX
+	MOVQ   AX, (SP)
+	MOVQ   blocks+56(FP), AX
+	IMUL3Q $0x000008c0, AX, AX
+	MOVQ   AX, 8(SP)
+	MOVQ   xStride+32(FP), AX
+	SUBQ   8(SP), AX
+	MOVQ   AX, 16(SP)
+	MOVQ   blocks+56(FP), AX
+	IMUL3Q $0x00000440, AX, AX
+	MOVQ   tiles+48(FP), CX
+	IMULQ  CX, AX
+	MOVQ   AX, 24(SP)
+	MOVQ   outStride+8(FP), AX
+	SHLQ   $0x04, AX
+	MOVQ   tiles+48(FP), CX
+	SHLQ   $0x06, CX
+	SUBQ   CX, AX
+	ADDQ   $0x40, AX
+	MOVQ   AX, 32(SP)
+	MOVQ   tiles+48(FP), AX
+	MOVQ   AX, 40(SP)
+	MOVQ   tiles+48(FP), AX
+	MOVQ   AX, 48(SP)
+	MOVQ   bunches+40(FP), AX
+	MOVQ   AX, 56(SP)
+	MOVQ   out+0(FP), AX
+	MOVQ   partial+72(FP), CX
+	MOVQ   ahead+88(FP), R8
+	MOVQ   SI, R9
+	MOVQ   DI, R10
+	MOVQ   (SP), R11
+	MOVQ   (SP), R12
+	MOVQ   R11, R13
+	IMULQ  40(SP), R13
+	IMULQ  56(SP), R13
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    first_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    first_begun
+
+first_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+first_begun:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe8
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000440, DI
+	DECQ R11
+	JE   in0
+
+inDone0:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xa4
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xf0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xac
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xf8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf8
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000440, DI
+	DECQ R11
+	JE   in1
+
+inDone1:
+step:
+	TESTQ      R8, R8
+	JE         read0
+	PREFETCHT1 (R8)
+	PREFETCHT1 64(R8)
+	PREFETCHT1 128(R8)
+	PREFETCHT1 192(R8)
+	PREFETCHT1 256(R8)
+	PREFETCHT1 320(R8)
+	ADDQ       $0x00000180, R8
+
+read0:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xb4
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x08
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xc8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xc8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xbc
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x0c
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xd8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xd8
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000440, DI
+	DECQ R11
+	JE   in2
+
+inDone2:
+	VMOVUPS     1024(R10), Z16
+	VMOVUPS     (BX), Z17
+	VADDPS      1024(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z0
+	VMOVUPS     64(BX), Z17
+	VADDPS      1088(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z1
+	VMOVUPS     128(BX), Z17
+	VADDPS      1152(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z2
+	VMOVUPS     192(BX), Z17
+	VADDPS      1216(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z3
+	VMOVUPS     256(BX), Z17
+	VADDPS      1280(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z4
+	VMOVUPS     320(BX), Z17
+	VADDPS      1344(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z5
+	VMOVUPS     384(BX), Z17
+	VADDPS      1408(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z6
+	VMOVUPS     448(BX), Z17
+	VADDPS      1472(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z7
+	VMOVUPS     512(BX), Z17
+	VADDPS      1536(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z8
+	VMOVUPS     576(BX), Z17
+	VADDPS      1600(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z9
+	VMOVUPS     640(BX), Z17
+	VADDPS      1664(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z10
+	VMOVUPS     704(BX), Z17
+	VADDPS      1728(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z11
+	VMOVUPS     768(BX), Z17
+	VADDPS      1792(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z12
+	VMOVUPS     832(BX), Z17
+	VADDPS      1856(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z13
+	VMOVUPS     896(BX), Z17
+	VADDPS      1920(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z14
+	VMOVUPS     960(BX), Z17
+	VADDPS      1984(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z15
+	ADDQ        $0x000008c0, R9
+	ADDQ        $0x00000440, R10
+	DECQ        R12
+	JE          out0
+
+outDone0:
+	DECQ       R13
+	TESTQ      R8, R8
+	JE         read1
+	PREFETCHT1 (R8)
+	PREFETCHT1 64(R8)
+	PREFETCHT1 128(R8)
+	PREFETCHT1 192(R8)
+	PREFETCHT1 256(R8)
+	PREFETCHT1 320(R8)
+	ADDQ       $0x00000180, R8
+
+read1:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x10
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x9c
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x14
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe8
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000440, DI
+	DECQ R11
+	JE   in3
+
+inDone3:
+	VMOVUPS     1024(R10), Z16
+	VMOVUPS     2048(BX), Z17
+	VADDPS      3072(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z0
+	VMOVUPS     2112(BX), Z17
+	VADDPS      3136(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z1
+	VMOVUPS     2176(BX), Z17
+	VADDPS      3200(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z2
+	VMOVUPS     2240(BX), Z17
+	VADDPS      3264(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z3
+	VMOVUPS     2304(BX), Z17
+	VADDPS      3328(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z4
+	VMOVUPS     2368(BX), Z17
+	VADDPS      3392(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z5
+	VMOVUPS     2432(BX), Z17
+	VADDPS      3456(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z6
+	VMOVUPS     2496(BX), Z17
+	VADDPS      3520(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z7
+	VMOVUPS     2560(BX), Z17
+	VADDPS      3584(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z8
+	VMOVUPS     2624(BX), Z17
+	VADDPS      3648(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z9
+	VMOVUPS     2688(BX), Z17
+	VADDPS      3712(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z10
+	VMOVUPS     2752(BX), Z17
+	VADDPS      3776(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z11
+	VMOVUPS     2816(BX), Z17
+	VADDPS      3840(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z12
+	VMOVUPS     2880(BX), Z17
+	VADDPS      3904(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z13
+	VMOVUPS     2944(BX), Z17
+	VADDPS      3968(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z14
+	VMOVUPS     3008(BX), Z17
+	VADDPS      4032(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z15
+	ADDQ        $0x000008c0, R9
+	ADDQ        $0x00000440, R10
+	DECQ        R12
+	JE          out1
+
+outDone1:
+	DECQ       R13
+	TESTQ      R8, R8
+	JE         read2
+	PREFETCHT1 (R8)
+	PREFETCHT1 64(R8)
+	PREFETCHT1 128(R8)
+	PREFETCHT1 192(R8)
+	PREFETCHT1 256(R8)
+	PREFETCHT1 320(R8)
+	ADDQ       $0x00000180, R8
+
+read2:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xa4
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xf0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xac
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xf8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf8
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000440, DI
+	DECQ R11
+	JE   in4
+
+inDone4:
+	VMOVUPS     1024(R10), Z16
+	VMOVUPS     4096(BX), Z17
+	VADDPS      5120(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z0
+	VMOVUPS     4160(BX), Z17
+	VADDPS      5184(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z1
+	VMOVUPS     4224(BX), Z17
+	VADDPS      5248(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z2
+	VMOVUPS     4288(BX), Z17
+	VADDPS      5312(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z3
+	VMOVUPS     4352(BX), Z17
+	VADDPS      5376(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z4
+	VMOVUPS     4416(BX), Z17
+	VADDPS      5440(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z5
+	VMOVUPS     4480(BX), Z17
+	VADDPS      5504(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z6
+	VMOVUPS     4544(BX), Z17
+	VADDPS      5568(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z7
+	VMOVUPS     4608(BX), Z17
+	VADDPS      5632(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z8
+	VMOVUPS     4672(BX), Z17
+	VADDPS      5696(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z9
+	VMOVUPS     4736(BX), Z17
+	VADDPS      5760(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z10
+	VMOVUPS     4800(BX), Z17
+	VADDPS      5824(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z11
+	VMOVUPS     4864(BX), Z17
+	VADDPS      5888(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z12
+	VMOVUPS     4928(BX), Z17
+	VADDPS      5952(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z13
+	VMOVUPS     4992(BX), Z17
+	VADDPS      6016(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z14
+	VMOVUPS     5056(BX), Z17
+	VADDPS      6080(BX), Z17, Z17
+	VFMADD231PS Z16, Z17, Z15
+	ADDQ        $0x000008c0, R9
+	ADDQ        $0x00000440, R10
+	DECQ        R12
+	JE          out2
+
+outDone2:
+	DECQ R13
+	JMP  step
+
+in0:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone0
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone0
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone0
+
+in1:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone1
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone1
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone1
+
+in2:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone2
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone2
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone2
+
+in3:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone3
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone3
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone3
+
+in4:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone4
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone4
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone4
+
+out0:
+	MOVQ    part+80(FP), R12
+	BTQ     $0x01, R12
+	JCS     out0_more
+	MOVQ    outStride+8(FP), R12
+	MOVQ    AX, R14
+	VMOVUPS Z0, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z1, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z2, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z3, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z4, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z5, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z6, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z7, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z8, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z9, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z10, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z11, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z12, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z13, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z14, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z15, (R14)
+	ADDQ    R12, R14
+	JMP     out0_kept
+
+out0_more:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPS Z7, 448(CX)
+	VMOVUPS Z8, 512(CX)
+	VMOVUPS Z9, 576(CX)
+	VMOVUPS Z10, 640(CX)
+	VMOVUPS Z11, 704(CX)
+	VMOVUPS Z12, 768(CX)
+	VMOVUPS Z13, 832(CX)
+	VMOVUPS Z14, 896(CX)
+	VMOVUPS Z15, 960(CX)
+
+out0_kept:
+	ADDQ $0x00000400, CX
+	CMPQ R13, $0x01
+	JE   done
+	MOVQ (SP), R12
+	DECQ 48(SP)
+	JE   out0_bunch
+	SUBQ 8(SP), R9
+	ADDQ $0x40, AX
+	JMP  out0_start
+
+out0_bunch:
+	MOVQ tiles+48(FP), R8
+	MOVQ R8, 48(SP)
+	ADDQ 16(SP), R9
+	SUBQ 24(SP), R10
+	ADDQ 32(SP), AX
+	XORQ R8, R8
+
+out0_start:
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    out0_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    out0_begun
+
+out0_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+out0_begun:
+	JMP outDone0
+
+out1:
+	MOVQ    part+80(FP), R12
+	BTQ     $0x01, R12
+	JCS     out1_more
+	MOVQ    outStride+8(FP), R12
+	MOVQ    AX, R14
+	VMOVUPS Z0, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z1, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z2, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z3, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z4, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z5, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z6, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z7, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z8, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z9, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z10, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z11, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z12, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z13, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z14, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z15, (R14)
+	ADDQ    R12, R14
+	JMP     out1_kept
+
+out1_more:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPS Z7, 448(CX)
+	VMOVUPS Z8, 512(CX)
+	VMOVUPS Z9, 576(CX)
+	VMOVUPS Z10, 640(CX)
+	VMOVUPS Z11, 704(CX)
+	VMOVUPS Z12, 768(CX)
+	VMOVUPS Z13, 832(CX)
+	VMOVUPS Z14, 896(CX)
+	VMOVUPS Z15, 960(CX)
+
+out1_kept:
+	ADDQ $0x00000400, CX
+	CMPQ R13, $0x01
+	JE   done
+	MOVQ (SP), R12
+	DECQ 48(SP)
+	JE   out1_bunch
+	SUBQ 8(SP), R9
+	ADDQ $0x40, AX
+	JMP  out1_start
+
+out1_bunch:
+	MOVQ tiles+48(FP), R8
+	MOVQ R8, 48(SP)
+	ADDQ 16(SP), R9
+	SUBQ 24(SP), R10
+	ADDQ 32(SP), AX
+	XORQ R8, R8
+
+out1_start:
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    out1_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    out1_begun
+
+out1_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+out1_begun:
+	JMP outDone1
+
+out2:
+	MOVQ    part+80(FP), R12
+	BTQ     $0x01, R12
+	JCS     out2_more
+	MOVQ    outStride+8(FP), R12
+	MOVQ    AX, R14
+	VMOVUPS Z0, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z1, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z2, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z3, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z4, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z5, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z6, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z7, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z8, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z9, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z10, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z11, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z12, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z13, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z14, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z15, (R14)
+	ADDQ    R12, R14
+	JMP     out2_kept
+
+out2_more:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPS Z7, 448(CX)
+	VMOVUPS Z8, 512(CX)
+	VMOVUPS Z9, 576(CX)
+	VMOVUPS Z10, 640(CX)
+	VMOVUPS Z11, 704(CX)
+	VMOVUPS Z12, 768(CX)
+	VMOVUPS Z13, 832(CX)
+	VMOVUPS Z14, 896(CX)
+	VMOVUPS Z15, 960(CX)
+
+out2_kept:
+	ADDQ $0x00000400, CX
+	CMPQ R13, $0x01
+	JE   done
+	MOVQ (SP), R12
+	DECQ 48(SP)
+	JE   out2_bunch
+	SUBQ 8(SP), R9
+	ADDQ $0x40, AX
+	JMP  out2_start
+
+out2_bunch:
+	MOVQ tiles+48(FP), R8
+	MOVQ R8, 48(SP)
+	ADDQ 16(SP), R9
+	SUBQ 24(SP), R10
+	ADDQ 32(SP), AX
+	XORQ R8, R8
+
+out2_start:
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    out2_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    out2_begun
+
+out2_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+out2_begun:
+	JMP outDone2
+
+done:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0xc0
+	VZEROUPPER
+	RET
+
+// func gemm16AMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bunches int, tiles int, blocks int, sums *float32, partial *float32, part int, ahead *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·gemm16AMX(SB), NOSPLIT, $64-96
+	LEAQ   tiles16<>+0(SB), BX
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x78
+	BYTE   $0x49
+	BYTE   $0x03
+	MOVQ   sums+64(FP), BX
+	MOVQ   $0x00000040, DX
+	MOVQ   x+24(FP), SI
+	MOVQ   panel+16(FP), DI
+	MOVQ   blocks+56(FP), AX
+	SHLQ   $0x01, AX
+	MOVQ   AX, (SP)
+	MOVQ   blocks+56(FP), AX
+	IMUL3Q $0x000008c0, AX, AX
+	MOVQ   AX, 8(SP)
+	MOVQ   xStride+32(FP), AX
+	SUBQ   8(SP), AX
+	MOVQ   AX, 16(SP)
+	MOVQ   blocks+56(FP), AX
+	IMUL3Q $0x00000480, AX, AX
+	MOVQ   tiles+48(FP), CX
+	IMULQ  CX, AX
+	MOVQ   AX, 24(SP)
+	MOVQ   outStride+8(FP), AX
+	SHLQ   $0x04, AX
+	MOVQ   tiles+48(FP), CX
+	SHLQ   $0x06, CX
+	SUBQ   CX, AX
+	ADDQ   $0x40, AX
+	MOVQ   AX, 32(SP)
+	MOVQ   tiles+48(FP), AX
+	MOVQ   AX, 40(SP)
+	MOVQ   tiles+48(FP), AX
+	MOVQ   AX, 48(SP)
+	MOVQ   bunches+40(FP), AX
+	MOVQ   AX, 56(SP)
+	MOVQ   out+0(FP), AX
+	MOVQ   partial+72(FP), CX
+	MOVQ   ahead+88(FP), R8
+	MOVQ   SI, R9
+	MOVQ   DI, R10
+	MOVQ   (SP), R11
+	MOVQ   (SP), R12
+	MOVQ   R11, R13
+	IMULQ  40(SP), R13
+	IMULQ  56(SP), R13
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    first_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    first_begun
+
+first_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+first_begun:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe1
+	DECQ R11
+	JE   in0
+
+inDone0:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x20
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x02
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x20
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe9
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000480, DI
+	DECQ R11
+	JE   in1
+
+inDone1:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xa4
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xf0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf1
+	DECQ R11
+	JE   in2
+
+inDone2:
+step:
+	TESTQ      R8, R8
+	JE         read0
+	PREFETCHT1 (R8)
+	PREFETCHT1 64(R8)
+	PREFETCHT1 128(R8)
+	PREFETCHT1 192(R8)
+	PREFETCHT1 256(R8)
+	PREFETCHT1 320(R8)
+	ADDQ       $0x00000180, R8
+
+read0:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x20
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x02
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xac
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xf8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x20
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf9
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000480, DI
+	DECQ R11
+	JE   in3
+
+inDone3:
+	VMOVUPS     1024(R10), Z16
+	VFMADD231PS (BX), Z16, Z0
+	VFMADD231PS 64(BX), Z16, Z1
+	VFMADD231PS 128(BX), Z16, Z2
+	VFMADD231PS 192(BX), Z16, Z3
+	VFMADD231PS 256(BX), Z16, Z4
+	VFMADD231PS 320(BX), Z16, Z5
+	VFMADD231PS 384(BX), Z16, Z6
+	VFMADD231PS 448(BX), Z16, Z7
+	VFMADD231PS 512(BX), Z16, Z8
+	VFMADD231PS 576(BX), Z16, Z9
+	VFMADD231PS 640(BX), Z16, Z10
+	VFMADD231PS 704(BX), Z16, Z11
+	VFMADD231PS 768(BX), Z16, Z12
+	VFMADD231PS 832(BX), Z16, Z13
+	VFMADD231PS 896(BX), Z16, Z14
+	VFMADD231PS 960(BX), Z16, Z15
+	DECQ        R12
+	JE          out0
+
+outDone0:
+	DECQ       R13
+	TESTQ      R8, R8
+	JE         read1
+	PREFETCHT1 (R8)
+	PREFETCHT1 64(R8)
+	PREFETCHT1 128(R8)
+	PREFETCHT1 192(R8)
+	PREFETCHT1 256(R8)
+	PREFETCHT1 320(R8)
+	ADDQ       $0x00000180, R8
+
+read1:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xb4
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x08
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe1
+	DECQ R11
+	JE   in4
+
+inDone4:
+	VMOVUPS     1088(R10), Z16
+	VFMADD231PS 1024(BX), Z16, Z0
+	VFMADD231PS 1088(BX), Z16, Z1
+	VFMADD231PS 1152(BX), Z16, Z2
+	VFMADD231PS 1216(BX), Z16, Z3
+	VFMADD231PS 1280(BX), Z16, Z4
+	VFMADD231PS 1344(BX), Z16, Z5
+	VFMADD231PS 1408(BX), Z16, Z6
+	VFMADD231PS 1472(BX), Z16, Z7
+	VFMADD231PS 1536(BX), Z16, Z8
+	VFMADD231PS 1600(BX), Z16, Z9
+	VFMADD231PS 1664(BX), Z16, Z10
+	VFMADD231PS 1728(BX), Z16, Z11
+	VFMADD231PS 1792(BX), Z16, Z12
+	VFMADD231PS 1856(BX), Z16, Z13
+	VFMADD231PS 1920(BX), Z16, Z14
+	VFMADD231PS 1984(BX), Z16, Z15
+	ADDQ        $0x000008c0, R9
+	ADDQ        $0x00000480, R10
+	DECQ        R12
+	JE          out1
+
+outDone1:
+	DECQ       R13
+	TESTQ      R8, R8
+	JE         read2
+	PREFETCHT1 (R8)
+	PREFETCHT1 64(R8)
+	PREFETCHT1 128(R8)
+	PREFETCHT1 192(R8)
+	PREFETCHT1 256(R8)
+	PREFETCHT1 320(R8)
+	ADDQ       $0x00000180, R8
+
+read2:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x20
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x02
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xbc
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x0c
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x20
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe9
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000480, DI
+	DECQ R11
+	JE   in5
+
+inDone5:
+	VMOVUPS     1024(R10), Z16
+	VFMADD231PS 2048(BX), Z16, Z0
+	VFMADD231PS 2112(BX), Z16, Z1
+	VFMADD231PS 2176(BX), Z16, Z2
+	VFMADD231PS 2240(BX), Z16, Z3
+	VFMADD231PS 2304(BX), Z16, Z4
+	VFMADD231PS 2368(BX), Z16, Z5
+	VFMADD231PS 2432(BX), Z16, Z6
+	VFMADD231PS 2496(BX), Z16, Z7
+	VFMADD231PS 2560(BX), Z16, Z8
+	VFMADD231PS 2624(BX), Z16, Z9
+	VFMADD231PS 2688(BX), Z16, Z10
+	VFMADD231PS 2752(BX), Z16, Z11
+	VFMADD231PS 2816(BX), Z16, Z12
+	VFMADD231PS 2880(BX), Z16, Z13
+	VFMADD231PS 2944(BX), Z16, Z14
+	VFMADD231PS 3008(BX), Z16, Z15
+	DECQ        R12
+	JE          out2
+
+outDone2:
+	DECQ       R13
+	TESTQ      R8, R8
+	JE         read3
+	PREFETCHT1 (R8)
+	PREFETCHT1 64(R8)
+	PREFETCHT1 128(R8)
+	PREFETCHT1 192(R8)
+	PREFETCHT1 256(R8)
+	PREFETCHT1 320(R8)
+	ADDQ       $0x00000180, R8
+
+read3:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xa4
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xf0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf1
+	DECQ R11
+	JE   in6
+
+inDone6:
+	VMOVUPS     1088(R10), Z16
+	VFMADD231PS 3072(BX), Z16, Z0
+	VFMADD231PS 3136(BX), Z16, Z1
+	VFMADD231PS 3200(BX), Z16, Z2
+	VFMADD231PS 3264(BX), Z16, Z3
+	VFMADD231PS 3328(BX), Z16, Z4
+	VFMADD231PS 3392(BX), Z16, Z5
+	VFMADD231PS 3456(BX), Z16, Z6
+	VFMADD231PS 3520(BX), Z16, Z7
+	VFMADD231PS 3584(BX), Z16, Z8
+	VFMADD231PS 3648(BX), Z16, Z9
+	VFMADD231PS 3712(BX), Z16, Z10
+	VFMADD231PS 3776(BX), Z16, Z11
+	VFMADD231PS 3840(BX), Z16, Z12
+	VFMADD231PS 3904(BX), Z16, Z13
+	VFMADD231PS 3968(BX), Z16, Z14
+	VFMADD231PS 4032(BX), Z16, Z15
+	ADDQ        $0x000008c0, R9
+	ADDQ        $0x00000480, R10
+	DECQ        R12
+	JE          out3
+
+outDone3:
+	DECQ R13
+	JMP  step
+
+in0:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone0
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone0
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone0
+
+in1:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone1
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone1
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone1
+
+in2:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone2
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone2
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone2
+
+in3:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone3
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone3
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone3
+
+in4:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone4
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone4
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone4
+
+in5:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone5
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone5
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone5
+
+in6:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone6
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone6
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone6
+
+out0:
+	MOVQ    part+80(FP), R12
+	BTQ     $0x01, R12
+	JCS     out0_more
+	MOVQ    outStride+8(FP), R12
+	MOVQ    AX, R14
+	VMOVUPS Z0, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z1, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z2, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z3, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z4, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z5, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z6, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z7, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z8, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z9, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z10, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z11, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z12, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z13, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z14, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z15, (R14)
+	ADDQ    R12, R14
+	JMP     out0_kept
+
+out0_more:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPS Z7, 448(CX)
+	VMOVUPS Z8, 512(CX)
+	VMOVUPS Z9, 576(CX)
+	VMOVUPS Z10, 640(CX)
+	VMOVUPS Z11, 704(CX)
+	VMOVUPS Z12, 768(CX)
+	VMOVUPS Z13, 832(CX)
+	VMOVUPS Z14, 896(CX)
+	VMOVUPS Z15, 960(CX)
+
+out0_kept:
+	ADDQ $0x00000400, CX
+	CMPQ R13, $0x01
+	JE   done
+	MOVQ (SP), R12
+	DECQ 48(SP)
+	JE   out0_bunch
+	SUBQ 8(SP), R9
+	ADDQ $0x40, AX
+	JMP  out0_start
+
+out0_bunch:
+	MOVQ tiles+48(FP), R8
+	MOVQ R8, 48(SP)
+	ADDQ 16(SP), R9
+	SUBQ 24(SP), R10
+	ADDQ 32(SP), AX
+	XORQ R8, R8
+
+out0_start:
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    out0_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    out0_begun
+
+out0_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+out0_begun:
+	JMP outDone0
+
+out1:
+	MOVQ    part+80(FP), R12
+	BTQ     $0x01, R12
+	JCS     out1_more
+	MOVQ    outStride+8(FP), R12
+	MOVQ    AX, R14
+	VMOVUPS Z0, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z1, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z2, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z3, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z4, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z5, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z6, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z7, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z8, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z9, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z10, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z11, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z12, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z13, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z14, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z15, (R14)
+	ADDQ    R12, R14
+	JMP     out1_kept
+
+out1_more:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPS Z7, 448(CX)
+	VMOVUPS Z8, 512(CX)
+	VMOVUPS Z9, 576(CX)
+	VMOVUPS Z10, 640(CX)
+	VMOVUPS Z11, 704(CX)
+	VMOVUPS Z12, 768(CX)
+	VMOVUPS Z13, 832(CX)
+	VMOVUPS Z14, 896(CX)
+	VMOVUPS Z15, 960(CX)
+
+out1_kept:
+	ADDQ $0x00000400, CX
+	CMPQ R13, $0x01
+	JE   done
+	MOVQ (SP), R12
+	DECQ 48(SP)
+	JE   out1_bunch
+	SUBQ 8(SP), R9
+	ADDQ $0x40, AX
+	JMP  out1_start
+
+out1_bunch:
+	MOVQ tiles+48(FP), R8
+	MOVQ R8, 48(SP)
+	ADDQ 16(SP), R9
+	SUBQ 24(SP), R10
+	ADDQ 32(SP), AX
+	XORQ R8, R8
+
+out1_start:
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    out1_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    out1_begun
+
+out1_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+out1_begun:
+	JMP outDone1
+
+out2:
+	MOVQ    part+80(FP), R12
+	BTQ     $0x01, R12
+	JCS     out2_more
+	MOVQ    outStride+8(FP), R12
+	MOVQ    AX, R14
+	VMOVUPS Z0, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z1, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z2, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z3, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z4, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z5, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z6, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z7, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z8, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z9, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z10, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z11, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z12, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z13, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z14, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z15, (R14)
+	ADDQ    R12, R14
+	JMP     out2_kept
+
+out2_more:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPS Z7, 448(CX)
+	VMOVUPS Z8, 512(CX)
+	VMOVUPS Z9, 576(CX)
+	VMOVUPS Z10, 640(CX)
+	VMOVUPS Z11, 704(CX)
+	VMOVUPS Z12, 768(CX)
+	VMOVUPS Z13, 832(CX)
+	VMOVUPS Z14, 896(CX)
+	VMOVUPS Z15, 960(CX)
+
+out2_kept:
+	ADDQ $0x00000400, CX
+	CMPQ R13, $0x01
+	JE   done
+	MOVQ (SP), R12
+	DECQ 48(SP)
+	JE   out2_bunch
+	SUBQ 8(SP), R9
+	ADDQ $0x40, AX
+	JMP  out2_start
+
+out2_bunch:
+	MOVQ tiles+48(FP), R8
+	MOVQ R8, 48(SP)
+	ADDQ 16(SP), R9
+	SUBQ 24(SP), R10
+	ADDQ 32(SP), AX
+	XORQ R8, R8
+
+out2_start:
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    out2_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    out2_begun
+
+out2_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+out2_begun:
+	JMP outDone2
+
+out3:
+	MOVQ    part+80(FP), R12
+	BTQ     $0x01, R12
+	JCS     out3_more
+	MOVQ    outStride+8(FP), R12
+	MOVQ    AX, R14
+	VMOVUPS Z0, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z1, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z2, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z3, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z4, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z5, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z6, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z7, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z8, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z9, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z10, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z11, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z12, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z13, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z14, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z15, (R14)
+	ADDQ    R12, R14
+	JMP     out3_kept
+
+out3_more:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPS Z7, 448(CX)
+	VMOVUPS Z8, 512(CX)
+	VMOVUPS Z9, 576(CX)
+	VMOVUPS Z10, 640(CX)
+	VMOVUPS Z11, 704(CX)
+	VMOVUPS Z12, 768(CX)
+	VMOVUPS Z13, 832(CX)
+	VMOVUPS Z14, 896(CX)
+	VMOVUPS Z15, 960(CX)
+
+out3_kept:
+	ADDQ $0x00000400, CX
+	CMPQ R13, $0x01
+	JE   done
+	MOVQ (SP), R12
+	DECQ 48(SP)
+	JE   out3_bunch
+	SUBQ 8(SP), R9
+	ADDQ $0x40, AX
+	JMP  out3_start
+
+out3_bunch:
+	MOVQ tiles+48(FP), R8
+	MOVQ R8, 48(SP)
+	ADDQ 16(SP), R9
+	SUBQ 24(SP), R10
+	ADDQ 32(SP), AX
+	XORQ R8, R8
+
+out3_start:
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    out3_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    out3_begun
+
+out3_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+out3_begun:
+	JMP outDone3
+
+done:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0xc0
+	VZEROUPPER
+	RET
+
+// func gemm32MinAMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bunches int, tiles int, blocks int, sums *float32, partial *float32, part int, ahead *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·gemm32MinAMX(SB), NOSPLIT, $64-96
+	LEAQ   tiles32<>+0(SB), BX
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x78
+	BYTE   $0x49
+	BYTE   $0x03
+	MOVQ   sums+64(FP), BX
+	MOVQ   $0x00000040, DX
+	MOVQ   x+24(FP), SI
+	MOVQ   panel+16(FP), DI
+	MOVQ   blocks+56(FP), AX
+	MOVQ   AX, (SP)
+	MOVQ   blocks+56(FP), AX
+	IMUL3Q $0x000008c0, AX, AX
+	MOVQ   AX, 8(SP)
+	MOVQ   xStride+32(FP), AX
+	SUBQ   8(SP), AX
+	MOVQ   AX, 16(SP)
+	MOVQ   blocks+56(FP), AX
+	IMUL3Q $0x00000480, AX, AX
+	MOVQ   tiles+48(FP), CX
+	IMULQ  CX, AX
+	MOVQ   AX, 24(SP)
+	MOVQ   outStride+8(FP), AX
+	SHLQ   $0x04, AX
+	MOVQ   tiles+48(FP), CX
+	SHLQ   $0x06, CX
+	SUBQ   CX, AX
+	ADDQ   $0x40, AX
+	MOVQ   AX, 32(SP)
+	MOVQ   tiles+48(FP), AX
+	MOVQ   AX, 40(SP)
+	MOVQ   tiles+48(FP), AX
+	MOVQ   AX, 48(SP)
+	MOVQ   bunches+40(FP), AX
+	MOVQ   AX, 56(SP)
+	MOVQ   out+0(FP), AX
+	MOVQ   partial+72(FP), CX
+	MOVQ   ahead+88(FP), R8
+	MOVQ   SI, R9
+	MOVQ   DI, R10
+	MOVQ   (SP), R11
+	MOVQ   (SP), R12
+	MOVQ   R11, R13
+	IMULQ  40(SP), R13
+	IMULQ  56(SP), R13
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    first_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    first_begun
+
+first_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+first_begun:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe1
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000480, DI
+	DECQ R11
+	JE   in0
+
+inDone0:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe9
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000480, DI
+	DECQ R11
+	JE   in1
+
+inDone1:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xa4
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xf0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf1
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000480, DI
+	DECQ R11
+	JE   in2
+
+inDone2:
+step:
+	TESTQ      R8, R8
+	JE         read0
+	PREFETCHT1 (R8)
+	PREFETCHT1 64(R8)
+	PREFETCHT1 128(R8)
+	PREFETCHT1 192(R8)
+	PREFETCHT1 256(R8)
+	PREFETCHT1 320(R8)
+	ADDQ       $0x00000180, R8
+
+read0:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xac
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xf8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf9
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000480, DI
+	DECQ R11
+	JE   in3
+
+inDone3:
+	VMOVUPS          1024(R10), Z16
+	VMOVUPS          1088(R10), Z17
+	VFMADD231PS      (BX), Z16, Z0
+	VFMADD231PS.BCST 2048(R9), Z17, Z0
+	VFMADD231PS      64(BX), Z16, Z1
+	VFMADD231PS.BCST 2052(R9), Z17, Z1
+	VFMADD231PS      128(BX), Z16, Z2
+	VFMADD231PS.BCST 2056(R9), Z17, Z2
+	VFMADD231PS      192(BX), Z16, Z3
+	VFMADD231PS.BCST 2060(R9), Z17, Z3
+	VFMADD231PS      256(BX), Z16, Z4
+	VFMADD231PS.BCST 2064(R9), Z17, Z4
+	VFMADD231PS      320(BX), Z16, Z5
+	VFMADD231PS.BCST 2068(R9), Z17, Z5
+	VFMADD231PS      384(BX), Z16, Z6
+	VFMADD231PS.BCST 2072(R9), Z17, Z6
+	VFMADD231PS      448(BX), Z16, Z7
+	VFMADD231PS.BCST 2076(R9), Z17, Z7
+	VFMADD231PS      512(BX), Z16, Z8
+	VFMADD231PS.BCST 2080(R9), Z17, Z8
+	VFMADD231PS      576(BX), Z16, Z9
+	VFMADD231PS.BCST 2084(R9), Z17, Z9
+	VFMADD231PS      640(BX), Z16, Z10
+	VFMADD231PS.BCST 2088(R9), Z17, Z10
+	VFMADD231PS      704(BX), Z16, Z11
+	VFMADD231PS.BCST 2092(R9), Z17, Z11
+	VFMADD231PS      768(BX), Z16, Z12
+	VFMADD231PS.BCST 2096(R9), Z17, Z12
+	VFMADD231PS      832(BX), Z16, Z13
+	VFMADD231PS.BCST 2100(R9), Z17, Z13
+	VFMADD231PS      896(BX), Z16, Z14
+	VFMADD231PS.BCST 2104(R9), Z17, Z14
+	VFMADD231PS      960(BX), Z16, Z15
+	VFMADD231PS.BCST 2108(R9), Z17, Z15
+	ADDQ             $0x000008c0, R9
+	ADDQ             $0x00000480, R10
+	DECQ             R12
+	JE               out0
+
+outDone0:
+	DECQ       R13
+	TESTQ      R8, R8
+	JE         read1
+	PREFETCHT1 (R8)
+	PREFETCHT1 64(R8)
+	PREFETCHT1 128(R8)
+	PREFETCHT1 192(R8)
+	PREFETCHT1 256(R8)
+	PREFETCHT1 320(R8)
+	ADDQ       $0x00000180, R8
+
+read1:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xb4
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x08
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe1
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000480, DI
+	DECQ R11
+	JE   in4
+
+inDone4:
+	VMOVUPS          1024(R10), Z16
+	VMOVUPS          1088(R10), Z17
+	VFMADD231PS      1024(BX), Z16, Z0
+	VFMADD231PS.BCST 2048(R9), Z17, Z0
+	VFMADD231PS      1088(BX), Z16, Z1
+	VFMADD231PS.BCST 2052(R9), Z17, Z1
+	VFMADD231PS      1152(BX), Z16, Z2
+	VFMADD231PS.BCST 2056(R9), Z17, Z2
+	VFMADD231PS      1216(BX), Z16, Z3
+	VFMADD231PS.BCST 2060(R9), Z17, Z3
+	VFMADD231PS      1280(BX), Z16, Z4
+	VFMADD231PS.BCST 2064(R9), Z17, Z4
+	VFMADD231PS      1344(BX), Z16, Z5
+	VFMADD231PS.BCST 2068(R9), Z17, Z5
+	VFMADD231PS      1408(BX), Z16, Z6
+	VFMADD231PS.BCST 2072(R9), Z17, Z6
+	VFMADD231PS      1472(BX), Z16, Z7
+	VFMADD231PS.BCST 2076(R9), Z17, Z7
+	VFMADD231PS      1536(BX), Z16, Z8
+	VFMADD231PS.BCST 2080(R9), Z17, Z8
+	VFMADD231PS      1600(BX), Z16, Z9
+	VFMADD231PS.BCST 2084(R9), Z17, Z9
+	VFMADD231PS      1664(BX), Z16, Z10
+	VFMADD231PS.BCST 2088(R9), Z17, Z10
+	VFMADD231PS      1728(BX), Z16, Z11
+	VFMADD231PS.BCST 2092(R9), Z17, Z11
+	VFMADD231PS      1792(BX), Z16, Z12
+	VFMADD231PS.BCST 2096(R9), Z17, Z12
+	VFMADD231PS      1856(BX), Z16, Z13
+	VFMADD231PS.BCST 2100(R9), Z17, Z13
+	VFMADD231PS      1920(BX), Z16, Z14
+	VFMADD231PS.BCST 2104(R9), Z17, Z14
+	VFMADD231PS      1984(BX), Z16, Z15
+	VFMADD231PS.BCST 2108(R9), Z17, Z15
+	ADDQ             $0x000008c0, R9
+	ADDQ             $0x00000480, R10
+	DECQ             R12
+	JE               out1
+
+outDone1:
+	DECQ       R13
+	TESTQ      R8, R8
+	JE         read2
+	PREFETCHT1 (R8)
+	PREFETCHT1 64(R8)
+	PREFETCHT1 128(R8)
+	PREFETCHT1 192(R8)
+	PREFETCHT1 256(R8)
+	PREFETCHT1 320(R8)
+	ADDQ       $0x00000180, R8
+
+read2:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xbc
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x0c
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe9
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000480, DI
+	DECQ R11
+	JE   in5
+
+inDone5:
+	VMOVUPS          1024(R10), Z16
+	VMOVUPS          1088(R10), Z17
+	VFMADD231PS      2048(BX), Z16, Z0
+	VFMADD231PS.BCST 2048(R9), Z17, Z0
+	VFMADD231PS      2112(BX), Z16, Z1
+	VFMADD231PS.BCST 2052(R9), Z17, Z1
+	VFMADD231PS      2176(BX), Z16, Z2
+	VFMADD231PS.BCST 2056(R9), Z17, Z2
+	VFMADD231PS      2240(BX), Z16, Z3
+	VFMADD231PS.BCST 2060(R9), Z17, Z3
+	VFMADD231PS      2304(BX), Z16, Z4
+	VFMADD231PS.BCST 2064(R9), Z17, Z4
+	VFMADD231PS      2368(BX), Z16, Z5
+	VFMADD231PS.BCST 2068(R9), Z17, Z5
+	VFMADD231PS      2432(BX), Z16, Z6
+	VFMADD231PS.BCST 2072(R9), Z17, Z6
+	VFMADD231PS      2496(BX), Z16, Z7
+	VFMADD231PS.BCST 2076(R9), Z17, Z7
+	VFMADD231PS      2560(BX), Z16, Z8
+	VFMADD231PS.BCST 2080(R9), Z17, Z8
+	VFMADD231PS      2624(BX), Z16, Z9
+	VFMADD231PS.BCST 2084(R9), Z17, Z9
+	VFMADD231PS      2688(BX), Z16, Z10
+	VFMADD231PS.BCST 2088(R9), Z17, Z10
+	VFMADD231PS      2752(BX), Z16, Z11
+	VFMADD231PS.BCST 2092(R9), Z17, Z11
+	VFMADD231PS      2816(BX), Z16, Z12
+	VFMADD231PS.BCST 2096(R9), Z17, Z12
+	VFMADD231PS      2880(BX), Z16, Z13
+	VFMADD231PS.BCST 2100(R9), Z17, Z13
+	VFMADD231PS      2944(BX), Z16, Z14
+	VFMADD231PS.BCST 2104(R9), Z17, Z14
+	VFMADD231PS      3008(BX), Z16, Z15
+	VFMADD231PS.BCST 2108(R9), Z17, Z15
+	ADDQ             $0x000008c0, R9
+	ADDQ             $0x00000480, R10
+	DECQ             R12
+	JE               out2
+
+outDone2:
+	DECQ       R13
+	TESTQ      R8, R8
+	JE         read3
+	PREFETCHT1 (R8)
+	PREFETCHT1 64(R8)
+	PREFETCHT1 128(R8)
+	PREFETCHT1 192(R8)
+	PREFETCHT1 256(R8)
+	PREFETCHT1 320(R8)
+	ADDQ       $0x00000180, R8
+
+read3:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xa4
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xf0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf1
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000480, DI
+	DECQ R11
+	JE   in6
+
+inDone6:
+	VMOVUPS          1024(R10), Z16
+	VMOVUPS          1088(R10), Z17
+	VFMADD231PS      3072(BX), Z16, Z0
+	VFMADD231PS.BCST 2048(R9), Z17, Z0
+	VFMADD231PS      3136(BX), Z16, Z1
+	VFMADD231PS.BCST 2052(R9), Z17, Z1
+	VFMADD231PS      3200(BX), Z16, Z2
+	VFMADD231PS.BCST 2056(R9), Z17, Z2
+	VFMADD231PS      3264(BX), Z16, Z3
+	VFMADD231PS.BCST 2060(R9), Z17, Z3
+	VFMADD231PS      3328(BX), Z16, Z4
+	VFMADD231PS.BCST 2064(R9), Z17, Z4
+	VFMADD231PS      3392(BX), Z16, Z5
+	VFMADD231PS.BCST 2068(R9), Z17, Z5
+	VFMADD231PS      3456(BX), Z16, Z6
+	VFMADD231PS.BCST 2072(R9), Z17, Z6
+	VFMADD231PS      3520(BX), Z16, Z7
+	VFMADD231PS.BCST 2076(R9), Z17, Z7
+	VFMADD231PS      3584(BX), Z16, Z8
+	VFMADD231PS.BCST 2080(R9), Z17, Z8
+	VFMADD231PS      3648(BX), Z16, Z9
+	VFMADD231PS.BCST 2084(R9), Z17, Z9
+	VFMADD231PS      3712(BX), Z16, Z10
+	VFMADD231PS.BCST 2088(R9), Z17, Z10
+	VFMADD231PS      3776(BX), Z16, Z11
+	VFMADD231PS.BCST 2092(R9), Z17, Z11
+	VFMADD231PS      3840(BX), Z16, Z12
+	VFMADD231PS.BCST 2096(R9), Z17, Z12
+	VFMADD231PS      3904(BX), Z16, Z13
+	VFMADD231PS.BCST 2100(R9), Z17, Z13
+	VFMADD231PS      3968(BX), Z16, Z14
+	VFMADD231PS.BCST 2104(R9), Z17, Z14
+	VFMADD231PS      4032(BX), Z16, Z15
+	VFMADD231PS.BCST 2108(R9), Z17, Z15
+	ADDQ             $0x000008c0, R9
+	ADDQ             $0x00000480, R10
+	DECQ             R12
+	JE               out3
+
+outDone3:
+	DECQ R13
+	JMP  step
+
+in0:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone0
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone0
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone0
+
+in1:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone1
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone1
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone1
+
+in2:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone2
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone2
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone2
+
+in3:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone3
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone3
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone3
+
+in4:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone4
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone4
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone4
+
+in5:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone5
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone5
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone5
+
+in6:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone6
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone6
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone6
+
+out0:
+	MOVQ    part+80(FP), R12
+	BTQ     $0x01, R12
+	JCS     out0_more
+	MOVQ    outStride+8(FP), R12
+	MOVQ    AX, R14
+	VMOVUPS Z0, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z1, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z2, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z3, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z4, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z5, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z6, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z7, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z8, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z9, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z10, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z11, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z12, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z13, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z14, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z15, (R14)
+	ADDQ    R12, R14
+	JMP     out0_kept
+
+out0_more:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPS Z7, 448(CX)
+	VMOVUPS Z8, 512(CX)
+	VMOVUPS Z9, 576(CX)
+	VMOVUPS Z10, 640(CX)
+	VMOVUPS Z11, 704(CX)
+	VMOVUPS Z12, 768(CX)
+	VMOVUPS Z13, 832(CX)
+	VMOVUPS Z14, 896(CX)
+	VMOVUPS Z15, 960(CX)
+
+out0_kept:
+	ADDQ $0x00000400, CX
+	CMPQ R13, $0x01
+	JE   done
+	MOVQ (SP), R12
+	DECQ 48(SP)
+	JE   out0_bunch
+	SUBQ 8(SP), R9
+	ADDQ $0x40, AX
+	JMP  out0_start
+
+out0_bunch:
+	MOVQ tiles+48(FP), R8
+	MOVQ R8, 48(SP)
+	ADDQ 16(SP), R9
+	SUBQ 24(SP), R10
+	ADDQ 32(SP), AX
+	XORQ R8, R8
+
+out0_start:
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    out0_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    out0_begun
+
+out0_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+out0_begun:
+	JMP outDone0
+
+out1:
+	MOVQ    part+80(FP), R12
+	BTQ     $0x01, R12
+	JCS     out1_more
+	MOVQ    outStride+8(FP), R12
+	MOVQ    AX, R14
+	VMOVUPS Z0, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z1, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z2, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z3, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z4, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z5, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z6, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z7, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z8, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z9, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z10, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z11, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z12, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z13, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z14, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z15, (R14)
+	ADDQ    R12, R14
+	JMP     out1_kept
+
+out1_more:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPS Z7, 448(CX)
+	VMOVUPS Z8, 512(CX)
+	VMOVUPS Z9, 576(CX)
+	VMOVUPS Z10, 640(CX)
+	VMOVUPS Z11, 704(CX)
+	VMOVUPS Z12, 768(CX)
+	VMOVUPS Z13, 832(CX)
+	VMOVUPS Z14, 896(CX)
+	VMOVUPS Z15, 960(CX)
+
+out1_kept:
+	ADDQ $0x00000400, CX
+	CMPQ R13, $0x01
+	JE   done
+	MOVQ (SP), R12
+	DECQ 48(SP)
+	JE   out1_bunch
+	SUBQ 8(SP), R9
+	ADDQ $0x40, AX
+	JMP  out1_start
+
+out1_bunch:
+	MOVQ tiles+48(FP), R8
+	MOVQ R8, 48(SP)
+	ADDQ 16(SP), R9
+	SUBQ 24(SP), R10
+	ADDQ 32(SP), AX
+	XORQ R8, R8
+
+out1_start:
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    out1_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    out1_begun
+
+out1_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+out1_begun:
+	JMP outDone1
+
+out2:
+	MOVQ    part+80(FP), R12
+	BTQ     $0x01, R12
+	JCS     out2_more
+	MOVQ    outStride+8(FP), R12
+	MOVQ    AX, R14
+	VMOVUPS Z0, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z1, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z2, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z3, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z4, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z5, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z6, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z7, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z8, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z9, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z10, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z11, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z12, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z13, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z14, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z15, (R14)
+	ADDQ    R12, R14
+	JMP     out2_kept
+
+out2_more:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPS Z7, 448(CX)
+	VMOVUPS Z8, 512(CX)
+	VMOVUPS Z9, 576(CX)
+	VMOVUPS Z10, 640(CX)
+	VMOVUPS Z11, 704(CX)
+	VMOVUPS Z12, 768(CX)
+	VMOVUPS Z13, 832(CX)
+	VMOVUPS Z14, 896(CX)
+	VMOVUPS Z15, 960(CX)
+
+out2_kept:
+	ADDQ $0x00000400, CX
+	CMPQ R13, $0x01
+	JE   done
+	MOVQ (SP), R12
+	DECQ 48(SP)
+	JE   out2_bunch
+	SUBQ 8(SP), R9
+	ADDQ $0x40, AX
+	JMP  out2_start
+
+out2_bunch:
+	MOVQ tiles+48(FP), R8
+	MOVQ R8, 48(SP)
+	ADDQ 16(SP), R9
+	SUBQ 24(SP), R10
+	ADDQ 32(SP), AX
+	XORQ R8, R8
+
+out2_start:
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    out2_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    out2_begun
+
+out2_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+out2_begun:
+	JMP outDone2
+
+out3:
+	MOVQ    part+80(FP), R12
+	BTQ     $0x01, R12
+	JCS     out3_more
+	MOVQ    outStride+8(FP), R12
+	MOVQ    AX, R14
+	VMOVUPS Z0, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z1, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z2, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z3, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z4, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z5, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z6, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z7, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z8, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z9, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z10, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z11, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z12, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z13, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z14, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z15, (R14)
+	ADDQ    R12, R14
+	JMP     out3_kept
+
+out3_more:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPS Z7, 448(CX)
+	VMOVUPS Z8, 512(CX)
+	VMOVUPS Z9, 576(CX)
+	VMOVUPS Z10, 640(CX)
+	VMOVUPS Z11, 704(CX)
+	VMOVUPS Z12, 768(CX)
+	VMOVUPS Z13, 832(CX)
+	VMOVUPS Z14, 896(CX)
+	VMOVUPS Z15, 960(CX)
+
+out3_kept:
+	ADDQ $0x00000400, CX
+	CMPQ R13, $0x01
+	JE   done
+	MOVQ (SP), R12
+	DECQ 48(SP)
+	JE   out3_bunch
+	SUBQ 8(SP), R9
+	ADDQ $0x40, AX
+	JMP  out3_start
+
+out3_bunch:
+	MOVQ tiles+48(FP), R8
+	MOVQ R8, 48(SP)
+	ADDQ 16(SP), R9
+	SUBQ 24(SP), R10
+	ADDQ 32(SP), AX
+	XORQ R8, R8
+
+out3_start:
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    out3_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    out3_begun
+
+out3_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+out3_begun:
+	JMP outDone3
+
+done:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0xc0
+	VZEROUPPER
+	RET
+
+// func gemm32MinApartAMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bunches int, tiles int, blocks int, sums *float32, partial *float32, part int, ahead *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·gemm32MinApartAMX(SB), NOSPLIT, $64-96
+	LEAQ   tiles32<>+0(SB), BX
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x78
+	BYTE   $0x49
+	BYTE   $0x03
+	MOVQ   sums+64(FP), BX
+	MOVQ   $0x00000040, DX
+	MOVQ   x+24(FP), SI
+	MOVQ   panel+16(FP), DI
+	MOVQ   blocks+56(FP), AX
+	MOVQ   AX, (SP)
+	MOVQ   blocks+56(FP), AX
+	IMUL3Q $0x000008c0, AX, AX
+	MOVQ   AX, 8(SP)
+	MOVQ   xStride+32(FP), AX
+	SUBQ   8(SP), AX
+	MOVQ   AX, 16(SP)
+	MOVQ   blocks+56(FP), AX
+	IMUL3Q $0x00000480, AX, AX
+	MOVQ   tiles+48(FP), CX
+	IMULQ  CX, AX
+	MOVQ   AX, 24(SP)
+	MOVQ   outStride+8(FP), AX
+	SHLQ   $0x04, AX
+	MOVQ   tiles+48(FP), CX
+	SHLQ   $0x06, CX
+	SUBQ   CX, AX
+	ADDQ   $0x40, AX
+	MOVQ   AX, 32(SP)
+	MOVQ   tiles+48(FP), AX
+	MOVQ   AX, 40(SP)
+	MOVQ   tiles+48(FP), AX
+	MOVQ   AX, 48(SP)
+	MOVQ   bunches+40(FP), AX
+	MOVQ   AX, 56(SP)
+	MOVQ   out+0(FP), AX
+	MOVQ   partial+72(FP), CX
+	MOVQ   ahead+88(FP), R8
+	MOVQ   SI, R9
+	MOVQ   DI, R10
+	MOVQ   (SP), R11
+	MOVQ   (SP), R12
+	MOVQ   R11, R13
+	IMULQ  40(SP), R13
+	IMULQ  56(SP), R13
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    first_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    first_begun
+
+first_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+first_begun:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe8
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000480, DI
+	DECQ R11
+	JE   in0
+
+inDone0:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xa4
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xf0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xac
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xf8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf8
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000480, DI
+	DECQ R11
+	JE   in1
+
+inDone1:
+step:
+	TESTQ      R8, R8
+	JE         read0
+	PREFETCHT1 (R8)
+	PREFETCHT1 64(R8)
+	PREFETCHT1 128(R8)
+	PREFETCHT1 192(R8)
+	PREFETCHT1 256(R8)
+	PREFETCHT1 320(R8)
+	ADDQ       $0x00000180, R8
+
+read0:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xb4
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x08
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xc8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xc8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xbc
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x0c
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xd8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xd8
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000480, DI
+	DECQ R11
+	JE   in2
+
+inDone2:
+	VMOVUPS          1024(R10), Z16
+	VMOVUPS          1088(R10), Z17
+	VMOVUPS          (BX), Z18
+	VADDPS           1024(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z0
+	VFMADD231PS.BCST 2048(R9), Z17, Z0
+	VMOVUPS          64(BX), Z18
+	VADDPS           1088(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z1
+	VFMADD231PS.BCST 2052(R9), Z17, Z1
+	VMOVUPS          128(BX), Z18
+	VADDPS           1152(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z2
+	VFMADD231PS.BCST 2056(R9), Z17, Z2
+	VMOVUPS          192(BX), Z18
+	VADDPS           1216(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z3
+	VFMADD231PS.BCST 2060(R9), Z17, Z3
+	VMOVUPS          256(BX), Z18
+	VADDPS           1280(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z4
+	VFMADD231PS.BCST 2064(R9), Z17, Z4
+	VMOVUPS          320(BX), Z18
+	VADDPS           1344(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z5
+	VFMADD231PS.BCST 2068(R9), Z17, Z5
+	VMOVUPS          384(BX), Z18
+	VADDPS           1408(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z6
+	VFMADD231PS.BCST 2072(R9), Z17, Z6
+	VMOVUPS          448(BX), Z18
+	VADDPS           1472(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z7
+	VFMADD231PS.BCST 2076(R9), Z17, Z7
+	VMOVUPS          512(BX), Z18
+	VADDPS           1536(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z8
+	VFMADD231PS.BCST 2080(R9), Z17, Z8
+	VMOVUPS          576(BX), Z18
+	VADDPS           1600(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z9
+	VFMADD231PS.BCST 2084(R9), Z17, Z9
+	VMOVUPS          640(BX), Z18
+	VADDPS           1664(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z10
+	VFMADD231PS.BCST 2088(R9), Z17, Z10
+	VMOVUPS          704(BX), Z18
+	VADDPS           1728(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z11
+	VFMADD231PS.BCST 2092(R9), Z17, Z11
+	VMOVUPS          768(BX), Z18
+	VADDPS           1792(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z12
+	VFMADD231PS.BCST 2096(R9), Z17, Z12
+	VMOVUPS          832(BX), Z18
+	VADDPS           1856(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z13
+	VFMADD231PS.BCST 2100(R9), Z17, Z13
+	VMOVUPS          896(BX), Z18
+	VADDPS           1920(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z14
+	VFMADD231PS.BCST 2104(R9), Z17, Z14
+	VMOVUPS          960(BX), Z18
+	VADDPS           1984(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z15
+	VFMADD231PS.BCST 2108(R9), Z17, Z15
+	ADDQ             $0x000008c0, R9
+	ADDQ             $0x00000480, R10
+	DECQ             R12
+	JE               out0
+
+outDone0:
+	DECQ       R13
+	TESTQ      R8, R8
+	JE         read1
+	PREFETCHT1 (R8)
+	PREFETCHT1 64(R8)
+	PREFETCHT1 128(R8)
+	PREFETCHT1 192(R8)
+	PREFETCHT1 256(R8)
+	PREFETCHT1 320(R8)
+	ADDQ       $0x00000180, R8
+
+read1:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x10
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x9c
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x14
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe8
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000480, DI
+	DECQ R11
+	JE   in3
+
+inDone3:
+	VMOVUPS          1024(R10), Z16
+	VMOVUPS          1088(R10), Z17
+	VMOVUPS          2048(BX), Z18
+	VADDPS           3072(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z0
+	VFMADD231PS.BCST 2048(R9), Z17, Z0
+	VMOVUPS          2112(BX), Z18
+	VADDPS           3136(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z1
+	VFMADD231PS.BCST 2052(R9), Z17, Z1
+	VMOVUPS          2176(BX), Z18
+	VADDPS           3200(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z2
+	VFMADD231PS.BCST 2056(R9), Z17, Z2
+	VMOVUPS          2240(BX), Z18
+	VADDPS           3264(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z3
+	VFMADD231PS.BCST 2060(R9), Z17, Z3
+	VMOVUPS          2304(BX), Z18
+	VADDPS           3328(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z4
+	VFMADD231PS.BCST 2064(R9), Z17, Z4
+	VMOVUPS          2368(BX), Z18
+	VADDPS           3392(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z5
+	VFMADD231PS.BCST 2068(R9), Z17, Z5
+	VMOVUPS          2432(BX), Z18
+	VADDPS           3456(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z6
+	VFMADD231PS.BCST 2072(R9), Z17, Z6
+	VMOVUPS          2496(BX), Z18
+	VADDPS           3520(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z7
+	VFMADD231PS.BCST 2076(R9), Z17, Z7
+	VMOVUPS          2560(BX), Z18
+	VADDPS           3584(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z8
+	VFMADD231PS.BCST 2080(R9), Z17, Z8
+	VMOVUPS          2624(BX), Z18
+	VADDPS           3648(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z9
+	VFMADD231PS.BCST 2084(R9), Z17, Z9
+	VMOVUPS          2688(BX), Z18
+	VADDPS           3712(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z10
+	VFMADD231PS.BCST 2088(R9), Z17, Z10
+	VMOVUPS          2752(BX), Z18
+	VADDPS           3776(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z11
+	VFMADD231PS.BCST 2092(R9), Z17, Z11
+	VMOVUPS          2816(BX), Z18
+	VADDPS           3840(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z12
+	VFMADD231PS.BCST 2096(R9), Z17, Z12
+	VMOVUPS          2880(BX), Z18
+	VADDPS           3904(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z13
+	VFMADD231PS.BCST 2100(R9), Z17, Z13
+	VMOVUPS          2944(BX), Z18
+	VADDPS           3968(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z14
+	VFMADD231PS.BCST 2104(R9), Z17, Z14
+	VMOVUPS          3008(BX), Z18
+	VADDPS           4032(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z15
+	VFMADD231PS.BCST 2108(R9), Z17, Z15
+	ADDQ             $0x000008c0, R9
+	ADDQ             $0x00000480, R10
+	DECQ             R12
+	JE               out1
+
+outDone1:
+	DECQ       R13
+	TESTQ      R8, R8
+	JE         read2
+	PREFETCHT1 (R8)
+	PREFETCHT1 64(R8)
+	PREFETCHT1 128(R8)
+	PREFETCHT1 192(R8)
+	PREFETCHT1 256(R8)
+	PREFETCHT1 320(R8)
+	ADDQ       $0x00000180, R8
+
+read2:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xa4
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xf0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xac
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xf8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf8
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000480, DI
+	DECQ R11
+	JE   in4
+
+inDone4:
+	VMOVUPS          1024(R10), Z16
+	VMOVUPS          1088(R10), Z17
+	VMOVUPS          4096(BX), Z18
+	VADDPS           5120(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z0
+	VFMADD231PS.BCST 2048(R9), Z17, Z0
+	VMOVUPS          4160(BX), Z18
+	VADDPS           5184(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z1
+	VFMADD231PS.BCST 2052(R9), Z17, Z1
+	VMOVUPS          4224(BX), Z18
+	VADDPS           5248(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z2
+	VFMADD231PS.BCST 2056(R9), Z17, Z2
+	VMOVUPS          4288(BX), Z18
+	VADDPS           5312(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z3
+	VFMADD231PS.BCST 2060(R9), Z17, Z3
+	VMOVUPS          4352(BX), Z18
+	VADDPS           5376(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z4
+	VFMADD231PS.BCST 2064(R9), Z17, Z4
+	VMOVUPS          4416(BX), Z18
+	VADDPS           5440(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z5
+	VFMADD231PS.BCST 2068(R9), Z17, Z5
+	VMOVUPS          4480(BX), Z18
+	VADDPS           5504(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z6
+	VFMADD231PS.BCST 2072(R9), Z17, Z6
+	VMOVUPS          4544(BX), Z18
+	VADDPS           5568(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z7
+	VFMADD231PS.BCST 2076(R9), Z17, Z7
+	VMOVUPS          4608(BX), Z18
+	VADDPS           5632(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z8
+	VFMADD231PS.BCST 2080(R9), Z17, Z8
+	VMOVUPS          4672(BX), Z18
+	VADDPS           5696(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z9
+	VFMADD231PS.BCST 2084(R9), Z17, Z9
+	VMOVUPS          4736(BX), Z18
+	VADDPS           5760(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z10
+	VFMADD231PS.BCST 2088(R9), Z17, Z10
+	VMOVUPS          4800(BX), Z18
+	VADDPS           5824(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z11
+	VFMADD231PS.BCST 2092(R9), Z17, Z11
+	VMOVUPS          4864(BX), Z18
+	VADDPS           5888(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z12
+	VFMADD231PS.BCST 2096(R9), Z17, Z12
+	VMOVUPS          4928(BX), Z18
+	VADDPS           5952(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z13
+	VFMADD231PS.BCST 2100(R9), Z17, Z13
+	VMOVUPS          4992(BX), Z18
+	VADDPS           6016(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z14
+	VFMADD231PS.BCST 2104(R9), Z17, Z14
+	VMOVUPS          5056(BX), Z18
+	VADDPS           6080(BX), Z18, Z18
+	VFMADD231PS      Z16, Z18, Z15
+	VFMADD231PS.BCST 2108(R9), Z17, Z15
+	ADDQ             $0x000008c0, R9
+	ADDQ             $0x00000480, R10
+	DECQ             R12
+	JE               out2
+
+outDone2:
+	DECQ R13
+	JMP  step
+
+in0:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone0
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone0
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone0
+
+in1:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone1
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone1
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone1
+
+in2:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone2
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone2
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone2
+
+in3:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone3
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone3
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone3
+
+in4:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone4
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone4
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone4
+
+out0:
+	MOVQ    part+80(FP), R12
+	BTQ     $0x01, R12
+	JCS     out0_more
+	MOVQ    outStride+8(FP), R12
+	MOVQ    AX, R14
+	VMOVUPS Z0, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z1, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z2, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z3, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z4, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z5, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z6, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z7, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z8, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z9, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z10, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z11, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z12, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z13, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z14, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z15, (R14)
+	ADDQ    R12, R14
+	JMP     out0_kept
+
+out0_more:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPS Z7, 448(CX)
+	VMOVUPS Z8, 512(CX)
+	VMOVUPS Z9, 576(CX)
+	VMOVUPS Z10, 640(CX)
+	VMOVUPS Z11, 704(CX)
+	VMOVUPS Z12, 768(CX)
+	VMOVUPS Z13, 832(CX)
+	VMOVUPS Z14, 896(CX)
+	VMOVUPS Z15, 960(CX)
+
+out0_kept:
+	ADDQ $0x00000400, CX
+	CMPQ R13, $0x01
+	JE   done
+	MOVQ (SP), R12
+	DECQ 48(SP)
+	JE   out0_bunch
+	SUBQ 8(SP), R9
+	ADDQ $0x40, AX
+	JMP  out0_start
+
+out0_bunch:
+	MOVQ tiles+48(FP), R8
+	MOVQ R8, 48(SP)
+	ADDQ 16(SP), R9
+	SUBQ 24(SP), R10
+	ADDQ 32(SP), AX
+	XORQ R8, R8
+
+out0_start:
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    out0_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    out0_begun
+
+out0_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+out0_begun:
+	JMP outDone0
+
+out1:
+	MOVQ    part+80(FP), R12
+	BTQ     $0x01, R12
+	JCS     out1_more
+	MOVQ    outStride+8(FP), R12
+	MOVQ    AX, R14
+	VMOVUPS Z0, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z1, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z2, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z3, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z4, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z5, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z6, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z7, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z8, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z9, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z10, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z11, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z12, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z13, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z14, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z15, (R14)
+	ADDQ    R12, R14
+	JMP     out1_kept
+
+out1_more:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPS Z7, 448(CX)
+	VMOVUPS Z8, 512(CX)
+	VMOVUPS Z9, 576(CX)
+	VMOVUPS Z10, 640(CX)
+	VMOVUPS Z11, 704(CX)
+	VMOVUPS Z12, 768(CX)
+	VMOVUPS Z13, 832(CX)
+	VMOVUPS Z14, 896(CX)
+	VMOVUPS Z15, 960(CX)
+
+out1_kept:
+	ADDQ $0x00000400, CX
+	CMPQ R13, $0x01
+	JE   done
+	MOVQ (SP), R12
+	DECQ 48(SP)
+	JE   out1_bunch
+	SUBQ 8(SP), R9
+	ADDQ $0x40, AX
+	JMP  out1_start
+
+out1_bunch:
+	MOVQ tiles+48(FP), R8
+	MOVQ R8, 48(SP)
+	ADDQ 16(SP), R9
+	SUBQ 24(SP), R10
+	ADDQ 32(SP), AX
+	XORQ R8, R8
+
+out1_start:
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    out1_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    out1_begun
+
+out1_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+out1_begun:
+	JMP outDone1
+
+out2:
+	MOVQ    part+80(FP), R12
+	BTQ     $0x01, R12
+	JCS     out2_more
+	MOVQ    outStride+8(FP), R12
+	MOVQ    AX, R14
+	VMOVUPS Z0, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z1, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z2, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z3, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z4, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z5, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z6, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z7, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z8, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z9, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z10, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z11, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z12, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z13, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z14, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z15, (R14)
+	ADDQ    R12, R14
+	JMP     out2_kept
+
+out2_more:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPS Z7, 448(CX)
+	VMOVUPS Z8, 512(CX)
+	VMOVUPS Z9, 576(CX)
+	VMOVUPS Z10, 640(CX)
+	VMOVUPS Z11, 704(CX)
+	VMOVUPS Z12, 768(CX)
+	VMOVUPS Z13, 832(CX)
+	VMOVUPS Z14, 896(CX)
+	VMOVUPS Z15, 960(CX)
+
+out2_kept:
+	ADDQ $0x00000400, CX
+	CMPQ R13, $0x01
+	JE   done
+	MOVQ (SP), R12
+	DECQ 48(SP)
+	JE   out2_bunch
+	SUBQ 8(SP), R9
+	ADDQ $0x40, AX
+	JMP  out2_start
+
+out2_bunch:
+	MOVQ tiles+48(FP), R8
+	MOVQ R8, 48(SP)
+	ADDQ 16(SP), R9
+	SUBQ 24(SP), R10
+	ADDQ 32(SP), AX
+	XORQ R8, R8
+
+out2_start:
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    out2_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    out2_begun
+
+out2_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+out2_begun:
+	JMP outDone2
+
+done:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0xc0
+	VZEROUPPER
+	RET
+
+// func gemm16MinAMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bunches int, tiles int, blocks int, sums *float32, partial *float32, part int, ahead *byte)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·gemm16MinAMX(SB), NOSPLIT, $64-96
+	LEAQ   tiles16<>+0(SB), BX
+	BYTE   $0xc4
+	BYTE   $0xe2
+	BYTE   $0x78
+	BYTE   $0x49
+	BYTE   $0x03
+	MOVQ   sums+64(FP), BX
+	MOVQ   $0x00000040, DX
+	MOVQ   x+24(FP), SI
+	MOVQ   panel+16(FP), DI
+	MOVQ   blocks+56(FP), AX
+	SHLQ   $0x01, AX
+	MOVQ   AX, (SP)
+	MOVQ   blocks+56(FP), AX
+	IMUL3Q $0x000008c0, AX, AX
+	MOVQ   AX, 8(SP)
+	MOVQ   xStride+32(FP), AX
+	SUBQ   8(SP), AX
+	MOVQ   AX, 16(SP)
+	MOVQ   blocks+56(FP), AX
+	IMUL3Q $0x00000500, AX, AX
+	MOVQ   tiles+48(FP), CX
+	IMULQ  CX, AX
+	MOVQ   AX, 24(SP)
+	MOVQ   outStride+8(FP), AX
+	SHLQ   $0x04, AX
+	MOVQ   tiles+48(FP), CX
+	SHLQ   $0x06, CX
+	SUBQ   CX, AX
+	ADDQ   $0x40, AX
+	MOVQ   AX, 32(SP)
+	MOVQ   tiles+48(FP), AX
+	MOVQ   AX, 40(SP)
+	MOVQ   tiles+48(FP), AX
+	MOVQ   AX, 48(SP)
+	MOVQ   bunches+40(FP), AX
+	MOVQ   AX, 56(SP)
+	MOVQ   out+0(FP), AX
+	MOVQ   partial+72(FP), CX
+	MOVQ   ahead+88(FP), R8
+	MOVQ   SI, R9
+	MOVQ   DI, R10
+	MOVQ   (SP), R11
+	MOVQ   (SP), R12
+	MOVQ   R11, R13
+	IMULQ  40(SP), R13
+	IMULQ  56(SP), R13
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    first_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    first_begun
+
+first_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+first_begun:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe1
+	DECQ R11
+	JE   in0
+
+inDone0:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x20
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x02
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x20
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe9
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000500, DI
+	DECQ R11
+	JE   in1
+
+inDone1:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xa4
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xf0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf1
+	DECQ R11
+	JE   in2
+
+inDone2:
+step:
+	TESTQ      R8, R8
+	JE         read0
+	PREFETCHT1 (R8)
+	PREFETCHT1 64(R8)
+	PREFETCHT1 128(R8)
+	PREFETCHT1 192(R8)
+	PREFETCHT1 256(R8)
+	PREFETCHT1 320(R8)
+	ADDQ       $0x00000180, R8
+
+read0:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x20
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x02
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xac
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xf8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x20
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf9
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000500, DI
+	DECQ R11
+	JE   in3
+
+inDone3:
+	VMOVUPS          1024(R10), Z16
+	VMOVUPS          1088(R10), Z17
+	VFMADD231PS      (BX), Z16, Z0
+	VFMADD231PS.BCST 2112(R9), Z17, Z0
+	VFMADD231PS      64(BX), Z16, Z1
+	VFMADD231PS.BCST 2116(R9), Z17, Z1
+	VFMADD231PS      128(BX), Z16, Z2
+	VFMADD231PS.BCST 2120(R9), Z17, Z2
+	VFMADD231PS      192(BX), Z16, Z3
+	VFMADD231PS.BCST 2124(R9), Z17, Z3
+	VFMADD231PS      256(BX), Z16, Z4
+	VFMADD231PS.BCST 2128(R9), Z17, Z4
+	VFMADD231PS      320(BX), Z16, Z5
+	VFMADD231PS.BCST 2132(R9), Z17, Z5
+	VFMADD231PS      384(BX), Z16, Z6
+	VFMADD231PS.BCST 2136(R9), Z17, Z6
+	VFMADD231PS      448(BX), Z16, Z7
+	VFMADD231PS.BCST 2140(R9), Z17, Z7
+	VFMADD231PS      512(BX), Z16, Z8
+	VFMADD231PS.BCST 2144(R9), Z17, Z8
+	VFMADD231PS      576(BX), Z16, Z9
+	VFMADD231PS.BCST 2148(R9), Z17, Z9
+	VFMADD231PS      640(BX), Z16, Z10
+	VFMADD231PS.BCST 2152(R9), Z17, Z10
+	VFMADD231PS      704(BX), Z16, Z11
+	VFMADD231PS.BCST 2156(R9), Z17, Z11
+	VFMADD231PS      768(BX), Z16, Z12
+	VFMADD231PS.BCST 2160(R9), Z17, Z12
+	VFMADD231PS      832(BX), Z16, Z13
+	VFMADD231PS.BCST 2164(R9), Z17, Z13
+	VFMADD231PS      896(BX), Z16, Z14
+	VFMADD231PS.BCST 2168(R9), Z17, Z14
+	VFMADD231PS      960(BX), Z16, Z15
+	VFMADD231PS.BCST 2172(R9), Z17, Z15
+	DECQ             R12
+	JE               out0
+
+outDone0:
+	DECQ       R13
+	TESTQ      R8, R8
+	JE         read1
+	PREFETCHT1 (R8)
+	PREFETCHT1 64(R8)
+	PREFETCHT1 128(R8)
+	PREFETCHT1 192(R8)
+	PREFETCHT1 256(R8)
+	PREFETCHT1 320(R8)
+	ADDQ       $0x00000180, R8
+
+read1:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xb4
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x08
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe1
+	DECQ R11
+	JE   in4
+
+inDone4:
+	VMOVUPS          1152(R10), Z16
+	VMOVUPS          1216(R10), Z17
+	VFMADD231PS      1024(BX), Z16, Z0
+	VFMADD231PS.BCST 2176(R9), Z17, Z0
+	VFMADD231PS      1088(BX), Z16, Z1
+	VFMADD231PS.BCST 2180(R9), Z17, Z1
+	VFMADD231PS      1152(BX), Z16, Z2
+	VFMADD231PS.BCST 2184(R9), Z17, Z2
+	VFMADD231PS      1216(BX), Z16, Z3
+	VFMADD231PS.BCST 2188(R9), Z17, Z3
+	VFMADD231PS      1280(BX), Z16, Z4
+	VFMADD231PS.BCST 2192(R9), Z17, Z4
+	VFMADD231PS      1344(BX), Z16, Z5
+	VFMADD231PS.BCST 2196(R9), Z17, Z5
+	VFMADD231PS      1408(BX), Z16, Z6
+	VFMADD231PS.BCST 2200(R9), Z17, Z6
+	VFMADD231PS      1472(BX), Z16, Z7
+	VFMADD231PS.BCST 2204(R9), Z17, Z7
+	VFMADD231PS      1536(BX), Z16, Z8
+	VFMADD231PS.BCST 2208(R9), Z17, Z8
+	VFMADD231PS      1600(BX), Z16, Z9
+	VFMADD231PS.BCST 2212(R9), Z17, Z9
+	VFMADD231PS      1664(BX), Z16, Z10
+	VFMADD231PS.BCST 2216(R9), Z17, Z10
+	VFMADD231PS      1728(BX), Z16, Z11
+	VFMADD231PS.BCST 2220(R9), Z17, Z11
+	VFMADD231PS      1792(BX), Z16, Z12
+	VFMADD231PS.BCST 2224(R9), Z17, Z12
+	VFMADD231PS      1856(BX), Z16, Z13
+	VFMADD231PS.BCST 2228(R9), Z17, Z13
+	VFMADD231PS      1920(BX), Z16, Z14
+	VFMADD231PS.BCST 2232(R9), Z17, Z14
+	VFMADD231PS      1984(BX), Z16, Z15
+	VFMADD231PS.BCST 2236(R9), Z17, Z15
+	ADDQ             $0x000008c0, R9
+	ADDQ             $0x00000500, R10
+	DECQ             R12
+	JE               out1
+
+outDone1:
+	DECQ       R13
+	TESTQ      R8, R8
+	JE         read2
+	PREFETCHT1 (R8)
+	PREFETCHT1 64(R8)
+	PREFETCHT1 128(R8)
+	PREFETCHT1 192(R8)
+	PREFETCHT1 256(R8)
+	PREFETCHT1 320(R8)
+	ADDQ       $0x00000180, R8
+
+read2:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x20
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x02
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xbc
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x0c
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xe8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x20
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xe9
+	ADDQ $0x000008c0, SI
+	ADDQ $0x00000500, DI
+	DECQ R11
+	JE   in5
+
+inDone5:
+	VMOVUPS          1024(R10), Z16
+	VMOVUPS          1088(R10), Z17
+	VFMADD231PS      2048(BX), Z16, Z0
+	VFMADD231PS.BCST 2112(R9), Z17, Z0
+	VFMADD231PS      2112(BX), Z16, Z1
+	VFMADD231PS.BCST 2116(R9), Z17, Z1
+	VFMADD231PS      2176(BX), Z16, Z2
+	VFMADD231PS.BCST 2120(R9), Z17, Z2
+	VFMADD231PS      2240(BX), Z16, Z3
+	VFMADD231PS.BCST 2124(R9), Z17, Z3
+	VFMADD231PS      2304(BX), Z16, Z4
+	VFMADD231PS.BCST 2128(R9), Z17, Z4
+	VFMADD231PS      2368(BX), Z16, Z5
+	VFMADD231PS.BCST 2132(R9), Z17, Z5
+	VFMADD231PS      2432(BX), Z16, Z6
+	VFMADD231PS.BCST 2136(R9), Z17, Z6
+	VFMADD231PS      2496(BX), Z16, Z7
+	VFMADD231PS.BCST 2140(R9), Z17, Z7
+	VFMADD231PS      2560(BX), Z16, Z8
+	VFMADD231PS.BCST 2144(R9), Z17, Z8
+	VFMADD231PS      2624(BX), Z16, Z9
+	VFMADD231PS.BCST 2148(R9), Z17, Z9
+	VFMADD231PS      2688(BX), Z16, Z10
+	VFMADD231PS.BCST 2152(R9), Z17, Z10
+	VFMADD231PS      2752(BX), Z16, Z11
+	VFMADD231PS.BCST 2156(R9), Z17, Z11
+	VFMADD231PS      2816(BX), Z16, Z12
+	VFMADD231PS.BCST 2160(R9), Z17, Z12
+	VFMADD231PS      2880(BX), Z16, Z13
+	VFMADD231PS.BCST 2164(R9), Z17, Z13
+	VFMADD231PS      2944(BX), Z16, Z14
+	VFMADD231PS.BCST 2168(R9), Z17, Z14
+	VFMADD231PS      3008(BX), Z16, Z15
+	VFMADD231PS.BCST 2172(R9), Z17, Z15
+	DECQ             R12
+	JE               out2
+
+outDone2:
+	DECQ       R13
+	TESTQ      R8, R8
+	JE         read3
+	PREFETCHT1 (R8)
+	PREFETCHT1 64(R8)
+	PREFETCHT1 128(R8)
+	PREFETCHT1 192(R8)
+	PREFETCHT1 256(R8)
+	PREFETCHT1 320(R8)
+	ADDQ       $0x00000180, R8
+
+read3:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x84
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x94
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xa4
+	BYTE $0x13
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xf0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x8c
+	BYTE $0x16
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x6a
+	BYTE $0x5c
+	BYTE $0xf1
+	DECQ R11
+	JE   in6
+
+inDone6:
+	VMOVUPS          1152(R10), Z16
+	VMOVUPS          1216(R10), Z17
+	VFMADD231PS      3072(BX), Z16, Z0
+	VFMADD231PS.BCST 2176(R9), Z17, Z0
+	VFMADD231PS      3136(BX), Z16, Z1
+	VFMADD231PS.BCST 2180(R9), Z17, Z1
+	VFMADD231PS      3200(BX), Z16, Z2
+	VFMADD231PS.BCST 2184(R9), Z17, Z2
+	VFMADD231PS      3264(BX), Z16, Z3
+	VFMADD231PS.BCST 2188(R9), Z17, Z3
+	VFMADD231PS      3328(BX), Z16, Z4
+	VFMADD231PS.BCST 2192(R9), Z17, Z4
+	VFMADD231PS      3392(BX), Z16, Z5
+	VFMADD231PS.BCST 2196(R9), Z17, Z5
+	VFMADD231PS      3456(BX), Z16, Z6
+	VFMADD231PS.BCST 2200(R9), Z17, Z6
+	VFMADD231PS      3520(BX), Z16, Z7
+	VFMADD231PS.BCST 2204(R9), Z17, Z7
+	VFMADD231PS      3584(BX), Z16, Z8
+	VFMADD231PS.BCST 2208(R9), Z17, Z8
+	VFMADD231PS      3648(BX), Z16, Z9
+	VFMADD231PS.BCST 2212(R9), Z17, Z9
+	VFMADD231PS      3712(BX), Z16, Z10
+	VFMADD231PS.BCST 2216(R9), Z17, Z10
+	VFMADD231PS      3776(BX), Z16, Z11
+	VFMADD231PS.BCST 2220(R9), Z17, Z11
+	VFMADD231PS      3840(BX), Z16, Z12
+	VFMADD231PS.BCST 2224(R9), Z17, Z12
+	VFMADD231PS      3904(BX), Z16, Z13
+	VFMADD231PS.BCST 2228(R9), Z17, Z13
+	VFMADD231PS      3968(BX), Z16, Z14
+	VFMADD231PS.BCST 2232(R9), Z17, Z14
+	VFMADD231PS      4032(BX), Z16, Z15
+	VFMADD231PS.BCST 2236(R9), Z17, Z15
+	ADDQ             $0x000008c0, R9
+	ADDQ             $0x00000500, R10
+	DECQ             R12
+	JE               out3
+
+outDone3:
+	DECQ R13
+	JMP  step
+
+in0:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone0
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone0
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone0
+
+in1:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone1
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone1
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone1
+
+in2:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone2
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone2
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone2
+
+in3:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone3
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone3
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone3
+
+in4:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone4
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone4
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone4
+
+in5:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone5
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone5
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone5
+
+in6:
+	MOVQ (SP), R11
+	SUBQ 8(SP), SI
+	DECQ 40(SP)
+	JNE  inDone6
+	MOVQ tiles+48(FP), R14
+	MOVQ R14, 40(SP)
+	SUBQ 24(SP), DI
+	DECQ 56(SP)
+	JLE  inDone6
+	ADDQ 8(SP), SI
+	ADDQ 16(SP), SI
+	JMP  inDone6
+
+out0:
+	MOVQ    part+80(FP), R12
+	BTQ     $0x01, R12
+	JCS     out0_more
+	MOVQ    outStride+8(FP), R12
+	MOVQ    AX, R14
+	VMOVUPS Z0, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z1, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z2, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z3, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z4, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z5, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z6, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z7, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z8, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z9, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z10, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z11, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z12, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z13, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z14, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z15, (R14)
+	ADDQ    R12, R14
+	JMP     out0_kept
+
+out0_more:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPS Z7, 448(CX)
+	VMOVUPS Z8, 512(CX)
+	VMOVUPS Z9, 576(CX)
+	VMOVUPS Z10, 640(CX)
+	VMOVUPS Z11, 704(CX)
+	VMOVUPS Z12, 768(CX)
+	VMOVUPS Z13, 832(CX)
+	VMOVUPS Z14, 896(CX)
+	VMOVUPS Z15, 960(CX)
+
+out0_kept:
+	ADDQ $0x00000400, CX
+	CMPQ R13, $0x01
+	JE   done
+	MOVQ (SP), R12
+	DECQ 48(SP)
+	JE   out0_bunch
+	SUBQ 8(SP), R9
+	ADDQ $0x40, AX
+	JMP  out0_start
+
+out0_bunch:
+	MOVQ tiles+48(FP), R8
+	MOVQ R8, 48(SP)
+	ADDQ 16(SP), R9
+	SUBQ 24(SP), R10
+	ADDQ 32(SP), AX
+	XORQ R8, R8
+
+out0_start:
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    out0_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    out0_begun
+
+out0_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+out0_begun:
+	JMP outDone0
+
+out1:
+	MOVQ    part+80(FP), R12
+	BTQ     $0x01, R12
+	JCS     out1_more
+	MOVQ    outStride+8(FP), R12
+	MOVQ    AX, R14
+	VMOVUPS Z0, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z1, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z2, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z3, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z4, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z5, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z6, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z7, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z8, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z9, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z10, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z11, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z12, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z13, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z14, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z15, (R14)
+	ADDQ    R12, R14
+	JMP     out1_kept
+
+out1_more:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPS Z7, 448(CX)
+	VMOVUPS Z8, 512(CX)
+	VMOVUPS Z9, 576(CX)
+	VMOVUPS Z10, 640(CX)
+	VMOVUPS Z11, 704(CX)
+	VMOVUPS Z12, 768(CX)
+	VMOVUPS Z13, 832(CX)
+	VMOVUPS Z14, 896(CX)
+	VMOVUPS Z15, 960(CX)
+
+out1_kept:
+	ADDQ $0x00000400, CX
+	CMPQ R13, $0x01
+	JE   done
+	MOVQ (SP), R12
+	DECQ 48(SP)
+	JE   out1_bunch
+	SUBQ 8(SP), R9
+	ADDQ $0x40, AX
+	JMP  out1_start
+
+out1_bunch:
+	MOVQ tiles+48(FP), R8
+	MOVQ R8, 48(SP)
+	ADDQ 16(SP), R9
+	SUBQ 24(SP), R10
+	ADDQ 32(SP), AX
+	XORQ R8, R8
+
+out1_start:
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    out1_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    out1_begun
+
+out1_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+out1_begun:
+	JMP outDone1
+
+out2:
+	MOVQ    part+80(FP), R12
+	BTQ     $0x01, R12
+	JCS     out2_more
+	MOVQ    outStride+8(FP), R12
+	MOVQ    AX, R14
+	VMOVUPS Z0, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z1, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z2, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z3, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z4, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z5, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z6, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z7, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z8, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z9, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z10, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z11, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z12, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z13, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z14, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z15, (R14)
+	ADDQ    R12, R14
+	JMP     out2_kept
+
+out2_more:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPS Z7, 448(CX)
+	VMOVUPS Z8, 512(CX)
+	VMOVUPS Z9, 576(CX)
+	VMOVUPS Z10, 640(CX)
+	VMOVUPS Z11, 704(CX)
+	VMOVUPS Z12, 768(CX)
+	VMOVUPS Z13, 832(CX)
+	VMOVUPS Z14, 896(CX)
+	VMOVUPS Z15, 960(CX)
+
+out2_kept:
+	ADDQ $0x00000400, CX
+	CMPQ R13, $0x01
+	JE   done
+	MOVQ (SP), R12
+	DECQ 48(SP)
+	JE   out2_bunch
+	SUBQ 8(SP), R9
+	ADDQ $0x40, AX
+	JMP  out2_start
+
+out2_bunch:
+	MOVQ tiles+48(FP), R8
+	MOVQ R8, 48(SP)
+	ADDQ 16(SP), R9
+	SUBQ 24(SP), R10
+	ADDQ 32(SP), AX
+	XORQ R8, R8
+
+out2_start:
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    out2_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    out2_begun
+
+out2_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+out2_begun:
+	JMP outDone2
+
+out3:
+	MOVQ    part+80(FP), R12
+	BTQ     $0x01, R12
+	JCS     out3_more
+	MOVQ    outStride+8(FP), R12
+	MOVQ    AX, R14
+	VMOVUPS Z0, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z1, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z2, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z3, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z4, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z5, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z6, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z7, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z8, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z9, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z10, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z11, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z12, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z13, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z14, (R14)
+	ADDQ    R12, R14
+	VMOVUPS Z15, (R14)
+	ADDQ    R12, R14
+	JMP     out3_kept
+
+out3_more:
+	VMOVUPS Z0, (CX)
+	VMOVUPS Z1, 64(CX)
+	VMOVUPS Z2, 128(CX)
+	VMOVUPS Z3, 192(CX)
+	VMOVUPS Z4, 256(CX)
+	VMOVUPS Z5, 320(CX)
+	VMOVUPS Z6, 384(CX)
+	VMOVUPS Z7, 448(CX)
+	VMOVUPS Z8, 512(CX)
+	VMOVUPS Z9, 576(CX)
+	VMOVUPS Z10, 640(CX)
+	VMOVUPS Z11, 704(CX)
+	VMOVUPS Z12, 768(CX)
+	VMOVUPS Z13, 832(CX)
+	VMOVUPS Z14, 896(CX)
+	VMOVUPS Z15, 960(CX)
+
+out3_kept:
+	ADDQ $0x00000400, CX
+	CMPQ R13, $0x01
+	JE   done
+	MOVQ (SP), R12
+	DECQ 48(SP)
+	JE   out3_bunch
+	SUBQ 8(SP), R9
+	ADDQ $0x40, AX
+	JMP  out3_start
+
+out3_bunch:
+	MOVQ tiles+48(FP), R8
+	MOVQ R8, 48(SP)
+	ADDQ 16(SP), R9
+	SUBQ 24(SP), R10
+	ADDQ 32(SP), AX
+	XORQ R8, R8
+
+out3_start:
+	MOVQ   part+80(FP), R14
+	BTQ    $0x00, R14
+	JCS    out3_later
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	JMP    out3_begun
+
+out3_later:
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
+	VMOVUPS 512(CX), Z8
+	VMOVUPS 576(CX), Z9
+	VMOVUPS 640(CX), Z10
+	VMOVUPS 704(CX), Z11
+	VMOVUPS 768(CX), Z12
+	VMOVUPS 832(CX), Z13
+	VMOVUPS 896(CX), Z14
+	VMOVUPS 960(CX), Z15
+
+out3_begun:
+	JMP outDone3
+
+done:
 	BYTE $0xc4
 	BYTE $0xe2
 	BYTE $0x78
@@ -5044,59 +8549,58 @@ bunch_done:
 	RET
 
 // func bunchAMX(bunch *byte, row int, x *byte, blocks int)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512F
 TEXT ·bunchAMX(SB), NOSPLIT, $0-32
-	MOVQ      bunch+0(FP), AX
-	MOVQ      row+8(FP), CX
-	MOVQ      x+16(FP), DX
-	MOVQ      blocks+24(FP), BX
-	VMOVDQU64 bunchOrder<>+0(SB), Z0
-	VMOVDQU64 bunchQuarters<>+0(SB), Z1
-	MOVQ      CX, SI
-	SHLQ      $0x06, SI
-	ADDQ      AX, SI
-	TESTQ     BX, BX
-	JE        block_done
+	MOVQ         bunch+0(FP), AX
+	MOVQ         row+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         blocks+24(FP), BX
+	MOVQ         CX, SI
+	SHLQ         $0x06, SI
+	ADDQ         AX, SI
+	MOVL         $0x000000ff, DI
+	VPBROADCASTD DI, Z0
+	MOVL         $0xffff0000, DI
+	VPBROADCASTD DI, Z1
+	TESTQ        BX, BX
+	JE           block_done
 
 block:
-	VMOVDQU64 (DX), Z2
-	VPSHUFB   Z0, Z2, Z2
-	VPERMQ    Z2, Z1, Z2
-	VMOVDQU64 Z2, (SI)
-	MOVL      64(DX), DI
-	MOVL      DI, 1024(AX)(CX*4)
-	MOVL      80(DX), DI
-	MOVL      DI, 1088(AX)(CX*4)
-	MOVL      84(DX), DI
-	MOVL      DI, 1152(AX)(CX*4)
-	MOVL      88(DX), DI
-	MOVL      DI, 1216(AX)(CX*4)
-	ADDQ      $0x60, DX
-	ADDQ      $0x00000500, SI
-	ADDQ      $0x00000500, AX
-	DECQ      BX
-	JNE       block
+	VBROADCASTSS 64(DX), Z4
+	VMOVDQU32    (DX), Z3
+	VPSLLD       $0x10, Z3, Z2
+	VPSRAD       $0x10, Z2, Z2
+	VPSRAD       $0x10, Z3, Z3
+	VPANDND      Z2, Z0, Z5
+	VPANDND      Z3, Z0, Z6
+	VCVTDQ2PS    Z5, Z5
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z4, Z5, Z5
+	VMULPS       Z4, Z6, Z6
+	VPSRLD       $0x10, Z5, Z5
+	VPTERNLOGD   $0xf8, Z1, Z6, Z5
+	VMOVDQU32    Z5, (SI)
+	VPANDD       Z2, Z0, Z2
+	VPANDD       Z3, Z0, Z3
+	VCVTDQ2PS    Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z4, Z2, Z2
+	VMULPS       Z4, Z3, Z3
+	VPSRLD       $0x10, Z2, Z2
+	VPTERNLOGD   $0xf8, Z1, Z3, Z2
+	VMOVDQU32    Z2, 1024(SI)
+	MOVL         80(DX), DI
+	MOVL         DI, 2048(AX)(CX*4)
+	MOVL         84(DX), DI
+	MOVL         DI, 2112(AX)(CX*4)
+	MOVL         88(DX), DI
+	MOVL         DI, 2176(AX)(CX*4)
+	ADDQ         $0x60, DX
+	ADDQ         $0x000008c0, SI
+	ADDQ         $0x000008c0, AX
+	DECQ         BX
+	JNE          block
 
 block_done:
 	VZEROUPPER
 	RET
-
-DATA bunchOrder<>+0(SB)/8, $0x0e060c040a020800
-DATA bunchOrder<>+8(SB)/8, $0x0f070d050b030901
-DATA bunchOrder<>+16(SB)/8, $0x0e060c040a020800
-DATA bunchOrder<>+24(SB)/8, $0x0f070d050b030901
-DATA bunchOrder<>+32(SB)/8, $0x0e060c040a020800
-DATA bunchOrder<>+40(SB)/8, $0x0f070d050b030901
-DATA bunchOrder<>+48(SB)/8, $0x0e060c040a020800
-DATA bunchOrder<>+56(SB)/8, $0x0f070d050b030901
-GLOBL bunchOrder<>(SB), RODATA|NOPTR, $64
-
-DATA bunchQuarters<>+0(SB)/8, $0x0000000000000000
-DATA bunchQuarters<>+8(SB)/8, $0x0000000000000002
-DATA bunchQuarters<>+16(SB)/8, $0x0000000000000004
-DATA bunchQuarters<>+24(SB)/8, $0x0000000000000006
-DATA bunchQuarters<>+32(SB)/8, $0x0000000000000001
-DATA bunchQuarters<>+40(SB)/8, $0x0000000000000003
-DATA bunchQuarters<>+48(SB)/8, $0x0000000000000005
-DATA bunchQuarters<>+56(SB)/8, $0x0000000000000007
-GLOBL bunchQuarters<>(SB), RODATA|NOPTR, $64

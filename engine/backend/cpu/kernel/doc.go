@@ -9,15 +9,17 @@
 // Quantized weights are kept as integers. [Packer.Pack] interleaves sixteen rows of a
 // matrix into a tile, so that a vector of sixteen lanes holds a pair of columns
 // of each, and no sum ever has to be taken across lanes. Activations become
-// 16-bit integers with a scale for each 32 of them ([Rows]): exact sums of
-// products then cost as little as sums of 8-bit numbers, and what is lost in
-// rounding is about 10⁻⁵ of a vector, less than float16 loses.
+// 16-bit integers with a power of two as scale for each 32 of them ([Rows]): exact
+// sums of products then cost as little as sums of 8-bit numbers, and what is lost in
+// rounding is some 10⁻⁵ of a vector, less than float16 loses.
 //
 // One row of activations is multiplied with many tiles ([Set.MatVec]), for then
 // reading them is what takes the time; several rows with two tiles after two
 // ([Set.MatMul]), taken apart in registers or, where those are few, expanded to
-// a [Panel]. With AMX, sixteen rows at a time are multiplied with a tile expanded
-// to bytes, the numbers' high and low bytes apart: the sums are the same.
+// a [Panel]. With AMX, sixteen rows at a time are multiplied with tiles expanded to
+// bfloat16, the high and the low bytes of the activations apart. float32 holds their
+// sums without rounding, so they are the same. There a core's second-level cache
+// is what bounds them, and so many rows are divided among the workers ([Set.Slab]).
 //
 // # Caveats
 //

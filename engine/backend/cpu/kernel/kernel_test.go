@@ -118,7 +118,7 @@ func TestProductsOfQuantizedMatrices(t *testing.T) {
 		t.Run(l.Format.String(), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(1, uint64(l.index)))
 			for range 12 {
-				n, rows, cols := 1+r.IntN(40), 1+r.IntN(70), 256*(1+r.IntN(3))
+				n, rows, cols := 1+r.IntN(100), 1+r.IntN(70), 256*(1+r.IntN(3))
 				data, x := matrix(t, r, l.Format, rows, cols), activations(r, n*cols)
 				w := pack(t, l, rows, cols, data)
 				want, scale := exact(t, l.Format, rows, cols, data, x)
@@ -133,6 +133,15 @@ func TestProductsOfQuantizedMatrices(t *testing.T) {
 					got := matVec(s, w, &q, n)
 					if !slices.Equal(matMul(s, w, &q, n), got) {
 						t.Fatalf("%v, %d × %d × %d: a row alone and rows together differ", level, n, rows, cols)
+					}
+					if s.Slab(n, cols, 1) > 0 {
+						s.ReserveSlab(&q, n, cols)
+						for i := range n {
+							s.Quantize(&q, i, x[i*cols:])
+						}
+						if !slices.Equal(matMul(s, w, &q, n), got) {
+							t.Fatalf("%v, %d × %d × %d: a row alone and rows of a slab differ", level, n, rows, cols)
+						}
 					}
 					if level == AVX2 {
 						first = got
@@ -180,7 +189,7 @@ func TestPackIsLossless(t *testing.T) {
 func TestQuantize(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	inf, nan := float32(math.Inf(1)), float32(math.NaN())
-	special := []float32{0, float32(math.Copysign(0, -1)), inf, -inf, nan, math.MaxFloat32, -math.MaxFloat32, math.SmallestNonzeroFloat32, 1e-38, 1e-31, 1}
+	special := []float32{0, float32(math.Copysign(0, -1)), inf, -inf, nan, math.MaxFloat32, -math.MaxFloat32, 0x1p100, 0x1.fffffep99, 0x1.fffep0, math.SmallestNonzeroFloat32, 1e-38, 1e-31, 1}
 	for range 200 {
 		const cols = 96
 		x := activations(r, cols)
@@ -192,7 +201,7 @@ func TestQuantize(t *testing.T) {
 		plain.Quantize(&want, 0, x)
 		for b, got := range want.blocks {
 			block := x[b*BlockColumns:][:BlockColumns]
-			bad := slices.ContainsFunc(block, func(v float32) bool { return v-v != 0 })
+			bad := slices.ContainsFunc(block, func(v float32) bool { return v != v || math.Abs(float64(v)) >= infinite })
 			if bad != (got.Scale != got.Scale) {
 				t.Fatalf("block %v got the scale %v", block, got.Scale)
 			}

@@ -14,22 +14,16 @@ const PanelRows = 2 * Lanes
 // cache.
 type Panel struct {
 	numbers []int16
-	bytes   []int8 // the numbers, where they are multiplied as bytes
 	scales  []float32
-	sums    []int32 // tiles of sums, aligned
+	blocks  []byte    // for AMX: some blocks of both tiles, in lines
+	sums    []float32 // for AMX: tiles of sums, in lines
+	partial []float32 // for AMX: totals of some of the blocks
 }
 
 // reserve makes room for the tiles of a matrix.
 func (p *Panel) reserve(w *Packed) {
 	p.numbers = grow(p.numbers, Lanes*w.Cols)
 	p.scales = grow(p.scales, w.scales())
-}
-
-// reserveBytes makes room for them as bytes.
-func (p *Panel) reserveBytes(w *Packed) {
-	p.bytes = aligned(p.bytes, Lanes*w.Cols)
-	p.scales = grow(p.scales, w.scales())
-	p.sums = aligned(p.sums, 4*bunchRows*Lanes)
 }
 
 // aligned is grow for memory that begins with a cache line: AMX stores whole
@@ -71,16 +65,18 @@ func (s *Set) MatMul(out []float32, stride int, p *Panel, w *Packed, i int, x *R
 	_ = out[(n-1)*stride+PanelRows-1]
 	w.check(x)
 	bunched := min(n, x.bunched) / bunchRows * bunchRows
+	if bunched > 0 {
+		s.bunches(out, stride, p, w, i, x, bunched/bunchRows)
+		if bunched == n {
+			return
+		}
+		out = out[bunched*stride:]
+	}
 	for t := 2 * i; t < min(2*i+2, w.Tiles()); t++ {
 		out := out[t%2*Lanes:]
-		if bunched > 0 {
-			s.bunches(out, stride, p, w, t, x, bunched/bunchRows)
-		}
-		switch {
-		case bunched == n:
-		case s.gemmTile[w.Layout.index] != nil:
-			s.tile(out[bunched*stride:], stride, w, t, x, bunched, n)
-		default:
+		if s.gemmTile[w.Layout.index] != nil {
+			s.tile(out, stride, w, t, x, bunched, n)
+		} else {
 			s.expanded(out, stride, p, w, t, x, n)
 		}
 	}
@@ -99,14 +95,53 @@ func (s *Set) tile(out []float32, stride int, w *Packed, t int, x *Rows, lo, hi 
 	s.gemmTile[w.Layout.index](&out[0], 4*stride, &w.tile(t)[0], pointer(x.rows(lo, hi)), blockBytes*w.blocks(), hi-lo, w.blocks(), &w.tile(next)[0])
 }
 
-// bunches expands tile t to bytes and multiplies with that, for the first
-// bunches of rows.
-func (s *Set) bunches(out []float32, stride int, p *Panel, w *Packed, t int, x *Rows, bunches int) {
-	p.reserveBytes(w)
-	next := min(t+1, w.Tiles()-1)
-	s.expand[w.Layout.index](&p.bytes[0], &p.scales[0], &w.tile(t)[0], w.blocks())
-	f := s.gemmBunch[index(w.Layout.Group == 16)][index(w.Layout.Minima)]
-	f(&out[0], 4*stride, &p.bytes[0], &p.scales[0], &x.bunches[0], bunches, w.blocks(), &p.sums[0], &w.tile(next)[0])
+// panelBlocks is how many blocks of a panel are expanded at once: they, and as
+// much of a bunch, stay in the first-level cache.
+const panelBlocks = 6
+
+// bunches expands panel i, some blocks at a time, and multiplies with that, for
+// the first bunches of x.
+func (s *Set) bunches(out []float32, stride int, p *Panel, w *Packed, i int, x *Rows, bunches int) {
+	l, blocks := w.Layout, w.blocks()
+	p.blocks = aligned(p.blocks, 2*panelBlocks*l.expandedBytes())
+	p.sums = aligned(p.sums, sumTiles*bunchRows*Lanes)
+	p.partial = aligned(p.partial, 2*bunches*bunchRows*Lanes)
+	f := s.gemmBunch[index(l.Group == 16)][index(l.Minima)][index(l.apart())]
+	tiles := min(2, w.Tiles()-2*i)
+	next := min(2*i+tiles, w.Tiles()-1)
+	parts := (blocks + panelBlocks - 1) / panelBlocks
+	for part := range parts {
+		from, to := part*blocks/parts, (part+1)*blocks/parts
+		n := to - from
+		for t := range tiles {
+			s.expand[l.index](&p.blocks[t*n*l.expandedBytes()], &w.tile(2*i + t)[from*l.blockBytes()], n)
+		}
+		ahead := &w.tile(next)[from*l.blockBytes()]
+		bits := index(part > 0)<<partLater | index(part < parts-1)<<partMore
+		f(&out[0], 4*stride, &p.blocks[0], &x.bunches[from*bunchBytes], blocks*bunchBytes, bunches, tiles, n, &p.sums[0], &p.partial[0], bits, ahead)
+	}
+}
+
+// The bits that tell a kernel of blocks before and after those at hand.
+const (
+	partLater = 0
+	partMore  = 1
+)
+
+// sumTiles are the tiles of sums that the kernels take room for.
+const sumTiles = 6
+
+// expandedBytes is what a block of 32 columns takes when it is expanded for AMX:
+// bfloat16, and scales in float32.
+func (l *Layout) expandedBytes() int {
+	return 2*BlockColumns*Lanes + l.groups()*l.kinds()*4*Lanes
+}
+
+// apart says whether float32's 24 bits are too few for the sum of a group of 16-bit
+// activations times numbers of the format.
+func (l *Layout) apart() bool {
+	most := max(l.Offset, 1<<l.Bits-1-l.Offset)
+	return most<<15*l.Group > 1<<24
 }
 
 // expanded expands tile t and multiplies with that.

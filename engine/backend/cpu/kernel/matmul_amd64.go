@@ -161,11 +161,11 @@ func gemvQ6KAVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stri
 
 // quantizeAVX2 turns blocks of 32 activations into 16-bit numbers, a scale and sums:
 //
-//	scale := max|x| / 32767
+//	scale := the power of two with 2^14 ≤ round(max|x| / scale) < 2^15
 //	Q[i] = round(x[i] / scale), ties to even
 //	Scale, Negative, Sum = scale, {−ΣQ, −ΣQ[:16], −ΣQ[16:]}, {scale·ΣQ, scale·ΣQ[:16], scale·ΣQ[16:]}
 //
-// A block with an infinity or a NaN gets the scale NaN; one with nothing above 2^−100 is zero.
+// A block with a NaN or a magnitude from 2^100 on gets the scale NaN; one with nothing from 2^−100 on is zero.
 //
 //go:noescape
 func quantizeAVX2(q *byte, x *float32, blocks int)
@@ -327,11 +327,11 @@ func gemvQ6KAVX512(out *float32, tiles *byte, x *byte, blocks int, count int, st
 
 // quantizeAVX512 turns blocks of 32 activations into 16-bit numbers, a scale and sums:
 //
-//	scale := max|x| / 32767
+//	scale := the power of two with 2^14 ≤ round(max|x| / scale) < 2^15
 //	Q[i] = round(x[i] / scale), ties to even
 //	Scale, Negative, Sum = scale, {−ΣQ, −ΣQ[:16], −ΣQ[16:]}, {scale·ΣQ, scale·ΣQ[:16], scale·ΣQ[16:]}
 //
-// A block with an infinity or a NaN gets the scale NaN; one with nothing above 2^−100 is zero.
+// A block with a NaN or a magnitude from 2^100 on gets the scale NaN; one with nothing from 2^−100 on is zero.
 //
 //go:noescape
 func quantizeAVX512(q *byte, x *float32, blocks int)

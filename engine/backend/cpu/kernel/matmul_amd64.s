@@ -2531,99 +2531,102 @@ TEXT ·quantizeAVX2(SB), NOSPLIT, $0-24
 	MOVL         $0x7fffffff, BX
 	VMOVD        BX, X0
 	VPBROADCASTD X0, Y0
-	MOVL         $0x46fffe00, BX
-	VMOVD        BX, X1
 	TESTQ        DX, DX
 	JE           block_done
 
 block:
-	VMOVUPS      (CX), Y2
-	VMOVUPS      32(CX), Y3
-	VMOVUPS      64(CX), Y4
-	VMOVUPS      96(CX), Y5
+	VMOVUPS      (CX), Y1
+	VMOVUPS      32(CX), Y2
+	VMOVUPS      64(CX), Y3
+	VMOVUPS      96(CX), Y4
+	VPAND        Y0, Y1, Y5
+	VPAND        Y0, Y3, Y6
+	VPMAXUD      Y6, Y5, Y5
 	VPAND        Y0, Y2, Y6
 	VPAND        Y0, Y4, Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPAND        Y0, Y3, Y7
-	VPAND        Y0, Y5, Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPMAXUD      Y7, Y6, Y6
-	VEXTRACTF128 $0x01, Y6, X7
-	VPMAXUD      X7, X6, X7
-	VPSHUFD      $0x4e, X7, X6
-	VPMAXUD      X6, X7, X7
-	VPSHUFD      $0xb1, X7, X6
-	VPMAXUD      X6, X7, X7
-	VMOVD        X7, BX
-	MOVL         $0x7f800000, SI
+	VPMAXUD      Y6, Y5, Y5
+	VEXTRACTF128 $0x01, Y5, X6
+	VPMAXUD      X6, X5, X6
+	VPSHUFD      $0x4e, X6, X5
+	VPMAXUD      X5, X6, X6
+	VPSHUFD      $0xb1, X6, X5
+	VPMAXUD      X5, X6, X6
+	VMOVD        X6, BX
+	MOVL         $0x71800000, SI
 	CMPL         BX, SI
 	JAE          notFinite
 	CMPL         BX, $0x0d800000
 	JB           zero
-	VDIVSS       X1, X7, X6
-	VDIVSS       X7, X1, X7
+	ADDL         $0x00000100, BX
+	ANDL         $0x7f800000, BX
+	SUBL         $0x07000000, BX
+	VMOVD        BX, X5
+	MOVL         $0x7f000000, SI
+	SUBL         BX, SI
+	VMOVD        SI, X6
 	JMP          scaled
 
 notFinite:
 	MOVL  $0x7fc00000, BX
-	VMOVD BX, X6
-	VPXOR X7, X7, X7
+	VMOVD BX, X5
+	VPXOR X6, X6, X6
 	JMP   scaled
 
 zero:
+	VPXOR X5, X5, X5
 	VPXOR X6, X6, X6
-	VPXOR X7, X7, X7
 
 scaled:
-	VMOVSS       X6, 64(AX)
-	VBROADCASTSS X7, Y7
-	VMULPS       Y7, Y2, Y2
-	VMULPS       Y7, Y4, Y4
+	VMOVSS       X5, 64(AX)
+	VBROADCASTSS X6, Y6
+	VMULPS       Y6, Y1, Y1
+	VMULPS       Y6, Y3, Y3
+	VCVTPS2DQ    Y1, Y1
+	VCVTPS2DQ    Y3, Y3
+	VMULPS       Y6, Y2, Y2
+	VMULPS       Y6, Y4, Y4
 	VCVTPS2DQ    Y2, Y2
 	VCVTPS2DQ    Y4, Y4
-	VMULPS       Y7, Y3, Y3
-	VMULPS       Y7, Y5, Y5
-	VCVTPS2DQ    Y3, Y3
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y3, Y2, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVDQU      Y7, (AX)
-	VPACKSSDW    Y5, Y4, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVDQU      Y7, 32(AX)
-	VPADDD       Y3, Y2, Y2
-	VEXTRACTF128 $0x01, Y2, X3
-	VPADDD       X3, X2, X3
-	VPSHUFD      $0x4e, X3, X2
-	VPADDD       X2, X3, X3
-	VPSHUFD      $0xb1, X3, X2
-	VPADDD       X2, X3, X3
-	VPADDD       Y5, Y4, Y2
-	VEXTRACTF128 $0x01, Y2, X4
-	VPADDD       X4, X2, X4
-	VPSHUFD      $0x4e, X4, X2
-	VPADDD       X2, X4, X4
-	VPSHUFD      $0xb1, X4, X2
-	VPADDD       X2, X4, X4
-	VPADDD       X3, X4, X2
-	VMOVD        X2, BX
+	VPACKSSDW    Y2, Y1, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVDQU      Y6, (AX)
+	VPACKSSDW    Y4, Y3, Y6
+	VPERMQ       $0xd8, Y6, Y6
+	VMOVDQU      Y6, 32(AX)
+	VPADDD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VPADDD       X2, X1, X2
+	VPSHUFD      $0x4e, X2, X1
+	VPADDD       X1, X2, X2
+	VPSHUFD      $0xb1, X2, X1
+	VPADDD       X1, X2, X2
+	VPADDD       Y4, Y3, Y1
+	VEXTRACTF128 $0x01, Y1, X3
+	VPADDD       X3, X1, X3
+	VPSHUFD      $0x4e, X3, X1
+	VPADDD       X1, X3, X3
+	VPSHUFD      $0xb1, X3, X1
+	VPADDD       X1, X3, X3
+	VPADDD       X2, X3, X1
+	VMOVD        X1, BX
 	NEGL         BX
 	MOVL         BX, 68(AX)
-	VCVTDQ2PS    X2, X2
-	VMULSS       X6, X2, X2
-	VMOVSS       X2, 80(AX)
-	VMOVD        X3, BX
+	VCVTDQ2PS    X1, X1
+	VMULSS       X5, X1, X1
+	VMOVSS       X1, 80(AX)
+	VMOVD        X2, BX
 	NEGL         BX
 	MOVL         BX, 72(AX)
-	VCVTDQ2PS    X3, X2
-	VMULSS       X6, X2, X2
-	VMOVSS       X2, 84(AX)
-	VMOVD        X4, BX
+	VCVTDQ2PS    X2, X1
+	VMULSS       X5, X1, X1
+	VMOVSS       X1, 84(AX)
+	VMOVD        X3, BX
 	NEGL         BX
 	MOVL         BX, 76(AX)
-	VCVTDQ2PS    X4, X2
-	VMULSS       X6, X2, X2
-	VMOVSS       X2, 88(AX)
+	VCVTDQ2PS    X3, X1
+	VMULSS       X5, X1, X1
+	VMOVSS       X1, 88(AX)
 	ADDQ         $0x00000080, CX
 	ADDQ         $0x60, AX
 	DECQ         DX
@@ -3985,98 +3988,97 @@ tile_done:
 	VZEROUPPER
 	RET
 
+DATA quantizeQuarters<>+0(SB)/8, $0x0000000000000000
+DATA quantizeQuarters<>+8(SB)/8, $0x0000000000000002
+DATA quantizeQuarters<>+16(SB)/8, $0x0000000000000004
+DATA quantizeQuarters<>+24(SB)/8, $0x0000000000000006
+DATA quantizeQuarters<>+32(SB)/8, $0x0000000000000001
+DATA quantizeQuarters<>+40(SB)/8, $0x0000000000000003
+DATA quantizeQuarters<>+48(SB)/8, $0x0000000000000005
+DATA quantizeQuarters<>+56(SB)/8, $0x0000000000000007
+GLOBL quantizeQuarters<>(SB), RODATA|NOPTR, $64
+
 // func quantizeAVX512(q *byte, x *float32, blocks int)
-// Requires: AVX, AVX2, AVX512F
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
 TEXT ·quantizeAVX512(SB), NOSPLIT, $0-24
 	MOVQ         q+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         blocks+16(FP), DX
 	MOVL         $0x7fffffff, BX
-	VMOVD        BX, X0
-	VPBROADCASTD X0, Z0
-	MOVL         $0x46fffe00, BX
-	VMOVD        BX, X1
+	VPBROADCASTD BX, Z0
+	MOVL         $0x00010001, BX
+	VPBROADCASTD BX, Z1
+	MOVL         $0x00000100, BX
+	VPBROADCASTD BX, X2
+	MOVL         $0x7f800000, BX
+	VPBROADCASTD BX, X3
+	MOVL         $0x07000000, BX
+	VPBROADCASTD BX, X4
+	MOVL         $0x7f000000, BX
+	VPBROADCASTD BX, X5
+	MOVL         $0x0d800000, BX
+	VPBROADCASTD BX, X6
+	MOVL         $0x64000000, BX
+	VPBROADCASTD BX, X7
+	MOVL         $0x7fc00000, BX
+	VPBROADCASTD BX, X8
+	VMOVDQU64    quantizeQuarters<>+0(SB), Z9
+	VPXOR        X10, X10, X10
 	TESTQ        DX, DX
 	JE           block_done
 
 block:
-	VMOVUPS       (CX), Z2
-	VMOVUPS       64(CX), Z3
-	VPANDD        Z0, Z2, Z4
-	VPANDD        Z0, Z3, Z5
-	VPMAXUD       Z5, Z4, Z4
-	VEXTRACTF64X4 $0x01, Z4, Y5
-	VPMAXUD       Y5, Y4, Y5
-	VEXTRACTF128  $0x01, Y5, X4
-	VPMAXUD       X4, X5, X4
-	VPSHUFD       $0x4e, X4, X5
-	VPMAXUD       X5, X4, X4
-	VPSHUFD       $0xb1, X4, X5
-	VPMAXUD       X5, X4, X4
-	VMOVD         X4, BX
-	MOVL          $0x7f800000, SI
-	CMPL          BX, SI
-	JAE           notFinite
-	CMPL          BX, $0x0d800000
-	JB            zero
-	VDIVSS        X1, X4, X5
-	VDIVSS        X4, X1, X4
-	JMP           scaled
-
-notFinite:
-	MOVL  $0x7fc00000, BX
-	VMOVD BX, X5
-	VPXOR X4, X4, X4
-	JMP   scaled
-
-zero:
-	VPXOR X5, X5, X5
-	VPXOR X4, X4, X4
+	VMOVUPS       (CX), Z11
+	VMOVUPS       64(CX), Z12
+	VPANDD        Z0, Z11, Z14
+	VPANDD        Z0, Z12, Z13
+	VPMAXUD       Z13, Z14, Z14
+	VEXTRACTF64X4 $0x01, Z14, Y13
+	VPMAXUD       Y13, Y14, Y13
+	VEXTRACTF128  $0x01, Y13, X14
+	VPMAXUD       X14, X13, X14
+	VPSHUFD       $0x4e, X14, X13
+	VPMAXUD       X13, X14, X14
+	VPSHUFD       $0xb1, X14, X13
+	VPMAXUD       X13, X14, X14
+	VPSUBD        X6, X14, X13
+	VPCMPUD       $0x01, X7, X13, K1
+	VPADDD        X2, X14, X14
+	VPANDD        X3, X14, X14
+	VPSUBD        X4, X14, X14
+	VPSUBD        X14, X5, X15
+	KMOVW         K1, BX
+	TESTL         $0x00000001, BX
+	JE            unusual
 
 scaled:
-	VMOVSS        X5, 64(AX)
-	VBROADCASTSS  X4, Z4
-	VMULPS        Z4, Z2, Z2
-	VMULPS        Z4, Z3, Z3
-	VCVTPS2DQ     Z2, Z2
-	VCVTPS2DQ     Z3, Z3
-	VPMOVDW       Z2, (AX)
-	VPMOVDW       Z3, 32(AX)
-	VEXTRACTF64X4 $0x01, Z2, Y4
-	VPADDD        Y4, Y2, Y4
-	VEXTRACTF128  $0x01, Y4, X2
-	VPADDD        X2, X4, X2
-	VPSHUFD       $0x4e, X2, X4
-	VPADDD        X4, X2, X2
-	VPSHUFD       $0xb1, X2, X4
-	VPADDD        X4, X2, X2
-	VEXTRACTF64X4 $0x01, Z3, Y4
-	VPADDD        Y4, Y3, Y4
-	VEXTRACTF128  $0x01, Y4, X3
-	VPADDD        X3, X4, X3
-	VPSHUFD       $0x4e, X3, X4
-	VPADDD        X4, X3, X3
-	VPSHUFD       $0xb1, X3, X4
-	VPADDD        X4, X3, X3
-	VPADDD        X2, X3, X4
-	VMOVD         X4, BX
-	NEGL          BX
-	MOVL          BX, 68(AX)
-	VCVTDQ2PS     X4, X4
-	VMULSS        X5, X4, X4
-	VMOVSS        X4, 80(AX)
-	VMOVD         X2, BX
-	NEGL          BX
-	MOVL          BX, 72(AX)
-	VCVTDQ2PS     X2, X4
-	VMULSS        X5, X4, X4
-	VMOVSS        X4, 84(AX)
-	VMOVD         X3, BX
-	NEGL          BX
-	MOVL          BX, 76(AX)
-	VCVTDQ2PS     X3, X4
-	VMULSS        X5, X4, X4
-	VMOVSS        X4, 88(AX)
+	VBROADCASTSS  X15, Z13
+	VMULPS        Z13, Z11, Z11
+	VMULPS        Z13, Z12, Z12
+	VCVTPS2DQ     Z11, Z11
+	VCVTPS2DQ     Z12, Z12
+	VPACKSSDW     Z12, Z11, Z13
+	VPERMQ        Z13, Z9, Z13
+	VMOVDQU64     Z13, (AX)
+	VMOVSS        X14, 64(AX)
+	VPMADDWD      Z1, Z13, Z13
+	VPSHUFD       $0x4e, Z13, Z11
+	VPADDD        Z11, Z13, Z13
+	VPSHUFD       $0xb1, Z13, Z11
+	VPADDD        Z11, Z13, Z13
+	VPERMQ        $0x4e, Z13, Z11
+	VPADDD        Z11, Z13, Z13
+	VEXTRACTI64X4 $0x01, Z13, Y11
+	VPADDD        X11, X13, X12
+	VPUNPCKLDQ    X11, X13, X11
+	VPSHUFD       $0x50, X11, X11
+	VPBLENDD      $0x01, X12, X11, X11
+	VPSUBD        X11, X10, X12
+	VMOVDQU       X12, 68(AX)
+	VCVTDQ2PS     X11, X11
+	VBROADCASTSS  X14, X12
+	VMULPS        X12, X11, X11
+	VMOVUPS       X11, 80(AX)
 	ADDQ          $0x00000080, CX
 	ADDQ          $0x60, AX
 	DECQ          DX
@@ -4085,6 +4087,12 @@ scaled:
 block_done:
 	VZEROUPPER
 	RET
+
+unusual:
+	VPXOR    X15, X15, X15
+	VPCMPGTD X13, X10, X13
+	VPANDN   X8, X13, X14
+	JMP      scaled
 
 // func gemmQ40AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
 // Requires: AVX, AVX512BW, AVX512F, AVX512_VNNI, MMX+

@@ -24,14 +24,17 @@ type Rows struct {
 	// them; those after the last whole sixteen are not there.
 	bunches []byte
 	bunched int // rows in bunches
+	// passing is how many rows are kept in bunches alone: they share the first
+	// place in blocks with the row after them while they are quantized.
+	passing int
 }
 
 // bunchRows is the number of rows of a bunch, and bunchBytes what their blocks
-// of 32 columns take: the low and high bytes of the numbers, a line a row, and
-// sixteen scales and three times sixteen sums.
+// of 32 columns take: the high and the low parts of the numbers in bfloat16, a line
+// a row, and three times sixteen sums.
 const (
 	bunchRows  = 16
-	bunchBytes = (bunchRows + 1 + 3) * vectorBytes
+	bunchBytes = (2*bunchRows + 3) * vectorBytes
 )
 
 // leastBunched is the number of rows from which on bunches gain anything.
@@ -44,18 +47,51 @@ func (s *Set) Reserve(r *Rows, n, cols int) { s.reserve(r, n, cols, leastBunched
 
 // reserve makes room for n rows, bunches too if there are that many.
 func (s *Set) reserve(r *Rows, n, cols, bunchedFrom int) {
-	r.cols = cols
-	r.blocks = grow(r.blocks, n*cols/BlockColumns)
+	r.cols, r.passing = cols, 0
 	r.bunched = 0
 	if s.bunch != nil && n >= bunchedFrom {
 		r.bunched = n / bunchRows * bunchRows
 		r.bunches = aligned(r.bunches, r.bunched/bunchRows*cols/BlockColumns*bunchBytes)
 	}
+	r.blocks = grow(r.blocks, n*cols/BlockColumns)
+}
+
+// slabBytes is how many bytes of bunches a slab has at most: with what a panel
+// takes they fit a core's second-level cache.
+const slabBytes = 7 << 17
+
+// Slab is how many of n rows of cols columns one worker should quantize and
+// multiply with whole matrices by itself, so that they never leave its caches; 0
+// if there are too few rows for that, or the kernels gain nothing by it.
+func (s *Set) Slab(n, cols, workers int) int {
+	bunches := n / bunchRows
+	if s.bunch == nil || bunches < leastSlab*workers {
+		return 0
+	}
+	most := max(slabBytes/(cols/BlockColumns*bunchBytes), 1)
+	slabs := (bunches + most - 1) / most
+	slabs = (slabs + workers - 1) / workers * workers
+	return (bunches + slabs - 1) / slabs * bunchRows
+}
+
+// leastSlab is how many bunches a slab should have at least, for with every slab
+// the matrix is expanded once more.
+const leastSlab = 4
+
+// ReserveSlab makes room for the n rows of a slab. They can be multiplied by
+// MatMul alone, not by MatVec, and a row in a bunch has to be quantized by the same
+// goroutine as the others.
+func (s *Set) ReserveSlab(r *Rows, n, cols int) {
+	s.reserve(r, n%bunchRows+1, cols, math.MaxInt)
+	r.bunched = n / bunchRows * bunchRows
+	r.bunches = aligned(r.bunches, r.bunched/bunchRows*cols/BlockColumns*bunchBytes)
+	r.passing = max(r.bunched-1, 0)
 }
 
 // rows are the blocks of rows lo … hi-1.
 func (r *Rows) rows(lo, hi int) []Block {
 	n := r.cols / BlockColumns
+	lo, hi = max(lo-r.passing, 0), max(hi-r.passing, 1)
 	return r.blocks[lo*n : hi*n]
 }
 
@@ -74,9 +110,17 @@ func pointer(b []Block) *byte { return (*byte)(unsafe.Pointer(&b[0])) }
 // blocksAt is the other way round.
 func blocksAt(p *byte, n int) []Block { return unsafe.Slice((*Block)(unsafe.Pointer(p)), n) }
 
-// levels is how finely activations are told apart: a block's greatest
-// magnitude is 32767.
-const levels = 32767
+// quantBits says how finely activations are told apart: a block's greatest
+// magnitude becomes a number from 2^14 to 2^15−1. The scale is a power of two, so
+// that products with it are exact.
+const quantBits = 14
+
+// What has a magnitude from infinite on counts as no number, and what is below
+// tiny counts as zero: so no scale is ever out of a float's range.
+const (
+	infinite = 0x1p100
+	tiny     = 0x1p-100
+)
 
 // quantizeGo is the definition of what quantizing means.
 func quantizeGo(q *byte, x *float32, blocks int) {
@@ -87,14 +131,16 @@ func quantizeGo(q *byte, x *float32, blocks int) {
 		for _, v := range values {
 			top = max(top, math.Float32bits(v)&math.MaxInt32)
 		}
-		greatest := math.Float32frombits(top)
 		var inverse float32
 		b.Scale = 0
 		switch {
-		case top >= math.Float32bits(float32(math.Inf(1))):
+		case top >= math.Float32bits(infinite):
 			b.Scale = float32(math.NaN())
-		case greatest >= 0x1p-100:
-			b.Scale, inverse = greatest/levels, levels/greatest
+		case top >= math.Float32bits(tiny):
+			const exponent = 23                    // its lowest bit
+			top += 1 << (exponent - quantBits - 1) // the next power of two, if it rounds to that
+			b.Scale = math.Float32frombits(top&(0xff<<exponent) - quantBits<<exponent)
+			inverse = 1 / b.Scale
 		}
 		var sums [2]int32
 		for j, v := range values {

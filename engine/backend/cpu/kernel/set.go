@@ -13,11 +13,11 @@ type Set struct {
 	// gemm is indexed by [group of 16][with minima].
 	gemm [2][2]gemmFunc
 
-	// bunch, expand and gemmBunch, indexed as gemm, are there with AMX only:
-	// for whole bunches of rows.
+	// bunch, expand and gemmBunch are there with AMX only: for whole bunches of
+	// rows. gemmBunch is indexed by [group of 16][with minima][sums kept apart].
 	bunch     func(bunch *byte, row int, x *byte, blocks int)
 	expand    [10]expandFunc
-	gemmBunch [2][2]gemmBunchFunc
+	gemmBunch [2][2][2]gemmBunchFunc
 
 	floatVector [3]floatVectorFunc
 	floatMatrix [3]floatMatrixFunc
@@ -44,8 +44,8 @@ type (
 	gemmTileFunc    = func(out *float32, outStride int, tile *byte, x *byte, xStride, rows, blocks int, ahead *byte)
 	unpackFunc      = func(numbers *int16, scales *float32, tile *byte, blocks int)
 	gemmFunc        = func(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride, rows, blocks int, ahead *byte)
-	expandFunc      = func(numbers *int8, scales *float32, tile *byte, blocks int)
-	gemmBunchFunc   = func(out *float32, outStride int, numbers *int8, scales *float32, x *byte, bunches, blocks int, sums *int32, ahead *byte)
+	expandFunc      = func(panel *byte, tile *byte, blocks int)
+	gemmBunchFunc   = func(out *float32, outStride int, panel *byte, x *byte, xStride, bunches, tiles, blocks int, sums, partial *float32, part int, ahead *byte)
 	floatVectorFunc = func(out *float32, tiles *byte, x *float32, cols, count, stride int)
 	floatMatrixFunc = func(out *float32, outStride int, tile *byte, x *float32, xStride, rows, cols int)
 	scoresFunc      = func(out *float32, outStride int, q *float32, qStride int, keys *byte, groupBytes int, table *int32, groups, dim, rows int, scale float32)

@@ -14,7 +14,7 @@ var best = func() Level {
 		return Go
 	case !(x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512VNNI):
 		return AVX2
-	case !(x.HasAMXTile && x.HasAMXInt8 && permitTiles()):
+	case !(x.HasAMXTile && x.HasAMXBF16 && permitTiles()):
 		return AVX512
 	}
 	return AMX
@@ -28,7 +28,10 @@ var sets = func() [4]*Set {
 	amx := *assembly[AVX512]
 	amx.level, amx.bunch = AMX, bunchAMX
 	amx.expand = [...]expandFunc{expandQ40AMX, expandQ41AMX, expandQ50AMX, expandQ51AMX, expandQ80AMX, expandQ2KAMX, expandQ3KAMX, expandQ4KAMX, expandQ5KAMX, expandQ6KAMX}
-	amx.gemmBunch = [2][2]gemmBunchFunc{{gemm32AMX, gemm32MinAMX}, {gemm16AMX, gemm16MinAMX}}
+	amx.gemmBunch = [2][2][2]gemmBunchFunc{
+		{{gemm32AMX, gemm32ApartAMX}, {gemm32MinAMX, gemm32MinApartAMX}},
+		{{gemm16AMX, nil}, {gemm16MinAMX, nil}},
+	}
 	return [...]*Set{Go: plain, AVX2: assembly[AVX2], AVX512: assembly[AVX512], AMX: &amx}
 }()
 

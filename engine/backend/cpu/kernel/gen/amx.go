@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 
 	. "github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/ir"
@@ -9,30 +10,45 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// AMX multiplies tiles of 8-bit numbers (Intel's manual, volume 2, TDPBSSD and
-// TDPBUSD). A 16-bit activation is 256·high + low, the high byte signed and
-// the low one not, so two products give the same exact sums as VPDPWSSD.
+// AMX multiplies tiles of bfloat16 and adds up in float32 (Intel's manual,
+// volume 2, TDPBF16PS). A bfloat16 holds any number of eight bits, and an activation
+// of 16 bits is two of them, 256·high and low, each times the block's scale, a
+// power of two. As long as no sum of a group needs more than float32's 24 bits,
+// nothing is rounded, in whatever order the processor adds: the sums are those of
+// the other kernels to the bit, and come out scaled. Where numbers of the weights
+// and activations are too large together, the sums of high and low are kept apart
+// and are added, and rounded, in the end.
 
 // The layout of a block of a bunch of activations (kernel.bunch has the words).
 const (
-	bunchRows   = 16
-	bunchHigh   = 32                      // behind the low bytes of a row
-	bunchScale  = bunchRows * vectorBytes // float32, a number a row
-	bunchSum    = bunchScale + vectorBytes
-	bunchBytes  = bunchSum + 3*vectorBytes
-	sumsBytes   = bunchRows * vectorBytes // a tile of sums
-	numberBytes = 32 * lanes              // a block of an expanded tile, in bytes
-	// amxAheadBytes is how much of the next tile is asked for in each block: all
-	// of it by the first bunch, for there may be no other.
-	amxAheadBytes = 384
+	bunchRows  = 16
+	bunchLow   = bunchRows * vectorBytes // behind the high parts
+	bunchSum   = 2 * bunchRows * vectorBytes
+	bunchBytes = bunchSum + 3*vectorBytes
+	sumsBytes  = bunchRows * vectorBytes // a tile of sums
+	// panelNumbers is a block of an expanded tile without its scales.
+	panelNumbers = pairs * vectorBytes
+	// amxAheadLines are asked for of the next panel in each step of the first bunch.
+	amxAheadLines = 6
 )
 
-// The tiles' registers. Sums are there twice, so that one block is multiplied
-// while the sums of the one before are scaled.
+// The bits of a kernel's parameter part, twins of those of package kernel.
 const (
-	tileLow, tileHigh, tileNumbers = 0, 1, 2
-	tileSums                       = 4 // low and high, low and high
+	partLater = 0
+	partMore  = 1
 )
+
+// The tiles' registers: two of activations, the weights', and the sums' of the
+// steps that are under way, one after the other.
+const tileHigh, tileLow, tileNumbers = 0, 1, 2
+
+// sumTiles are the sums of a step, one or two, and of the steps after it.
+func sumTiles(apart bool) [][]int {
+	if apart { // both parts of the activations take tileHigh in turn
+		return [][]int{{4, 5}, {6, 7}, {tileLow, 3}}
+	}
+	return [][]int{{4}, {5}, {6}, {7}}
+}
 
 // The registers that the tiles' instructions take: the assembler does not know
 // them, so they are written in bytes, with these registers in them.
@@ -85,9 +101,9 @@ func tileStore(tile int, base reg.GPPhysical, disp int) { tileMemory(2, tile, ba
 // tileZero is TILEZERO.
 func tileZero(tile int) { instructionBytes(nil, append(vex3(0, 3), 0x49, 0xc0|byte(tile)<<3)...) }
 
-// tileDot is TDPBSSD (pp 3) or, with a unsigned, TDPBUSD (pp 1): sums += a·b.
-func tileDot(pp byte, sums, a, b int) {
-	instructionBytes(nil, append(vex3(byte(b), pp), 0x5e, 0xc0|byte(sums)<<3|byte(a))...)
+// tileDot is TDPBF16PS: sums += a·b.
+func tileDot(sums, a, b int) {
+	instructionBytes(nil, append(vex3(byte(b), 2), 0x5c, 0xc0|byte(sums)<<3|byte(a))...)
 }
 
 // tileConfig is LDTILECFG from amxSums.
@@ -107,11 +123,11 @@ func amxConfig(group int) Mem {
 	var c [64]byte
 	c[0] = 1 // palette
 	shape := func(tile, rows, bytes int) { c[16+2*tile], c[48+tile] = byte(bytes), byte(rows) }
-	shape(tileLow, bunchRows, group)
-	shape(tileHigh, bunchRows, group)
-	shape(tileNumbers, group/4, vectorBytes)
-	for i := range 4 {
-		shape(tileSums+i, bunchRows, vectorBytes)
+	shape(tileHigh, bunchRows, 2*group)
+	shape(tileLow, bunchRows, 2*group)
+	shape(tileNumbers, group/2, vectorBytes)
+	for i := tileNumbers + 1; i < 8; i++ {
+		shape(i, bunchRows, vectorBytes)
 	}
 	for i := 0; i < 64; i += 8 {
 		var v uint64
@@ -123,218 +139,399 @@ func amxConfig(group int) Mem {
 	return m
 }
 
-// gemmAMX generates the product of bunches of sixteen quantized rows with a
-// tile expanded to bytes.
-func gemmAMX(group int, mins bool) {
+// apart says whether the sums of the high and low parts of a format are kept
+// apart: whether 24 bits are too few for a group's sum.
+func (l layout) apart() bool {
+	most := max(l.offset, 1<<(l.low+l.high)-1-l.offset)
+	return most<<15*l.group > 1<<24
+}
+
+// panelBytes is a block of an expanded tile.
+func (l layout) panelBytes() int {
+	return panelNumbers + l.groups()*(l.groupBytes()/l.scaleBytes())*vectorBytes
+}
+
+// gemmAMX generates the product of bunches of sixteen quantized rows with the
+// expanded tiles of a panel.
+//
+// All groups of all blocks, tiles and bunches are one stream of steps. Of each
+// step the products, the storing of the sums, and their adding up to the totals are
+// some steps apart: a store that came right behind its product would wait for it,
+// and hold up the stores and all that follow. While tiles are at work this
+// processor's second unit for float32 products rests, and each store of a tile and
+// each product takes sixteen turns of the other port, so what counts is how few
+// instructions add up the sums: two for each vector, or one without minima.
+func gemmAMX(group int, mins, apart bool) {
 	s, l := avx512, layout{group: group, mins: mins, wide: true}
 	config := amxConfigs[group]
 	name := fmt.Sprintf("gemm%d", group)
 	if mins {
 		name += "Min"
 	}
-	TEXT(name+"AMX", attrs, "func(out *float32, outStride int, numbers *int8, scales *float32, x *byte, bunches, blocks int, sums *int32, ahead *byte)")
+	if apart {
+		name += "Apart"
+	}
+	TEXT(name+"AMX", attrs, "func(out *float32, outStride int, panel *byte, x *byte, xStride, bunches, tiles, blocks int, sums, partial *float32, part int, ahead *byte)")
 	Pragma("noescape")
+	sum := "sum := Σ numbers[t][b][k][o]·x[r][b].high[k] + Σ numbers[t][b][k][o]·x[r][b].low[k]"
+	if apart {
+		sum += ", each sum by itself"
+	}
 	Doc(
-		fmt.Sprintf("%sAMX computes the %d outputs of a tile for bunches of %d rows of activations; outStride in bytes:", name, lanes, bunchRows),
+		fmt.Sprintf("%sAMX computes the %d outputs of each of tiles tiles for bunches of %d rows of activations, which lie", name, lanes, bunchRows),
+		"xStride bytes apart; outStride in bytes too:",
 		"",
 		"	for r := range 16·bunches {",
-		"		for b := range blocks {",
-		fmt.Sprintf("			for g := range %d {", l.groups()),
-		fmt.Sprintf("				sum := 256·Σ numbers[k][o]·x[r][b].high[k] + Σ numbers[k][o]·x[r][b].low[k] over the %d columns of the group", group),
-		"				out[r][o] = fma(float32(sum)·x[r][b].Scale, d[b][g][o], out[r][o])",
-		map[bool]string{true: "				out[r][o] = fma(m[b][g][o], x[r][b].Sum[g], out[r][o])", false: "				// no minima"}[mins],
-		"			}", "		}", "	}", "",
-		"sums is room for four tiles of sums. Meanwhile the next tile is read from ahead on.",
+		"		for t := range tiles {",
+		"			total := 0, or partial[r/16][t][r%16][o] with later",
+		"			for b := range blocks {",
+		fmt.Sprintf("				for g := range %d {", l.groups()),
+		fmt.Sprintf("					%s, over the %d columns of the group", sum, group),
+		"					total = fma(sum, d[t][b][g][o], total)",
+		map[bool]string{true: "					total = fma(m[t][b][g][o], x[r][b].Sum[g], total)", false: "					// no minima"}[mins],
+		"				}", "			}", "			out[r][16·t+o] = total, or with more partial[r/16][t][r%16][o]", "		}", "	}", "",
+		fmt.Sprintf("Bit %d of part is later: there were blocks before these; bit %d more: others follow. sums is room for six", partLater, partMore),
+		"tiles of sums. Meanwhile the next panel is read from ahead on.",
 	)
-	out, bunches := param("out"), param("bunches")
+	groups, block := l.groups(), l.panelBytes()
+	kinds := l.groupBytes() / l.scaleBytes()
+	tiles := sumTiles(apart)
+	// The products come ring-1 steps before their sums are added up, and their
+	// storing one.
+	ring := len(tiles)
+
 	LEAQ(config, amxSums)
 	tileConfig()
-	Load(Param("x"), amxX)
 	Load(Param("sums"), amxSums)
 	MOVQ(U32(vectorBytes), amxStep)
-	kinds := l.groupBytes() / l.scaleBytes()
-
-	loop("bunch", bunches, func() {
-		Load(Param("numbers"), amxNumbers)
-		ahead := param("ahead")
-		scales, blocks := param("scales"), param("blocks")
-		total := make([]reg.VecVirtual, bunchRows)
-		for r := range total {
-			total[r] = s.reg()
-			s.clear(total[r])
-		}
-		multiply := func(set, block, g int) {
-			a, b, sums := block*bunchBytes+g*group, block*numberBytes+g*group*lanes, tileSums+2*set
-			tileLoad(tileNumbers, amxNumbers, b)
-			tileLoad(tileLow, amxX, a)
-			tileLoad(tileHigh, amxX, a+bunchHigh)
-			tileZero(sums)
-			tileZero(sums + 1)
-			tileDot(1, sums, tileLow, tileNumbers)
-			tileDot(3, sums+1, tileHigh, tileNumbers)
-		}
-		keep := func(set int) {
-			for i := 2 * set; i < 2*set+2; i++ {
-				tileStore(tileSums+i, amxSums, i*sumsBytes)
-			}
-		}
-		d, m := s.vec(), s.vec()
-		finish := func(set, g int) {
-			s.load(at(scales).Offset(g*kinds*vectorBytes), d)
-			if l.mins {
-				s.load(at(scales).Offset((g*kinds+1)*vectorBytes), m)
-			}
-			x := at(amxX)
-			sum := bunchSum
-			if l.groups() > 1 {
-				sum += (1 + g) * vectorBytes
-			}
-			for r := range total {
-				z := s.reg()
-				VPSLLD(Imm(8), at(amxSums).Offset((2*set+1)*sumsBytes+r*vectorBytes), z)
-				VPADDD(at(amxSums).Offset(2*set*sumsBytes+r*vectorBytes), z, z)
-				VCVTDQ2PS(z, z)
-				VMULPS_BCST(x.Offset(bunchScale+4*r), z, z)
-				VFMADD231PS(d[0], z, total[r])
-				if l.mins {
-					VFMADD231PS_BCST(x.Offset(sum+4*r), m[0], total[r])
-				}
-			}
-		}
-		next := func() {
-			for i := range amxAheadBytes / vectorBytes {
-				PREFETCHT1(at(ahead).Offset(i * vectorBytes))
-			}
-			ADDQ(imm(amxAheadBytes), ahead)
-			ADDQ(imm(bunchBytes), amxX)
-			ADDQ(imm(numberBytes), amxNumbers)
-			ADDQ(imm(l.groups()*kinds*vectorBytes), scales)
-		}
-		// Three groups are under way at once: while the sums of one are scaled,
-		// those of the next are stored, and those of the one after it are computed.
-		// A store that came right behind its product would wait for it, and hold up
-		// the stores and all that follow.
-		multiply(0, 0, 0)
-		keep(0)
-		if groups := l.groups(); groups > 1 {
-			multiply(1, 0, 1)
-			DECQ(blocks)
-			loop("block", blocks, func() {
-				for g := range groups {
-					keep(1 - g)
-					multiply(g, 1, g)
-					finish(g, g)
-				}
-				next()
-			})
-			keep(1)
-			finish(0, 0)
-			finish(1, 1)
-			next()
-		} else {
-			step := func(set, left int) { // left: groups after this one, 2 for more
-				if left > 0 {
-					keep(1 - set)
-				}
-				if left > 1 {
-					multiply(set, 2, 0)
-				}
-				finish(set, 0)
-				next()
-			}
-			CMPQ(blocks, Imm(1))
-			JE(LabelRef("last1"))
-			multiply(1, 1, 0)
-			Label("pair")
-			CMPQ(blocks, Imm(4))
-			JL(LabelRef("few"))
-			step(0, 2)
-			step(1, 2)
-			SUBQ(Imm(2), blocks)
-			JMP(LabelRef("pair"))
-			Label("few")
-			CMPQ(blocks, Imm(2))
-			JE(LabelRef("last2"))
-			step(0, 2)
-			step(1, 1)
-			step(0, 0)
-			JMP(LabelRef("store"))
-			Label("last2")
-			step(0, 1)
-			step(1, 0)
-			JMP(LabelRef("store"))
-			Label("last1")
-			step(0, 0)
-			Label("store")
-		}
-		stride := param("outStride")
-		for r := range total {
-			VMOVUPS(total[r], at(out))
-			ADDQ(stride, out)
+	Load(Param("x"), amxX)
+	Load(Param("panel"), amxNumbers)
+	local := func(compute func(r reg.GPVirtual)) Mem {
+		m, r := AllocLocal(8), GP64()
+		compute(r)
+		MOVQ(r, m)
+		return m
+	}
+	steps := local(func(r reg.GPVirtual) { // of a bunch and tile
+		Load(Param("blocks"), r)
+		if groups > 1 {
+			SHLQ(Imm(1), r)
 		}
 	})
+	xBack := local(func(r reg.GPVirtual) { // from the end of a bunch's blocks to their start
+		Load(Param("blocks"), r)
+		IMUL3Q(imm(bunchBytes), r, r)
+	})
+	xNext := local(func(r reg.GPVirtual) { // from there to the next bunch
+		Load(Param("xStride"), r)
+		SUBQ(xBack, r)
+	})
+	panelBack := local(func(r reg.GPVirtual) { // from the end of the panel to its start
+		Load(Param("blocks"), r)
+		IMUL3Q(imm(block), r, r)
+		tiles := param("tiles")
+		IMULQ(tiles, r)
+	})
+	outNext := local(func(r reg.GPVirtual) { // from a bunch's last tile to the next bunch's first
+		Load(Param("outStride"), r)
+		SHLQ(Imm(4), r)
+		tiles := param("tiles")
+		SHLQ(Imm(6), tiles)
+		SUBQ(tiles, r)
+		ADDQ(imm(vectorBytes), r)
+	})
+	tilesIn, tilesOut, bunchesIn := AllocLocal(8), AllocLocal(8), AllocLocal(8) // left for the products, for the totals
+	move := func(name string, m Mem) {
+		r := param(name)
+		MOVQ(r, m)
+	}
+	move("tiles", tilesIn)
+	move("tiles", tilesOut)
+	move("bunches", bunchesIn)
+
+	out, partial, ahead := param("out"), param("partial"), param("ahead")
+	x, panel := GP64(), GP64() // those of the totals; amxX and amxNumbers are the products'
+	MOVQ(amxX, x)
+	MOVQ(amxNumbers, panel)
+	stepsIn, stepsOut, left := GP64(), GP64(), GP64()
+	MOVQ(steps, stepsIn)
+	MOVQ(steps, stepsOut)
+	MOVQ(stepsIn, left)
+	IMULQ(tilesIn, left)
+	IMULQ(bunchesIn, left)
+
+	total := make([]reg.VecVirtual, bunchRows)
+	for r := range total {
+		total[r] = s.reg()
+	}
+	begin := func(label string) { // of a bunch and tile
+		part := param("part")
+		BTQ(Imm(partLater), part)
+		JCS(LabelRef(label + "_later"))
+		for r := range total {
+			s.clear(total[r])
+		}
+		JMP(LabelRef(label + "_begun"))
+		Label(label + "_later")
+		for r := range total {
+			VMOVUPS(at(partial).Offset(r*vectorBytes), total[r])
+		}
+		Label(label + "_begun")
+	}
+	slot := func(step, half int) int { return (step%ring*len(tiles[0]) + half) * sumsBytes }
+	// The products of a step, and what follows the last of a tile.
+	products := func(step int, keep func(half int)) {
+		g, sums := step%groups, tiles[step%ring]
+		tileLoad(tileHigh, amxX, g*2*group)
+		tileLoad(tileNumbers, amxNumbers, g*group/2*vectorBytes)
+		keep(0)
+		tileZero(sums[0])
+		tileDot(sums[0], tileHigh, tileNumbers)
+		low := tileLow
+		if apart {
+			low = tileHigh
+		}
+		tileLoad(low, amxX, bunchLow+g*2*group)
+		if apart {
+			keep(1)
+			tileZero(sums[1])
+		}
+		tileDot(sums[len(sums)-1], low, tileNumbers)
+		if g == groups-1 {
+			ADDQ(imm(bunchBytes), amxX)
+			ADDQ(imm(block), amxNumbers)
+		}
+	}
+	nextIn := func(back string) {
+		MOVQ(steps, stepsIn)
+		SUBQ(xBack, amxX)
+		DECQ(tilesIn)
+		JNE(LabelRef(back))
+		move("tiles", tilesIn)
+		SUBQ(panelBack, amxNumbers)
+		// After the last bunch a few steps are taken ahead in vain, of that bunch.
+		DECQ(bunchesIn)
+		JLE(LabelRef(back))
+		ADDQ(xBack, amxX)
+		ADDQ(xNext, amxX)
+		JMP(LabelRef(back))
+	}
+	keep := func(step int) func(half int) {
+		return func(half int) { tileStore(tiles[step%ring][half], amxSums, slot(step, half)) }
+	}
+	none := func(int) {}
+	d, m := s.reg(), s.reg()
+	finish := func(step int) {
+		g := step % groups
+		scales := at(panel).Offset(panelNumbers + g*kinds*vectorBytes)
+		VMOVUPS(scales, d)
+		if mins {
+			VMOVUPS(scales.Offset(vectorBytes), m)
+		}
+		sum := bunchSum
+		if groups > 1 {
+			sum += (1 + g) * vectorBytes
+		}
+		for r := range total {
+			line := at(amxSums).Offset(slot(step, 0) + r*vectorBytes)
+			if apart {
+				z := s.reg()
+				VMOVUPS(line, z)
+				VADDPS(line.Offset(sumsBytes), z, z)
+				VFMADD231PS(d, z, total[r])
+			} else {
+				VFMADD231PS(line, d, total[r])
+			}
+			if mins {
+				VFMADD231PS_BCST(at(x).Offset(sum+4*r), m, total[r])
+			}
+		}
+		if g == groups-1 {
+			ADDQ(imm(bunchBytes), x)
+			ADDQ(imm(block), panel)
+		}
+	}
+	nextOut := func(name, back string) {
+		part := param("part")
+		BTQ(Imm(partMore), part)
+		JCS(LabelRef(name + "_more"))
+		stride, line := param("outStride"), GP64()
+		MOVQ(out, line)
+		for r := range total {
+			VMOVUPS(total[r], at(line))
+			ADDQ(stride, line)
+		}
+		JMP(LabelRef(name + "_kept"))
+		Label(name + "_more")
+		for r := range total {
+			VMOVUPS(total[r], at(partial).Offset(r*vectorBytes))
+		}
+		Label(name + "_kept")
+		ADDQ(U32(sumsBytes), partial)
+		CMPQ(left, Imm(1))
+		JE(LabelRef("done"))
+		MOVQ(steps, stepsOut)
+		DECQ(tilesOut)
+		JE(LabelRef(name + "_bunch"))
+		SUBQ(xBack, x)
+		ADDQ(imm(vectorBytes), out)
+		JMP(LabelRef(name + "_start"))
+		Label(name + "_bunch")
+		move("tiles", tilesOut)
+		ADDQ(xNext, x)
+		SUBQ(panelBack, panel)
+		ADDQ(outNext, out)
+		XORQ(ahead, ahead)
+		Label(name + "_start")
+		begin(name)
+		JMP(LabelRef(back))
+	}
+
+	begin("first")
+	for step := range ring - 1 {
+		before := none
+		if step >= ring-2 {
+			before = keep(step - (ring - 2))
+		}
+		products(step, before)
+		DECQ(stepsIn)
+		JE(LabelRef(fmt.Sprintf("in%d", step)))
+		Label(fmt.Sprintf("inDone%d", step))
+	}
+	unroll := ring // a whole number of blocks
+	Label("step")
+	for step := range unroll {
+		ahead0 := fmt.Sprintf("read%d", step)
+		TESTQ(ahead, ahead)
+		JE(LabelRef(ahead0))
+		for i := range amxAheadLines {
+			PREFETCHT1(at(ahead).Offset(i * vectorBytes))
+		}
+		ADDQ(imm(amxAheadLines*vectorBytes), ahead)
+		Label(ahead0)
+		in := step + ring - 1
+		products(in, keep(in-(ring-2)))
+		DECQ(stepsIn)
+		JE(LabelRef(fmt.Sprintf("in%d", in)))
+		Label(fmt.Sprintf("inDone%d", in))
+		finish(step)
+		DECQ(stepsOut)
+		JE(LabelRef(fmt.Sprintf("out%d", step)))
+		Label(fmt.Sprintf("outDone%d", step))
+		DECQ(left)
+	}
+	JMP(LabelRef("step"))
+	for step := range ring - 1 + unroll {
+		Label(fmt.Sprintf("in%d", step))
+		nextIn(fmt.Sprintf("inDone%d", step))
+	}
+	for step := range unroll {
+		Label(fmt.Sprintf("out%d", step))
+		nextOut(fmt.Sprintf("out%d", step), fmt.Sprintf("outDone%d", step))
+	}
+	Label("done")
 	tileRelease()
 	done()
 }
 
-// expandAMX generates the expansion of a tile to bytes.
+// bfloats declares the bfloat16 of a layout's numbers less its offset, as many
+// as fit a table, and again from the first.
+func bfloats(l layout) []Mem {
+	bits := l.low + l.high
+	n := max(1<<bits, 32)
+	var tables []Mem
+	for from := 0; from < n; from += 32 {
+		m := GLOBL(fmt.Sprintf("bfloats%s%d", l.name, from), constAttrs)
+		for i := 0; i < 32; i += 4 {
+			var v uint64
+			for j := range 4 {
+				number := float32((from+i+j)%(1<<bits) - l.offset)
+				v |= uint64(math.Float32bits(number)>>16) << (16 * j)
+			}
+			DATA(2*i, U64(v))
+		}
+		tables = append(tables, m)
+	}
+	return tables
+}
+
+// expandAMX generates the expansion of a tile to bfloat16.
 func expandAMX(l layout) {
 	s := avx512
-	TEXT("expand"+l.name+"AMX", attrs, "func(numbers *int8, scales *float32, tile *byte, blocks int)")
+	var tables []reg.VecVirtual
+	var memory []Mem
+	if l.low < 8 {
+		memory = bfloats(l)
+	}
+	TEXT("expand"+l.name+"AMX", attrs, "func(panel *byte, tile *byte, blocks int)")
 	Pragma("noescape")
 	Doc(
-		fmt.Sprintf("expand%sAMX expands a tile into 8-bit numbers with the offset of %d taken off, four columns of a row side by", l.name, l.offset),
-		"side, and scales (and minima) in float32:",
+		fmt.Sprintf("expand%sAMX expands blocks of a tile into bfloat16 with the offset of %d taken off, and scales (and minima)", l.name, l.offset),
+		"in float32 behind those of each block:",
 		"",
-		"	numbers[((b·8+j)·16 + row)·4 + i] = q[row][32·b + column(j, i)] − offset, column(j, i) = 8·(j/2) + 2·(j%2) + {0, 4, 1, 5}[i]",
-		"	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]",
+		"	numbers[b][i][2·row + p] = q[row][32·b+2·i+p] − offset",
+		"	scales[b][g][kind][row] = d or m[row][b][g]",
 	)
-	numbers, scales, quants, blocks := param("numbers"), param("scales"), param("tile"), param("blocks")
+	panel, quants, blocks := param("panel"), param("tile"), param("blocks")
 	u := newUnpacker(s, l, quants)
-	offset, bytes := s.reg(), s.reg()
-	if l.offset != 0 {
-		u.broadcastWord(uint16(l.offset)<<8|uint16(l.offset), offset)
+	for _, m := range memory {
+		t := s.reg()
+		VMOVDQU64(m, t)
+		tables = append(tables, t)
 	}
-	if l.low == 4 && l.high == 0 {
-		u.broadcastWord(0x0f0f, bytes)
+	offset, upper := s.reg(), s.reg()
+	if l.low == 8 {
+		u.broadcastWord(uint16(l.offset), offset)
+		r := GP32()
+		MOVL(U32(0xffff0000), r)
+		VPBROADCASTD(r, upper)
 	}
 	kinds := l.groupBytes() / l.scaleBytes()
 	loop("block", blocks, func() {
 		for i := range (l.blockBytes() + vectorBytes - 1) / vectorBytes {
 			PREFETCHT0(at(quants).Offset(prefetchBytes + i*vectorBytes))
 		}
-		put := func(v reg.VecVirtual, i int) {
-			if l.offset != 0 {
-				VPSUBB(offset, v, v)
-			}
-			VMOVDQU32(v, at(numbers).Offset(i*vectorBytes))
-		}
-		w := []vec{s.vec(), s.vec(), s.vec(), s.vec()}
-		for v := range pairs / 4 {
-			if l.low == 4 && l.high == 0 {
-				VPANDD(at(quants).Offset(v*vectorBytes), bytes, w[0][0])
-				VPSRLW(Imm(4), at(quants).Offset(v*vectorBytes), w[1][0])
-				VPANDD(bytes, w[1][0], w[1][0])
-			} else {
-				for i := range w {
-					u.pair(4*v+i, w[i])
+		for i := range pairs {
+			w := s.vec()
+			switch {
+			case l.low == 4 && l.high == 0:
+				// The table has each number twice, so what lies above its four
+				// bits does no harm.
+				if i%4 == 0 {
+					VMOVDQU32(at(quants).Offset(i/4*vectorBytes), u.low[0])
+					VPERMW(tables[0], u.low[0], w[0])
+				} else {
+					VPSRLW(Imm(uint64(i%4*4)), u.low[0], w[0])
+					VPERMW(tables[0], w[0], w[0])
 				}
-				for i := range 2 {
-					VPSLLW(Imm(8), w[i+2][0], w[i+2][0])
-					VPORD(w[i+2][0], w[i][0], w[i][0])
-				}
+			case len(tables) == 1:
+				u.pair(i, w)
+				VPERMW(tables[0], w[0], w[0])
+			case len(tables) == 2:
+				u.pair(i, w)
+				VPERMI2W(tables[1], tables[0], w[0])
+			default:
+				u.pair(i, w)
+				VPSUBW(offset, w[0], w[0])
+				even := s.reg()
+				VPSLLD(Imm(16), w[0], even)
+				VPSRAD(Imm(16), even, even)
+				VPSRAD(Imm(16), w[0], w[0])
+				VCVTDQ2PS(even, even)
+				VCVTDQ2PS(w[0], w[0])
+				VPSRLD(Imm(16), even, even)
+				VPTERNLOGD(Imm(0xf8), upper, w[0], even) // even | odd&upper
+				w[0] = even
 			}
-			put(w[0][0], 2*v)
-			put(w[1][0], 2*v+1)
+			VMOVDQU32(w[0], at(panel).Offset(i*vectorBytes))
 		}
 		d := s.vec()
 		for g := range l.groups() * kinds {
 			s.scales(l, at(quants).Offset(l.quantBytes()+g*l.scaleBytes()), d)
-			s.store(d, at(scales).Offset(g*vectorBytes))
+			s.store(d, at(panel).Offset(panelNumbers+g*vectorBytes))
 		}
 		ADDQ(imm(l.blockBytes()), quants)
-		ADDQ(imm(numberBytes), numbers)
-		ADDQ(imm(l.groups()*kinds*vectorBytes), scales)
+		ADDQ(imm(l.panelBytes()), panel)
 	})
 	done()
 }
@@ -346,36 +543,42 @@ func bunchAMX() {
 	Doc(
 		"bunchAMX writes a quantized row to its place, 0 to 15, of a bunch:",
 		"",
-		"	low[b][row][k], high[b][row][k] = x[b].Q[column(k/4, k%4)] as two bytes, columns in the order of an expanded tile",
-		"	scale[b][row], sum[b][0 … 2][row] = x[b].Scale, x[b].Sum",
+		"	high[b][row][k], low[b][row][k] = bfloat16(Scale·(Q[k] &^ 255)), bfloat16(Scale·(Q[k] & 255)) of x[b]",
+		"	sum[b][0 … 2][row] = x[b].Sum",
 	)
-	// In eight columns: their low bytes and their high bytes, each in the order
-	// of an expanded tile; then all low bytes of a block before the high ones.
-	order := GLOBL("bunchOrder", constAttrs)
-	for i := range 4 {
-		DATA(16*i, U64(0x0e060c040a020800))
-		DATA(16*i+8, U64(0x0f070d050b030901))
-	}
-	quarters := GLOBL("bunchQuarters", constAttrs)
-	for i, q := range []uint64{0, 2, 4, 6, 1, 3, 5, 7} {
-		DATA(8*i, U64(q))
-	}
 	bunch, row, x, blocks := param("bunch"), param("row"), param("x"), param("blocks")
-	o, q, v := ZMM(), ZMM(), ZMM()
-	VMOVDQU64(order, o)
-	VMOVDQU64(quarters, q)
 	line := GP64()
 	MOVQ(row, line)
 	SHLQ(Imm(6), line)
 	ADDQ(bunch, line)
+	lower, upper, mask := ZMM(), ZMM(), GP32()
+	MOVL(U32(0xff), mask)
+	VPBROADCASTD(mask, lower)
+	MOVL(U32(0xffff0000), mask)
+	VPBROADCASTD(mask, upper)
 	loop("block", blocks, func() {
-		VMOVDQU64(at(x), v)
-		VPSHUFB(o, v, v)
-		VPERMQ(v, q, v)
-		VMOVDQU64(v, at(line))
+		even, odd, scale := ZMM(), ZMM(), ZMM()
+		VBROADCASTSS(at(x).Offset(recScale), scale)
+		VMOVDQU32(at(x), odd)
+		VPSLLD(Imm(16), odd, even)
+		VPSRAD(Imm(16), even, even)
+		VPSRAD(Imm(16), odd, odd)
+		for i, part := range []func(v, dst Op){
+			func(v, dst Op) { VPANDND(v, lower, dst) },
+			func(v, dst Op) { VPANDD(v, lower, dst) },
+		} {
+			e, o := ZMM(), ZMM()
+			part(even, e)
+			part(odd, o)
+			VCVTDQ2PS(e, e)
+			VCVTDQ2PS(o, o)
+			VMULPS(scale, e, e)
+			VMULPS(scale, o, o)
+			VPSRLD(Imm(16), e, e)
+			VPTERNLOGD(Imm(0xf8), upper, o, e) // e | o&upper
+			VMOVDQU32(e, at(line).Offset(i*bunchLow))
+		}
 		n := GP32()
-		MOVL(at(x).Offset(recScale), n)
-		MOVL(n, Mem{Base: bunch, Index: row, Scale: 4, Disp: bunchScale})
 		for i := range 3 {
 			MOVL(at(x).Offset(recSum+4*i), n)
 			MOVL(n, Mem{Base: bunch, Index: row, Scale: 4, Disp: bunchSum + i*vectorBytes})

@@ -43,10 +43,10 @@ var rooms = map[string]func(){
 		for _, l := range layouts {
 			expandAMX(l)
 		}
-		for _, group := range []int{32, 16} {
-			for _, mins := range []bool{false, true} {
-				gemmAMX(group, mins)
-			}
+		for _, mins := range []bool{false, true} {
+			gemmAMX(32, mins, false)
+			gemmAMX(32, mins, true)
+			gemmAMX(16, mins, false)
 		}
 		bunchAMX()
 	},
