@@ -8,10 +8,10 @@ import (
 // PanelRows is the number of outputs of a panel: two tiles.
 const PanelRows = 2 * Lanes
 
-// Panel is room for a tile expanded to 16-bit numbers and float32 scales, which
-// several rows of activations share where the kernels need that. A tile is
-// expanded anew for every product, so it is small enough for the first-level
-// cache.
+// Panel is room for a tile, or some columns of it, expanded to 16-bit numbers
+// and float32 scales, which several rows of activations share where the kernels
+// need that. A tile is expanded anew for every product, so it is small enough
+// for the first-level cache.
 type Panel struct {
 	numbers []int16
 	bytes   []int8 // the numbers, where they are multiplied as bytes
@@ -19,10 +19,10 @@ type Panel struct {
 	sums    []int32 // tiles of sums, aligned
 }
 
-// reserve makes room for the tiles of a matrix.
-func (p *Panel) reserve(w *Packed) {
-	p.numbers = grow(p.numbers, Lanes*w.Cols)
-	p.scales = grow(p.scales, w.scales())
+// reserve makes room for some blocks of columns of a matrix's tile.
+func (p *Panel) reserve(w *Packed, blocks int) {
+	p.numbers = aligned(p.numbers, Lanes*BlockColumns*blocks)
+	p.scales = aligned(p.scales, Lanes*w.Layout.groups()*w.Layout.kinds()*blocks)
 }
 
 // reserveBytes makes room for them as bytes.
@@ -109,23 +109,28 @@ func (s *Set) bunches(out []float32, stride int, p *Panel, w *Packed, t int, x *
 	f(&out[0], 4*stride, &p.bytes[0], &p.scales[0], &x.bunches[0], bunches, w.blocks(), &p.sums[0], &w.tile(next)[0])
 }
 
-// expanded expands tile t and multiplies with that.
+// expanded expands tile t and multiplies with that, some columns after others:
+// so few that what is expanded stays in the first-level cache.
 func (s *Set) expanded(out []float32, stride int, p *Panel, w *Packed, t int, x *Rows, n int) {
-	p.reserve(w)
 	blocks := w.blocks()
-	s.unpack[w.Layout.index](&p.numbers[0], &p.scales[0], &w.tile(t)[0], blocks)
+	parts := (blocks + expandedBlocks - 1) / expandedBlocks
+	p.reserve(w, (blocks+parts-1)/parts)
 	f := s.gemm[index(w.Layout.Group == 16)][index(w.Layout.Minima)]
-	next, end := min(t+1, w.Tiles()-1)*w.stride, min(t+2, w.Tiles())*w.stride
-	for r := 0; r < n; r += gemmRows {
-		rows := min(gemmRows, n-r)
-		f(&out[r*stride], 4*stride, &p.numbers[0], &p.scales[0], pointer(x.rows(r, r+rows)), blockBytes*blocks, rows, blocks, &w.data[next])
-		next = min(next+aheadBytes*blocks, end-1)
+	rows, size := x.rows(0, n), w.Layout.blockBytes()
+	for i := range parts {
+		lo, hi := i*blocks/parts, (i+1)*blocks/parts
+		// What is expanded next lies behind, or begins the next tile.
+		next, end := hi, (i+2)*blocks/parts
+		tile := w.tile(t)
+		if hi == blocks {
+			next, end = 0, blocks/parts
+			tile = w.tile(min(t+1, w.Tiles()-1))
+		}
+		s.unpack[w.Layout.index](&p.numbers[0], &p.scales[0], &w.tile(t)[lo*size], hi-lo)
+		f(&out[0], 4*stride, &p.numbers[0], &p.scales[0], pointer(rows[lo:]), blockBytes*blocks, n, hi-lo, index(i == 0), &tile[next*size], &tile[end*size-1])
 	}
 }
 
-const (
-	// gemmRows is how many rows gemm takes at most.
-	gemmRows = 6
-	// aheadBytes is what a product asks for ahead in each block.
-	aheadBytes = 256
-)
+// expandedBlocks is the most blocks of columns that are expanded at once: with
+// the scales 20 KiB.
+const expandedBlocks = 18
