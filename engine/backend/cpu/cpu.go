@@ -53,6 +53,7 @@ type scratch struct {
 	partial []float32 // outputs of a tile or panel that the result has not all rows of
 	query   []float32 // queries of a tile of rows
 	scores  []float32
+	widened kernel.Widened
 	halves  []uint16  // a key or value in float16
 	out     []float32 // weighted sums
 	// keys and values of blocks that are no whole groups, put together
