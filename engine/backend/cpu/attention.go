@@ -33,6 +33,14 @@ type attend struct {
 	partials   []float32 // results of spans computed apart
 	stride     int       // numbers of a span's result
 	splitSpans bool
+	ahead      []aheadUnits // one a worker
+}
+
+// aheadUnits are the parts of a worker's share whose keys and values, of the next
+// layer, are to be read ahead, and the group of the first that comes next.
+type aheadUnits struct {
+	unit, end, group int
+	_                [40]byte // a cache line of its own
 }
 
 // unit is a part of the operation: a tile of rows of one sequence and a KV
@@ -77,6 +85,7 @@ func (b *Backend) Attention(dst, q backend.Tensor, c backend.KVCache, a *backend
 		b.pool.run(len(t.units), t)
 	}
 	t.putTogether()
+	t.planAhead()
 	for i := range a.Probs { // a row that was asked for twice
 		if tap := &a.Probs[i]; t.tapOf[tap.Row] != int32(i+1) {
 			copy(tap.Dst, a.Probs[t.tapOf[tap.Row]-1].Dst)
@@ -260,6 +269,38 @@ func (t *attend) prefetch(u *unit, chunk, last int) {
 	keys, values := t.groups(u, t.tables[u.table+chunk/kernel.Lanes:][:groups])
 	keys.Prefetch()
 	values.Prefetch()
+}
+
+// planAhead says what of the next layer is read ahead: what each worker will
+// begin with. Prompts read little for what they compute.
+func (t *attend) planAhead() {
+	workers := t.b.pool.workers
+	t.ahead = grow(t.ahead, workers)
+	for w := range t.ahead {
+		t.ahead[w] = aheadUnits{}
+		if len(t.units) == len(t.a.Sequences)*t.kv.config.KVHeads && t.a.Layer+1 < t.kv.config.Layers {
+			t.ahead[w].unit, t.ahead[w].end = share(len(t.units), w, workers)
+		}
+	}
+}
+
+// readAhead has products read the keys and values of the worker's next part.
+func (t *attend) readAhead(worker int, p *kernel.Panel) {
+	if len(t.ahead) == 0 {
+		return
+	}
+	a, layer := &t.ahead[worker], t.a.Layer+1
+	for a.unit < a.end && !p.Full() {
+		u := &t.units[a.unit]
+		if a.group >= u.len {
+			a.unit, a.group = a.unit+1, 0
+			continue
+		}
+		group := int(t.tables[u.table+a.group])
+		p.ReadLater(t.kv.headKeys(layer, u.head)[group*t.kv.keyGroup:][:t.kv.keyGroup])
+		p.ReadLater(t.kv.headValues(layer, u.head)[group*t.kv.valueGroup:][:t.kv.valueGroup])
+		a.group++
+	}
 }
 
 // keepScores copies the scores of a tapped row to where its weights will be.

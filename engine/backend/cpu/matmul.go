@@ -67,7 +67,7 @@ func (m *matMul) run(worker, lo, hi int) {
 		w := of(p.W)
 		n := m.parts(w)
 		if lo < n {
-			m.product(&m.b.scratch[worker], p, w, lo, min(hi, n))
+			m.product(worker, p, w, lo, min(hi, n))
 		}
 		lo, hi = max(lo-n, 0), hi-n
 		if hi <= 0 {
@@ -77,13 +77,13 @@ func (m *matMul) run(worker, lo, hi int) {
 }
 
 // product computes the parts lo … hi-1 of one product.
-func (m *matMul) product(s *scratch, p *backend.Product, w *weight, lo, hi int) {
-	dst := host.Of(p.Dst)
+func (m *matMul) product(worker int, p *backend.Product, w *weight, lo, hi int) {
+	s, dst := &m.b.scratch[worker], host.Of(p.Dst)
 	size := kernel.Lanes
 	switch {
 	case w.packed != nil && m.n > 1:
 		size = kernel.PanelRows
-		m.panels(s, dst, w, lo, hi)
+		m.panels(s, dst, w, worker, lo, hi)
 	default:
 		m.tiles(s, dst, w, lo, hi)
 	}
@@ -123,9 +123,10 @@ func (m *matMul) tiles(s *scratch, dst *host.Matrix, w *weight, lo, hi int) {
 }
 
 // panels computes panels of a quantized matrix for all rows.
-func (m *matMul) panels(s *scratch, dst *host.Matrix, w *weight, lo, hi int) {
+func (m *matMul) panels(s *scratch, dst *host.Matrix, w *weight, worker, lo, hi int) {
 	k := m.b.kernels
 	for i := lo; i < hi; i++ {
+		m.b.attend.readAhead(worker, &s.panel)
 		at := i * kernel.PanelRows
 		if at+kernel.PanelRows <= w.rows {
 			k.MatMul(dst.Data[at:], dst.Cols(), &s.panel, w.packed, i, &m.quants, m.n)

@@ -38,23 +38,28 @@ type pool struct {
 	// shares are the parts that nobody has taken, a contiguous share for each
 	// worker: it finds what it read last time, and what it read ahead, in its
 	// own cache. Who is done with his own takes from the others'.
-	shares []share
+	shares []untaken
 }
 
-// share is a range of parts, from the lower half of the number to the upper one.
-type share struct {
+// share is a worker's share of n parts.
+func share(n, worker, workers int) (lo, hi int) {
+	return n * worker / workers, n * (worker + 1) / workers
+}
+
+// untaken is a range of parts, from the lower half of the number to the upper one.
+type untaken struct {
 	parts atomic.Uint64
 	_     [56]byte // a cache line of its own
 }
 
 // give makes the parts lo … hi-1 free to take.
-func (s *share) give(lo, hi int) { s.parts.Store(uint64(hi)<<32 | uint64(lo)) }
+func (s *untaken) give(lo, hi int) { s.parts.Store(uint64(hi)<<32 | uint64(lo)) }
 
-// take takes a part of a share's rest, but at least so many parts while there
+// take takes a part of the rest, but at least so many parts while there
 // are that many, from the front or the end. lo = hi if there are none. A range
 // that changed meanwhile and is as it was is as good as the one that was seen, even
 // if it is the next operation's.
-func (s *share) take(least int, end bool) (lo, hi int) {
+func (s *untaken) take(least int, end bool) (lo, hi int) {
 	for {
 		parts := s.parts.Load()
 		lo, hi := int(uint32(parts)), int(parts>>32)
@@ -113,7 +118,7 @@ func newPool(workers int) *pool {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	p := &pool{workers: workers, sleeper: make([]sleeper, workers), shares: make([]share, workers)}
+	p := &pool{workers: workers, sleeper: make([]sleeper, workers), shares: make([]untaken, workers)}
 	for w := range p.sleeper {
 		p.sleeper[w].wake = make(chan struct{}, 1)
 		if w > 0 {
@@ -156,7 +161,7 @@ func (p *pool) run(n int, t task) {
 	p.chunk.Store(int64((n + p.workers*chunksPerWorker - 1) / (p.workers * chunksPerWorker)))
 	p.left.Store(int64(n))
 	for w := range p.shares {
-		p.shares[w].give(n*w/p.workers, n*(w+1)/p.workers)
+		p.shares[w].give(share(n, w, p.workers))
 	}
 	p.epoch.Add(1)
 	for w := 1; w < p.workers; w++ {
@@ -178,9 +183,9 @@ func (p *pool) done() bool { return p.left.Load() == 0 }
 // and then the others' from the end.
 func (p *pool) take(worker int) {
 	for i := range p.shares {
-		share := &p.shares[(worker+i)%p.workers]
+		from := &p.shares[(worker+i)%p.workers]
 		for {
-			lo, hi := share.take(int(p.chunk.Load()), i > 0)
+			lo, hi := from.take(int(p.chunk.Load()), i > 0)
 			if lo == hi {
 				break
 			}

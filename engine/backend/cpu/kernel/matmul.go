@@ -17,6 +17,36 @@ type Panel struct {
 	bytes   []int8 // the numbers, where they are multiplied as bytes
 	scales  []float32
 	sums    []int32 // tiles of sums, aligned
+	later   []ahead
+	aheads  [3]ahead
+}
+
+// ahead is memory that a product has read, while it computes, for who comes after.
+// The kernels know its layout. It holds no pointers: the memory may be gone meanwhile,
+// which does no harm to who merely asks for it.
+type ahead struct{ from, to uintptr }
+
+func aheadOf(memory []byte) ahead {
+	from := uintptr(unsafe.Pointer(&memory[0]))
+	return ahead{from, from + uintptr(len(memory))}
+}
+
+// ReadLater has memory read into the second-level cache that will be wanted soon,
+// in passing, by products that expand tiles: these are bound by their computing.
+func (p *Panel) ReadLater(memory []byte) { p.later = append(p.later, aheadOf(memory)) }
+
+// Full says whether so much is to be read later that more would come too late.
+func (p *Panel) Full() bool { return len(p.later) >= 2*len(p.aheads) }
+
+// nextAheads are what one product has read: the tile that comes next, and what is
+// wanted later.
+func (p *Panel) nextAheads(tile []byte) (first *byte, n int) {
+	p.aheads[0] = aheadOf(tile)
+	for n = 1; n < len(p.aheads) && len(p.later) > 0; n++ {
+		last := len(p.later) - 1
+		p.aheads[n], p.later = p.later[last], p.later[:last]
+	}
+	return (*byte)(unsafe.Pointer(&p.aheads[0])), n
 }
 
 // reserve makes room for some blocks of columns of a matrix's tile.
@@ -127,7 +157,8 @@ func (s *Set) expanded(out []float32, stride int, p *Panel, w *Packed, t int, x 
 			tile = w.tile(min(t+1, w.Tiles()-1))
 		}
 		s.unpack[w.Layout.index](&p.numbers[0], &p.scales[0], &w.tile(t)[lo*size], hi-lo)
-		f(&out[0], 4*stride, &p.numbers[0], &p.scales[0], pointer(rows[lo:]), blockBytes*blocks, n, hi-lo, index(i == 0), &tile[next*size], &tile[end*size-1])
+		first, aheads := p.nextAheads(tile[next*size : end*size])
+		f(&out[0], 4*stride, &p.numbers[0], &p.scales[0], pointer(rows[lo:]), blockBytes*blocks, n, hi-lo, index(i == 0), first, aheads)
 	}
 }
 

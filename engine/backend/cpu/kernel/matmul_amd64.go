@@ -498,10 +498,10 @@ func unpackQ6KAVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 //		}
 //	}
 //
-// Meanwhile it has the memory from ahead to aheadEnd read, 256 bytes a block, which is what is expanded next.
+// Meanwhile it has the memory read that the first aheads of ahead name, 256 bytes a block.
 //
 //go:noescape
-func gemm32AVX2(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride int, rows int, blocks int, first int, ahead *byte, aheadEnd *byte)
+func gemm32AVX2(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride int, rows int, blocks int, first int, ahead *byte, aheads int)
 
 // gemm32MinAVX2 adds to the 16 outputs of a tile for each of rows rows of activations the products of blocks blocks of
 // columns; the outputs count as zero if first is not. Strides are in bytes:
@@ -516,10 +516,10 @@ func gemm32AVX2(out *float32, outStride int, numbers *int16, scales *float32, x 
 //		}
 //	}
 //
-// Meanwhile it has the memory from ahead to aheadEnd read, 256 bytes a block, which is what is expanded next.
+// Meanwhile it has the memory read that the first aheads of ahead name, 256 bytes a block.
 //
 //go:noescape
-func gemm32MinAVX2(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride int, rows int, blocks int, first int, ahead *byte, aheadEnd *byte)
+func gemm32MinAVX2(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride int, rows int, blocks int, first int, ahead *byte, aheads int)
 
 // gemm16AVX2 adds to the 16 outputs of a tile for each of rows rows of activations the products of blocks blocks of
 // columns; the outputs count as zero if first is not. Strides are in bytes:
@@ -533,10 +533,10 @@ func gemm32MinAVX2(out *float32, outStride int, numbers *int16, scales *float32,
 //		}
 //	}
 //
-// Meanwhile it has the memory from ahead to aheadEnd read, 256 bytes a block, which is what is expanded next.
+// Meanwhile it has the memory read that the first aheads of ahead name, 256 bytes a block.
 //
 //go:noescape
-func gemm16AVX2(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride int, rows int, blocks int, first int, ahead *byte, aheadEnd *byte)
+func gemm16AVX2(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride int, rows int, blocks int, first int, ahead *byte, aheads int)
 
 // gemm16MinAVX2 adds to the 16 outputs of a tile for each of rows rows of activations the products of blocks blocks of
 // columns; the outputs count as zero if first is not. Strides are in bytes:
@@ -551,7 +551,7 @@ func gemm16AVX2(out *float32, outStride int, numbers *int16, scales *float32, x 
 //		}
 //	}
 //
-// Meanwhile it has the memory from ahead to aheadEnd read, 256 bytes a block, which is what is expanded next.
+// Meanwhile it has the memory read that the first aheads of ahead name, 256 bytes a block.
 //
 //go:noescape
-func gemm16MinAVX2(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride int, rows int, blocks int, first int, ahead *byte, aheadEnd *byte)
+func gemm16MinAVX2(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride int, rows int, blocks int, first int, ahead *byte, aheads int)

@@ -112,7 +112,7 @@ func unpackGo(l *Layout) unpackFunc {
 
 func gemmGo(group int, minima bool) gemmFunc {
 	kinds := 1 + index(minima)
-	return func(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride, rows, blocks, first int, _, _ *byte) {
+	return func(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride, rows, blocks, first int, _ *byte, _ int) {
 		q := unsafe.Slice(numbers, blocks*BlockColumns*Lanes)
 		d := unsafe.Slice(scales, blocks*BlockColumns/group*kinds*Lanes)
 		for r := range rows {

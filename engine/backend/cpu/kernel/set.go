@@ -44,7 +44,7 @@ type (
 	gemvFunc        = func(out *float32, tiles *byte, x *byte, blocks, count, stride int)
 	gemmTileFunc    = func(out *float32, outStride int, tile *byte, x *byte, xStride, rows, blocks int, ahead *byte)
 	unpackFunc      = func(numbers *int16, scales *float32, tile *byte, blocks int)
-	gemmFunc        = func(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride, rows, blocks, first int, ahead, aheadEnd *byte)
+	gemmFunc        = func(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride, rows, blocks, first int, ahead *byte, aheads int)
 	expandFunc      = func(numbers *int8, scales *float32, tile *byte, blocks int)
 	gemmBunchFunc   = func(out *float32, outStride int, numbers *int8, scales *float32, x *byte, bunches, blocks int, sums *int32, ahead *byte)
 	floatVectorFunc = func(out *float32, tiles *byte, x *float32, cols, count, stride int)

@@ -255,8 +255,8 @@ func unpack(s isa, l layout) {
 	}
 	kinds := l.groupBytes() / l.scaleBytes()
 	loop("block", blocks, func() {
-		for i := range (l.blockBytes() + vectorBytes - 1) / vectorBytes {
-			PREFETCHT0(at(quants).Offset(prefetchBytes + i*vectorBytes))
+		for i := range (l.blockBytes() + vectorBytes - 1) / vectorBytes { // from the second-level cache, where the product before has it read
+			PREFETCHT0(at(quants).Offset(2*l.blockBytes() + i*vectorBytes))
 		}
 		w, d := s.vec(), s.vec()
 		for i := range pairs {
@@ -296,7 +296,7 @@ func gemm(s isa, group int, mins bool) {
 	if mins {
 		name += "Min"
 	}
-	TEXT(name+s.name, attrs, "func(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride, rows, blocks, first int, ahead, aheadEnd *byte)")
+	TEXT(name+s.name, attrs, "func(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride, rows, blocks, first int, ahead *byte, aheads int)")
 	Pragma("noescape")
 	doc := []string{
 		fmt.Sprintf("%s%s adds to the %d outputs of a tile for each of rows rows of activations the products of blocks blocks of", name, s.name, lanes),
@@ -312,7 +312,7 @@ func gemm(s isa, group int, mins bool) {
 		doc = append(doc, "				out[r][o] = fma(m[b][g][o], x[r][b].Sum[g], out[r][o])")
 	}
 	doc = append(doc, "			}", "		}", "	}", "",
-		fmt.Sprintf("Meanwhile it has the memory from ahead to aheadEnd read, %d bytes a block, which is what is expanded next.", aheadBytes))
+		fmt.Sprintf("Meanwhile it has the memory read that the first aheads of ahead name, %d bytes a block.", aheadBytes))
 	Doc(doc...)
 	// The sums in float32, one row after the other: in the output, a power of
 	// two apart, they would be in one another's way. They begin with a cache
@@ -320,7 +320,9 @@ func gemm(s isa, group int, mins bool) {
 	local, totals := AllocLocal((gemmRows+1)*vectorBytes), GP64()
 	LEAQ(local.Offset(vectorBytes-1), totals)
 	ANDQ(I8(-vectorBytes), totals)
-	ahead := param("ahead")
+	ahead := readAhead{GP64(), GP64()}
+	XORQ(ahead.from, ahead.from)
+	XORQ(ahead.to, ahead.to)
 	bunch := func(n int) {
 		expandedRows(s, l, n, at(totals), ahead)
 		nextRows(n)
@@ -356,8 +358,34 @@ func nextRows(n int) {
 	Store(rows, Param("rows"))
 }
 
+// readAhead is memory that is asked for while something else is computed.
+type readAhead struct{ from, to reg.GPVirtual }
+
+// ask generates the asking for aheadBytes bytes of the memory that the parameter
+// ahead names, one piece after the other.
+func (r readAhead) ask(label string) {
+	CMPQ(r.from, r.to)
+	JB(LabelRef(label))
+	left := param("aheads")
+	TESTQ(left, left)
+	JE(LabelRef(label + "_done"))
+	DECQ(left)
+	Store(left, Param("aheads"))
+	next := param("ahead")
+	MOVQ(at(next), r.from)
+	MOVQ(at(next).Offset(8), r.to)
+	ADDQ(imm(16), next)
+	Store(next, Param("ahead"))
+	Label(label)
+	for i := range aheadBytes / vectorBytes {
+		PREFETCHT1(at(r.from).Offset(i * vectorBytes))
+	}
+	ADDQ(imm(aheadBytes), r.from)
+	Label(label + "_done")
+}
+
 // expandedRows is gemm for n rows.
-func expandedRows(s isa, l layout, n int, totals Mem, ahead reg.GPVirtual) {
+func expandedRows(s isa, l layout, n int, totals Mem, ahead readAhead) {
 	kinds := l.groupBytes() / l.scaleBytes()
 	total := func(r, i int) Mem { return totals.Offset(r*vectorBytes + i*s.size) }
 	label := func(what string) string { return fmt.Sprintf("%s%d", what, n) }
@@ -372,16 +400,10 @@ func expandedRows(s isa, l layout, n int, totals Mem, ahead reg.GPVirtual) {
 		Label(label(fmt.Sprintf("zero%d_", r)))
 		s.store(t, total(r, 0))
 	}
-	numbers, scales, blocks, end := param("numbers"), param("scales"), param("blocks"), param("aheadEnd")
+	numbers, scales, blocks := param("numbers"), param("scales"), param("blocks")
 	x := newStrided("x", "xStride", n)
 	loop(label("block"), blocks, func() {
-		CMPQ(ahead, end)
-		JAE(LabelRef(label("asked")))
-		for i := range aheadBytes / vectorBytes {
-			PREFETCHT1(at(ahead).Offset(i * vectorBytes))
-		}
-		ADDQ(imm(aheadBytes), ahead)
-		Label(label("asked"))
+		ahead.ask(label("ask"))
 		for g := range l.groups() {
 			sum := make([]vec, n)
 			for r := range sum {
