@@ -115,7 +115,7 @@ func (l *limits) products(b *testing.B, s *kernel.Set, t quant.Type) {
 					continue
 				}
 				for i := range w.Panels() {
-					s.MatMul(out[i*kernel.PanelRows:], rows, &panel, w, i, &x, n)
+					s.MatMul(out[i*kernel.PanelRows:], rows, &panel, w, i, i+1, &x, n)
 				}
 			}
 			l.told(b, n*rows*cols, layout.PackedBytes(rows, cols), true)

@@ -284,13 +284,14 @@ func (t *attend) planAhead() {
 	}
 }
 
-// readAhead has products read the keys and values of the worker's next part.
-func (t *attend) readAhead(worker int, p *kernel.Panel) {
+// readAhead has the products of some panels read the keys and values of the
+// worker's next parts.
+func (t *attend) readAhead(worker int, p *kernel.Panel, panels int) {
 	if len(t.ahead) == 0 {
 		return
 	}
 	a, layer := &t.ahead[worker], t.a.Layer+1
-	for a.unit < a.end && !p.Full() {
+	for a.unit < a.end && !p.Full(panels) {
 		u := &t.units[a.unit]
 		if a.group >= u.len {
 			a.unit, a.group = a.unit+1, 0

@@ -125,17 +125,17 @@ func (m *matMul) tiles(s *scratch, dst *host.Matrix, w *weight, lo, hi int) {
 // panels computes panels of a quantized matrix for all rows.
 func (m *matMul) panels(s *scratch, dst *host.Matrix, w *weight, worker, lo, hi int) {
 	k := m.b.kernels
-	for i := lo; i < hi; i++ {
-		m.b.attend.readAhead(worker, &s.panel)
-		at := i * kernel.PanelRows
-		if at+kernel.PanelRows <= w.rows {
-			k.MatMul(dst.Data[at:], dst.Cols(), &s.panel, w.packed, i, &m.quants, m.n)
-			continue
-		}
-		s.partial = grow(s.partial, m.n*kernel.PanelRows)
-		k.MatMul(s.partial, kernel.PanelRows, &s.panel, w.packed, i, &m.quants, m.n)
-		m.copyPartial(s.partial, kernel.PanelRows, dst, at, w.rows)
+	m.b.attend.readAhead(worker, &s.panel, hi-lo)
+	whole := min(hi, w.rows/kernel.PanelRows) // the last panel may stand out
+	if lo < whole {
+		k.MatMul(dst.Data[lo*kernel.PanelRows:], dst.Cols(), &s.panel, w.packed, lo, whole, &m.quants, m.n)
 	}
+	if whole == hi {
+		return
+	}
+	s.partial = grow(s.partial, m.n*kernel.PanelRows)
+	k.MatMul(s.partial, kernel.PanelRows, &s.panel, w.packed, whole, hi, &m.quants, m.n)
+	m.copyPartial(s.partial, kernel.PanelRows, dst, whole*kernel.PanelRows, w.rows)
 }
 
 // copyPartial copies the outputs from … to-1 that a partial tile or panel has.

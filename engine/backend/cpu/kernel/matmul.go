@@ -35,8 +35,8 @@ func aheadOf(memory []byte) ahead {
 // in passing, by products that expand tiles: these are bound by their computing.
 func (p *Panel) ReadLater(memory []byte) { p.later = append(p.later, aheadOf(memory)) }
 
-// Full says whether so much is to be read later that more would come too late.
-func (p *Panel) Full() bool { return len(p.later) >= 2*len(p.aheads) }
+// Full says whether that is as much as the products of some panels can read.
+func (p *Panel) Full(panels int) bool { return len(p.later) >= 2*panels*(len(p.aheads)-1) }
 
 // nextAheads are what one product has read: the tile that comes next, and what is
 // wanted later.
@@ -94,24 +94,29 @@ func (s *Set) MatVec(out []float32, w *Packed, x *Rows, i, lo, hi int) {
 	s.gemv[w.Layout.index](&out[0], &w.tile(lo)[0], pointer(x.rows(i, i+1)), w.blocks(), hi-lo, w.stride)
 }
 
-// MatMul computes the 32 outputs of panel i of w for rows 0 … n-1 of x: row r
-// goes to out[r·stride:]. p is room for the panel, which needs no content. The
-// memory of the next panel is read ahead meanwhile.
-func (s *Set) MatMul(out []float32, stride int, p *Panel, w *Packed, i int, x *Rows, n int) {
-	_ = out[(n-1)*stride+PanelRows-1]
+// MatMul computes the 32 outputs of each of panels lo … hi-1 of w for rows 0 …
+// n-1 of x: row r goes to out[r·stride:]. p is room for a panel, which needs no
+// content. The memory of the next tile is read ahead meanwhile.
+func (s *Set) MatMul(out []float32, stride int, p *Panel, w *Packed, lo, hi int, x *Rows, n int) {
+	if lo >= hi {
+		return
+	}
+	_ = out[(n-1)*stride+(hi-lo)*PanelRows-1]
 	w.check(x)
 	bunched := min(n, x.bunched) / bunchRows * bunchRows
-	for t := 2 * i; t < min(2*i+2, w.Tiles()); t++ {
-		out := out[t%2*Lanes:]
+	first, last := 2*lo, min(2*hi, w.Tiles())
+	expand := bunched < n && s.gemmTile[w.Layout.index] == nil
+	if expand {
+		s.expanded(out, stride, p, w, first, last, x, n)
+		return
+	}
+	for t := first; t < last; t++ {
+		out := out[(t-first)*Lanes:]
 		if bunched > 0 {
 			s.bunches(out, stride, p, w, t, x, bunched/bunchRows)
 		}
-		switch {
-		case bunched == n:
-		case s.gemmTile[w.Layout.index] != nil:
+		if bunched < n {
 			s.tile(out[bunched*stride:], stride, w, t, x, bunched, n)
-		default:
-			s.expanded(out, stride, p, w, t, x, n)
 		}
 	}
 }
@@ -139,27 +144,32 @@ func (s *Set) bunches(out []float32, stride int, p *Panel, w *Packed, t int, x *
 	f(&out[0], 4*stride, &p.bytes[0], &p.scales[0], &x.bunches[0], bunches, w.blocks(), &p.sums[0], &w.tile(next)[0])
 }
 
-// expanded expands tile t and multiplies with that, some columns after others:
-// so few that what is expanded stays in the first-level cache.
-func (s *Set) expanded(out []float32, stride int, p *Panel, w *Packed, t int, x *Rows, n int) {
+// expanded expands tiles first … last-1 and multiplies with that, some columns
+// after others: so few that what is expanded stays in the first-level cache.
+func (s *Set) expanded(out []float32, stride int, p *Panel, w *Packed, first, last int, x *Rows, n int) {
 	blocks := w.blocks()
 	parts := (blocks + expandedBlocks - 1) / expandedBlocks
 	p.reserve(w, (blocks+parts-1)/parts)
 	f := s.gemm[index(w.Layout.Group == 16)][index(w.Layout.Minima)]
-	rows, size := x.rows(0, n), w.Layout.blockBytes()
-	for i := range parts {
-		lo, hi := i*blocks/parts, (i+1)*blocks/parts
-		// What is expanded next lies behind, or begins the next tile.
-		next, end := hi, (i+2)*blocks/parts
-		tile := w.tile(t)
-		if hi == blocks {
-			next, end = 0, blocks/parts
-			tile = w.tile(min(t+1, w.Tiles()-1))
+	rows := x.rows(0, n)
+	for t := first; t < last; t++ {
+		for i := range parts {
+			next, part := t, i+1
+			if part == parts {
+				next, part = min(t+1, w.Tiles()-1), 0
+			}
+			ahead, aheads := p.nextAheads(w.part(next, part, parts))
+			lo, hi := i*blocks/parts, (i+1)*blocks/parts
+			s.unpack[w.Layout.index](&p.numbers[0], &p.scales[0], &w.part(t, i, parts)[0], hi-lo)
+			f(&out[(t-first)*Lanes], 4*stride, &p.numbers[0], &p.scales[0], pointer(rows[lo:]), blockBytes*blocks, n, hi-lo, index(i == 0), ahead, aheads)
 		}
-		s.unpack[w.Layout.index](&p.numbers[0], &p.scales[0], &w.tile(t)[lo*size], hi-lo)
-		first, aheads := p.nextAheads(tile[next*size : end*size])
-		f(&out[0], 4*stride, &p.numbers[0], &p.scales[0], pointer(rows[lo:]), blockBytes*blocks, n, hi-lo, index(i == 0), first, aheads)
 	}
+}
+
+// part is the memory of part i of parts of a tile's columns.
+func (p *Packed) part(t, i, parts int) []byte {
+	blocks, size := p.blocks(), p.Layout.blockBytes()
+	return p.tile(t)[i*blocks/parts*size : (i+1)*blocks/parts*size]
 }
 
 // expandedBlocks is the most blocks of columns that are expanded at once: with
