@@ -199,9 +199,11 @@ func (t *attend) span(s *scratch, u *unit, span int, out []float32) {
 			t.keepScores(u, i, scores, chunk, seen)
 			res := out[i*(2+width):][:2+width]
 			if top := k.Greatest(scores); top > res[0] {
-				rescale := exp(res[0] - top)
-				res[1] *= rescale
-				k.Scale(res[2:], rescale)
+				if res[1] != 0 { // else there is nothing to rescale yet
+					rescale := exp(res[0] - top)
+					res[1] *= rescale
+					k.Scale(res[2:], rescale)
+				}
 				res[0] = top
 			}
 			res[1] += k.ExpSum(scores, res[0])

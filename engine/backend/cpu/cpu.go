@@ -101,11 +101,8 @@ func (b *Backend) Close() error {
 }
 
 // Embed copies rows of the embedding matrix.
-func (*Backend) Embed(dst backend.Tensor, w backend.Weight, ids []int32) {
-	d, m := host.Of(dst), of(w)
-	for i, id := range ids {
-		m.row(d.Row(i), int(id))
-	}
+func (b *Backend) Embed(dst backend.Tensor, w backend.Weight, ids []int32) {
+	b.rows.embed(host.Of(dst), of(w), ids)
 }
 
 // RMSNorm computes dst = x / √(mean(x²)+eps) ⊙ w.
@@ -130,16 +127,10 @@ func (b *Backend) GLU(dst, gate, up backend.Tensor, n int, a backend.Activation)
 
 // Scale computes x = x·factor.
 func (b *Backend) Scale(x backend.Tensor, factor float32, n int) {
-	m := host.Of(x)
-	for i := range n {
-		b.kernels.Scale(m.Row(i), factor)
-	}
+	b.rows.scale(host.Of(x), factor, n)
 }
 
 // Add computes dst = dst + x.
 func (b *Backend) Add(dst, x backend.Tensor, n int) {
-	d, m := host.Of(dst), host.Of(x)
-	for i := range n {
-		b.kernels.Add(d.Row(i), m.Row(i))
-	}
+	b.rows.add(host.Of(dst), host.Of(x), n)
 }
