@@ -183,7 +183,7 @@ func (p *pool) done() bool { return p.left.Load() == 0 }
 // and then the others' from the end.
 func (p *pool) take(worker int) {
 	for i := range p.shares {
-		from := &p.shares[(worker+i)%p.workers]
+		from := &p.shares[(worker+i)%len(p.shares)]
 		for {
 			lo, hi := from.take(int(p.chunk.Load()), i > 0)
 			if lo == hi {
