@@ -66,6 +66,8 @@ type Model struct {
 	// The arguments of the operation at hand, kept so that a step allocates nothing.
 	attention backend.Attention
 	products  []backend.Product
+	positions []int32
+	sequences []backend.Sequence
 }
 
 // matMul enqueues products of x.
@@ -99,7 +101,8 @@ func (m *Model) NewKVCache(blocks, blockSize int) (backend.KVCache, error) {
 
 // Forward runs the batch through the model: keys and values of its tokens go
 // to the cache, and the logits and taps that were asked for are filled when it
-// returns.
+// returns. What nobody can see is left out: the last layer of rows without logits
+// and taps.
 func (m *Model) Forward(kv backend.KVCache, batch *Batch) error {
 	n := len(batch.Tokens)
 	if err := m.check(batch); err != nil {
@@ -122,6 +125,7 @@ func (m *Model) Forward(kv backend.KVCache, batch *Batch) error {
 	op := m.allReduce(m.x, n, watch, OpEmbed, OpEmbedAllReduce, 0)
 	taps.at(Embed, 0, m.x)
 	watch.done(op, 0)
+	r := rows{m.x, n, batch.Positions, batch.Sequences}
 	for i := range m.layers {
 		l, rope := &m.layers[i], &m.rope
 		if c.LayerWindow(i) > 0 {
@@ -131,18 +135,27 @@ func (m *Model) Forward(kv backend.KVCache, batch *Batch) error {
 		b.RMSNorm(m.normed, m.x, l.attnNorm, c.NormEps, n)
 		taps.at(AttnNorm, i, m.normed)
 		watch.done(OpAttnNorm, i)
-		m.matMul(m.normed, n, backend.Product{Dst: m.q, W: l.q, Bias: l.qBias},
-			backend.Product{Dst: m.k, W: l.k, Bias: l.kBias}, backend.Product{Dst: m.v, W: l.v, Bias: l.vBias})
+		query := backend.Product{Dst: m.q, W: l.q, Bias: l.qBias}
+		key, value := backend.Product{Dst: m.k, W: l.k, Bias: l.kBias}, backend.Product{Dst: m.v, W: l.v, Bias: l.vBias}
+		if i == c.Layers-1 && m.wantsLogitsOnly(batch) {
+			m.matMul(m.normed, n, key, value)
+			if r = m.pickRows(batch); r.n > 0 {
+				b.RMSNorm(m.normed, r.x, l.attnNorm, c.NormEps, r.n)
+				m.matMul(m.normed, r.n, query)
+			}
+		} else {
+			m.matMul(m.normed, n, query, key, value)
+		}
 		watch.done(OpQKV, i)
 		if l.qNorm != nil {
-			b.RMSNormHeads(m.q, c.HeadDim, l.qNorm, c.NormEps, n)
+			b.RMSNormHeads(m.q, c.HeadDim, l.qNorm, c.NormEps, r.n)
 			b.RMSNormHeads(m.k, c.HeadDim, l.kNorm, c.NormEps, n)
 			watch.done(OpQKNorm, i)
 		}
 		taps.at(Q, i, m.q)
 		taps.at(K, i, m.k)
 		taps.at(V, i, m.v)
-		b.RoPE(m.qRope, m.q, c.HeadDim, batch.Positions, rope)
+		b.RoPE(m.qRope, m.q, c.HeadDim, r.positions, rope)
 		b.RoPE(m.kRope, m.k, c.HeadDim, batch.Positions, rope)
 		taps.at(QRope, i, m.qRope)
 		taps.at(KRope, i, m.kRope)
@@ -150,57 +163,62 @@ func (m *Model) Forward(kv backend.KVCache, batch *Batch) error {
 
 		b.StoreKV(kv, i, m.kRope, m.v, batch.Slots)
 		watch.done(OpStoreKV, i)
+		if r.n == 0 { // a part of a prompt: its keys and values were all
+			break
+		}
 		m.attention = backend.Attention{
 			Layer: i, Heads: c.Heads, Scale: c.AttentionScale(), Window: c.LayerWindow(i),
-			Sequences: batch.Sequences, Probs: taps.probs(i, m.attention.Probs[:0]),
+			Sequences: r.sequences, Probs: taps.probs(i, m.attention.Probs[:0]),
 		}
 		b.Attention(m.attn, m.qRope, kv, &m.attention)
 		taps.at(AttnOut, i, m.attn)
 		watch.done(OpAttention, i)
-		m.matMul(m.attn, n, backend.Product{Dst: m.normed, W: l.o})
-		op = m.allReduce(m.normed, n, watch, OpOProj, OpAttnAllReduce, i)
+		m.matMul(m.attn, r.n, backend.Product{Dst: m.normed, W: l.o})
+		op = m.allReduce(m.normed, r.n, watch, OpOProj, OpAttnAllReduce, i)
 		taps.at(OProj, i, m.normed)
 		watch.done(op, i)
 		if l.attnPostNorm != nil {
-			b.RMSNorm(m.normed, m.normed, l.attnPostNorm, c.NormEps, n)
+			b.RMSNorm(m.normed, m.normed, l.attnPostNorm, c.NormEps, r.n)
 			taps.at(AttnPostNorm, i, m.normed)
 			watch.done(OpAttnPostNorm, i)
 		}
-		b.Add(m.x, m.normed, n)
-		taps.at(ResidMid, i, m.x)
+		b.Add(r.x, m.normed, r.n)
+		taps.at(ResidMid, i, r.x)
 		watch.done(OpResidMid, i)
 
-		b.RMSNorm(m.normed, m.x, l.ffnNorm, c.NormEps, n)
+		b.RMSNorm(m.normed, r.x, l.ffnNorm, c.NormEps, r.n)
 		taps.at(FFNNorm, i, m.normed)
 		watch.done(OpFFNNorm, i)
-		m.matMul(m.normed, n, backend.Product{Dst: m.gate, W: l.gate}, backend.Product{Dst: m.up, W: l.up})
+		m.matMul(m.normed, r.n, backend.Product{Dst: m.gate, W: l.gate}, backend.Product{Dst: m.up, W: l.up})
 		taps.at(Gate, i, m.gate)
 		taps.at(Up, i, m.up)
 		watch.done(OpGateUp, i)
-		b.GLU(m.gate, m.gate, m.up, n, activation)
+		b.GLU(m.gate, m.gate, m.up, r.n, activation)
 		taps.at(SiLUMul, i, m.gate)
 		watch.done(OpActivation, i)
-		m.matMul(m.gate, n, backend.Product{Dst: m.normed, W: l.down})
-		op = m.allReduce(m.normed, n, watch, OpDown, OpFFNAllReduce, i)
+		m.matMul(m.gate, r.n, backend.Product{Dst: m.normed, W: l.down})
+		op = m.allReduce(m.normed, r.n, watch, OpDown, OpFFNAllReduce, i)
 		taps.at(Down, i, m.normed)
 		watch.done(op, i)
 		if l.ffnPostNorm != nil {
-			b.RMSNorm(m.normed, m.normed, l.ffnPostNorm, c.NormEps, n)
+			b.RMSNorm(m.normed, m.normed, l.ffnPostNorm, c.NormEps, r.n)
 			taps.at(FFNPostNorm, i, m.normed)
 			watch.done(OpFFNPostNorm, i)
 		}
-		b.Add(m.x, m.normed, n)
-		taps.at(ResidOut, i, m.x)
+		b.Add(r.x, m.normed, r.n)
+		taps.at(ResidOut, i, r.x)
 		watch.done(OpResidOut, i)
 	}
 	if taps.any(FinalNorm) {
-		b.RMSNorm(m.normed, m.x, m.norm, c.NormEps, n)
+		b.RMSNorm(m.normed, r.x, m.norm, c.NormEps, r.n)
 		taps.at(FinalNorm, 0, m.normed)
 		watch.done(OpFinalNorm, 0)
 	}
-	if rows := len(batch.LogitRows); rows > 0 {
-		b.Gather(m.picked, m.x, batch.LogitRows)
-		m.unembed(rows, batch.Logits, watch)
+	if wanted := len(batch.LogitRows); wanted > 0 {
+		if r.x != m.picked {
+			b.Gather(m.picked, m.x, batch.LogitRows)
+		}
+		m.unembed(wanted, batch.Logits, watch)
 	}
 	if err := b.Sync(); err != nil {
 		return err

@@ -115,7 +115,7 @@ func (l *limits) products(b *testing.B, s *kernel.Set, t quant.Type) {
 					continue
 				}
 				for i := range w.Panels() {
-					s.MatMul(out[i*kernel.PanelRows:], rows, &panel, w, i, &x, n)
+					s.MatMul(out[i*kernel.PanelRows:], rows, &panel, w, i, i+1, &x, n)
 				}
 			}
 			l.told(b, n*rows*cols, layout.PackedBytes(rows, cols), true)
@@ -135,11 +135,14 @@ func (l *limits) attention(b *testing.B, s *kernel.Set, n int) {
 			for i := range table {
 				table[i] = int32(i)
 			}
+			var room kernel.Widened
 			q, scores, out := make([]float32, n*dim), make([]float32, n*keys), make([]float32, n*dim)
 			for b.Loop() {
 				for at := 0; at < groups; at += 8 { // chunks of 128 keys, as the backend takes them
-					s.Scores(format, scores, 128, q, dim, k, key, table[at:at+8], dim, n, 1)
-					s.Values(format, out, dim, scores, 128, v, value, table[at:at+8], 128, dim, n)
+					keys := kernel.Groups{Format: format, Memory: k, Bytes: key, Table: table[at : at+8]}
+					values := kernel.Groups{Format: format, Memory: v, Bytes: value, Table: table[at : at+8]}
+					s.Scores(scores, 128, q, dim, s.Widen(&room, keys, n), dim, n, 1)
+					s.Values(out, dim, scores, 128, s.Widen(&room, values, n), 128, dim, n)
 				}
 			}
 			l.told(b, 2*n*keys*dim, len(k)+len(v), false)

@@ -33,6 +33,14 @@ type attend struct {
 	partials   []float32 // results of spans computed apart
 	stride     int       // numbers of a span's result
 	splitSpans bool
+	ahead      []aheadUnits // one a worker
+}
+
+// aheadUnits are the parts of a worker's share whose keys and values, of the next
+// layer, are to be read ahead, and the group of the first that comes next.
+type aheadUnits struct {
+	unit, end, group int
+	_                [40]byte // a cache line of its own
 }
 
 // unit is a part of the operation: a tile of rows of one sequence and a KV
@@ -52,7 +60,7 @@ func (b *Backend) Attention(dst, q backend.Tensor, c backend.KVCache, a *backend
 	t.dst, t.q, t.kv, t.a = host.Of(dst), host.Of(q), kvOf(c), a
 	config := t.kv.config
 	t.group = a.Heads / config.KVHeads
-	t.tileRows = max(1, 12/t.group)
+	t.tileRows = max(1, 48/t.group)
 	t.stride = t.group * (2 + t.kv.headRoom)
 
 	rows, tiles, work, longest := 0, 0, 0, 0
@@ -77,6 +85,7 @@ func (b *Backend) Attention(dst, q backend.Tensor, c backend.KVCache, a *backend
 		b.pool.run(len(t.units), t)
 	}
 	t.putTogether()
+	t.planAhead()
 	for i := range a.Probs { // a row that was asked for twice
 		if tap := &a.Probs[i]; t.tapOf[tap.Row] != int32(i+1) {
 			copy(tap.Dst, a.Probs[t.tapOf[tap.Row]-1].Dst)
@@ -176,13 +185,13 @@ func (t *attend) span(s *scratch, u *unit, span int, out []float32) {
 	for chunk := first; chunk < min((span+1)*spanKeys, last); chunk += chunkKeys {
 		keys := min(chunkKeys, last-chunk)
 		groups := (keys + kernel.Lanes - 1) / kernel.Lanes
-		keyMemory, valueMemory, table := t.memory(s, u, chunk, keys)
+		keyGroups, valueGroups := t.memory(s, u, chunk, keys)
 		if chunk == first {
-			kernel.Prefetch(keyMemory, kv.keyGroup, table)
-			kernel.Prefetch(valueMemory, kv.valueGroup, table)
+			keyGroups.Prefetch()
+			valueGroups.Prefetch()
 		}
 		t.prefetch(u, chunk+chunkKeys, last)
-		k.Scores(kv.format, s.scores, chunkKeys, s.query, d, keyMemory, kv.keyGroup, table, d, n, t.a.Scale)
+		k.Scores(s.scores, chunkKeys, s.query, d, k.Widen(&s.widened, keyGroups, n), d, n, t.a.Scale)
 		for i := range n {
 			seen := seq.First + u.first + i/t.group + 1 // keys that the row sees
 			scores := s.scores[i*chunkKeys:][:groups*kernel.Lanes]
@@ -190,7 +199,7 @@ func (t *attend) span(s *scratch, u *unit, span int, out []float32) {
 			t.keepScores(u, i, scores, chunk, seen)
 			res := out[i*(2+width):][:2+width]
 			if top := k.Greatest(scores); top > res[0] {
-				if res[1] != 0 { // else all is zero yet
+				if res[1] != 0 { // else there is nothing to rescale yet
 					rescale := exp(res[0] - top)
 					res[1] *= rescale
 					k.Scale(res[2:], rescale)
@@ -199,15 +208,16 @@ func (t *attend) span(s *scratch, u *unit, span int, out []float32) {
 			}
 			res[1] += k.ExpSum(scores, res[0])
 		}
+		valueGroups = k.Widen(&s.widened, valueGroups, n)
 		if seen := seq.First + u.first + 1 - chunk; seen >= keys { // all rows see all keys
-			k.Values(kv.format, out[2:], 2+width, s.scores, chunkKeys, valueMemory, kv.valueGroup, table, keys, d, n)
+			k.Values(out[2:], 2+width, s.scores, chunkKeys, valueGroups, keys, d, n)
 			continue
 		}
 		// Each row has its own keys: a weight of zero does not hide a value
 		// that is infinite or none.
 		for r := range u.n {
 			seen := min(seq.First+u.first+r+1-chunk, keys)
-			k.Values(kv.format, out[r*t.stride+2:], 2+width, s.scores[r*t.group*chunkKeys:], chunkKeys, valueMemory, kv.valueGroup, table, max(seen, 0), d, t.group)
+			k.Values(out[r*t.stride+2:], 2+width, s.scores[r*t.group*chunkKeys:], chunkKeys, valueGroups, max(seen, 0), d, t.group)
 		}
 	}
 }
@@ -224,12 +234,11 @@ func hide(scores []float32, from, to int) {
 
 // memory is where the kernels find the keys and values of a chunk: in the
 // cache, or, where a block is no whole number of groups, put together.
-func (t *attend) memory(s *scratch, u *unit, chunk, keys int) (k, v []byte, table []int32) {
+func (t *attend) memory(s *scratch, u *unit, chunk, keys int) (k, v kernel.Groups) {
 	kv := t.kv
-	k, v = kv.headKeys(t.a.Layer, u.head), kv.headValues(t.a.Layer, u.head)
 	first, groups := chunk/kernel.Lanes, (keys+kernel.Lanes-1)/kernel.Lanes
 	if u.len > 0 {
-		return k, v, t.tables[u.table+first:][:groups]
+		return t.groups(u, t.tables[u.table+first:][:groups])
 	}
 	blocks, size := t.a.Sequences[u.seq].Blocks, kv.config.BlockSize
 	s.keys, s.values = grow(s.keys, groups*kv.keyGroup), grow(s.values, groups*kv.valueGroup)
@@ -240,9 +249,17 @@ func (t *attend) memory(s *scratch, u *unit, chunk, keys int) (k, v []byte, tabl
 	}
 	for i := range keys {
 		at := chunk + i
-		kv.moveSlot(s.keys, k, s.values, v, i, int(blocks[at/size])*size+at%size)
+		kv.moveSlot(s.keys, kv.headKeys(t.a.Layer, u.head), s.values, kv.headValues(t.a.Layer, u.head), i, int(blocks[at/size])*size+at%size)
 	}
-	return s.keys, s.values, s.table
+	return kernel.Groups{Format: kv.format, Memory: s.keys, Bytes: kv.keyGroup, Table: s.table},
+		kernel.Groups{Format: kv.format, Memory: s.values, Bytes: kv.valueGroup, Table: s.table}
+}
+
+// groups are groups of a part's head in the cache.
+func (t *attend) groups(u *unit, table []int32) (k, v kernel.Groups) {
+	kv := t.kv
+	return kernel.Groups{Format: kv.format, Memory: kv.headKeys(t.a.Layer, u.head), Bytes: kv.keyGroup, Table: table},
+		kernel.Groups{Format: kv.format, Memory: kv.headValues(t.a.Layer, u.head), Bytes: kv.valueGroup, Table: table}
 }
 
 // prefetch asks for the chunk that comes next, while one is computed.
@@ -250,11 +267,43 @@ func (t *attend) prefetch(u *unit, chunk, last int) {
 	if chunk >= last || u.len == 0 {
 		return
 	}
-	kv := t.kv
 	groups := (min(chunkKeys, last-chunk) + kernel.Lanes - 1) / kernel.Lanes
-	table := t.tables[u.table+chunk/kernel.Lanes:][:groups]
-	kernel.Prefetch(kv.headKeys(t.a.Layer, u.head), kv.keyGroup, table)
-	kernel.Prefetch(kv.headValues(t.a.Layer, u.head), kv.valueGroup, table)
+	keys, values := t.groups(u, t.tables[u.table+chunk/kernel.Lanes:][:groups])
+	keys.Prefetch()
+	values.Prefetch()
+}
+
+// planAhead says what of the next layer is read ahead: what each worker will
+// begin with. Prompts read little for what they compute.
+func (t *attend) planAhead() {
+	workers := t.b.pool.workers
+	t.ahead = grow(t.ahead, workers)
+	for w := range t.ahead {
+		t.ahead[w] = aheadUnits{}
+		if len(t.units) == len(t.a.Sequences)*t.kv.config.KVHeads && t.a.Layer+1 < t.kv.config.Layers {
+			t.ahead[w].unit, t.ahead[w].end = share(len(t.units), w, workers)
+		}
+	}
+}
+
+// readAhead has the products of some panels read the keys and values of the
+// worker's next parts.
+func (t *attend) readAhead(worker int, p *kernel.Panel, panels int) {
+	if len(t.ahead) == 0 {
+		return
+	}
+	a, layer := &t.ahead[worker], t.a.Layer+1
+	for a.unit < a.end && !p.Full(panels) {
+		u := &t.units[a.unit]
+		if a.group >= u.len {
+			a.unit, a.group = a.unit+1, 0
+			continue
+		}
+		group := int(t.tables[u.table+a.group])
+		p.ReadLater(t.kv.headKeys(layer, u.head)[group*t.kv.keyGroup:][:t.kv.keyGroup])
+		p.ReadLater(t.kv.headValues(layer, u.head)[group*t.kv.valueGroup:][:t.kv.valueGroup])
+		a.group++
+	}
 }
 
 // keepScores copies the scores of a tapped row to where its weights will be.
@@ -306,10 +355,9 @@ func (t *attend) finish(u *unit, seen, first, spans int, span func(int) []float3
 			k.Scale(part[2:], b)
 			k.Add(whole[2:], part[2:])
 		}
-		out := t.dst.Row(row)[(u.head*t.group+g)*d:][:d]
 		inverse := 1 / whole[1]
-		copy(out, whole[2:])
-		k.Scale(out, inverse)
+		k.Scale(whole[2:], inverse)
+		copy(t.dst.Row(row)[(u.head*t.group+g)*d:][:d], whole[2:])
 		if tap := t.tapOf[row]; tap != 0 {
 			t.softmax(t.weights(u, tap, g, seen), whole[0], inverse)
 		}

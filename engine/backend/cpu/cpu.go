@@ -54,6 +54,7 @@ type scratch struct {
 	partial []float32   // outputs of a tile or panel that the result has not all rows of
 	query   []float32   // queries of a tile of rows
 	scores  []float32
+	widened kernel.Widened
 	halves  []uint16  // a key or value in float16
 	out     []float32 // weighted sums
 	// keys and values of blocks that are no whole groups, put together
@@ -101,11 +102,8 @@ func (b *Backend) Close() error {
 }
 
 // Embed copies rows of the embedding matrix.
-func (*Backend) Embed(dst backend.Tensor, w backend.Weight, ids []int32) {
-	d, m := host.Of(dst), of(w)
-	for i, id := range ids {
-		m.row(d.Row(i), int(id))
-	}
+func (b *Backend) Embed(dst backend.Tensor, w backend.Weight, ids []int32) {
+	b.rows.embed(host.Of(dst), of(w), ids)
 }
 
 // RMSNorm computes dst = x / √(mean(x²)+eps) ⊙ w.
@@ -130,10 +128,7 @@ func (b *Backend) GLU(dst, gate, up backend.Tensor, n int, a backend.Activation)
 
 // Scale computes x = x·factor.
 func (b *Backend) Scale(x backend.Tensor, factor float32, n int) {
-	m := host.Of(x)
-	for i := range n {
-		b.kernels.Scale(m.Row(i), factor)
-	}
+	b.rows.scale(host.Of(x), factor, n)
 }
 
 // Add computes dst = dst + x.

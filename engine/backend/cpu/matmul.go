@@ -54,7 +54,7 @@ func (t *slabTask) run(worker, lo, hi int) {
 		for j := range m.products {
 			p := &m.products[j]
 			w := of(p.W)
-			m.product(s, p, w, rows, 0, m.parts(w))
+			m.product(worker, p, w, rows, 0, m.parts(w))
 		}
 	}
 }
@@ -105,7 +105,7 @@ func (m *matMul) run(worker, lo, hi int) {
 		w := of(p.W)
 		n := m.parts(w)
 		if lo < n {
-			m.product(&m.b.scratch[worker], p, w, rows, lo, min(hi, n))
+			m.product(worker, p, w, rows, lo, min(hi, n))
 		}
 		lo, hi = max(lo-n, 0), hi-n
 		if hi <= 0 {
@@ -115,13 +115,13 @@ func (m *matMul) run(worker, lo, hi int) {
 }
 
 // product computes the parts lo … hi-1 of one product for some rows.
-func (m *matMul) product(s *scratch, p *backend.Product, w *weight, rows span, lo, hi int) {
-	dst := host.Of(p.Dst)
+func (m *matMul) product(worker int, p *backend.Product, w *weight, rows span, lo, hi int) {
+	s, dst := &m.b.scratch[worker], host.Of(p.Dst)
 	size := kernel.Lanes
 	switch {
 	case w.packed != nil && m.n > 1:
 		size = kernel.PanelRows
-		m.panels(s, dst, w, rows, lo, hi)
+		m.panels(s, dst, w, rows, worker, lo, hi)
 	default:
 		m.tiles(s, dst, w, rows, lo, hi)
 	}
@@ -162,19 +162,19 @@ func (m *matMul) tiles(s *scratch, dst *host.Matrix, w *weight, rows span, lo, h
 }
 
 // panels computes panels of a quantized matrix for some rows.
-func (m *matMul) panels(s *scratch, dst *host.Matrix, w *weight, rows span, lo, hi int) {
+func (m *matMul) panels(s *scratch, dst *host.Matrix, w *weight, rows span, worker, lo, hi int) {
 	k, n := m.b.kernels, rows.hi-rows.lo
-	out := dst.Data[rows.lo*dst.Cols():]
-	for i := lo; i < hi; i++ {
-		at := i * kernel.PanelRows
-		if at+kernel.PanelRows <= w.rows {
-			k.MatMul(out[at:], dst.Cols(), &s.panel, w.packed, i, rows.quants, n)
-			continue
-		}
-		s.partial = grow(s.partial, n*kernel.PanelRows)
-		k.MatMul(s.partial, kernel.PanelRows, &s.panel, w.packed, i, rows.quants, n)
-		copyPartial(s.partial, kernel.PanelRows, dst, rows, at, w.rows)
+	m.b.attend.readAhead(worker, &s.panel, hi-lo)
+	whole := min(hi, w.rows/kernel.PanelRows) // the last panel may stand out
+	if lo < whole {
+		k.MatMul(dst.Data[rows.lo*dst.Cols()+lo*kernel.PanelRows:], dst.Cols(), &s.panel, w.packed, lo, whole, rows.quants, n)
 	}
+	if whole == hi {
+		return
+	}
+	s.partial = grow(s.partial, n*kernel.PanelRows)
+	k.MatMul(s.partial, kernel.PanelRows, &s.panel, w.packed, whole, hi, rows.quants, n)
+	copyPartial(s.partial, kernel.PanelRows, dst, rows, whole*kernel.PanelRows, w.rows)
 }
 
 // copyPartial copies the outputs from … to-1 that a partial tile or panel has.

@@ -35,19 +35,52 @@ type pool struct {
 
 	// The operation at hand. Who has taken a part of it may read task: it
 	// changes only when all parts are done.
-	task  task
-	chunk atomic.Uint64 // parts to take at once at least
-	left  atomic.Int64  // parts that are not done
-	// state is the number of parts that nobody has taken, and above them the
-	// number of the operation: so that a worker that is late for one operation
-	// takes nothing of the next by mistake.
-	state  atomic.Uint64
+	task   task
+	chunk  atomic.Int64  // parts to take at once at least
+	left   atomic.Int64  // parts that are not done
+	epoch  atomic.Uint64 // number of the operation
 	closed atomic.Bool
+	// shares are the parts that nobody has taken, a contiguous share for each
+	// worker: it finds what it read last time, and what it read ahead, in its
+	// own cache. Who is done with his own takes from the others'.
+	shares []untaken
 }
 
-// untaken and epoch are the two halves of the pool's state.
-func untaken(state uint64) uint64 { return state & (1<<32 - 1) }
-func epoch(state uint64) uint64   { return state >> 32 }
+// share is a worker's share of n parts.
+func share(n, worker, workers int) (lo, hi int) {
+	return n * worker / workers, n * (worker + 1) / workers
+}
+
+// untaken is a range of parts, from the lower half of the number to the upper one.
+type untaken struct {
+	parts atomic.Uint64
+	_     [56]byte // a cache line of its own
+}
+
+// give makes the parts lo … hi-1 free to take.
+func (s *untaken) give(lo, hi int) { s.parts.Store(uint64(hi)<<32 | uint64(lo)) }
+
+// take takes a part of the rest, but at least so many parts while there
+// are that many, from the front or the end. lo = hi if there are none. A range
+// that changed meanwhile and is as it was is as good as the one that was seen, even
+// if it is the next operation's.
+func (s *untaken) take(least int, end bool) (lo, hi int) {
+	for {
+		parts := s.parts.Load()
+		lo, hi := int(uint32(parts)), int(parts>>32)
+		n := min(max(least, (hi-lo)/restPerTake), hi-lo)
+		if n == 0 {
+			return 0, 0
+		}
+		from, to, rest := lo, lo+n, uint64(hi)<<32|uint64(lo+n)
+		if end {
+			from, to, rest = hi-n, hi, uint64(hi-n)<<32|uint64(lo)
+		}
+		if s.parts.CompareAndSwap(parts, rest) {
+			return from, to
+		}
+	}
+}
 
 // sleeper is a goroutine that may be asleep.
 type sleeper struct {
@@ -77,10 +110,10 @@ const (
 	// next chunk when they are done with one, so that a core that is slowed down, or
 	// that met the longer rows of a causal attention, does not hold up the others.
 	chunksPerWorker = 16
-	// restPerWorker says that a chunk is that part of a worker's share of what is
-	// left: large ones first, and small ones at the end, where one worker waits for
+	// restPerTake says that a chunk is that part of what is left of a worker's
+	// share: large ones first, and small ones at the end, where one worker waits for
 	// another ("guided self-scheduling", Polychronopoulos and Kuck 1987).
-	restPerWorker = 4
+	restPerTake = 4
 	// spins is how often a worker looks for work before it naps, some 30 µs:
 	// as long as it would take to be woken.
 	spins = 1000
@@ -92,7 +125,7 @@ func newPool(workers int) *pool {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	p := &pool{workers: workers, sleeper: make([]sleeper, workers)}
+	p := &pool{workers: workers, sleeper: make([]sleeper, workers), shares: make([]untaken, workers)}
 	for w := range p.sleeper {
 		p.sleeper[w].wake = make(chan struct{}, 1)
 		if w > 0 {
@@ -105,13 +138,13 @@ func newPool(workers int) *pool {
 // work is the life of a worker.
 func (p *pool) work(w int) {
 	seen := uint64(0)
-	ready := func() bool { return epoch(p.state.Load()) != seen }
+	ready := func() bool { return p.epoch.Load() != seen }
 	for {
 		linger(ready)
 		if !ready() {
 			p.sleeper[w].sleep(ready)
 		}
-		seen = epoch(p.state.Load())
+		seen = p.epoch.Load()
 		if p.closed.Load() {
 			return
 		}
@@ -134,7 +167,7 @@ func linger(ready func() bool) {
 }
 
 // run has t.run called for all parts 0 … n-1, in contiguous chunks, and
-// returns when all are done.
+// returns when all are done. There are less than 2³¹ parts.
 func (p *pool) run(n int, t task) {
 	if n <= 0 {
 		return
@@ -144,9 +177,12 @@ func (p *pool) run(n int, t task) {
 		return
 	}
 	p.task = t
-	p.chunk.Store(uint64((n + p.workers*chunksPerWorker - 1) / (p.workers * chunksPerWorker)))
+	p.chunk.Store(int64((n + p.workers*chunksPerWorker - 1) / (p.workers * chunksPerWorker)))
 	p.left.Store(int64(n))
-	p.state.Store((epoch(p.state.Load())+1)<<32 | uint64(n))
+	for w := range p.shares {
+		p.shares[w].give(share(n, w, p.workers))
+	}
+	p.epoch.Add(1)
 	for w := 1; w < p.workers; w++ {
 		p.sleeper[w].rouse()
 	}
@@ -160,21 +196,20 @@ func (p *pool) run(n int, t task) {
 
 func (p *pool) done() bool { return p.left.Load() == 0 }
 
-// take works off chunks until none is left, the last parts first.
+// take works off chunks until none is left: the worker's own from the front,
+// and then the others' from the end.
 func (p *pool) take(worker int) {
-	for {
-		state := p.state.Load()
-		hi := untaken(state)
-		if hi == 0 {
-			return
-		}
-		n := min(max(p.chunk.Load(), hi/uint64(p.workers*restPerWorker)), hi)
-		if !p.state.CompareAndSwap(state, state-n) {
-			continue
-		}
-		p.task.run(worker, int(hi-n), int(hi))
-		if p.left.Add(-int64(n)) == 0 {
-			p.sleeper[0].rouse()
+	for i := range p.shares {
+		from := &p.shares[(worker+i)%len(p.shares)]
+		for {
+			lo, hi := from.take(int(p.chunk.Load()), i > 0)
+			if lo == hi {
+				break
+			}
+			p.task.run(worker, lo, hi)
+			if p.left.Add(int64(lo-hi)) == 0 {
+				p.sleeper[0].rouse()
+			}
 		}
 	}
 }
@@ -182,7 +217,7 @@ func (p *pool) take(worker int) {
 // close ends the goroutines. The pool is dead after it.
 func (p *pool) close() {
 	p.closed.Store(true)
-	p.state.Store((epoch(p.state.Load()) + 1) << 32)
+	p.epoch.Add(1)
 	for w := 1; w < p.workers; w++ {
 		p.sleeper[w].rouse()
 	}

@@ -20,6 +20,9 @@ type rowTask struct {
 	head       int
 	rope       *ropeTable
 	activation backend.Activation
+	factor     float32
+	matrix     *weight
+	ids        []int32
 }
 
 type rowKind uint8
@@ -29,6 +32,8 @@ const (
 	rotateRows
 	gluRows
 	addRows
+	scaleRows
+	embedRows
 )
 
 // alone is the number of elements below which an operation is not worth
@@ -36,7 +41,11 @@ const (
 const alone = 1 << 13
 
 func (t *rowTask) start(n int) {
-	if n*t.x.Cols() < alone {
+	least := alone
+	if t.kind >= addRows { // nothing but memory moves
+		least *= 4
+	}
+	if n*t.dst.Cols() < least {
 		t.run(0, 0, n)
 		return
 	}
@@ -63,12 +72,28 @@ func (t *rowTask) add(dst, x *host.Matrix, n int) {
 	t.start(n)
 }
 
+func (t *rowTask) scale(x *host.Matrix, factor float32, n int) {
+	t.kind, t.dst, t.x, t.factor = scaleRows, x, x, factor
+	t.start(n)
+}
+
+func (t *rowTask) embed(dst *host.Matrix, w *weight, ids []int32) {
+	t.kind, t.dst, t.x, t.matrix, t.ids = embedRows, dst, dst, w, ids
+	t.start(len(ids))
+}
+
 // run implements task.
 func (t *rowTask) run(_, lo, hi int) {
 	k := t.b.kernels
 	for i := lo; i < hi; i++ {
 		dst, x := t.dst.Row(i), t.x.Row(i)
 		switch t.kind {
+		case addRows:
+			k.Add(dst, x)
+		case scaleRows:
+			k.Scale(x, t.factor)
+		case embedRows:
+			t.matrix.row(dst, int(t.ids[i]))
 		case normRows:
 			for h := 0; h < len(x); h += t.head {
 				k.RMSNorm(dst[h:h+t.head], x[h:h+t.head], t.weights, t.eps)
@@ -88,8 +113,6 @@ func (t *rowTask) run(_, lo, hi int) {
 			} else {
 				k.SiLU(dst, x, t.up.Row(i))
 			}
-		case addRows:
-			k.Add(dst, x)
 		}
 	}
 }

@@ -60,49 +60,83 @@ func (k KV) ValueGroupBytes(dim int) int {
 // ValueWidth is dim rounded up to whole vectors.
 func ValueWidth(dim int) int { return (dim + Lanes - 1) / Lanes * Lanes }
 
-// Scores sets out[r·outStride+16g+lane], for n queries and the groups of keys
-// that table names, to query·key·scale. keys is the memory of all groups of a
-// layer and head, groupBytes apart; queries have dim numbers, which is even.
-func (s *Set) Scores(format KV, out []float32, outStride int, q []float32, qStride int, keys []byte, groupBytes int, table []int32, dim, n int, scale float32) {
-	if len(table) == 0 {
+// Groups are keys or values of a layer and head: the memory of all groups of
+// sixteen, Bytes apart, and those at hand.
+type Groups struct {
+	Format KV
+	Memory []byte
+	Bytes  int
+	Table  []int32
+}
+
+// Widened is room for groups in float32.
+type Widened struct {
+	numbers []float32
+	table   []int32
+}
+
+// widenFor is how many times groups must be read for their widening to pay.
+const widenFor = 4
+
+// Widen returns groups in float32, in room, if n queries gain by it: those in
+// float16 are else widened anew for every few of them. The numbers are the same.
+func (s *Set) Widen(room *Widened, g Groups, n int) Groups {
+	if g.Format != KVF16 || n < widenFor*s.attentionRows || len(g.Table) == 0 {
+		return g
+	}
+	g.check()
+	numbers := g.Bytes / g.Format.Bytes()
+	room.numbers = aligned(room.numbers, len(g.Table)*numbers)
+	s.widenGroups(&room.numbers[0], &g.Memory[0], g.Bytes, &g.Table[0], len(g.Table), numbers)
+	for len(room.table) < len(g.Table) {
+		room.table = append(room.table, int32(len(room.table)))
+	}
+	memory := unsafe.Slice((*byte)(unsafe.Pointer(&room.numbers[0])), 4*len(room.numbers))
+	return Groups{KVF32, memory, 4 * numbers, room.table[:len(g.Table)]}
+}
+
+// Scores sets out[r·outStride+16g+lane], for n queries and the groups of keys g,
+// to query·key·scale. Queries have dim numbers, which is even.
+func (s *Set) Scores(out []float32, outStride int, q []float32, qStride int, g Groups, dim, n int, scale float32) {
+	if len(g.Table) == 0 {
 		return
 	}
-	checkTable(table, keys, groupBytes)
+	g.check()
 	for i := 0; i < n; i += s.attentionRows {
 		rows := min(s.attentionRows, n-i)
-		_, _ = out[(i+rows-1)*outStride+len(table)*Lanes-1], q[(i+rows-1)*qStride+dim-1]
-		s.scores[format](&out[i*outStride], 4*outStride, &q[i*qStride], 4*qStride, &keys[0], groupBytes, &table[0], len(table), dim, rows, scale)
+		_, _ = out[(i+rows-1)*outStride+len(g.Table)*Lanes-1], q[(i+rows-1)*qStride+dim-1]
+		s.scores[g.Format](&out[i*outStride], 4*outStride, &q[i*qStride], 4*qStride, &g.Memory[0], g.Bytes, &g.Table[0], len(g.Table), dim, rows, scale)
 	}
 }
 
 // Values adds to out[r·outStride:], ValueWidth(dim) numbers for each of n
-// queries, the values of the first keys keys in the groups that table names,
-// weighted by p[r·pStride+key].
-func (s *Set) Values(format KV, out []float32, outStride int, p []float32, pStride int, values []byte, groupBytes int, table []int32, keys, dim, n int) {
+// queries, the first keys values of the groups g, weighted by p[r·pStride+key].
+func (s *Set) Values(out []float32, outStride int, p []float32, pStride int, g Groups, keys, dim, n int) {
 	if keys == 0 {
 		return
 	}
 	width := ValueWidth(dim)
-	checkTable(table[:(keys+Lanes-1)/Lanes], values, groupBytes)
+	g.Table = g.Table[:(keys+Lanes-1)/Lanes]
+	g.check()
 	for i := 0; i < n; i += s.attentionRows {
 		rows := min(s.attentionRows, n-i)
 		_, _ = out[(i+rows-1)*outStride+width-1], p[(i+rows-1)*pStride+keys-1]
-		s.values[format](&out[i*outStride], 4*outStride, &p[i*pStride], 4*pStride, &values[0], groupBytes, &table[0], keys, width, rows)
+		s.values[g.Format](&out[i*outStride], 4*outStride, &p[i*pStride], 4*pStride, &g.Memory[0], g.Bytes, &g.Table[0], keys, width, rows)
 	}
 }
 
-// checkTable panics if a group does not lie in the memory.
-func checkTable(table []int32, memory []byte, groupBytes int) {
-	for _, g := range table {
-		_ = memory[int(g)*groupBytes : (int(g)+1)*groupBytes]
+// check panics if a group does not lie in the memory.
+func (g *Groups) check() {
+	for _, at := range g.Table {
+		_ = g.Memory[int(at)*g.Bytes : (int(at)+1)*g.Bytes]
 	}
 }
 
-// Prefetch asks for groups of keys or values that will be read soon.
-func Prefetch(memory []byte, groupBytes int, table []int32) {
-	for _, g := range table {
-		group := memory[int(g)*groupBytes:][:groupBytes]
-		prefetch(&group[0], groupBytes/vectorBytes)
+// Prefetch asks for groups that will be read soon.
+func (g *Groups) Prefetch() {
+	for _, at := range g.Table {
+		group := g.Memory[int(at)*g.Bytes:][:g.Bytes]
+		prefetch(&group[0], g.Bytes/vectorBytes)
 	}
 }
 
@@ -120,6 +154,15 @@ func (k KV) factor(group []byte, numbers, key int) float32 {
 		return 1
 	}
 	return F32.at(group[numbers:], key)
+}
+
+func widenGroupsGo(dst *float32, memory *byte, groupBytes int, table *int32, groups, n int) {
+	for g, at := range unsafe.Slice(table, groups) {
+		group := unsafe.Slice((*byte)(unsafe.Add(unsafe.Pointer(memory), int(at)*groupBytes)), groupBytes)
+		for i := range n {
+			unsafe.Slice(dst, groups*n)[g*n+i] = KVF16.at(group, i)
+		}
+	}
 }
 
 func scoresGo(k KV) scoresFunc {

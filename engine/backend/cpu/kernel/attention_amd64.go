@@ -4,6 +4,15 @@
 
 package kernel
 
+// widenGroupsAVX2 copies groups of n float16 numbers, a multiple of 16, one after the other as float32:
+//
+//	for g := range groups {
+//		dst[n·g+i] = memory[table[g]·groupBytes:][i]
+//	}
+//
+//go:noescape
+func widenGroupsAVX2(dst *float32, memory *byte, groupBytes int, table *int32, groups int, n int)
+
 // scoresF32AVX2 computes the scaled products of rows queries, 1 to 3, with groups of sixteen keys, which lie
 // element after element, sixteen keys each. dim is even; strides are in bytes:
 //
@@ -72,6 +81,15 @@ func scoresI8AVX2(out *float32, outStride int, q *float32, qStride int, keys *by
 //
 //go:noescape
 func valuesI8AVX2(out *float32, outStride int, p *float32, pStride int, values *byte, groupBytes int, table *int32, keys int, dim int, rows int)
+
+// widenGroupsAVX512 copies groups of n float16 numbers, a multiple of 16, one after the other as float32:
+//
+//	for g := range groups {
+//		dst[n·g+i] = memory[table[g]·groupBytes:][i]
+//	}
+//
+//go:noescape
+func widenGroupsAVX512(dst *float32, memory *byte, groupBytes int, table *int32, groups int, n int)
 
 // scoresF32AVX512 computes the scaled products of rows queries, 1 to 6, with groups of sixteen keys, which lie
 // element after element, sixteen keys each. dim is even; strides are in bytes:

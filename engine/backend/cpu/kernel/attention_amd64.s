@@ -4,6 +4,46 @@
 
 #include "textflag.h"
 
+// func widenGroupsAVX2(dst *float32, memory *byte, groupBytes int, table *int32, groups int, n int)
+// Requires: AVX, F16C
+TEXT ·widenGroupsAVX2(SB), NOSPLIT, $0-48
+	MOVQ  dst+0(FP), AX
+	MOVQ  memory+8(FP), CX
+	MOVQ  groupBytes+16(FP), DX
+	MOVQ  table+24(FP), BX
+	MOVQ  groups+32(FP), SI
+	MOVQ  n+40(FP), DI
+	TESTQ SI, SI
+	JE    group_done
+
+group:
+	MOVLQSX (BX), R8
+	IMULQ   DX, R8
+	ADDQ    CX, R8
+	MOVQ    DI, R9
+	SHRQ    $0x04, R9
+	TESTQ   R9, R9
+	JE      numbers_done
+
+numbers:
+	VCVTPH2PS (R8), Y0
+	VCVTPH2PS 16(R8), Y1
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   Y1, 32(AX)
+	ADDQ      $0x20, R8
+	ADDQ      $0x40, AX
+	DECQ      R9
+	JNE       numbers
+
+numbers_done:
+	ADDQ $0x04, BX
+	DECQ SI
+	JNE  group
+
+group_done:
+	VZEROUPPER
+	RET
+
 // func scoresF32AVX2(out *float32, outStride int, q *float32, qStride int, keys *byte, groupBytes int, table *int32, groups int, dim int, rows int, scale float32)
 // Requires: AVX, AVX2, FMA3, SSE
 TEXT ·scoresF32AVX2(SB), NOSPLIT, $0-84
@@ -2083,6 +2123,44 @@ key3_1_done:
 	JMP     strips3_1
 
 done3_1:
+	VZEROUPPER
+	RET
+
+// func widenGroupsAVX512(dst *float32, memory *byte, groupBytes int, table *int32, groups int, n int)
+// Requires: AVX, AVX512F
+TEXT ·widenGroupsAVX512(SB), NOSPLIT, $0-48
+	MOVQ  dst+0(FP), AX
+	MOVQ  memory+8(FP), CX
+	MOVQ  groupBytes+16(FP), DX
+	MOVQ  table+24(FP), BX
+	MOVQ  groups+32(FP), SI
+	MOVQ  n+40(FP), DI
+	TESTQ SI, SI
+	JE    group_done
+
+group:
+	MOVLQSX (BX), R8
+	IMULQ   DX, R8
+	ADDQ    CX, R8
+	MOVQ    DI, R9
+	SHRQ    $0x04, R9
+	TESTQ   R9, R9
+	JE      numbers_done
+
+numbers:
+	VCVTPH2PS (R8), Z0
+	VMOVUPS   Z0, (AX)
+	ADDQ      $0x20, R8
+	ADDQ      $0x40, AX
+	DECQ      R9
+	JNE       numbers
+
+numbers_done:
+	ADDQ $0x04, BX
+	DECQ SI
+	JNE  group
+
+group_done:
 	VZEROUPPER
 	RET
 

@@ -63,7 +63,7 @@ func BenchmarkMatMul(b *testing.B) {
 				b.Run(fmt.Sprintf("%v/%v/%d", format, level, n), func(b *testing.B) {
 					for b.Loop() {
 						for i := range w.Panels() {
-							s.MatMul(out, PanelRows, &p, w, i, &q, n)
+							s.MatMul(out, PanelRows, &p, w, i, i+1, &q, n)
 						}
 					}
 					b.ReportMetric(float64(rows*cols*n)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GMAC/s")

@@ -81,14 +81,14 @@ func matVec(s *Set, w *Packed, x *Rows, n int) []float32 {
 
 func matMul(s *Set, w *Packed, x *Rows, n int) []float32 {
 	out := make([]float32, n*w.Tiles()*Lanes)
-	part := make([]float32, n*PanelRows)
+	stride := w.Panels() * PanelRows
+	all := make([]float32, n*stride)
 	var p Panel
-	for i := range w.Panels() {
-		s.MatMul(part, PanelRows, &p, w, i, x, n)
-		for row := range n {
-			to := out[row*w.Tiles()*Lanes : (row+1)*w.Tiles()*Lanes]
-			copy(to[i*PanelRows:], part[row*PanelRows:(row+1)*PanelRows])
-		}
+	middle := w.Panels() / 2
+	s.MatMul(all, stride, &p, w, 0, middle, x, n)
+	s.MatMul(all[middle*PanelRows:], stride, &p, w, middle, w.Panels(), x, n)
+	for row := range n {
+		copy(out[row*w.Tiles()*Lanes:(row+1)*w.Tiles()*Lanes], all[row*stride:])
 	}
 	return out
 }

@@ -8,22 +8,52 @@ import (
 // PanelRows is the number of outputs of a panel: two tiles.
 const PanelRows = 2 * Lanes
 
-// Panel is room for a tile expanded to 16-bit numbers and float32 scales, which
-// several rows of activations share where the kernels need that. A tile is
-// expanded anew for every product, so it is small enough for the first-level
-// cache.
+// Panel is room for a tile, or some columns of it, expanded to 16-bit numbers
+// and float32 scales, which several rows of activations share where the kernels
+// need that. A tile is expanded anew for every product, so it is small enough
+// for the first-level cache.
 type Panel struct {
 	numbers []int16
 	scales  []float32
 	blocks  []byte    // for AMX: some blocks of both tiles, in lines
 	sums    []float32 // for AMX: tiles of sums, in lines
 	partial []float32 // for AMX: totals of some of the blocks
+	later   []ahead
+	aheads  [3]ahead
 }
 
-// reserve makes room for the tiles of a matrix.
-func (p *Panel) reserve(w *Packed) {
-	p.numbers = grow(p.numbers, Lanes*w.Cols)
-	p.scales = grow(p.scales, w.scales())
+// ahead is memory that a product has read, while it computes, for who comes after.
+// The kernels know its layout. It holds no pointers: the memory may be gone meanwhile,
+// which does no harm to who merely asks for it.
+type ahead struct{ from, to uintptr }
+
+func aheadOf(memory []byte) ahead {
+	from := uintptr(unsafe.Pointer(&memory[0]))
+	return ahead{from, from + uintptr(len(memory))}
+}
+
+// ReadLater has memory read into the second-level cache that will be wanted soon,
+// in passing, by products that expand tiles: these are bound by their computing.
+func (p *Panel) ReadLater(memory []byte) { p.later = append(p.later, aheadOf(memory)) }
+
+// Full says whether that is as much as the products of some panels can read.
+func (p *Panel) Full(panels int) bool { return len(p.later) >= 2*panels*(len(p.aheads)-1) }
+
+// nextAheads are what one product has read: the tile that comes next, and what is
+// wanted later.
+func (p *Panel) nextAheads(tile []byte) (first *byte, n int) {
+	p.aheads[0] = aheadOf(tile)
+	for n = 1; n < len(p.aheads) && len(p.later) > 0; n++ {
+		last := len(p.later) - 1
+		p.aheads[n], p.later = p.later[last], p.later[:last]
+	}
+	return (*byte)(unsafe.Pointer(&p.aheads[0])), n
+}
+
+// reserve makes room for some blocks of columns of a matrix's tile.
+func (p *Panel) reserve(w *Packed, blocks int) {
+	p.numbers = aligned(p.numbers, Lanes*BlockColumns*blocks)
+	p.scales = aligned(p.scales, Lanes*w.Layout.groups()*w.Layout.kinds()*blocks)
 }
 
 // aligned is grow for memory that begins with a cache line: AMX stores whole
@@ -58,26 +88,28 @@ func (s *Set) MatVec(out []float32, w *Packed, x *Rows, i, lo, hi int) {
 	s.gemv[w.Layout.index](&out[0], &w.tile(lo)[0], pointer(x.rows(i, i+1)), w.blocks(), hi-lo, w.stride)
 }
 
-// MatMul computes the 32 outputs of panel i of w for rows 0 … n-1 of x: row r
-// goes to out[r·stride:]. p is room for the panel, which needs no content. The
-// memory of the next panel is read ahead meanwhile.
-func (s *Set) MatMul(out []float32, stride int, p *Panel, w *Packed, i int, x *Rows, n int) {
-	_ = out[(n-1)*stride+PanelRows-1]
+// MatMul computes the 32 outputs of each of panels lo … hi-1 of w for rows 0 …
+// n-1 of x: row r goes to out[r·stride:]. p is room for a panel, which needs no
+// content. The memory of the next tile is read ahead meanwhile.
+func (s *Set) MatMul(out []float32, stride int, p *Panel, w *Packed, lo, hi int, x *Rows, n int) {
+	if lo >= hi {
+		return
+	}
+	_ = out[(n-1)*stride+(hi-lo)*PanelRows-1]
 	w.check(x)
 	bunched := min(n, x.bunched) / bunchRows * bunchRows
-	if bunched > 0 {
-		s.bunches(out, stride, p, w, i, x, bunched/bunchRows)
-		if bunched == n {
-			return
-		}
-		out = out[bunched*stride:]
+	last := min(2*hi, w.Tiles())
+	if bunched < n && s.gemmTile[w.Layout.index] == nil {
+		s.expanded(out, stride, p, w, 2*lo, last, x, n)
+		return
 	}
-	for t := 2 * i; t < min(2*i+2, w.Tiles()); t++ {
-		out := out[t%2*Lanes:]
-		if s.gemmTile[w.Layout.index] != nil {
-			s.tile(out, stride, w, t, x, bunched, n)
-		} else {
-			s.expanded(out, stride, p, w, t, x, n)
+	for i := lo; i < hi; i++ {
+		out := out[(i-lo)*PanelRows:]
+		if bunched > 0 {
+			s.bunches(out, stride, p, w, i, x, bunched/bunchRows)
+		}
+		for t := 2 * i; bunched < n && t < min(2*i+2, last); t++ {
+			s.tile(out[bunched*stride+t%2*Lanes:], stride, w, t, x, bunched, n)
 		}
 	}
 }
@@ -144,23 +176,34 @@ func (l *Layout) apart() bool {
 	return most<<15*l.Group > 1<<24
 }
 
-// expanded expands tile t and multiplies with that.
-func (s *Set) expanded(out []float32, stride int, p *Panel, w *Packed, t int, x *Rows, n int) {
-	p.reserve(w)
+// expanded expands tiles first … last-1 and multiplies with that, some columns
+// after others: so few that what is expanded stays in the first-level cache.
+func (s *Set) expanded(out []float32, stride int, p *Panel, w *Packed, first, last int, x *Rows, n int) {
 	blocks := w.blocks()
-	s.unpack[w.Layout.index](&p.numbers[0], &p.scales[0], &w.tile(t)[0], blocks)
+	parts := (blocks + expandedBlocks - 1) / expandedBlocks
+	p.reserve(w, (blocks+parts-1)/parts)
 	f := s.gemm[index(w.Layout.Group == 16)][index(w.Layout.Minima)]
-	next, end := min(t+1, w.Tiles()-1)*w.stride, min(t+2, w.Tiles())*w.stride
-	for r := 0; r < n; r += gemmRows {
-		rows := min(gemmRows, n-r)
-		f(&out[r*stride], 4*stride, &p.numbers[0], &p.scales[0], pointer(x.rows(r, r+rows)), blockBytes*blocks, rows, blocks, &w.data[next])
-		next = min(next+aheadBytes*blocks, end-1)
+	rows := x.rows(0, n)
+	for t := first; t < last; t++ {
+		for i := range parts {
+			next, part := t, i+1
+			if part == parts {
+				next, part = min(t+1, w.Tiles()-1), 0
+			}
+			ahead, aheads := p.nextAheads(w.part(next, part, parts))
+			lo, hi := i*blocks/parts, (i+1)*blocks/parts
+			s.unpack[w.Layout.index](&p.numbers[0], &p.scales[0], &w.part(t, i, parts)[0], hi-lo)
+			f(&out[(t-first)*Lanes], 4*stride, &p.numbers[0], &p.scales[0], pointer(rows[lo:]), blockBytes*blocks, n, hi-lo, index(i == 0), ahead, aheads)
+		}
 	}
 }
 
-const (
-	// gemmRows is how many rows gemm takes at most.
-	gemmRows = 6
-	// aheadBytes is what a product asks for ahead in each block.
-	aheadBytes = 256
-)
+// part is the memory of part i of parts of a tile's columns.
+func (p *Packed) part(t, i, parts int) []byte {
+	blocks, size := p.blocks(), p.Layout.blockBytes()
+	return p.tile(t)[i*blocks/parts*size : (i+1)*blocks/parts*size]
+}
+
+// expandedBlocks is the most blocks of columns that are expanded at once: with
+// the scales 20 KiB.
+const expandedBlocks = 18

@@ -486,7 +486,8 @@ func gemmQ6KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int
 //go:noescape
 func unpackQ6KAVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 
-// gemm32AVX2 computes the 16 outputs of a tile for each of rows rows of activations, 1 to 6; strides in bytes:
+// gemm32AVX2 adds to the 16 outputs of a tile for each of rows rows of activations the products of blocks blocks of
+// columns; the outputs count as zero if first is not. Strides are in bytes:
 //
 //	for r := range rows {
 //		for b := range blocks {
@@ -497,12 +498,13 @@ func unpackQ6KAVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 //		}
 //	}
 //
-// Meanwhile it has 256 bytes a block read from ahead on, which is where the next tile lies.
+// Meanwhile it has the memory read that the first aheads of ahead name, 256 bytes a block.
 //
 //go:noescape
-func gemm32AVX2(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
+func gemm32AVX2(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride int, rows int, blocks int, first int, ahead *byte, aheads int)
 
-// gemm32MinAVX2 computes the 16 outputs of a tile for each of rows rows of activations, 1 to 6; strides in bytes:
+// gemm32MinAVX2 adds to the 16 outputs of a tile for each of rows rows of activations the products of blocks blocks of
+// columns; the outputs count as zero if first is not. Strides are in bytes:
 //
 //	for r := range rows {
 //		for b := range blocks {
@@ -514,12 +516,13 @@ func gemm32AVX2(out *float32, outStride int, numbers *int16, scales *float32, x 
 //		}
 //	}
 //
-// Meanwhile it has 256 bytes a block read from ahead on, which is where the next tile lies.
+// Meanwhile it has the memory read that the first aheads of ahead name, 256 bytes a block.
 //
 //go:noescape
-func gemm32MinAVX2(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
+func gemm32MinAVX2(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride int, rows int, blocks int, first int, ahead *byte, aheads int)
 
-// gemm16AVX2 computes the 16 outputs of a tile for each of rows rows of activations, 1 to 6; strides in bytes:
+// gemm16AVX2 adds to the 16 outputs of a tile for each of rows rows of activations the products of blocks blocks of
+// columns; the outputs count as zero if first is not. Strides are in bytes:
 //
 //	for r := range rows {
 //		for b := range blocks {
@@ -530,12 +533,13 @@ func gemm32MinAVX2(out *float32, outStride int, numbers *int16, scales *float32,
 //		}
 //	}
 //
-// Meanwhile it has 256 bytes a block read from ahead on, which is where the next tile lies.
+// Meanwhile it has the memory read that the first aheads of ahead name, 256 bytes a block.
 //
 //go:noescape
-func gemm16AVX2(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
+func gemm16AVX2(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride int, rows int, blocks int, first int, ahead *byte, aheads int)
 
-// gemm16MinAVX2 computes the 16 outputs of a tile for each of rows rows of activations, 1 to 6; strides in bytes:
+// gemm16MinAVX2 adds to the 16 outputs of a tile for each of rows rows of activations the products of blocks blocks of
+// columns; the outputs count as zero if first is not. Strides are in bytes:
 //
 //	for r := range rows {
 //		for b := range blocks {
@@ -547,7 +551,7 @@ func gemm16AVX2(out *float32, outStride int, numbers *int16, scales *float32, x 
 //		}
 //	}
 //
-// Meanwhile it has 256 bytes a block read from ahead on, which is where the next tile lies.
+// Meanwhile it has the memory read that the first aheads of ahead name, 256 bytes a block.
 //
 //go:noescape
-func gemm16MinAVX2(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride int, rows int, blocks int, ahead *byte)
+func gemm16MinAVX2(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride int, rows int, blocks int, first int, ahead *byte, aheads int)

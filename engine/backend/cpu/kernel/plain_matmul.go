@@ -112,13 +112,15 @@ func unpackGo(l *Layout) unpackFunc {
 
 func gemmGo(group int, minima bool) gemmFunc {
 	kinds := 1 + index(minima)
-	return func(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride, rows, blocks int, _ *byte) {
+	return func(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride, rows, blocks, first int, _ *byte, _ int) {
 		q := unsafe.Slice(numbers, blocks*BlockColumns*Lanes)
 		d := unsafe.Slice(scales, blocks*BlockColumns/group*kinds*Lanes)
 		for r := range rows {
 			o := unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(out), r*outStride)), Lanes)
 			xs := blocksAt((*byte)(unsafe.Add(unsafe.Pointer(x), r*xStride)), blocks)
-			clear(o)
+			if first != 0 {
+				clear(o)
+			}
 			for b := range blocks {
 				multiply(o, q[b*BlockColumns*Lanes:], d[b*BlockColumns/group*kinds*Lanes:], &xs[b], group, minima)
 			}

@@ -23,6 +23,7 @@ type Set struct {
 	floatMatrix [3]floatMatrixFunc
 	floatRows   int
 
+	widenGroups   widenFunc
 	scores        [3]scoresFunc
 	values        [3]valuesFunc
 	attentionRows int
@@ -43,12 +44,13 @@ type (
 	gemvFunc        = func(out *float32, tiles *byte, x *byte, blocks, count, stride int)
 	gemmTileFunc    = func(out *float32, outStride int, tile *byte, x *byte, xStride, rows, blocks int, ahead *byte)
 	unpackFunc      = func(numbers *int16, scales *float32, tile *byte, blocks int)
-	gemmFunc        = func(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride, rows, blocks int, ahead *byte)
+	gemmFunc        = func(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride, rows, blocks, first int, ahead *byte, aheads int)
 	expandFunc      = func(panel *byte, tile *byte, blocks int)
 	gemmBunchFunc   = func(out *float32, outStride int, panel *byte, x *byte, xStride, bunches, tiles, blocks int, sums, partial *float32, part int, ahead *byte)
 	floatVectorFunc = func(out *float32, tiles *byte, x *float32, cols, count, stride int)
 	floatMatrixFunc = func(out *float32, outStride int, tile *byte, x *float32, xStride, rows, cols int)
 	scoresFunc      = func(out *float32, outStride int, q *float32, qStride int, keys *byte, groupBytes int, table *int32, groups, dim, rows int, scale float32)
+	widenFunc       = func(dst *float32, memory *byte, groupBytes int, table *int32, groups, n int)
 	valuesFunc      = func(out *float32, outStride int, p *float32, pStride int, values *byte, groupBytes int, table *int32, keys, dim, rows int)
 )
 

@@ -30,6 +30,36 @@ func byRows(most int, body func(rows int)) {
 	}
 }
 
+// widenGroups generates the widening of groups of keys or values in float16.
+func widenGroups(s isa) {
+	kernel("widenGroups"+s.name, "func(dst *float32, memory *byte, groupBytes int, table *int32, groups, n int)",
+		"widenGroups"+s.name+" copies groups of n float16 numbers, a multiple of 16, one after the other as float32:",
+		"",
+		"	for g := range groups {",
+		"		dst[n·g+i] = memory[table[g]·groupBytes:][i]",
+		"	}",
+	)
+	dst, memory, groupBytes := param("dst"), param("memory"), param("groupBytes")
+	table, groups, n := param("table"), param("groups"), param("n")
+	v := s.vec()
+	loop("group", groups, func() {
+		from, left := GP64(), GP64()
+		MOVLQSX(at(table), from)
+		IMULQ(groupBytes, from)
+		ADDQ(memory, from)
+		MOVQ(n, left)
+		SHRQ(Imm(4), left)
+		loop("numbers", left, func() {
+			s.loadHalf(at(from), v)
+			s.store(v, at(dst))
+			ADDQ(imm(2*lanes), from)
+			ADDQ(imm(vectorBytes), dst)
+		})
+		ADDQ(imm(4), table)
+	})
+	done()
+}
+
 // scores generates the products of queries with groups of sixteen keys.
 func scores(s isa, n number) {
 	kernel("scores"+n.name+s.name, "func(out *float32, outStride int, q *float32, qStride int, keys *byte, groupBytes int, table *int32, groups, dim, rows int, scale float32)",

@@ -65,6 +65,7 @@ var rooms = map[string]func(){
 	},
 	"attention": func() {
 		for _, s := range []isa{avx2, avx512} {
+			widenGroups(s)
 			for _, n := range []number{f32, f16, i8} {
 				scores(s, n)
 				values(s, n)

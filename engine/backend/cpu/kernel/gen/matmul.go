@@ -255,8 +255,8 @@ func unpack(s isa, l layout) {
 	}
 	kinds := l.groupBytes() / l.scaleBytes()
 	loop("block", blocks, func() {
-		for i := range (l.blockBytes() + vectorBytes - 1) / vectorBytes {
-			PREFETCHT0(at(quants).Offset(prefetchBytes + i*vectorBytes))
+		for i := range (l.blockBytes() + vectorBytes - 1) / vectorBytes { // from the second-level cache, where the product before has it read
+			PREFETCHT0(at(quants).Offset(2*l.blockBytes() + i*vectorBytes))
 		}
 		w, d := s.vec(), s.vec()
 		for i := range pairs {
@@ -288,18 +288,19 @@ const aheadBytes = 256
 // AVX2's registers.
 const gemmRows = 6
 
-// gemm generates the product of up to gemmRows quantized rows with an expanded
-// tile.
+// gemm generates the product of any number of quantized rows with some columns
+// of an expanded tile.
 func gemm(s isa, group int, mins bool) {
 	l := layout{group: group, mins: mins, wide: true}
 	name := fmt.Sprintf("gemm%d", group)
 	if mins {
 		name += "Min"
 	}
-	TEXT(name+s.name, attrs, "func(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride, rows, blocks int, ahead *byte)")
+	TEXT(name+s.name, attrs, "func(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride, rows, blocks, first int, ahead *byte, aheads int)")
 	Pragma("noescape")
 	doc := []string{
-		fmt.Sprintf("%s%s computes the %d outputs of a tile for each of rows rows of activations, 1 to %d; strides in bytes:", name, s.name, lanes, gemmRows),
+		fmt.Sprintf("%s%s adds to the %d outputs of a tile for each of rows rows of activations the products of blocks blocks of", name, s.name, lanes),
+		"columns; the outputs count as zero if first is not. Strides are in bytes:",
 		"",
 		"	for r := range rows {",
 		"		for b := range blocks {",
@@ -311,46 +312,118 @@ func gemm(s isa, group int, mins bool) {
 		doc = append(doc, "				out[r][o] = fma(m[b][g][o], x[r][b].Sum[g], out[r][o])")
 	}
 	doc = append(doc, "			}", "		}", "	}", "",
-		fmt.Sprintf("Meanwhile it has %d bytes a block read from ahead on, which is where the next tile lies.", aheadBytes))
+		fmt.Sprintf("Meanwhile it has the memory read that the first aheads of ahead name, %d bytes a block.", aheadBytes))
 	Doc(doc...)
 	// The sums in float32, one row after the other: in the output, a power of
-	// two apart, they would be in one another's way.
-	totals := AllocLocal(gemmRows * vectorBytes)
-	byRows(gemmRows, func(rows int) { expandedRows(s, l, rows, totals) })
+	// two apart, they would be in one another's way. They begin with a cache
+	// line, for one that lies in two costs twice as much.
+	local, totals := AllocLocal((gemmRows+1)*vectorBytes), GP64()
+	LEAQ(local.Offset(vectorBytes-1), totals)
+	ANDQ(I8(-vectorBytes), totals)
+	ahead := readAhead{GP64(), GP64()}
+	XORQ(ahead.from, ahead.from)
+	XORQ(ahead.to, ahead.to)
+	bunch := func(n int) {
+		expandedRows(s, l, n, at(totals), ahead)
+		nextRows(n)
+	}
+	Label("bunch")
+	rows := param("rows")
+	CMPQ(rows, imm(gemmRows))
+	JL(LabelRef("rest"))
+	bunch(gemmRows)
+	JMP(LabelRef("bunch"))
+	Label("rest")
+	for n := 1; n < gemmRows; n++ {
+		label := fmt.Sprintf("not%d", n)
+		CMPQ(rows, imm(n))
+		JNE(LabelRef(label))
+		bunch(n)
+		done()
+		Label(label)
+	}
+	done()
+}
+
+// nextRows moves the parameters x and out on by n rows, and takes them off rows.
+func nextRows(n int) {
+	for _, p := range []struct{ base, stride string }{{"x", "xStride"}, {"out", "outStride"}} {
+		base, stride := param(p.base), param(p.stride)
+		IMUL3Q(imm(n), stride, stride)
+		ADDQ(stride, base)
+		Store(base, Param(p.base))
+	}
+	rows := param("rows")
+	SUBQ(imm(n), rows)
+	Store(rows, Param("rows"))
+}
+
+// readAhead is memory that is asked for while something else is computed.
+type readAhead struct{ from, to reg.GPVirtual }
+
+// ask generates the asking for aheadBytes bytes of the memory that the parameter
+// ahead names, one piece after the other.
+func (r readAhead) ask(label string) {
+	CMPQ(r.from, r.to)
+	JB(LabelRef(label))
+	left := param("aheads")
+	TESTQ(left, left)
+	JE(LabelRef(label + "_done"))
+	DECQ(left)
+	Store(left, Param("aheads"))
+	next := param("ahead")
+	MOVQ(at(next), r.from)
+	MOVQ(at(next).Offset(8), r.to)
+	ADDQ(imm(16), next)
+	Store(next, Param("ahead"))
+	Label(label)
+	for i := range aheadBytes / vectorBytes {
+		PREFETCHT1(at(r.from).Offset(i * vectorBytes))
+	}
+	ADDQ(imm(aheadBytes), r.from)
+	Label(label + "_done")
 }
 
 // expandedRows is gemm for n rows.
-func expandedRows(s isa, l layout, n int, totals Mem) {
+func expandedRows(s isa, l layout, n int, totals Mem, ahead readAhead) {
 	kinds := l.groupBytes() / l.scaleBytes()
-	numbers, scales, blocks, ahead := param("numbers"), param("scales"), param("blocks"), param("ahead")
-	x := newStrided("x", "xStride", n)
 	total := func(r, i int) Mem { return totals.Offset(r*vectorBytes + i*s.size) }
-	zero := s.reg()
-	s.clear(zero)
+	label := func(what string) string { return fmt.Sprintf("%s%d", what, n) }
+	// What was summed up before: nothing, or what the output has.
+	t := s.vec()
+	s.zero(t)
+	out, first := newStrided("out", "outStride", n), param("first")
 	for r := range n {
-		for i := range s.regs {
-			VMOVUPS(zero, total(r, i))
-		}
+		TESTQ(first, first)
+		JNE(LabelRef(label(fmt.Sprintf("zero%d_", r))))
+		s.load(out.row(r), t)
+		Label(label(fmt.Sprintf("zero%d_", r)))
+		s.store(t, total(r, 0))
 	}
-	loop(fmt.Sprintf("block%d", n), blocks, func() {
-		for i := range aheadBytes / vectorBytes {
-			PREFETCHT1(at(ahead).Offset(i * vectorBytes))
-		}
-		ADDQ(imm(aheadBytes), ahead)
+	numbers, scales, blocks := param("numbers"), param("scales"), param("blocks")
+	x := newStrided("x", "xStride", n)
+	loop(label("block"), blocks, func() {
+		ahead.ask(label("ask"))
 		for g := range l.groups() {
 			sum := make([]vec, n)
 			for r := range sum {
 				sum[r] = s.vec()
-				s.zero(sum[r])
 			}
 			w, t := s.vec(), s.vec()
 			for i := range pairs / l.groups() {
-				i += g * pairs / l.groups()
+				at := at(numbers).Offset((g*pairs/l.groups() + i) * vectorBytes)
 				for h := range w {
-					VMOVDQU(at(numbers).Offset(i*vectorBytes+h*s.size), w[h])
+					VMOVDQU(at.Offset(h*s.size), w[h])
 				}
 				for r := range n {
-					VPBROADCASTD(x.row(r).Offset(4*i), t[0])
+					x := x.row(r).Offset(4 * (g*pairs/l.groups() + i))
+					if i == 0 { // the first products are the sums
+						VPBROADCASTD(x, sum[r][0])
+						VPMADDWD(w[1], sum[r][0], sum[r][1])
+						VPMADDWD(w[0], sum[r][0], sum[r][0])
+						continue
+					}
+					VPBROADCASTD(x, t[0])
 					VPMADDWD(w[1], t[0], t[1])
 					VPMADDWD(w[0], t[0], t[0])
 					for h := range t {
@@ -387,14 +460,11 @@ func expandedRows(s isa, l layout, n int, totals Mem) {
 		ADDQ(imm(l.groups()*kinds*vectorBytes), scales)
 		x.advance(xBytes)
 	})
-	out := newStrided("out", "outStride", n)
+	out = newStrided("out", "outStride", n)
 	for r := range n {
-		for i := range s.regs {
-			VMOVUPS(total(r, i), zero)
-			VMOVUPS(zero, out.row(r).Offset(i*s.size))
-		}
+		s.load(total(r, 0), t)
+		s.store(t, out.row(r))
 	}
-	done()
 }
 
 // tileRows are the numbers of rows that are multiplied with a tile at once.
@@ -499,16 +569,7 @@ func tileBunch(s isa, l layout, n int, ahead Mem) {
 	for r := range n {
 		VMOVUPS(total[r], out.row(r))
 	}
-	// On to the rows that follow.
-	for _, p := range []struct{ base, stride string }{{"x", "xStride"}, {"out", "outStride"}} {
-		base, stride := param(p.base), param(p.stride)
-		IMUL3Q(imm(n), stride, stride)
-		ADDQ(stride, base)
-		Store(base, Param(p.base))
-	}
-	rows := param("rows")
-	SUBQ(imm(n), rows)
-	Store(rows, Param("rows"))
+	nextRows(n) // on to the rows that follow
 }
 
 // done ends a kernel; the upper halves of the registers are cleared, so that
