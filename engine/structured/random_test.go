@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"regexp/syntax"
 	"strings"
 	"testing"
 
@@ -196,6 +197,7 @@ func FuzzRegex(f *testing.F) {
 	for _, e := range expressions {
 		f.Add(e, "ab世")
 	}
+	f.Add(`\Q`, "0")
 	f.Fuzz(func(t *testing.T, expression, text string) {
 		if len(expression) > 200 || len(text) > 200 {
 			return
@@ -204,7 +206,12 @@ func FuzzRegex(f *testing.F) {
 		if err != nil {
 			return
 		}
-		judge, err := regexp.Compile(`\A(?:` + expression + `)\z`)
+		// As it is parsed, for what follows a \Q without its \E is no bracket.
+		parsed, err := syntax.Parse(expression, syntax.Perl)
+		if err != nil {
+			t.Fatalf("package syntax refuses what was compiled: %v", err)
+		}
+		judge, err := regexp.Compile(`\A(?:` + parsed.String() + `)\z`)
 		if err != nil {
 			t.Fatalf("package regexp refuses what was compiled: %v", err)
 		}

@@ -26,7 +26,7 @@ const (
 	probeRows = 32
 	// maxRowsFrame bounds one frame of attention rows; [wire.MaxRowsAnswer] bounds all
 	// that answer one question; the page asks again for what is left.
-	maxRowsFrame  = 1 << 20
+	maxRowsFrame = 1 << 20
 
 	neighbours    = 16 // told of a token
 	lensTop       = 5  // candidates a layer

@@ -11,7 +11,7 @@ import (
 // has to be found for its thread, nor the thread to be found again.
 func nap() {
 	t := syscall.NsecToTimespec(int64(50 * time.Microsecond))
-	syscall.RawSyscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), 0, 0)
+	_, _, _ = syscall.RawSyscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), 0, 0)
 }
 
 // canNap says that there is a nap here.

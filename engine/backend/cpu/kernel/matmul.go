@@ -70,9 +70,6 @@ func aligned[T any](s []T, n int) []T {
 	return s[int(skip)/size:][:n]
 }
 
-// scales is the number of scales and minima of a tile.
-func (p *Packed) scales() int { return Lanes * p.Cols / p.Layout.Group * p.Layout.kinds() }
-
 // Panels is the number of panels of a matrix.
 func (p *Packed) Panels() int { return (p.Tiles() + 1) / 2 }
 
