@@ -29,9 +29,13 @@ func (e *Engine) tellsAllReduces() bool {
 // tellAllReduces tells of those of the step that was just computed, whose times
 // are among those of its other operations.
 func (e *Engine) tellAllReduces(step StepInfo) {
-	c, rows := e.model.Config(), int64(len(e.step.batch.Tokens))
+	c, batch := e.model.Config(), &e.step.batch
 	for _, s := range e.step.timing.Spans {
 		if point, ok := s.Op.AllReduces(); ok {
+			rows := int64(len(batch.Tokens))
+			if s.Op.InLayer() {
+				rows = int64(e.model.LayerRows(batch, int(s.Layer)))
+			}
 			e.observer.AllReduce(AllReduceInfo{
 				Step: step.Number, Layer: int(s.Layer), Point: point, Ranks: e.model.Ranks(),
 				Bytes: rows * int64(c.Width) * 4, Duration: s.Duration,

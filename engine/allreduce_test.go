@@ -28,7 +28,8 @@ func twoRanks(t testing.TB) backend.Backend {
 }
 
 // An observer sees one all-reduce for the embedding and two in each layer of
-// every step, with the step's rows; of an engine whose model is not divided it sees none.
+// every step, with the rows that were computed: of a part of the prompt, the last
+// layer ends with the keys and values. Of an engine whose model is not divided it sees none.
 func TestObserverSeesAllReduces(t *testing.T) {
 	type seen struct {
 		steps   []engine.StepInfo
@@ -49,10 +50,16 @@ func TestObserverSeesAllReduces(t *testing.T) {
 	}
 	got := run(twoRanks(t))
 	var want []engine.AllReduceInfo
-	for _, s := range got.steps {
+	for i, s := range got.steps {
 		r := engine.AllReduceInfo{Step: s.Number, Point: model.Embed, Ranks: 2, Bytes: int64(s.Batch) * 64 * 4}
 		want = append(want, r)
 		for r.Layer = range 3 {
+			if r.Layer == 2 {
+				if i == 0 {
+					continue
+				}
+				r.Bytes = 64 * 4 // the row that a token is drawn from
+			}
 			for _, r.Point = range []model.Point{model.OProj, model.Down} {
 				want = append(want, r)
 			}

@@ -25,6 +25,15 @@ func (m *Model) wantsLogitsOnly(batch *Batch) bool {
 	return true
 }
 
+// LayerRows is the number of rows of a batch that a layer computes beyond their
+// keys and values: of the last layer those whose logits are wanted, unless more is.
+func (m *Model) LayerRows(batch *Batch, layer int) int {
+	if layer == len(m.layers)-1 && m.wantsLogitsOnly(batch) {
+		return len(batch.LogitRows)
+	}
+	return len(batch.Tokens)
+}
+
 // pickRows enqueues the copy of the rows of m.x whose logits are wanted to
 // m.picked. Each becomes a sequence of its own.
 func (m *Model) pickRows(batch *Batch) rows {

@@ -29,6 +29,11 @@ func timingFrame(layers int, step engine.StepInfo, t *engine.StepTiming) (f wire
 		}
 		f.Micros = append(f.Micros, micros(s.Duration))
 	}
+	// Of a part of a prompt, the last layer ends with its keys and values: what
+	// comes behind them is not computed, and took no time.
+	for len(f.Micros) < layers*len(f.Inner) {
+		f.Micros = append(f.Micros, 0)
+	}
 	for op, d := range outer {
 		if op := wire.Operation(op); has[op] && !op.InLayer() {
 			f.Outer = append(f.Outer, wire.OperationTime{Op: op, Micros: micros(d)})
