@@ -61,3 +61,20 @@ func TestHalve(t *testing.T) {
 		}
 	}
 }
+
+func TestMaxBlocksInto(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for _, block := range []int{1, 2, 4, 8, 16, 32} {
+		for n := range 100 {
+			src, dst := randomBytes(r, n), randomBytes(r, (n+block-1)/block+r.IntN(3))
+			want := slices.Clone(dst)
+			for i, v := range src {
+				want[i/block] = max(want[i/block], v)
+			}
+			maxBlocksInto(dst, src, block)
+			if !slices.Equal(dst, want) {
+				t.Errorf("length %d in blocks of %d: got %v, want %v", n, block, dst, want)
+			}
+		}
+	}
+}

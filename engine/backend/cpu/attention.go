@@ -276,13 +276,15 @@ func (t *attend) prefetch(u *unit, chunk, last int) {
 // planAhead says what of the next layer is read ahead: what each worker will
 // begin with. Prompts read little for what they compute.
 func (t *attend) planAhead() {
+	units := len(t.units)
+	if units != len(t.a.Sequences)*t.kv.config.KVHeads || t.a.Layer+1 >= t.kv.config.Layers {
+		units = 0
+	}
 	workers := t.b.pool.workers
 	t.ahead = grow(t.ahead, workers)
 	for w := range t.ahead {
 		t.ahead[w] = aheadUnits{}
-		if len(t.units) == len(t.a.Sequences)*t.kv.config.KVHeads && t.a.Layer+1 < t.kv.config.Layers {
-			t.ahead[w].unit, t.ahead[w].end = share(len(t.units), w, workers)
-		}
+		t.ahead[w].unit, t.ahead[w].end = share(units, w, workers)
 	}
 }
 

@@ -2,7 +2,7 @@
 
 package cpu
 
-// canNap says that there is no nap here: whoever waits goes to sleep at once.
-const canNap = false
+// naps says that there is no nap here: whoever finds nothing to do goes to sleep.
+const naps = 0
 
 func nap() {}

@@ -117,8 +117,6 @@ const (
 	// spins is how often a worker looks for work before it naps, some 30 µs:
 	// as long as it would take to be woken.
 	spins = 1000
-	// naps is how often it looks for work after a nap before it sleeps, some 3 ms.
-	naps = 40
 )
 
 func newPool(workers int) *pool {
@@ -160,7 +158,7 @@ func linger(ready func() bool) {
 		}
 		kernel.Pause()
 	}
-	for i := 0; canNap && i < naps && !ready(); i++ {
+	for i := 0; i < naps && !ready(); i++ {
 		nap()
 		runtime.Gosched() // what has come up for this thread
 	}
