@@ -15,20 +15,22 @@ var ErrReleased = errors.New("engine: the request was released")
 // ErrClosed is returned once the engine is closed.
 var ErrClosed = errors.New("engine: closed")
 
-// maxVisuals bounds the events for the eye that wait for a slow reader.
+// maxVisuals bounds the events for the eye that wait for a slow reader. It is
+// more than there are sorts of them.
 const maxVisuals = 16
 
 // mailbox carries a request's events from the engine's goroutine to its
 // reader. Putting never blocks. Tokens and states are kept until they are
 // read, and while there are too many the engine makes no more ([mailbox.full]).
-// Events for the eye are bounded; the oldest goes.
+// Events for the eye are bounded; the oldest goes that one of its own sort
+// follows, so that the last of each is there when the reader comes.
 type mailbox struct {
 	mu      sync.Mutex
 	events  []Event
-	limit   int    // of unread, see Options.MaxUnread
-	unread  int    // bytes of the events that are not for the eye
-	drained signal // when the box is not full any more
-	visuals int    // events for the eye among them
+	limit   int              // of unread, see Options.MaxUnread
+	unread  int              // bytes of the events that are not for the eye
+	drained signal           // when the box is not full any more
+	visuals [visualSorts]int // events for the eye among them
 	dropped uint64
 	closed  error
 	ready   signal // while something waits to be read
@@ -55,15 +57,45 @@ func (m *mailbox) full() bool {
 	return m.unread > m.limit
 }
 
-func (k EventKind) visual() bool { return k >= EventStep }
+// A visualSort is a sort of events for the eye. Steps of a prompt are one of
+// their own: there is one of them for hundreds of an answer's.
+type visualSort int
+
+const (
+	visualStep visualSort = iota
+	visualPromptStep
+	visualAttention
+	visualLogits
+	visualSorts
+)
+
+// visual is the sort of an event for the eye; ok is false for others.
+func (e *Event) visual() (sort visualSort, ok bool) {
+	switch e.Kind {
+	case EventStep:
+		if e.Step.Batch > e.Step.Requests {
+			return visualPromptStep, true
+		}
+		return visualStep, true
+	case EventAttention:
+		return visualAttention, true
+	case EventLogits:
+		return visualLogits, true
+	}
+	return 0, false
+}
 
 func (m *mailbox) put(e Event) {
 	m.mu.Lock()
-	if e.Kind.visual() {
-		if m.visuals == maxVisuals {
-			m.dropOldestVisual()
+	if sort, ok := e.visual(); ok {
+		m.visuals[sort]++
+		waiting := 0
+		for _, n := range m.visuals {
+			waiting += n
 		}
-		m.visuals++
+		if waiting > maxVisuals {
+			m.dropVisual()
+		}
 		e.Dropped = m.dropped
 	} else {
 		m.unread += e.bytes()
@@ -73,11 +105,12 @@ func (m *mailbox) put(e Event) {
 	m.ready.wake()
 }
 
-func (m *mailbox) dropOldestVisual() {
+// dropVisual drops the oldest event for the eye that is not the last of its sort.
+func (m *mailbox) dropVisual() {
 	for i := range m.events {
-		if m.events[i].Kind.visual() {
+		if sort, ok := m.events[i].visual(); ok && m.visuals[sort] > 1 {
 			m.events = append(m.events[:i], m.events[i+1:]...)
-			m.visuals--
+			m.visuals[sort]--
 			m.dropped++
 			return
 		}
@@ -114,8 +147,8 @@ func (m *mailbox) next(ctx context.Context) (Event, error) {
 			m.events[0] = Event{} // lets go of its memory
 			m.events = m.events[1:]
 			was := m.unread
-			if e.Kind.visual() {
-				m.visuals--
+			if sort, ok := e.visual(); ok {
+				m.visuals[sort]--
 			} else {
 				m.unread -= e.bytes()
 			}
