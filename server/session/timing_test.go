@@ -92,9 +92,12 @@ func TestTimingWhileWatched(t *testing.T) {
 		}
 	})
 	p.send(&wire.Subscribe{})
+	mark := p.mark()
 	p.send(&wire.Chat{Text: "And now", Params: params(20)})
-	p.waitState(wire.StateRunning)
-	p.waitState(wire.StateLengthCapped)
+	p.waitFrame("the end of the second answer", mark, func(f wire.Frame) bool {
+		state, ok := f.(*wire.State)
+		return ok && state.State == wire.StateLengthCapped
+	})
 	p.see(func(*vis.Session) {
 		end := len(p.frames)
 		for i := end - 1; i >= 0; i-- {
