@@ -42,6 +42,7 @@ type client struct {
 
 	pending change
 	asked   bool // a frame of the screen is asked for
+	opening bool // frames that came together are taken one by one
 	drawing bool // a frame is being drawn
 	more    bool // and asked for another one
 	pace    *pace
@@ -61,11 +62,6 @@ type place struct {
 // sessionKey is where the tab keeps the name of its session, so that a
 // reload of the page finds it again.
 const sessionKey = "vitrine.session"
-
-// betweenMessages is how long the server gathers, in milliseconds, what it has
-// to tell: each message wakes the browser's processes one after the other, and
-// a fast model would do that hundreds of times a second.
-const betweenMessages = 100
 
 func newClient() *client {
 	c := &client{
@@ -116,7 +112,7 @@ func (c *client) changed(what change) {
 // page has rested enough.
 func (c *client) wake() {
 	switch {
-	case c.asked:
+	case c.asked, c.opening:
 	case c.drawing:
 		c.more = true // when this drawing is paid for
 	case c.writing():
@@ -173,7 +169,7 @@ func (c *client) open() {
 	c.greeted = false
 	c.status.lostFor = -1
 	c.socket.Send(&wire.Open{Session: page.Stored("sessionStorage", sessionKey), Locale: c.words.Lang})
-	c.socket.Send(&wire.Pace{Millis: betweenMessages})
+	c.socket.Send(&wire.Pace{Millis: c.pace.messages()})
 	c.changed(change{page: changedSocket})
 }
 
@@ -193,9 +189,12 @@ func (c *client) receive(raw []byte) {
 		return
 	}
 	if together, ok := frame.(*wire.Bundle); ok {
+		c.opening = true
 		for _, raw := range together.Frames {
 			c.receive(raw)
 		}
+		c.opening = false
+		c.wake()
 		return
 	}
 	changed := c.live.Apply(frame)

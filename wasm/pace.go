@@ -26,13 +26,30 @@ type pace struct {
 
 const (
 	// pageShare is the part of the whole machine that drawing may take. The
-	// browser does about as much again outside of the program.
-	pageShare = 0.01
+	// browser does about twice as much again outside of the program.
+	pageShare = 0.005
 	// longestRest keeps the page alive on a slow machine, in ms.
-	longestRest = 500
+	longestRest = 600
 	// attentive is how long after the reader's last doing all is drawn at once, in ms.
 	attentive = 200
 )
+
+// How long the server gathers what it has to tell, in milliseconds. Each message
+// wakes the browser's processes one after the other, and each waking holds up an
+// engine that works on the same processors: on few of them messages are fewer.
+const (
+	betweenMessages = 100
+	betweenOnOne    = 600 // where engine and page share one processor
+)
+
+// messages is the time that shall lie between two messages of the server, in
+// milliseconds.
+func (p *pace) messages() uint16 {
+	if p.share == 0 {
+		return betweenMessages
+	}
+	return uint16(max(betweenMessages, betweenOnOne*pageShare/p.share))
+}
 
 func newPace() *pace {
 	p := &pace{clock: page.Window.Get("performance")}

@@ -51,8 +51,7 @@ type conn struct {
 	server *Server
 	ws     *websocket.Conn
 
-	entered atomic.Bool  // it belongs to a session, which says goodbye
-	pace    atomic.Int64 // nanoseconds between two messages, at least; see [wire.Pace]
+	entered atomic.Bool // it belongs to a session, which says goodbye
 	hang    sync.Once
 	code    int // of the close, with its reason; set before out is closed
 	reason  string
@@ -168,7 +167,8 @@ func (c *conn) read() {
 				c.send(p)
 				continue
 			}
-			c.pace.Store(int64(time.Duration(command.Millis) * time.Millisecond))
+			c.link.pace.Store(int64(time.Duration(command.Millis) * time.Millisecond))
+			c.pass(s, command)
 		default:
 			c.pass(s, command)
 		}
@@ -282,7 +282,7 @@ func (c *conn) write() {
 // rest lets the time go by that the page wants between two messages. It is not
 // long, so that not even a close needs to break it off.
 func (c *conn) rest(sent time.Time) {
-	left := time.Duration(c.pace.Load()) - time.Since(sent)
+	left := time.Duration(c.link.pace.Load()) - time.Since(sent)
 	if left <= 0 {
 		return
 	}
@@ -295,7 +295,7 @@ func (c *conn) rest(sent time.Time) {
 // wants them together.
 func (c *conn) gather() (b []byte, ok bool) {
 	b, ok = c.out.pop()
-	if !ok || c.pace.Load() == 0 {
+	if !ok || c.link.pace.Load() == 0 {
 		return b, ok
 	}
 	together := wire.Bundle{Frames: [][]byte{b}}

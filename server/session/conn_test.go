@@ -22,7 +22,8 @@ import (
 )
 
 // A page that asks for a pace gets what comes about in between together, all of
-// it and in order; and its time between two messages.
+// it and in order; and its time between two messages, of which every other one
+// at most has attention.
 func TestPace(t *testing.T) {
 	url := tiny(t, Options{}).serve(t)
 	plain, paced := visit(t, url, ""), visit(t, url, "")
@@ -34,7 +35,8 @@ func TestPace(t *testing.T) {
 	})
 	begin := time.Now()
 	for _, p := range []*page{plain, paced} {
-		p.send(&wire.Chat{Text: "Hello", Params: params(200)})
+		p.send(&wire.Subscribe{Views: wire.ViewAttention})
+		p.send(&wire.Chat{Text: "Hello", Params: params(800)})
 		p.waitState(wire.StateLengthCapped)
 	}
 	took := time.Since(begin)
@@ -45,6 +47,15 @@ func TestPace(t *testing.T) {
 	defer paced.mu.Unlock()
 	if most := int(took/pace) + 2; paced.bundles == 0 || paced.bundles > most {
 		t.Errorf("%d bundles came in %v, want 1 to %d", paced.bundles, took, most)
+	}
+	rows := 0
+	for _, f := range paced.frames {
+		if f, ok := f.(*wire.AttentionRows); ok && f.Rows == 1 {
+			rows++
+		}
+	}
+	if most := int(took/(2*pace)) + 2; rows == 0 || rows > most {
+		t.Errorf("attention of %d tokens came in %v, want 1 to %d", rows, took, most)
 	}
 	if plain.bundles > 0 {
 		t.Errorf("%d bundles came to a page that did not ask", plain.bundles)

@@ -38,6 +38,8 @@ func (s *session) do(c wire.Command) {
 		err = s.control(c)
 	case *wire.Subscribe:
 		s.subscribe(c.Views)
+	case *wire.Pace:
+		s.watch()
 	case *wire.Query:
 		s.ask(c)
 	default:

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"sync/atomic"
+
 	"vitrine/server/machine"
 	"vitrine/visualizer/wire"
 )
@@ -16,6 +18,7 @@ type link struct {
 	// hangUp ends the connection after what is queued; it may be called by any
 	// goroutine, and more than once.
 	hangUp func(code int, reason string)
+	pace   atomic.Int64 // nanoseconds between two messages, at least; see [wire.Pace]
 
 	// Owned by the session.
 	resumed bool // the page named this session

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"runtime/debug"
+	"time"
 
 	"vitrine/engine"
 	"vitrine/visualizer/wire"
@@ -118,7 +119,7 @@ func (s *session) wanted() engine.Watch {
 		Attention: s.link.views&wire.ViewAttention != 0,
 		Logits:    s.link.views&wire.ViewLogits != 0,
 		Timing:    s.link.views&wire.ViewTiming != 0,
-		Every:     s.server.options.WatchInterval,
+		Every:     max(s.server.options.WatchInterval, 2*time.Duration(s.link.pace.Load())),
 	}
 }
 

@@ -37,6 +37,18 @@ func maxBlocksInto(dst, src []uint8, block int) {
 			dst[at] = max(dst[at], uint8(x))
 			at++
 		}
+	} else {
+		for ; len(src) >= 8; src = src[8:] {
+			x := load64(src[:8])
+			x = max8(x, x>>8)
+			if block == 4 {
+				x = max8(x, x>>16)
+			}
+			for i := 0; i < 8; i += block {
+				dst[at] = max(dst[at], uint8(x>>(8*i)))
+				at++
+			}
+		}
 	}
 	for ; len(src) > 0; src = src[min(block, len(src)):] {
 		dst[at] = max(dst[at], slices.Max(src[:min(block, len(src))]))

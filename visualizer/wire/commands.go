@@ -173,8 +173,9 @@ type Query struct {
 type Ping struct{ Number uint32 }
 
 // Pace asks for at least so much time between two messages, for this
-// connection. What comes about in between arrives together, in a [Bundle]. A
-// connection that does not ask gets each frame at once.
+// connection. What comes about in between arrives together, in a [Bundle], and
+// attention and logits with every other message at most. A connection that does
+// not ask gets each frame at once.
 type Pace struct{ Millis uint16 } // at most [MaxPace]
 
 // MaxPace is the slowest [Pace], in milliseconds.
