@@ -36,7 +36,7 @@ func TestWhereTheTimeGoes(t *testing.T) {
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
-	p.short(400)
+	p.long(1200)
 	p.click("#tab-next")
 	p.do(chromedp.KeyEvent("6"))
 	p.wait("key 6 opens the view", "document.querySelector('#tab-time').getAttribute('aria-selected') === 'true'")

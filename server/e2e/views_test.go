@@ -25,6 +25,14 @@ func (p *tab) short(n int) {
 	p.set("#param-seed", "7")
 }
 
+// long makes answers exactly so long, that there is time to do something
+// meanwhile however fast the machine and however seldom the page draws.
+func (p *tab) long(n int) {
+	p.t.Helper()
+	p.short(n)
+	eval[bool](p, "(document.querySelector('#param-ignore-eos').checked || document.querySelector('#param-ignore-eos').click(), true)")
+}
+
 // All views open, show something, and say nothing wrong. Nothing was timed while
 // the view of times was closed.
 func TestViews(t *testing.T) {
