@@ -48,6 +48,8 @@ type Engine struct {
 	step      stepBuffers
 	stats     Stats
 	states    [unannounced + 1]int // sequences in each state
+	// prefixEvents are those that the observer has not been told of.
+	prefixEvents []PrefixEvent
 
 	// published is what others may see at any time.
 	published struct {
