@@ -76,7 +76,7 @@ func Start(ctx context.Context, c Config) (*App, error) {
 	var events *kvevents.Publisher
 	if c.KVEvents.Endpoint != "" {
 		c.KVEvents.Log = c.Log
-		if events, err = kvevents.Listen(c.KVEvents); err != nil {
+		if events, err = kvevents.Listen(ctx, c.KVEvents); err != nil {
 			return nil, errors.Join(&ConfigError{"kv-events-endpoint", err}, listener.Close())
 		}
 		c.Log.Info("KV events are published", "endpoints", events.Endpoints())

@@ -74,8 +74,9 @@ type Publisher struct {
 	failed bool // it was logged that something could not be encoded
 }
 
-// Listen starts to publish. The error says which endpoint cannot be listened on.
-func Listen(o Options) (*Publisher, error) {
+// Listen starts to publish, until [Publisher.Close]; ctx bounds the start alone.
+// The error says which endpoint cannot be listened on.
+func Listen(ctx context.Context, o Options) (*Publisher, error) {
 	if o.BufferSteps <= 0 {
 		o.BufferSteps = 10_000
 	}
@@ -96,7 +97,7 @@ func Listen(o Options) (*Publisher, error) {
 		if err != nil {
 			return nil, errors.Join(err, p.Close())
 		}
-		l, err := net.Listen("tcp", address)
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("cannot listen on %s: %w", e.endpoint, err), p.Close())
 		}

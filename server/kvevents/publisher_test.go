@@ -32,7 +32,7 @@ const patience = time.Minute
 func listen(t *testing.T, o kvevents.Options) *kvevents.Publisher {
 	t.Helper()
 	o.Endpoint, o.ReplayEndpoint = "tcp://127.0.0.1:0", "tcp://127.0.0.1:0"
-	p, err := kvevents.Listen(o)
+	p, err := kvevents.Listen(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func TestFormat(t *testing.T) {
 	if at, ok := batch[0].(float64); len(batch) != 3 || !ok || time.Since(time.Unix(int64(at), 0)).Abs() > time.Hour || fmt.Sprint(batch[2]) != "0" {
 		t.Errorf("%v", batch)
 	}
-	hash := func(i int) string { e := events(i, 1); return fmt.Sprint(e[0].Hash[:]) }
+	hash := func(i int) string { e := events(i, 1); return fmt.Sprintf("%d", e[0].Hash) }
 	want := []string{
 		"map[block_hashes:[" + hash(1) + " " + hash(2) + "] block_size:4 group_idx:0 lora_id:<nil> lora_name:<nil> medium:GPU parent_block_hash:<nil> token_ids:[1 2 300 1 1 2 300 2] type:BlockStored]",
 		"map[block_hashes:[" + hash(8) + "] block_size:4 extra_keys:[[s]] group_idx:0 lora_id:<nil> lora_name:<nil> medium:GPU parent_block_hash:<nil> token_ids:[1 2 300 8] type:BlockStored]",
@@ -344,7 +344,7 @@ func TestReplayIsBounded(t *testing.T) {
 // nor the end; who is too slow finds numbers missing.
 func TestSlowSubscriber(t *testing.T) {
 	before := runtime.NumGoroutine()
-	p, err := kvevents.Listen(kvevents.Options{Endpoint: "tcp://127.0.0.1:0", BufferSteps: 50})
+	p, err := kvevents.Listen(t.Context(), kvevents.Options{Endpoint: "tcp://127.0.0.1:0", BufferSteps: 50})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -461,7 +461,7 @@ func TestEndpoints(t *testing.T) {
 	for _, o := range []kvevents.Options{
 		{Endpoint: "127.0.0.1:1"}, {Endpoint: "tcp://127.0.0.1:0", ReplayEndpoint: "ipc://x"}, {Endpoint: "tcp://" + taken.Addr().String()},
 	} {
-		if p, err := kvevents.Listen(o); err == nil {
+		if p, err := kvevents.Listen(t.Context(), o); err == nil {
 			t.Errorf("%+v is listened on", o)
 			p.Close()
 		}
@@ -471,7 +471,7 @@ func TestEndpoints(t *testing.T) {
 // BenchmarkPublish is what the engine pays for a step that stores 32 blocks of 16
 // tokens, as one of 512 tokens does.
 func BenchmarkPublish(b *testing.B) {
-	p, err := kvevents.Listen(kvevents.Options{Endpoint: "tcp://127.0.0.1:0"})
+	p, err := kvevents.Listen(b.Context(), kvevents.Options{Endpoint: "tcp://127.0.0.1:0"})
 	if err != nil {
 		b.Fatal(err)
 	}

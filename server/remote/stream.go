@@ -28,7 +28,8 @@ type Stream struct {
 	ctx    context.Context
 	quiet  *time.Timer
 	events *eventReader
-	budget int // tokens that may still come
+	begun  bool // something has come
+	budget int  // tokens that may still come
 }
 
 // Chat asks for the answer to a conversation.
@@ -65,6 +66,9 @@ func (s *Stream) Next() (Delta, error) {
 		data, err := s.events.next()
 		var limit *limitReached
 		switch {
+		case errors.Is(err, io.EOF) && !s.begun:
+			// llama-cpp-python does so when the prompt is longer than its context.
+			return Delta{}, s.engine.fault("the server broke the answer off before its first word, and does not say why; its log may", io.ErrUnexpectedEOF)
 		case errors.Is(err, io.EOF):
 			return Delta{}, s.engine.fault("the server broke the answer off", io.ErrUnexpectedEOF)
 		case errors.As(err, &limit):
@@ -75,6 +79,7 @@ func (s *Stream) Next() (Delta, error) {
 			return Delta{}, s.engine.unreachable(s.ctx, err)
 		}
 		s.quiet.Reset(silence)
+		s.begun = true
 		if bytes.Equal(data, []byte("[DONE]")) {
 			return Delta{}, io.EOF
 		}
