@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"vitrine/server/zmtp"
@@ -83,6 +84,7 @@ type Engine struct {
 	base    *url.URL
 	client  *http.Client
 	info    Info
+	streams atomic.Int64 // answers that are being written
 
 	mu      sync.Mutex
 	pieces  map[int32][]byte // what token ids stand for, as far as it was told

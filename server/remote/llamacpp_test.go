@@ -109,3 +109,34 @@ func TestBreaksOffAtOnce(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A server without metrics is asked for a sign of life, but not while it writes
+// an answer.
+func TestNotAskedWhileItWrites(t *testing.T) {
+	e := llamaCPP(t, "chat.sse", "")
+	due := func(want bool, when string) {
+		t.Helper()
+		if e.due(true, aliveInterval) != want {
+			t.Errorf("%s it is asked: %v", when, !want)
+		}
+	}
+	due(true, "at rest")
+	s, err := e.Chat(t.Context(), []Message{{"user", "?"}}, Params{TopP: 1, MaxTokens: 12})
+	if err != nil {
+		t.Fatal(err)
+	}
+	due(false, "while it writes")
+	if !e.due(false, 0) {
+		t.Error("while it writes its metrics are not asked for")
+	}
+	s.Close()
+	s.Close()
+	due(true, "afterwards")
+	if e.due(true, aliveInterval/2) {
+		t.Error("it is asked too early")
+	}
+	refusing := answering(t, http.StatusTooManyRequests, "")
+	if _, err := refusing.Chat(t.Context(), nil, Params{}); err == nil || !refusing.due(true, aliveInterval) {
+		t.Errorf("refused (%v), it is not asked", err)
+	}
+}
