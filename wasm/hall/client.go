@@ -43,9 +43,11 @@ type client struct {
 	address  *address
 
 	problem func() string
+	pace    *page.Pace
 	due     bool // a frame of the screen is asked for
 	waits   bool // what the engine did is drawn soon
 	fresh   bool // something changed since the last one
+	running bool // the engine computes, as far as the page has seen
 	onFrame js.Func
 	screen  js.Value
 }
@@ -59,6 +61,7 @@ const (
 
 func newClient() *client {
 	c := &client{words: page.NewWords(), live: true, at: -1, lost: -1, view: "memory", still: page.PrefersStill(), screen: page.Window.Get("requestAnimationFrame")}
+	c.pace = page.NewPace()
 	c.theme = page.NewTheme(c.words, c.changed)
 	c.onFrame = js.FuncOf(func(_ js.Value, args []js.Value) any {
 		c.due = false
@@ -98,7 +101,19 @@ func (c *client) changed() {
 	c.wake()
 }
 
+// wake asks for a frame of the screen; while the engine computes, when the page
+// has rested enough.
 func (c *client) wake() {
+	switch {
+	case c.due:
+	case c.running:
+		c.pace.Rest(c.askFrame)
+	default:
+		c.askFrame()
+	}
+}
+
+func (c *client) askFrame() {
 	if !c.due {
 		c.due = true
 		c.screen.Invoke(c.onFrame)
@@ -225,8 +240,10 @@ func (c *client) openSource(fn string) {
 // draw writes what changed.
 func (c *client) draw(t float64) {
 	again := false
+	c.pace.Begin()
 	if c.fresh {
 		c.fresh = false
+		c.running = c.hall.Race().Running || !c.hall.State().Paused && c.busy()
 		last := len(c.hall.Records()) - 1
 		c.wanted.take(c)
 		if c.live {
@@ -253,6 +270,7 @@ func (c *client) draw(t float64) {
 	}
 	c.meters.frame()
 	c.inspector.Frame()
+	c.pace.End()
 	if again {
 		c.wake()
 	}
