@@ -44,10 +44,11 @@ type client struct {
 
 	problem func() string
 	pace    *page.Pace
-	due     bool // a frame of the screen is asked for
-	waits   bool // what the engine did is drawn soon
-	fresh   bool // something changed since the last one
-	running bool // the engine computes, as far as the page has seen
+	due     bool    // a frame of the screen is asked for
+	waits   bool    // what the engine did is drawn soon
+	fresh   bool    // something changed since the last one
+	running bool    // the engine computes, as far as the page has seen
+	curves  float64 // when the chart and the meters were last drawn, by the screen's clock
 	onFrame js.Func
 	screen  js.Value
 }
@@ -188,6 +189,11 @@ func (c *client) later() {
 // pace is the time between two drawings of what the engine does, in ms.
 const pace = 80
 
+// curvesPace is the time between two drawings of the chart and the meters while
+// the page saves, in ms. They are many pictures, which cost the browser more
+// than they cost this program.
+const curvesPace = 1000
+
 // refused tells of a command that the server did not take.
 func (c *client) refused(p *wire.Problem) {
 	if p.Query != 0 {
@@ -260,7 +266,10 @@ func (c *client) draw(t float64) {
 		c.races.show()
 		c.address.show()
 		c.grid.look(t)
-		c.chart.stale, c.meters.stale = true, true
+		if !c.running || !c.pace.Saves() || t-c.curves >= curvesPace {
+			c.curves = t
+			c.chart.stale, c.meters.stale = true, true
+		}
 	}
 	if c.view == "memory" {
 		again = c.grid.frame(t)

@@ -50,6 +50,10 @@ func NewPace() *Pace {
 	return p
 }
 
+// Saves reports whether the page draws no more than it has to: the engine's
+// machine is the browser's own, and the reader does nothing at the moment.
+func (p *Pace) Saves() bool { return p.share > 0 && Now()-p.hands >= attentive }
+
 // Begin and End enclose a drawing.
 func (p *Pace) Begin() { p.began = Now() }
 
