@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"vitrine/engine/kvcache"
 )
@@ -84,6 +85,12 @@ func (e *Engine) makeMemory(o Options) error {
 		return fmt.Errorf("engine: %w", err)
 	}
 	pool.OnChange = e.observer.Block
+	if e.observer.Prefix != nil {
+		pool.OnPrefix = func(p PrefixEvent) {
+			p.Tokens = slices.Clone(p.Tokens)
+			e.prefixEvents = append(e.prefixEvents, p)
+		}
+	}
 	e.options, e.pool, e.kv = o, pool, kv
 	return nil
 }

@@ -48,6 +48,8 @@ type Engine struct {
 	step      stepBuffers
 	stats     Stats
 	states    [unannounced + 1]int // sequences in each state
+	// prefixEvents are those that the observer has not been told of.
+	prefixEvents []PrefixEvent
 
 	// published is what others may see at any time.
 	published struct {
@@ -140,46 +142,78 @@ type Request struct {
 // Add takes in a request. A *RequestError or *sampler.ParamError names the
 // field that is wrong; a prompt that can never fit is refused here.
 func (e *Engine) Add(ctx context.Context, r Request) (*Handle, error) {
-	var h *Handle
+	handles, err := e.AddAll(ctx, []Request{r}, 0)
+	if err != nil {
+		return nil, err
+	}
+	return handles[0], nil
+}
+
+// AddAll takes in requests that belong together, all of them between the same
+// two steps, or none. If maxWaiting is not 0 and more than that many would wait
+// then, they get a *QueueFullError. See [Engine.Add] for what else is refused.
+func (e *Engine) AddAll(ctx context.Context, requests []Request, maxWaiting int) ([]*Handle, error) {
+	requests = slices.Clone(requests) // what is checked is also completed
+	handles := make([]*Handle, 0, len(requests))
 	err := e.do(ctx, func() error {
-		if len(r.Prompt) == 0 {
-			return &RequestError{"prompt", "is empty, want at least one token"}
+		for i := range requests {
+			if err := e.check(&requests[i]); err != nil {
+				return err
+			}
 		}
-		if err := e.checkTokens(r.Prompt, 0); err != nil {
-			return err
+		if waiting := len(e.waiting); maxWaiting > 0 && waiting+len(requests) > maxWaiting {
+			return &QueueFullError{Waiting: waiting, Max: maxWaiting}
 		}
-		if err := e.prepare(&r.Params); err != nil {
-			return err
+		for i := range requests {
+			handles = append(handles, e.take(&requests[i]))
 		}
-		if r.Hold && r.Params.N > 1 {
-			return &RequestError{"n", fmt.Sprintf("is %d, want 1 for a request that is held: its outputs could not be told apart when it goes on", r.Params.N)}
-		}
-		if err := e.checkScores(&r); err != nil {
-			return err
-		}
-		if err := e.checkStructured(&r); err != nil {
-			return err
-		}
-		if !r.Params.HasSeed {
-			r.Params.Seed = rand.Uint64()
-		}
-		s := e.newSequence(&sequence{
-			tokens: slices.Clone(r.Prompt), params: r.Params, watch: r.Watch, hold: r.Hold, priority: r.Priority,
-			steps: -1, turns: []turn{{start: len(r.Prompt), limitFrom: len(r.Prompt)}}, group: newGroup(r.Params.N, newMailbox(e.options.MaxUnread, e.drained)),
-			grammar: newGrammar(r.Structured),
-		})
-		s.table.Salt = r.CacheSalt
-		if r.Paused {
-			s.steps = 0
-		}
-		if r.Params.HasPromptLogProbs {
-			s.scores = len(r.Prompt)
-		}
-		e.enqueue(s)
-		h = &Handle{e, s}
 		return nil
 	})
-	return h, err
+	if err != nil {
+		return nil, err
+	}
+	return handles, nil
+}
+
+// check says what is wrong with a request, and fills in what the engine knows.
+func (e *Engine) check(r *Request) error {
+	if len(r.Prompt) == 0 {
+		return &RequestError{"prompt", "is empty, want at least one token"}
+	}
+	if err := e.checkTokens(r.Prompt, 0); err != nil {
+		return err
+	}
+	if err := e.prepare(&r.Params); err != nil {
+		return err
+	}
+	if r.Hold && r.Params.N > 1 {
+		return &RequestError{"n", fmt.Sprintf("is %d, want 1 for a request that is held: its outputs could not be told apart when it goes on", r.Params.N)}
+	}
+	if err := e.checkScores(r); err != nil {
+		return err
+	}
+	return e.checkStructured(r)
+}
+
+// take puts a request that was checked into the queue.
+func (e *Engine) take(r *Request) *Handle {
+	if !r.Params.HasSeed {
+		r.Params.Seed = rand.Uint64()
+	}
+	s := e.newSequence(&sequence{
+		tokens: slices.Clone(r.Prompt), params: r.Params, watch: r.Watch, hold: r.Hold, priority: r.Priority,
+		steps: -1, turns: []turn{{start: len(r.Prompt), limitFrom: len(r.Prompt)}}, group: newGroup(r.Params.N, newMailbox(e.options.MaxUnread, e.drained)),
+		grammar: newGrammar(r.Structured),
+	})
+	s.table.Salt = r.CacheSalt
+	if r.Paused {
+		s.steps = 0
+	}
+	if r.Params.HasPromptLogProbs {
+		s.scores = len(r.Prompt)
+	}
+	e.enqueue(s)
+	return &Handle{e, s}
 }
 
 // newSequence gives a sequence its number and takes it in.

@@ -149,3 +149,15 @@ type RequestError struct {
 
 // Error names the field and the reason.
 func (e *RequestError) Error() string { return fmt.Sprintf("%s: %s", e.Field, e.Reason) }
+
+// QueueFullError says that too many requests wait already for one more to be
+// taken in; see [Engine.AddAll].
+type QueueFullError struct {
+	Waiting int // outputs in the queue, as [Stats] counts them
+	Max     int // how many may wait
+}
+
+// Error names both numbers.
+func (e *QueueFullError) Error() string {
+	return fmt.Sprintf("engine: %d requests are waiting already, at most %d may", e.Waiting, e.Max)
+}

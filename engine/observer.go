@@ -19,6 +19,9 @@ type Observer struct {
 	Step func(StepInfo)
 	// Plan is told once a step, after its tokens are drawn.
 	Plan func(PlanInfo)
+	// Prefix is told, after each step and each call, what the prefix cache came to
+	// know and forgot in it, in that order; of nothing where it did not change.
+	Prefix func([]PrefixEvent)
 	// AllReduce is told, after each step, of the step's all-reduces in their
 	// order; of none where the model is not divided among ranks.
 	AllReduce func(AllReduceInfo)
@@ -44,6 +47,10 @@ type StateInfo struct {
 // BlockInfo tells an [Observer] of a block's change: of its references, its
 // filled slots, its place among the free blocks, or its hash.
 type BlockInfo = kvcache.BlockInfo
+
+// PrefixEvent tells an [Observer] of a block that the prefix cache came to know,
+// or forgot. It is the observer's to keep.
+type PrefixEvent = kvcache.PrefixEvent
 
 // PlanInfo tells an [Observer] what a step computed, and for whom.
 type PlanInfo struct {

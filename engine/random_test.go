@@ -12,6 +12,7 @@ import (
 
 	"vitrine/engine"
 	"vitrine/engine/backend/cpu"
+	"vitrine/engine/kvcache"
 )
 
 // client reads one request in the background and remembers what it was told.
@@ -84,11 +85,37 @@ func TestRandomOperations(t *testing.T) {
 func randomOperations(t *testing.T, o engine.Options, operations int, seed uint64) {
 	var e *engine.Engine
 	var wrong atomic.Pointer[error]
-	o.Observer = &engine.Observer{Plan: func(engine.PlanInfo) {
-		if err := e.CheckNow(); err != nil {
-			wrong.CompareAndSwap(nil, &err)
-		}
-	}}
+	hashed, known := map[int32]bool{}, map[kvcache.Hash]bool{} // the engine's, or between two calls
+	o.Observer = &engine.Observer{
+		Plan: func(engine.PlanInfo) {
+			if err := e.CheckNow(); err != nil {
+				wrong.CompareAndSwap(nil, &err)
+			}
+		},
+		Block: func(b engine.BlockInfo) {
+			if b.Hashed {
+				hashed[b.Block] = true
+			} else {
+				delete(hashed, b.Block)
+			}
+		},
+		Prefix: func(events []engine.PrefixEvent) {
+			for _, event := range events {
+				switch event.Kind {
+				case kvcache.BlockStored:
+					known[event.Hash] = true
+				case kvcache.BlockRemoved:
+					delete(known, event.Hash)
+				case kvcache.AllBlocksCleared:
+					clear(known)
+				}
+			}
+			if len(known) != len(hashed) {
+				err := fmt.Errorf("%d blocks are known by what was stored and removed, want %d", len(known), len(hashed))
+				wrong.CompareAndSwap(nil, &err)
+			}
+		},
+	}
 	e = tiny(t, cpu.New(1), o)
 	r := rand.New(rand.NewPCG(seed, 2))
 	ctx := t.Context()

@@ -138,6 +138,56 @@ func TestObserverAndStats(t *testing.T) {
 	}
 }
 
+// The queue's bound holds for requests that come together, and those that belong
+// together come in whole or not at all.
+func TestAddAll(t *testing.T) {
+	e := tiny(t, cpu.New(1), engine.Options{})
+	if err := e.AllowSteps(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	some := func(n int) []engine.Request {
+		return slices.Repeat([]engine.Request{{Prompt: []int32{1, 2, 3}, Params: greedy(2)}}, n)
+	}
+	var wg sync.WaitGroup
+	var taken, refused atomic.Int64
+	for range 20 {
+		wg.Go(func() {
+			handles, err := e.AddAll(t.Context(), some(2), 9)
+			var full *engine.QueueFullError
+			switch {
+			case err == nil:
+				taken.Add(int64(len(handles)))
+			case errors.As(err, &full) && full.Waiting == 8 && full.Max == 9:
+				refused.Add(1)
+			default:
+				t.Errorf("it is refused: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if taken.Load() != 8 || refused.Load() != 16 || e.Stats().Waiting != 8 {
+		t.Errorf("%d were taken and %d pairs refused, %d wait; want 8, 16 and 8", taken.Load(), refused.Load(), e.Stats().Waiting)
+	}
+	// One that is wrong keeps out those with it.
+	bad := some(3)
+	bad[2].Prompt = nil
+	var wrong *engine.RequestError
+	if handles, err := e.AddAll(t.Context(), bad, 0); !errors.As(err, &wrong) || wrong.Field != "prompt" || handles != nil || e.Stats().Waiting != 8 {
+		t.Errorf("%d of them were taken (%v), %d wait", len(handles), err, e.Stats().Waiting)
+	}
+	// Without a bound there is none.
+	handles, err := e.AddAll(t.Context(), some(3), 0)
+	if err != nil || len(handles) != 3 || e.Stats().Waiting != 11 {
+		t.Fatalf("%d were taken (%v), %d wait", len(handles), err, e.Stats().Waiting)
+	}
+	if err := e.AllowSteps(t.Context(), -1); err != nil {
+		t.Fatal(err)
+	}
+	if a := collect(t, handles[2]); len(a.ids) != 2 {
+		t.Errorf("the last one answers %v", a.ids)
+	}
+}
+
 // Prompts that begin alike are computed once, but for the last token at the
 // least; who has another salt finds nothing; what is scored is computed.
 func TestPrefixCache(t *testing.T) {

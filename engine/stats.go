@@ -47,8 +47,13 @@ func (e *Engine) Stats() Stats {
 	return e.published.stats
 }
 
-// publish lets others see the figures as they are now.
+// publish lets others see the figures as they are now, and tells the observer how
+// the prefix cache changed.
 func (e *Engine) publish() {
+	if len(e.prefixEvents) > 0 {
+		e.observer.Prefix(e.prefixEvents)
+		e.prefixEvents = nil // they are the observer's
+	}
 	s := &e.stats
 	s.Running = e.states[Prefill] + e.states[Running]
 	s.Waiting = e.states[Waiting] + e.states[Preempted]

@@ -39,8 +39,8 @@ func (c *cli) serveCommand() *cobra.Command {
 				return err
 			}
 			config.Model = m.name
-			if config.Engine.URL == "" && (cmd.Flags().Changed("engine-api-key") || cmd.Flags().Changed("engine-model") || cmd.Flags().Changed("engine-kv-events")) {
-				return usagef("--engine-api-key, --engine-model and --engine-kv-events need --engine")
+			if config.Engine.URL == "" && (cmd.Flags().Changed("engine-api-key") || cmd.Flags().Changed("engine-model") || cmd.Flags().Changed("engine-kv-events") || cmd.Flags().Changed("engine-kv-events-replay")) {
+				return usagef("--engine-api-key, --engine-model, --engine-kv-events and --engine-kv-events-replay need --engine")
 			}
 			if config.Engine.APIKey == "" {
 				config.Engine.APIKey = os.Getenv("VITRINE_ENGINE_API_KEY")
@@ -62,7 +62,10 @@ func (c *cli) serveCommand() *cobra.Command {
 	flags.StringVar(&config.Engine.URL, "engine", "", "show a model that runs elsewhere: the address of vLLM or another server with OpenAI's API, http://host:8000")
 	flags.StringVar(&config.Engine.APIKey, "engine-api-key", "", "key for --engine; better in the environment as VITRINE_ENGINE_API_KEY, where other users do not see it")
 	flags.StringVar(&config.Engine.Model, "engine-model", "", "which of the models that --engine serves; empty takes the first")
-	flags.StringVar(&config.Engine.KVEvents, "engine-kv-events", "", "where --engine publishes the events of its KV blocks, tcp://host:5557 (vLLM's --kv-events-config)")
+	flags.StringVar(&config.Engine.KVEvents.Endpoint, "engine-kv-events", "", "where --engine publishes the events of its KV blocks, tcp://host:5557 (vLLM's --kv-events-config)")
+	flags.StringVar(&config.Engine.KVEvents.Replay, "engine-kv-events-replay", "", "where --engine replays events that were missed, tcp://host:5558 (replay_endpoint of the same)")
+	flags.StringVar(&config.KVEvents.Endpoint, "kv-events-endpoint", "", "publish what happens to the blocks of the prefix cache here, as vLLM does, tcp://127.0.0.1:5557; who can reach it can read all prompts")
+	flags.StringVar(&config.KVEvents.ReplayEndpoint, "kv-events-replay-endpoint", "", "replay events that were missed here, tcp://127.0.0.1:5558")
 	flags.StringSliceVar(&config.AllowHosts, "allowed-hosts", nil, "also answer who asks for these host names, beside the loopback names and the host of --addr")
 	flags.StringVar(&config.APIKey, "api-key", "", "ask for this key everywhere but at /health: programs in Authorization: Bearer KEY, the page by a form (default: $"+keyVariable+")")
 	flags.Float64Var(&config.RateLimit, "rate-limit", 0, "requests a second to the API from one address; more get 429; 0 sets no limit")

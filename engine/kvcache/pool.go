@@ -81,6 +81,9 @@ type Pool struct {
 	stats     Stats
 	// OnChange is told each block's new condition; may be nil. It must not block.
 	OnChange func(BlockInfo)
+	// OnPrefix is told each change of the prefix cache; may be nil. It must not
+	// block, and may read the tokens during the call only.
+	OnPrefix func(PrefixEvent)
 }
 
 // Stats are the pool's figures.

@@ -178,6 +178,23 @@ func TestInvariants(t *testing.T) {
 		}
 		told := map[int32]kvcache.BlockInfo{}
 		p.OnChange = func(b kvcache.BlockInfo) { told[b.Block] = b }
+		known := map[kvcache.Hash]bool{}
+		p.OnPrefix = func(e kvcache.PrefixEvent) {
+			switch e.Kind {
+			case kvcache.BlockStored:
+				if known[e.Hash] || len(e.Tokens) != size {
+					t.Fatalf("a block with %d tokens is stored, it was known: %v", len(e.Tokens), known[e.Hash])
+				}
+				known[e.Hash] = true
+			case kvcache.BlockRemoved:
+				if !known[e.Hash] {
+					t.Fatalf("block %x is removed and was not known", e.Hash)
+				}
+				delete(known, e.Hash)
+			case kvcache.AllBlocksCleared:
+				clear(known)
+			}
+		}
 		m := &machine{t: t, p: p, memory: make([]state, p.Blocks()*size)}
 		for i := range 5 {
 			m.tables = append(m.tables, &kvcache.Table{Owner: uint32(i + 1), Salt: []string{"", "", "", "a", "a"}[i]})
@@ -219,11 +236,21 @@ func TestInvariants(t *testing.T) {
 				t.Fatal(err)
 			}
 			m.read()
+			hashed := 0
 			for b := range int32(p.Blocks()) {
+				if info, _ := p.Info(b); info.Hashed {
+					hashed++
+					if !known[p.HashOf(b)] {
+						t.Fatalf("the prefix cache knows block %d and did not say so", b)
+					}
+				}
 				// A free block's place is told when it has one for the second time.
 				if info, _ := p.Info(b); told[b] != info && (told[b] != kvcache.BlockInfo{} || info.Refs > 0) {
 					t.Fatalf("block %d is %+v and was told as %+v", b, info, told[b])
 				}
+			}
+			if hashed != len(known) {
+				t.Fatalf("%d blocks are known by what was told, want %d", len(known), hashed)
 			}
 		}
 	})

@@ -22,6 +22,32 @@ type content struct {
 	tokens       []int32
 }
 
+// PrefixEvent is a change of what the prefix cache knows. What was stored less
+// what was removed since, after the last time that all was cleared, is what it
+// knows now. The names are those of vLLM's KV events.
+type PrefixEvent struct {
+	Kind PrefixEventKind
+	Hash Hash // of the block that was stored or removed
+
+	// BlockStored: the hash of the block before it, if First is false, its
+	// token ids and its salt, as far as it is the first.
+
+	Parent Hash
+	First  bool // it begins its sequence
+	Tokens []int32
+	Salt   string
+}
+
+// PrefixEventKind tells the kinds of [PrefixEvent] apart.
+type PrefixEventKind uint8
+
+// The kinds of changes.
+const (
+	BlockStored      PrefixEventKind = iota + 1 // a full block can be found from now on
+	BlockRemoved                                // a block was forgotten: it is to be written to
+	AllBlocksCleared                            // everything was forgotten
+)
+
 // prefixCache finds blocks by what they hold. Of several that hold the same it
 // knows the first.
 type prefixCache struct {
@@ -135,14 +161,24 @@ func (p *Pool) Register(t *Table, tokens []int32) {
 		p.blocks[b].info.Hashed = true
 		p.cache.blocks[c.hash] = b
 		p.changed(b, Hashed)
+		if p.OnPrefix != nil {
+			p.OnPrefix(PrefixEvent{Kind: BlockStored, Hash: c.hash, Parent: c.parent, First: t.offered == 0, Tokens: c.tokens, Salt: c.salt})
+		}
 	}
 }
 
-// forget takes a block out of the prefix cache.
+// forget takes a block out of the prefix cache, and says so.
 func (p *Pool) forget(b int32) {
+	if hash := p.blocks[b].content.hash; p.drop(b) && p.OnPrefix != nil {
+		p.OnPrefix(PrefixEvent{Kind: BlockRemoved, Hash: hash})
+	}
+}
+
+// drop takes a block out of the prefix cache, if it is in it.
+func (p *Pool) drop(b int32) bool {
 	block := &p.blocks[b]
 	if !block.info.Hashed {
-		return
+		return false
 	}
 	if len(block.holders) == 0 {
 		p.stats.Cached--
@@ -152,11 +188,15 @@ func (p *Pool) forget(b int32) {
 	block.info.Hashed = false
 	p.stats.Evictions++
 	p.changed(b, Evicted)
+	return true
 }
 
 // Reset empties the prefix cache. Blocks that are held stay held.
 func (p *Pool) Reset() {
 	for b := range p.blocks {
-		p.forget(int32(b))
+		p.drop(int32(b))
+	}
+	if p.OnPrefix != nil {
+		p.OnPrefix(PrefixEvent{Kind: AllBlocksCleared})
 	}
 }

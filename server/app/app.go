@@ -12,6 +12,7 @@ import (
 
 	"vitrine/server/assets"
 	"vitrine/server/client"
+	"vitrine/server/kvevents"
 	"vitrine/server/openai"
 	"vitrine/server/serving"
 	"vitrine/server/session"
@@ -40,7 +41,8 @@ type App struct {
 	health   *health
 	rest     *rest
 
-	cancel  context.CancelFunc // ends the work that goes on beside serving
+	events  *kvevents.Publisher // of the prefix cache; nil if nobody wants them
+	cancel  context.CancelFunc  // ends the work that goes on beside serving
 	work    sync.WaitGroup
 	engine  *running // nil until the model is loaded; owned by the loading goroutine until work is done
 	stopped chan struct{}
@@ -71,7 +73,16 @@ func Start(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	var events *kvevents.Publisher
+	if c.KVEvents.Endpoint != "" {
+		c.KVEvents.Log = c.Log
+		if events, err = kvevents.Listen(ctx, c.KVEvents); err != nil {
+			return nil, errors.Join(&ConfigError{"kv-events-endpoint", err}, listener.Close())
+		}
+		c.Log.Info("KV events are published", "endpoints", events.Endpoints())
+	}
 	a := &App{
+		events:   events,
 		log:      c.Log,
 		url:      "http://" + reachable(listener.Addr()),
 		sessions: session.NewServer(session.Options{Version: c.Version, Log: c.Log, MaxSessions: c.MaxSessions, WatchInterval: watchInterval}),
@@ -86,7 +97,7 @@ func Start(ctx context.Context, c Config) (*App, error) {
 	handler, err := gates(a.routes(pages, hallPages, static, files, hallFiles), &c)
 	if err != nil {
 		a.cancel()
-		return nil, errors.Join(&ConfigError{"allowed-hosts", err}, listener.Close(), a.hall.Close(ctx))
+		return nil, errors.Join(&ConfigError{"allowed-hosts", err}, listener.Close(), a.closeModel(ctx))
 	}
 	a.http = &http.Server{
 		Handler:           handler,
@@ -158,11 +169,15 @@ func (a *App) Shutdown(ctx context.Context) error {
 	return errors.Join(append(errs, a.err)...)
 }
 
-// closeModel ends the sessions, if they have not, and then what they run on.
+// closeModel ends the sessions, if they have not, and then what they run on and
+// what is told of it.
 func (a *App) closeModel(ctx context.Context) error {
 	err := errors.Join(a.hall.Close(ctx), a.sessions.Close(ctx))
 	if a.engine != nil {
 		err = errors.Join(err, a.engine.close())
+	}
+	if a.events != nil {
+		err = errors.Join(err, a.events.Close())
 	}
 	return err
 }

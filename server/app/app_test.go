@@ -21,6 +21,8 @@ import (
 	"github.com/gorilla/websocket"
 
 	"vitrine/engine/modeltest/tinymodel"
+	"vitrine/server/kvevents"
+	"vitrine/server/remote"
 	"vitrine/visualizer/wire"
 )
 
@@ -258,6 +260,9 @@ func TestWrongConfig(t *testing.T) {
 		{Config{Addr: "127.0.0.1:0", Model: model, RateLimit: math.NaN()}, "rate-limit"},
 		{Config{Addr: "127.0.0.1:0", Model: model, RateLimit: -1}, "rate-limit"},
 		{Config{Addr: "127.0.0.1:0", Model: model, MaxWaiting: -1}, "max-waiting"},
+		{Config{Addr: "127.0.0.1:0", Model: model, KVEvents: kvevents.Options{Endpoint: "ipc://x"}}, "kv-events-endpoint"},
+		{Config{Addr: "127.0.0.1:0", Model: model, KVEvents: kvevents.Options{ReplayEndpoint: "tcp://127.0.0.1:0"}}, "kv-events-replay-endpoint"},
+		{Config{Addr: "127.0.0.1:0", Engine: remote.Options{URL: "http://h:1"}, KVEvents: kvevents.Options{Endpoint: "tcp://127.0.0.1:0"}}, "kv-events-endpoint"},
 	} {
 		a, err := Start(t.Context(), c.config)
 		var wrong *ConfigError

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"vitrine/engine/hub"
 	"vitrine/engine/load"
+	"vitrine/server/kvevents"
 	"vitrine/server/remote"
 )
 
@@ -37,6 +39,9 @@ type Config struct {
 	// Blocks is the number of KV blocks in the pool. Default: what
 	// [load.Model.PoolBlocks] finds.
 	Blocks int
+	// KVEvents says where what happens to the blocks of the prefix cache is
+	// published; nowhere if it has no Endpoint. Without effect on a remote engine.
+	KVEvents kvevents.Options
 	// MaxSessions bounds the chats that are kept at once. Default: what package
 	// session takes.
 	MaxSessions int
@@ -90,12 +95,18 @@ func (c *Config) complete() (*load.Found, error) {
 	if !(c.RateLimit >= 0 && c.RateLimit <= maxRate) { // as NaN is not
 		return nil, &ConfigError{"rate-limit", fmt.Errorf("got %g, want requests a second up to %g, or 0 for no limit", c.RateLimit, maxRate)}
 	}
+	if c.KVEvents.Endpoint == "" && c.KVEvents.ReplayEndpoint != "" {
+		return nil, &ConfigError{"kv-events-replay-endpoint", errors.New("needs --kv-events-endpoint")}
+	}
 	if c.Engine.URL != "" {
+		if c.KVEvents.Endpoint != "" {
+			return nil, &ConfigError{"kv-events-endpoint", errors.New("the engine runs elsewhere, so its blocks are published there")}
+		}
 		if err := c.Engine.Check(); err != nil {
 			return nil, &ConfigError{"engine", err}
 		}
-		if err := c.Engine.CheckKVEvents(); err != nil {
-			return nil, &ConfigError{"engine-kv-events", err}
+		if which, err := c.Engine.KVEvents.Check(); err != nil {
+			return nil, &ConfigError{strings.TrimSuffix("engine-kv-events-"+which, "-"), err}
 		}
 		return nil, nil //nolint:nilnil // there is no model to be found here
 	}

@@ -98,6 +98,9 @@ func (a *App) openModel(ctx context.Context, c Config, found *load.Found) (*runn
 		a.rest.state(s)
 		told.State(s)
 	}
+	if a.events != nil {
+		observer.Prefix = a.events.Publish
+	}
 	e, err := engine.Start(m.Model, m.Tokenizer, engine.Options{Blocks: blocks, BlockSize: blockSize, Turn: &a.turn, Observer: observer})
 	if err != nil {
 		return nil, errors.Join(err, m.Close())

@@ -42,7 +42,7 @@ func (a *App) serveRemote(ctx context.Context, o remote.Options) {
 
 // useRemote lets the sessions have a remote engine for as long as it serves the
 // same model.
-func (a *App) useRemote(ctx context.Context, e *remote.Engine, events string) {
+func (a *App) useRemote(ctx context.Context, e *remote.Engine, events remote.KVSource) {
 	defer e.Close()
 	info := e.Info()
 	a.sessions.SetRemote(e)
@@ -53,7 +53,7 @@ func (a *App) useRemote(ctx context.Context, e *remote.Engine, events string) {
 	watching := make(chan struct{})
 	go func() {
 		defer close(watching)
-		if events != "" {
+		if events.Endpoint != "" {
 			remote.KVEvents(ctx, a.log, events, mirror.apply)
 		}
 	}()

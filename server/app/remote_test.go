@@ -12,6 +12,8 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"vitrine/engine/modeltest/tinymodel"
+	"vitrine/server/kvevents"
 	"vitrine/server/remote"
 	"vitrine/server/session"
 	"vitrine/visualizer/wire"
@@ -82,6 +84,71 @@ func TestRemoteEngine(t *testing.T) {
 	next(func(r *wire.Remote) bool { return r.Detail == "" && r.TTFT > 0 })
 }
 
+// One Vitrine shows another, whose blocks it sees though it came after them.
+func TestShowsAnotherVitrine(t *testing.T) {
+	shown := start(t, Config{
+		Model: tinymodel.Folder(t), Version: "test",
+		KVEvents: kvevents.Options{Endpoint: "tcp://127.0.0.1:0", ReplayEndpoint: "tcp://127.0.0.1:0"},
+	})
+	wait := func(a *App) {
+		t.Helper()
+		select {
+		case <-a.Ready():
+		case <-time.After(patience):
+			t.Fatal("it is not ready")
+		}
+	}
+	wait(shown)
+	res, err := http.Post(shown.URL()+"/v1/completions", "application/json", strings.NewReader(`{"prompt":"`+strings.Repeat("abcdefgh", 8)+`","max_tokens":2}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("the completion is answered by %d", res.StatusCode)
+	}
+	endpoints := shown.events.Endpoints()
+	a := start(t, Config{
+		Engine: remote.Options{URL: shown.URL(), KVEvents: remote.KVSource{Endpoint: endpoints[0], Replay: endpoints[1]}}, Version: "test",
+	})
+	wait(a)
+	ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(a.URL(), "http")+"/ws", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.Close()
+	if err := ws.WriteMessage(websocket.BinaryMessage, wire.AppendCommand(nil, &wire.Open{Locale: "en"})); err != nil {
+		t.Fatal(err)
+	}
+	if err := ws.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	// 64 bytes are 64 tokens and a beginning: four full blocks.
+	hashed := map[uint32]bool{}
+	for len(hashed) < 4 {
+		_, b, err := ws.ReadMessage()
+		if err != nil {
+			t.Fatalf("%d blocks are seen: %v", len(hashed), err)
+		}
+		f, err := wire.DecodeFrame(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if blocks, ok := f.(*wire.Blocks); ok {
+			for _, c := range blocks.Changes {
+				if c.Hashed {
+					hashed[c.Block] = c.Filled == 16
+				}
+			}
+		}
+	}
+	for place, full := range hashed {
+		if !full {
+			t.Errorf("block %d is not full", place)
+		}
+	}
+}
+
 // Each block has a place, and places are used again.
 func TestRemoteBlocks(t *testing.T) {
 	b := newRemoteBlocks(session.NewServer(session.Options{}))
@@ -108,7 +175,12 @@ func TestRemoteConfig(t *testing.T) {
 	for _, c := range []struct {
 		o     remote.Options
 		field string
-	}{{remote.Options{URL: "host:1"}, "engine"}, {remote.Options{URL: "http://host:1", KVEvents: "host"}, "engine-kv-events"}} {
+	}{{remote.Options{URL: "host:1"}, "engine"},
+		{remote.Options{URL: "http://host:1", KVEvents: remote.KVSource{Endpoint: "host"}}, "engine-kv-events"},
+		{remote.Options{URL: "http://host:1", KVEvents: remote.KVSource{Endpoint: "tcp://*:1"}}, "engine-kv-events"},
+		{remote.Options{URL: "http://host:1", KVEvents: remote.KVSource{Endpoint: "tcp://host:1", Replay: "tcp://host:x"}}, "engine-kv-events-replay"},
+		{remote.Options{URL: "http://host:1", KVEvents: remote.KVSource{Replay: "tcp://host:1"}}, "engine-kv-events-replay"},
+	} {
 		_, err := Start(t.Context(), Config{Engine: c.o})
 		if err == nil || !strings.HasPrefix(err.Error(), c.field+": ") {
 			t.Errorf("%+v: %v", c.o, err)

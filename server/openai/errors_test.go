@@ -202,32 +202,47 @@ func TestWithoutAModel(t *testing.T) {
 	}
 }
 
-// TestQueueIsBounded: while the engine stands still, requests wait, and one
-// more than may is told when to come again.
+// TestQueueIsBounded: while the engine stands still, requests wait, as many as
+// may of those that arrive at the same moment, and the others are told when to
+// come again.
 func TestQueueIsBounded(t *testing.T) {
-	f := newFixture(t, Options{MaxWaiting: 3}, engine.Options{})
+	const places, arrivals = 3, 8
+	f := newFixture(t, Options{MaxWaiting: places}, engine.Options{})
 	if err := f.engine.AllowSteps(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
-	results := make(chan int, 3)
-	for i := range 3 { // one after the other: of three at once, one may be counted twice on its way
+	type answer struct {
+		status int
+		after  string
+	}
+	answers := make(chan answer, arrivals)
+	together := make(chan struct{})
+	for range arrivals {
 		go func() {
-			status, _ := f.post("/v1/completions", `{"prompt":"the","max_tokens":2}`)
-			results <- status
-		}()
-		for deadline := time.Now().Add(patience); f.engine.Stats().Waiting <= i; time.Sleep(time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatalf("request %d does not wait", i)
+			<-together
+			res, err := http.Post(f.url+"/v1/completions", "application/json", strings.NewReader(`{"prompt":"the","max_tokens":2}`))
+			if err != nil {
+				t.Error(err)
+				answers <- answer{}
+				return
 			}
+			res.Body.Close()
+			answers <- answer{res.StatusCode, res.Header.Get("Retry-After")}
+		}()
+	}
+	close(together)
+	for range arrivals - places {
+		select {
+		case a := <-answers:
+			if a.status != http.StatusTooManyRequests || a.after != "1" {
+				t.Errorf("one too many gets %d, Retry-After %q", a.status, a.after)
+			}
+		case <-time.After(patience):
+			t.Fatalf("%d requests wait, at most %d may", f.engine.Stats().Waiting, places)
 		}
 	}
-	res, err := http.Post(f.url+"/v1/completions", "application/json", strings.NewReader(`{"prompt":"the"}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	res.Body.Close()
-	if res.StatusCode != 429 || res.Header.Get("Retry-After") != "1" {
-		t.Errorf("the fourth gets %d, Retry-After %q", res.StatusCode, res.Header.Get("Retry-After"))
+	if waiting := f.engine.Stats().Waiting; waiting != places {
+		t.Errorf("%d requests wait, want %d", waiting, places)
 	}
 	if status, v := f.post("/v1/completions", `{"prompt":["a","b","c","d"]}`); status != 400 {
 		t.Errorf("more prompts than may ever wait: %d %v", status, v)
@@ -235,9 +250,9 @@ func TestQueueIsBounded(t *testing.T) {
 	if err := f.engine.AllowSteps(t.Context(), -1); err != nil {
 		t.Fatal(err)
 	}
-	for range 3 {
-		if status := <-results; status != 200 {
-			t.Errorf("one that waited gets %d", status)
+	for range places {
+		if a := <-answers; a.status != 200 {
+			t.Errorf("one that waited gets %d", a.status)
 		}
 	}
 	f.quiet()

@@ -47,31 +47,33 @@ type choice struct {
 
 // generate adds a request to the engine.
 func (s *Server) generate(ctx context.Context, m *Model, r *request) (*generation, *Error) {
-	left, refusal := s.enter(m, len(r.prompts))
-	if refusal != nil {
-		return nil, refusal
+	if n := len(r.prompts); n > s.options.MaxWaiting {
+		return nil, badField("prompt", "is a list of %d, more than the %d requests that may wait", n, s.options.MaxWaiting)
 	}
-	defer left()
-	// Only now, so that requests that compile are among those that may wait.
 	constraint, refusal := s.constrain(ctx, m, r.spec)
 	if refusal != nil {
 		return nil, refusal
 	}
-	g := &generation{model: m, request: r, events: make(chan promptEvent)}
-	ctx, g.end = context.WithCancel(ctx)
+	requests := make([]engine.Request, len(r.prompts))
 	for i, p := range r.prompts {
-		h, err := m.Engine.Add(ctx, engine.Request{
+		requests[i] = engine.Request{
 			Prompt: p.ids, Params: r.params, Paused: r.scoreOnly, Priority: r.priority, CacheSalt: r.cacheSalt, Structured: constraint,
-		})
-		if err != nil {
-			refusal := fromEngine(err)
-			if ctx.Err() != nil {
-				refusal = stopped(ctx)
-			}
-			g.release()
-			return nil, refusal
 		}
-		g.handles = append(g.handles, h)
+	}
+	handles, err := m.Engine.AddAll(ctx, requests, s.options.MaxWaiting)
+	if err != nil {
+		var full *engine.QueueFullError
+		switch {
+		case ctx.Err() != nil:
+			return nil, stopped(ctx)
+		case errors.As(err, &full):
+			return nil, s.queueFull(full.Waiting)
+		}
+		return nil, fromEngine(err)
+	}
+	g := &generation{model: m, request: r, handles: handles, events: make(chan promptEvent)}
+	ctx, g.end = context.WithCancel(ctx)
+	for i := range r.prompts {
 		for range r.params.N {
 			g.choices = append(g.choices, &choice{index: len(g.choices), prompt: i})
 		}

@@ -23,7 +23,8 @@ type Options struct {
 	Log     *slog.Logger // default: discards
 	// MaxBody bounds a request's body in bytes. Default 1 MiB.
 	MaxBody int64
-	// MaxWaiting bounds the requests that wait in the engine's queue; one more
+	// MaxWaiting bounds the requests that wait in the engine's queue, and those
+	// that wait for their structured output to be compiled before that; one more
 	// gets 429 with Retry-After. Default 1024.
 	MaxWaiting int
 	// WriteTimeout is how long a client may take to read what is written to it
@@ -70,14 +71,14 @@ type Server struct {
 	model     atomic.Pointer[Model]
 	compiling chan struct{} // has an element for each structured output that is being compiled
 
-	mu       sync.Mutex
-	entering int           // requests that are about to be added to the engine
-	active   int           // HTTP requests that are being answered
-	draining chan struct{} // closed when no more requests are taken
-	idle     chan struct{} // closed when draining and none is active
-	cutOff   context.Context
-	cut      context.CancelCauseFunc // ends what is still running
-	pace     float64                 // seconds that recent requests took, an exponential mean
+	mu        sync.Mutex
+	compilers int           // requests that wait for their structured output, or compile it
+	active    int           // HTTP requests that are being answered
+	draining  chan struct{} // closed when no more requests are taken
+	idle      chan struct{} // closed when draining and none is active
+	cutOff    context.Context
+	cut       context.CancelCauseFunc // ends what is still running
+	pace      float64                 // seconds that recent requests took, an exponential mean
 }
 
 // errStopping is why requests are ended by [Server.Shutdown].
@@ -240,27 +241,15 @@ func (s *Server) Shutdown(ctx context.Context) (ended int) {
 	return ended
 }
 
-// enter makes room for n requests in the engine's queue, or refuses them. left
-// must be called once they are added.
-func (s *Server) enter(m *Model, n int) (left func(), refusal *Error) {
-	if n > s.options.MaxWaiting {
-		return nil, badField("prompt", "is a list of %d, more than the %d requests that may wait", n, s.options.MaxWaiting)
-	}
+// queueFull refuses a request because others wait already, and says when to come
+// again: after about the time that one takes.
+func (s *Server) queueFull(waiting int) *Error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	waiting := m.Engine.Stats().Waiting + s.entering
-	if waiting+n > s.options.MaxWaiting {
-		e := refused(http.StatusTooManyRequests, "%d requests are waiting already, at most %d may", waiting, s.options.MaxWaiting)
-		e.Type, e.Code = serverError, "queue_full"
-		e.RetryAfter = int(math.Ceil(min(max(s.pace, 1), 60)))
-		return nil, e
-	}
-	s.entering += n
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.entering -= n
-	}, nil
+	e := refused(http.StatusTooManyRequests, "%d requests are waiting already, at most %d may", waiting, s.options.MaxWaiting)
+	e.Type, e.Code = serverError, "queue_full"
+	e.RetryAfter = int(math.Ceil(min(max(s.pace, 1), 60)))
+	return e
 }
 
 // body reads a request's body as a JSON object. After that the connection's

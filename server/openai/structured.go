@@ -127,11 +127,26 @@ func takeSpecs(o *object, prefix, at string) []*spec {
 const maxCompiling = 2
 
 // constrain compiles the structured output that a request asks for; nil if it
-// asks for none. It waits for its turn until ctx is done.
+// asks for none. It waits for its turn until ctx is done, with as many others as
+// may wait for the engine.
 func (s *Server) constrain(ctx context.Context, m *Model, asked *spec) (*structured.Constraint, *Error) {
 	if asked == nil {
 		return nil, nil
 	}
+	s.mu.Lock()
+	before := s.compilers
+	if before < s.options.MaxWaiting {
+		s.compilers++
+	}
+	s.mu.Unlock()
+	if before >= s.options.MaxWaiting {
+		return nil, s.queueFull(before)
+	}
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.compilers--
+	}()
 	select {
 	case s.compiling <- struct{}{}:
 		defer func() { <-s.compiling }()

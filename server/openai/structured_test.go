@@ -29,8 +29,8 @@ func TestTooComplexWhileAnswering(t *testing.T) {
 	}
 }
 
-// Requests wait for their turn to compile among those that may wait, and no
-// longer than their clients do.
+// As many requests wait for their turn to compile as may wait for the engine, and
+// no longer than their clients do.
 func TestCompilingWaits(t *testing.T) {
 	f := newFixture(t, Options{MaxWaiting: 1}, engine.Options{})
 	for range maxCompiling {
@@ -55,13 +55,13 @@ func TestCompilingWaits(t *testing.T) {
 		t.Helper()
 		for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 			f.server.mu.Lock()
-			got := f.server.entering
+			got := f.server.compilers
 			f.server.mu.Unlock()
 			if got == n {
 				return
 			}
 			if time.Now().After(end) {
-				t.Fatalf("%d requests are about to be added, want %d", got, n)
+				t.Fatalf("%d requests wait for their turn, want %d", got, n)
 			}
 		}
 	}

@@ -235,8 +235,12 @@ func (t *told) candidate() (Candidate, error) {
 	return c, err
 }
 
-// named reads a token's name: its text, or vLLM's "token_id:123".
+// named reads a token's name: its text, or vLLM's "token_id:123". A name that is
+// empty tells nothing: llama-cpp-python has it for each part of a character.
 func named(name string) (id int32, text []byte) {
+	if name == "" {
+		return Unknown, nil
+	}
 	if digits, ok := strings.CutPrefix(name, "token_id:"); ok {
 		if n, err := strconv.ParseInt(digits, 10, 32); err == nil && n >= 0 {
 			return int32(n), nil

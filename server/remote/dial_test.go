@@ -23,10 +23,16 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%s: %v, want %q", address, err, want)
 		}
 	}
-	for address, ok := range map[string]bool{"": true, "tcp://host:5557": true, "http://host:1": false, "tcp://host": false} {
-		if err := (Options{KVEvents: address}).CheckKVEvents(); (err == nil) != ok {
-			t.Errorf("%s: %v", address, err)
+	for address, ok := range map[string]bool{"": true, "tcp://host:5557": true, "http://host:1": false, "tcp://host": false, "tcp://*:5557": false} {
+		if which, err := (KVSource{Endpoint: address}).Check(); (err == nil) != ok || which != "" {
+			t.Errorf("%s: %q %v", address, which, err)
 		}
+		if which, err := (KVSource{Endpoint: "tcp://host:1", Replay: address}).Check(); (err == nil) != ok || !ok && which != "replay" {
+			t.Errorf("a replay from %s: %q %v", address, which, err)
+		}
+	}
+	if which, err := (KVSource{Replay: "tcp://host:1"}).Check(); err == nil || which != "replay" {
+		t.Errorf("a replay of nothing: %q %v", which, err)
 	}
 }
 

@@ -12,7 +12,10 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"vitrine/server/zmtp"
 )
 
 // Options say where an engine is.
@@ -24,9 +27,9 @@ type Options struct {
 	APIKey string
 	// Model is one of the names that the server serves. Default: the first.
 	Model string
-	// KVEvents is the ZeroMQ address at which the server publishes what happens
-	// to its blocks, "tcp://host:5557"; empty if it does not.
-	KVEvents string
+	// KVEvents says where the server publishes what happens to its blocks; empty
+	// if it does not.
+	KVEvents KVSource
 }
 
 // Check says which option is wrong, without asking the server.
@@ -35,15 +38,25 @@ func (o Options) Check() error {
 	return err
 }
 
-// CheckKVEvents says what is wrong with the address of the KV events.
-func (o Options) CheckKVEvents() error {
-	if o.KVEvents == "" {
-		return nil
+// Check says what is wrong with the addresses, and with which: "" if it is the
+// endpoint, or "replay".
+func (s KVSource) Check() (which string, err error) {
+	if s.Endpoint == "" && s.Replay != "" {
+		return "replay", errors.New("needs the address of the events themselves")
 	}
-	if u, err := url.Parse(o.KVEvents); err != nil || u.Scheme != "tcp" || u.Hostname() == "" || u.Port() == "" {
-		return fmt.Errorf("got %q, want an address like tcp://host:5557", o.KVEvents)
+	for _, a := range []struct{ which, endpoint string }{{"", s.Endpoint}, {"replay", s.Replay}} {
+		if a.endpoint == "" {
+			continue
+		}
+		address, err := zmtp.Address(a.endpoint)
+		if err == nil && strings.HasPrefix(address, ":") {
+			err = fmt.Errorf("got %q, want the name or address of a host", a.endpoint)
+		}
+		if err != nil {
+			return a.which, err
+		}
 	}
-	return nil
+	return "", nil
 }
 
 // parse reads a server's address.
@@ -71,6 +84,7 @@ type Engine struct {
 	base    *url.URL
 	client  *http.Client
 	info    Info
+	streams atomic.Int64 // answers that are being written
 
 	mu      sync.Mutex
 	pieces  map[int32][]byte // what token ids stand for, as far as it was told

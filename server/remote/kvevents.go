@@ -10,8 +10,9 @@ import (
 	"math"
 	"time"
 
-	"github.com/go-zeromq/zmq4"
 	"github.com/vmihailenco/msgpack/v5"
+
+	"vitrine/server/zmtp"
 )
 
 // A KVEvent is what happened to the blocks of the server's prefix cache, as
@@ -35,18 +36,31 @@ const (
 	maxKVMessage = 1 << 20
 	// resubscribe is the time before a publisher that is gone is tried again.
 	resubscribe = 2 * time.Second
+	// settling is the time after which a subscription is in force: nothing says
+	// so, and what was published meanwhile is asked for then.
+	settling = time.Second
 )
 
+// A KVSource says where a server publishes its events.
+type KVSource struct {
+	Endpoint string // "tcp://host:5557"
+	// Replay is where it answers who has missed some, "tcp://host:5558"; empty if
+	// it does not.
+	Replay string
+}
+
 // KVEvents subscribes to the server's events and tells them until ctx is done.
-// A publisher that is not there or goes away is tried again. When messages were
-// missed, and at every new connection, everything is told to be cleared.
-func KVEvents(ctx context.Context, log *slog.Logger, address string, tell func(KVEvent)) {
+// A publisher that is not there or goes away is tried again. At every new
+// connection everything is told to be cleared, and then, if the server replays
+// events, all that it still has. So it is when messages were missed and it does
+// not have them.
+func KVEvents(ctx context.Context, log *slog.Logger, from KVSource, tell func(KVEvent)) {
 	for ctx.Err() == nil {
-		err := subscribe(ctx, address, tell)
+		err := subscribe(ctx, log, from, tell)
 		if ctx.Err() != nil {
 			return
 		}
-		log.Debug("remote: the KV events ended; trying again", "address", address, "error", err)
+		log.Debug("remote: the KV events ended; trying again", "address", from.Endpoint, "error", err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(resubscribe):
@@ -54,39 +68,153 @@ func KVEvents(ctx context.Context, log *slog.Logger, address string, tell func(K
 	}
 }
 
-func subscribe(ctx context.Context, address string, tell func(KVEvent)) error {
-	socket := zmq4.NewSub(ctx, zmq4.WithDialerMaxRetries(0), zmq4.WithDialerTimeout(dialTimeout))
+// kvLimits bound a message of the publisher: its topic, number and batch, and,
+// in a replay, an empty frame before them.
+var kvLimits = zmtp.Limits{Message: maxKVMessage + 4096, Frames: 4}
+
+func subscribe(ctx context.Context, log *slog.Logger, from KVSource, tell func(KVEvent)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	socket, err := zmtp.Dial(ctx, from.Endpoint, zmtp.Sub, dialTimeout, kvLimits)
+	if err != nil {
+		return err
+	}
 	defer socket.Close()
-	if err := socket.Dial(address); err != nil {
+	defer context.AfterFunc(ctx, func() { socket.Close() })()
+	if err := socket.Write([]byte{1}); err != nil { // to every topic
 		return err
 	}
-	if err := socket.SetOption(zmq4.OptionSubscribe, ""); err != nil {
+	f := &follower{log: log, replay: from.Replay, tell: tell}
+	f.clear()
+	if err := f.catchUp(ctx, 0); err != nil {
 		return err
 	}
-	tell(KVEvent{Cleared: true})
-	next, begun := uint64(0), false
+	messages, ended := make(chan [][]byte), make(chan error, 1)
+	go func() {
+		for {
+			m, err := socket.Read()
+			if err != nil {
+				ended <- err
+				return
+			}
+			select {
+			case messages <- m:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	settled := time.After(settling)
 	for {
-		m, err := socket.Recv()
-		if err != nil {
+		select {
+		case m := <-messages:
+			if err := f.follow(ctx, m); err != nil {
+				return err
+			}
+		case <-settled:
+			if err := f.catchUp(ctx, f.next); err != nil {
+				return err
+			}
+		case err := <-ended:
 			return err
-		}
-		// Topic, sequence number, batch.
-		if len(m.Frames) != 3 || len(m.Frames[1]) != 8 || len(m.Frames[2]) > maxKVMessage {
-			return errors.New("a message that is not one of vLLM's KV events")
-		}
-		number := binary.BigEndian.Uint64(m.Frames[1])
-		if begun && number != next {
-			tell(KVEvent{Cleared: true})
-		}
-		next, begun = number+1, true
-		events, err := parseBatch(m.Frames[2])
-		if err != nil {
-			return err
-		}
-		for _, e := range events {
-			tell(e)
 		}
 	}
+}
+
+// follower keeps to the order of what a publisher numbers.
+type follower struct {
+	log    *slog.Logger
+	replay string
+	tell   func(KVEvent)
+	next   uint64 // the number that is due, once it has begun
+	begun  bool
+}
+
+// clear says that nothing is known.
+func (f *follower) clear() { f.tell(KVEvent{Cleared: true}) }
+
+// follow takes a message of the subscription, after those that were missed.
+func (f *follower) follow(ctx context.Context, m [][]byte) error {
+	number, batch, err := parseMessage(m)
+	if err != nil {
+		return err
+	}
+	if f.begun && number > f.next {
+		if err := f.catchUp(ctx, f.next); err != nil {
+			return err
+		}
+		if number > f.next { // they are lost
+			f.clear()
+		}
+	}
+	return f.take(number, batch)
+}
+
+// take tells of a batch, if it is not known yet.
+func (f *follower) take(number uint64, batch []byte) error {
+	if f.begun && number < f.next {
+		return nil
+	}
+	events, err := parseBatch(batch)
+	if err != nil {
+		return err
+	}
+	f.next, f.begun = number+1, true
+	for _, e := range events {
+		f.tell(e)
+	}
+	return nil
+}
+
+// catchUp asks for what was published from a number on, if there is one to ask.
+// That nobody answers is no error: the events go on.
+func (f *follower) catchUp(ctx context.Context, from uint64) error {
+	if f.replay == "" {
+		return nil
+	}
+	socket, err := zmtp.Dial(ctx, f.replay, zmtp.Req, dialTimeout, kvLimits)
+	if err != nil {
+		f.log.Warn("remote: the KV events of before cannot be asked for", "address", f.replay, "error", err)
+		return nil
+	}
+	defer socket.Close()
+	defer context.AfterFunc(ctx, func() { socket.Close() })()
+	if err := socket.Write(nil, binary.BigEndian.AppendUint64(nil, from)); err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		if err := socket.SetReadDeadline(time.Now().Add(dialTimeout)); err != nil {
+			return err
+		}
+		m, err := socket.Read()
+		if err != nil {
+			return fmt.Errorf("the replay of KV events: %w", err)
+		}
+		if len(m) == 4 && len(m[0]) == 0 {
+			m = m[1:]
+		}
+		number, batch, err := parseMessage(m)
+		if err != nil {
+			return fmt.Errorf("the replay of KV events: %w", err)
+		}
+		if number == math.MaxUint64 && len(batch) == 0 {
+			return nil
+		}
+		if first && number > from {
+			f.clear() // those between are no longer there
+		}
+		if err := f.take(number, batch); err != nil {
+			return fmt.Errorf("the replay of KV events: %w", err)
+		}
+	}
+}
+
+// parseMessage reads a message: topic, sequence number, batch.
+func parseMessage(m [][]byte) (number uint64, batch []byte, err error) {
+	if len(m) != 3 || len(m[1]) != 8 || len(m[2]) > maxKVMessage {
+		return 0, nil, errors.New("a message that is not one of vLLM's KV events")
+	}
+	return binary.BigEndian.Uint64(m[1]), m[2], nil
 }
 
 // parseArray reads an array's elements, each as it stands. The library would

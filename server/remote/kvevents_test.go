@@ -6,12 +6,18 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"log/slog"
+	"math"
+	"net"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/go-zeromq/zmq4"
 	"github.com/vmihailenco/msgpack/v5"
+
+	"vitrine/server/zmtp"
 )
 
 // batches are those that the recorded chat made.
@@ -81,7 +87,7 @@ func TestKVEvents(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		KVEvents(ctx, slog.New(slog.DiscardHandler), "tcp://"+publisher.Addr().String(), func(e KVEvent) {
+		KVEvents(ctx, slog.New(slog.DiscardHandler), KVSource{Endpoint: "tcp://" + publisher.Addr().String()}, func(e KVEvent) {
 			select {
 			case told <- e:
 			default:
@@ -124,6 +130,142 @@ func TestKVEvents(t *testing.T) {
 			t.Errorf("between is %+v", e)
 		}
 	}
+	cancel()
+	<-done
+}
+
+// What was missed is asked for, told once and in order; what cannot be had any
+// more clears everything.
+func TestReplay(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	listen := func(own zmtp.SocketType, serve func(*zmtp.Conn)) string {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				go func() {
+					defer c.Close()
+					if z, err := zmtp.Open(c, own, time.Now().Add(time.Minute), zmtp.Limits{}); err == nil {
+						serve(z)
+					}
+				}()
+			}
+		}()
+		return "tcp://" + l.Addr().String()
+	}
+	number := func(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+	payload := func(n uint64) []byte { // stores a block that is named as the batch is numbered
+		b, err := msgpack.Marshal([]any{1.5, []any{map[string]any{"type": "BlockStored", "block_hashes": []any{n}, "block_size": 16}}})
+		if err != nil {
+			t.Error(err)
+		}
+		return b
+	}
+	live := make(chan uint64) // published then
+	var mu sync.Mutex
+	kept := []uint64{0, 1}
+	var asked []uint64
+	source := KVSource{
+		Endpoint: listen(zmtp.Pub, func(z *zmtp.Conn) {
+			if m, err := z.Read(); err != nil || len(m) != 1 || string(m[0]) != "\x01" {
+				t.Errorf("it subscribes by %q, %v", m, err)
+			}
+			for {
+				select {
+				case n := <-live:
+					if err := z.Write(nil, number(n), payload(n)); err != nil {
+						t.Error(err)
+					}
+				case <-ctx.Done():
+					return
+				}
+			}
+		}),
+		Replay: listen(zmtp.Router, func(z *zmtp.Conn) {
+			m, err := z.Read()
+			if err != nil || len(m) != 2 || len(m[0]) != 0 || len(m[1]) != 8 {
+				t.Errorf("it asks %q, %v", m, err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			asked = append(asked, binary.BigEndian.Uint64(m[1]))
+			for _, n := range kept {
+				if n >= asked[len(asked)-1] {
+					_ = z.Write(nil, nil, number(n), payload(n))
+				}
+			}
+			_ = z.Write(nil, nil, number(math.MaxUint64), nil)
+		}),
+	}
+	told := make(chan KVEvent, 100)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		KVEvents(ctx, slog.New(slog.DiscardHandler), source, func(e KVEvent) { told <- e })
+	}()
+	expect := func(want ...string) {
+		t.Helper()
+		for _, w := range want {
+			select {
+			case e := <-told:
+				got := "cleared"
+				if !e.Cleared {
+					got = strings.Join(e.Stored, " ")
+				}
+				if got != w {
+					t.Fatalf("%s is told, want %s", got, w)
+				}
+			case <-ctx.Done():
+				t.Fatalf("nothing is told, want %s", w)
+			}
+		}
+	}
+	keep := func(n ...uint64) {
+		mu.Lock()
+		defer mu.Unlock()
+		kept = n
+	}
+	expect("cleared", "0", "1") // a late one is told what was before
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		mu.Lock()
+		n := len(asked)
+		mu.Unlock()
+		if n == 2 {
+			break // once more, when the subscription has settled
+		}
+		if time.Now().After(end) {
+			t.Fatalf("it asked for %v", asked)
+		}
+	}
+	live <- 1 // known already
+	live <- 2
+	expect("2")
+	keep(0, 1, 2, 3, 4, 5, 6)
+	live <- 5
+	expect("3", "4", "5", "6") // those between, and one that has come since
+	live <- 6
+	live <- 7
+	expect("7")
+	keep(10, 11)
+	live <- 11
+	expect("cleared", "10", "11") // 8 and 9 are lost
+	keep()
+	live <- 14
+	expect("cleared", "14")
+	mu.Lock()
+	if !slices.Equal(asked, []uint64{0, 2, 3, 8, 12}) {
+		t.Errorf("it asked for %v", asked)
+	}
+	mu.Unlock()
 	cancel()
 	<-done
 }

@@ -11,8 +11,9 @@ import (
 )
 
 // TestLive talks to the server that the environment names: VITRINE_REMOTE is its
-// address, VITRINE_REMOTE_KV_EVENTS that of its KV events. It prints what the
-// README says of it.
+// address, VITRINE_REMOTE_KV_EVENTS that of its KV events, and
+// VITRINE_REMOTE_KV_EVENTS_REPLAY that of their replay. It prints what the README
+// says of it.
 func TestLive(t *testing.T) {
 	address := os.Getenv("VITRINE_REMOTE")
 	if address == "" {
@@ -30,7 +31,7 @@ func TestLive(t *testing.T) {
 	var listening sync.WaitGroup
 	if events != "" {
 		listening.Go(func() {
-			KVEvents(ctx, slog.New(slog.DiscardHandler), events, func(e KVEvent) {
+			KVEvents(ctx, slog.New(slog.DiscardHandler), KVSource{Endpoint: events, Replay: os.Getenv("VITRINE_REMOTE_KV_EVENTS_REPLAY")}, func(e KVEvent) {
 				mu.Lock()
 				defer mu.Unlock()
 				for _, h := range e.Stored {

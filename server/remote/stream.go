@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -28,6 +29,9 @@ type Stream struct {
 	ctx    context.Context
 	quiet  *time.Timer
 	events *eventReader
+	begun  bool // something has come
+	ended  bool // it was said why the answer ended
+	closed sync.Once
 	budget int // tokens that may still come
 }
 
@@ -46,8 +50,10 @@ func (e *Engine) open(ctx context.Context, path string, body map[string]any, p P
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
+	e.streams.Add(1)
 	res, err := e.send(ctx, http.MethodPost, path, body) //nolint:bodyclose // Stream.Close does
 	if err != nil {
+		e.streams.Add(-1)
 		cancel()
 		return nil, err
 	}
@@ -65,6 +71,9 @@ func (s *Stream) Next() (Delta, error) {
 		data, err := s.events.next()
 		var limit *limitReached
 		switch {
+		case errors.Is(err, io.EOF) && !s.begun:
+			// llama-cpp-python does so when the prompt is longer than its context.
+			return Delta{}, s.engine.fault("the server broke the answer off before its first word, and does not say why; its log may", io.ErrUnexpectedEOF)
 		case errors.Is(err, io.EOF):
 			return Delta{}, s.engine.fault("the server broke the answer off", io.ErrUnexpectedEOF)
 		case errors.As(err, &limit):
@@ -75,7 +84,12 @@ func (s *Stream) Next() (Delta, error) {
 			return Delta{}, s.engine.unreachable(s.ctx, err)
 		}
 		s.quiet.Reset(silence)
+		s.begun = true
 		if bytes.Equal(data, []byte("[DONE]")) {
+			if !s.ended {
+				// llama-cpp-python does so when another request comes.
+				return Delta{}, s.engine.fault("the server ended the answer and does not say why; another request may have interrupted it", nil)
+			}
 			return Delta{}, io.EOF
 		}
 		d, err := parseChunk(data)
@@ -87,6 +101,7 @@ func (s *Stream) Next() (Delta, error) {
 		if s.budget -= len(d.Tokens); s.budget < -1 {
 			return Delta{}, s.engine.fault("the server sends more tokens than max_tokens", nil)
 		}
+		s.ended = s.ended || d.Finish != ""
 		if d.empty() {
 			continue
 		}
@@ -100,6 +115,7 @@ func (s *Stream) Close() {
 	s.quiet.Stop()
 	s.cancel()
 	s.body.Close()
+	s.closed.Do(func() { s.engine.streams.Add(-1) })
 }
 
 // limitReached says that a stream is larger than it may be.

@@ -132,7 +132,7 @@ data: [DONE]
 
 // Text without log-probabilities is told as text, and what is not known as that.
 func TestWithoutLogProbs(t *testing.T) {
-	e := answering(t, 200, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hello there\"},\"logprobs\":null}]}\n\ndata: [DONE]\n\n")
+	e := answering(t, 200, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hello there\"},\"logprobs\":null,\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n")
 	s, err := e.Chat(t.Context(), nil, Params{MaxTokens: 5})
 	_, tokens, _ := all(t, s, err)
 	if len(tokens) != 1 || tokens[0].ID != Unknown || !math.IsNaN(tokens[0].LogProb) || string(tokens[0].Bytes) != "Hello there" {
@@ -150,6 +150,7 @@ func TestStreamErrors(t *testing.T) {
 		{"no chunk", "data: hello\n\n", "not a chunk", 200},
 		{"a fault in the stream", `data: {"error":{"message":"out of memory"}}` + "\n\n", "out of memory", 200},
 		{"broken off", token, "broke the answer off", 200},
+		{"interrupted", token + "data: [DONE]\n\n", "does not say why", 200},
 		{"endless", strings.Repeat(token, 9), "more tokens than max_tokens", 200},
 		{"a long line", "data: " + strings.Repeat("a", maxLine+1), "over 4 MiB", 200},
 		{"another choice", `data: {"choices":[{"index":1}]}` + "\n\n", "choice 1", 200},

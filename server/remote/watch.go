@@ -32,7 +32,7 @@ func (e *Engine) Watch(ctx context.Context, report func(Report)) error {
 	mute, lost := false, false
 	var asked time.Time
 	for {
-		if now := time.Now(); !mute || now.Sub(asked) >= aliveInterval {
+		if now := time.Now(); e.due(mute, now.Sub(asked)) {
 			asked = now
 			r := Report{Gauges: UnknownGauges()}
 			if mute || lost {
@@ -60,4 +60,12 @@ func (e *Engine) Watch(ctx context.Context, report func(Report)) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// due says whether the server is to be asked, so long after the last time. One
+// without metrics is asked for a sign of life only; an answer that is being
+// written is one itself, and a question beside it makes llama-cpp-python break
+// it off.
+func (e *Engine) due(mute bool, since time.Duration) bool {
+	return !mute || since >= aliveInterval && e.streams.Load() == 0
 }

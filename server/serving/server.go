@@ -89,6 +89,10 @@ type Server struct {
 	raced    sync.WaitGroup
 	latest   atomic.Pointer[wire.HallRace] // of the race, not yet sent
 	moved    chan struct{}                 // there is one
+
+	gathering bool // the engine has done something that is sent when gathered fires
+	gathered  *time.Timer
+	spreadAt  time.Time // when pages were last told of what the engine does
 }
 
 // reader is someone who has joined.
@@ -109,9 +113,10 @@ func NewServer(o Options) *Server {
 	s := &Server{
 		options: o, calls: make(chan func(), 64), quit: make(chan struct{}), done: make(chan struct{}), config: defaultConfig,
 		control: wire.HallState{Rate: 0.5, Sort: wire.HallMixed, Outputs: 1}, arrival: time.NewTimer(time.Hour), here: map[*conn]struct{}{},
-		outputs: map[uint32]*output{}, moved: make(chan struct{}, 1),
+		outputs: map[uint32]*output{}, moved: make(chan struct{}, 1), gathered: time.NewTimer(time.Hour),
 	}
 	s.arrival.Stop()
+	s.gathered.Stop()
 	go s.loop()
 	return s
 }
@@ -162,7 +167,7 @@ func (s *Server) loop() {
 	defer s.end()
 	for {
 		var made chan struct{}
-		if s.record != nil {
+		if s.record != nil && !s.gathering {
 			made = s.record.made
 		}
 		select {
@@ -171,6 +176,8 @@ func (s *Server) loop() {
 		case f := <-s.calls:
 			f()
 		case <-made:
+			s.gather()
+		case <-s.gathered.C:
 			s.spread()
 		case <-s.moved:
 			s.tellRace()
@@ -183,6 +190,7 @@ func (s *Server) loop() {
 // end stops everything.
 func (s *Server) end() {
 	s.arrival.Stop()
+	s.gathered.Stop()
 	if s.racing != nil {
 		s.racing()
 	}
@@ -281,8 +289,27 @@ func (s *Server) steer(n int) {
 	}
 }
 
+// spreadInterval is the time between two times that pages are told of what a
+// running engine does: each message wakes several threads of a browser, which
+// takes time from an engine on the same machine.
+const spreadInterval = 100 * time.Millisecond
+
+// gather has what the engine has done sent, together with what it does in the
+// next moment if it runs.
+func (s *Server) gather() {
+	wait := spreadInterval - time.Since(s.spreadAt)
+	if s.control.Paused || wait <= 0 {
+		s.spread()
+		return
+	}
+	s.gathering = true
+	s.gathered.Reset(wait)
+}
+
 // spread sends what the engine has done to every page.
 func (s *Server) spread() {
+	s.gathering, s.spreadAt = false, time.Now()
+	s.gathered.Stop()
 	for _, r := range s.record.take() {
 		s.number(r.Added)
 		s.state.Apply(&r)

@@ -43,9 +43,12 @@ type client struct {
 	address  *address
 
 	problem func() string
-	due     bool // a frame of the screen is asked for
-	waits   bool // what the engine did is drawn soon
-	fresh   bool // something changed since the last one
+	pace    *page.Pace
+	due     bool    // a frame of the screen is asked for
+	waits   bool    // what the engine did is drawn soon
+	fresh   bool    // something changed since the last one
+	running bool    // the engine computes, as far as the page has seen
+	curves  float64 // when the chart and the meters were last drawn, by the screen's clock
 	onFrame js.Func
 	screen  js.Value
 }
@@ -59,6 +62,7 @@ const (
 
 func newClient() *client {
 	c := &client{words: page.NewWords(), live: true, at: -1, lost: -1, view: "memory", still: page.PrefersStill(), screen: page.Window.Get("requestAnimationFrame")}
+	c.pace = page.NewPace()
 	c.theme = page.NewTheme(c.words, c.changed)
 	c.onFrame = js.FuncOf(func(_ js.Value, args []js.Value) any {
 		c.due = false
@@ -98,7 +102,19 @@ func (c *client) changed() {
 	c.wake()
 }
 
+// wake asks for a frame of the screen; while the engine computes, when the page
+// has rested enough.
 func (c *client) wake() {
+	switch {
+	case c.due:
+	case c.running:
+		c.pace.Rest(c.askFrame)
+	default:
+		c.askFrame()
+	}
+}
+
+func (c *client) askFrame() {
 	if !c.due {
 		c.due = true
 		c.screen.Invoke(c.onFrame)
@@ -173,6 +189,11 @@ func (c *client) later() {
 // pace is the time between two drawings of what the engine does, in ms.
 const pace = 80
 
+// curvesPace is the time between two drawings of the chart and the meters while
+// the page saves, in ms. They are many pictures, which cost the browser more
+// than they cost this program.
+const curvesPace = 1000
+
 // refused tells of a command that the server did not take.
 func (c *client) refused(p *wire.Problem) {
 	if p.Query != 0 {
@@ -225,8 +246,10 @@ func (c *client) openSource(fn string) {
 // draw writes what changed.
 func (c *client) draw(t float64) {
 	again := false
+	c.pace.Begin()
 	if c.fresh {
 		c.fresh = false
+		c.running = c.hall.Race().Running || !c.hall.State().Paused && c.busy()
 		last := len(c.hall.Records()) - 1
 		c.wanted.take(c)
 		if c.live {
@@ -243,7 +266,10 @@ func (c *client) draw(t float64) {
 		c.races.show()
 		c.address.show()
 		c.grid.look(t)
-		c.chart.stale, c.meters.stale = true, true
+		if !c.running || !c.pace.Saves() || t-c.curves >= curvesPace {
+			c.curves = t
+			c.chart.stale, c.meters.stale = true, true
+		}
 	}
 	if c.view == "memory" {
 		again = c.grid.frame(t)
@@ -253,6 +279,7 @@ func (c *client) draw(t float64) {
 	}
 	c.meters.frame()
 	c.inspector.Frame()
+	c.pace.End()
 	if again {
 		c.wake()
 	}

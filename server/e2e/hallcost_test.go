@@ -1,0 +1,131 @@
+package e2e_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"vitrine/visualizer/wire"
+)
+
+// BenchmarkHallWatching compares the hall's rate on the same requests without
+// and with a page that shows it. There is a hall of its own for each, so that the
+// page stays open; where nothing happens it draws nothing.
+func BenchmarkHallWatching(b *testing.B) {
+	const rounds = 5
+	quiet, _ := serve(b, "127.0.0.1:0")
+	watched, _ := serve(b, "127.0.0.1:0")
+	p := open(b, watched+"/serving?lang=en")
+	p.wait("the hall has a pool", poolSays+`?.includes('64 blocks')`)
+	p.unobserved()
+	alone, page := joinHall(b, quiet), joinHall(b, watched)
+	alone.serveRequests()
+	page.serveRequests() // the browser compiles a new page's program once more while it runs
+	for b.Loop() {
+		rates := map[string][]float64{}
+		for range rounds {
+			rate, drawn := alone.serveRequests()
+			rates["alone"] = append(rates["alone"], rate)
+			rate, same := page.serveRequests()
+			rates["page"] = append(rates["page"], rate)
+			if drawn != same {
+				b.Fatalf("%d tokens were drawn with the page and %d without, want the same", same, drawn)
+			}
+		}
+		b.Logf("tokens a second: %v", rates)
+		ratios := make([]float64, rounds)
+		for i := range ratios {
+			ratios[i] = rates["page"][i] / rates["alone"][i]
+		}
+		slices.Sort(ratios)
+		slices.Sort(rates["alone"])
+		b.ReportMetric(rates["alone"][rounds/2], "tokens/s-alone")
+		b.ReportMetric(ratios[rounds/2], "ratio-page")
+		b.ReportMetric(0, "ns/op")
+	}
+	if shown := eval[string](p, meter("rate")); shown == "0" || shown == "" {
+		b.Errorf("the page has not followed: it shows %q tokens", shown)
+	}
+}
+
+// hallClient is a program that has joined a hall.
+type hallClient struct {
+	b      *testing.B
+	ws     *websocket.Conn
+	config wire.HallConfig
+}
+
+func joinHall(b *testing.B, url string) *hallClient {
+	b.Helper()
+	ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(url, "http")+"/ws/serving", nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { ws.Close() })
+	c := &hallClient{b: b, ws: ws}
+	c.send(&wire.HallJoin{Name: "benchmark", Locale: "en"})
+	c.config = c.snapshot().Config
+	return c
+}
+
+func (c *hallClient) send(command wire.Command) {
+	c.b.Helper()
+	if err := c.ws.WriteMessage(websocket.BinaryMessage, wire.AppendCommand(nil, command)); err != nil {
+		c.b.Fatal(err)
+	}
+}
+
+func (c *hallClient) next() wire.Frame {
+	c.b.Helper()
+	if err := c.ws.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		c.b.Fatal(err)
+	}
+	_, raw, err := c.ws.ReadMessage()
+	if err != nil {
+		c.b.Fatal(err)
+	}
+	frame, err := wire.DecodeHallFrame(raw)
+	if err != nil {
+		c.b.Fatal(err)
+	}
+	if p, ok := frame.(*wire.Problem); ok {
+		c.b.Fatal(p.Detail)
+	}
+	return frame
+}
+
+func (c *hallClient) snapshot() *wire.HallSnapshot {
+	c.b.Helper()
+	for {
+		if s, ok := c.next().(*wire.HallSnapshot); ok {
+			return s
+		}
+	}
+}
+
+// serveRequests sets the hall up anew and has it serve mixed requests, which come
+// all at once. The rate is by the engine's own clock, from the first step on.
+func (c *hallClient) serveRequests() (tokensPerSecond float64, drawn uint64) {
+	c.b.Helper()
+	const requests = 48
+	time.Sleep(time.Second) // the page has drawn what was before
+	c.send(&wire.HallConfigure{Config: c.config})
+	c.snapshot()
+	c.send(&wire.HallAdd{Count: requests, Sort: wire.HallMixed})
+	begin, begun := uint64(0), false
+	for {
+		r, ok := c.next().(*wire.HallRecord)
+		if !ok {
+			continue
+		}
+		if !begun && r.Step > 0 {
+			begin, begun = r.At-uint64(r.Micros), true
+		}
+		if r.Meters.Finished == requests {
+			return 1e6 * float64(r.Meters.Drawn) / float64(r.At-begin), r.Meters.Drawn
+		}
+	}
+}

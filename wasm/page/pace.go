@@ -1,0 +1,87 @@
+//go:build js && wasm
+
+package page
+
+import "syscall/js"
+
+// Pace spaces a page's drawing out while the engine computes. Engine and page
+// share a machine as a rule, and what the page draws with, the engine lacks: it
+// is to be as fast with the page open as without it, within five parts in a
+// hundred. So each drawing is paid for by a rest, as long as the share of the
+// machine that drawing may take asks for. While the reader does something, the
+// page draws at once.
+type Pace struct {
+	share  float64 // of one processor's time; 0: as much as there is
+	began  float64 // ms, of the drawing at hand
+	free   float64 // ms, when the next drawing may begin
+	hands  float64 // ms, when the reader last did something
+	cost   float64 // ms that a drawing takes, a moving average
+	timing bool    // a timer runs
+}
+
+const (
+	// paceShare is the part of the whole machine that drawing may take. The
+	// browser does about as much again outside of the program.
+	paceShare = 0.01
+	// longestRest keeps the page alive on a slow machine, in ms.
+	longestRest = 500
+	// attentive is how long after the reader's last doing all is drawn at once, in ms.
+	attentive = 200
+)
+
+// NewPace makes the pace of a page, which rests if the engine's machine is the
+// browser's own.
+func NewPace() *Pace {
+	p := &Pace{hands: -attentive}
+	switch Window.Get("location").Get("hostname").String() {
+	case "localhost", "127.0.0.1", "[::1]":
+		p.share = paceShare
+		if cores := Window.Get("navigator").Get("hardwareConcurrency"); cores.Truthy() {
+			p.share *= cores.Float()
+		}
+	}
+	hands := js.FuncOf(func(js.Value, []js.Value) any {
+		p.hands = Now()
+		return nil
+	})
+	for _, event := range []string{"pointermove", "pointerdown", "touchmove", "wheel", "keydown", "input"} {
+		Document.Call("addEventListener", event, hands, map[string]any{"capture": true, "passive": true})
+	}
+	return p
+}
+
+// Saves reports whether the page draws no more than it has to: the engine's
+// machine is the browser's own, and the reader does nothing at the moment.
+func (p *Pace) Saves() bool { return p.share > 0 && Now()-p.hands >= attentive }
+
+// Begin and End enclose a drawing.
+func (p *Pace) Begin() { p.began = Now() }
+
+// End ends the drawing that [Pace.Begin] began.
+func (p *Pace) End() {
+	end := Now()
+	const weight = 0.2 // of the newest, so that one long drawing does not stop the page
+	p.cost += weight * (end - p.began - p.cost)
+	p.free = end
+	if p.share > 0 {
+		p.free += min(p.cost/p.share, longestRest)
+	}
+}
+
+// Rest has then called when the page may draw, unless that is asked for already.
+func (p *Pace) Rest(then func()) {
+	now := Now()
+	wait := p.free - now
+	if wait <= 0 || now-p.hands < attentive {
+		then()
+		return
+	}
+	if p.timing {
+		return
+	}
+	p.timing = true
+	After(int(wait)+1, func() {
+		p.timing = false
+		then()
+	})
+}
