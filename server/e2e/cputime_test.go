@@ -24,10 +24,10 @@ func BenchmarkBrowserTime(b *testing.B) {
 				p := open(b, url+"/?lang=en")
 				p.started()
 				p.click("#tab-" + view)
-				pageRate(p, count) // the browser compiles a new page's program once more while it runs
+				askPage(p, count) // the browser compiles a new page's program once more while it runs
 				p.click("#chat-new")
 				before := browserTime(b)
-				pageRate(p, count)
+				askPage(p, count)
 				for kind, spent := range browserTime(b) {
 					b.ReportMetric(float64((spent-before[kind]).Milliseconds())/count, "ms/token-"+kind)
 				}

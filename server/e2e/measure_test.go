@@ -3,7 +3,11 @@ package e2e_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -70,24 +74,20 @@ func BenchmarkUsable(b *testing.B) {
 func BenchmarkWatching(b *testing.B) {
 	const tokens, rounds = 768, 5
 	url, _ := serve(b, "127.0.0.1:0")
-	p := open(b, "about:blank")
-	p.before(noteArrivals)
-	p.do(chromedp.Navigate(url + "/?lang=en"))
+	p := open(b, url+"/?lang=en")
 	p.started()
 	p.click("#tab-attention")
 	p.unobserved()
-	pageRate(p, tokens)
+	askPage(p, tokens)
 	ways := []struct {
 		name string
-		rate func() float64
+		ask  func()
 	}{
-		{"alone", func() float64 { return rate(b, url, 0, tokens) }},
-		{"events", func() float64 {
-			return rate(b, url, wire.ViewAttention|wire.ViewLogits|wire.ViewBlocks, tokens)
-		}},
-		{"page", func() float64 {
+		{"alone", func() { askSocket(b, url, 0, tokens) }},
+		{"events", func() { askSocket(b, url, wire.ViewAttention|wire.ViewLogits|wire.ViewBlocks, tokens) }},
+		{"page", func() {
 			eval[bool](p, "(document.querySelector('#chat-new').click(), true)")
-			return pageRate(p, tokens)
+			askPage(p, tokens)
 		}},
 	}
 	for b.Loop() {
@@ -97,7 +97,7 @@ func BenchmarkWatching(b *testing.B) {
 			for i := range ways {
 				way := ways[(round+i)%len(ways)]
 				time.Sleep(2 * time.Second)
-				now[way.name] = way.rate()
+				now[way.name] = engineRate(b, url, tokens, way.ask)
 			}
 			for name, rate := range now {
 				rates[name] = append(rates[name], rate)
@@ -119,9 +119,71 @@ func BenchmarkWatching(b *testing.B) {
 
 const watchedPrompt = "Tell me a long story about the sea."
 
-// rate asks over a socket of its own and returns the tokens a second between
-// the first and the last drawn token.
-func rate(b *testing.B, url string, views wire.Views, n int) float64 {
+// engineRate is the tokens a second that the engine draws while ask has it write
+// an answer of n tokens. The engine's own counter says it: when tokens arrive
+// depends on how the server gathers them.
+func engineRate(b *testing.B, url string, n int, ask func()) float64 {
+	b.Helper()
+	type sample struct {
+		at    time.Time
+		drawn int
+	}
+	before, err := generated(url)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var samples []sample
+	done, stopped := make(chan struct{}), make(chan error)
+	go func() {
+		for {
+			select {
+			case <-done:
+				stopped <- nil
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+			drawn, err := generated(url)
+			if err != nil {
+				stopped <- err
+				return
+			}
+			samples = append(samples, sample{time.Now(), drawn})
+		}
+	}()
+	ask()
+	close(done)
+	if err := <-stopped; err != nil {
+		b.Fatal(err)
+	}
+	within := slices.DeleteFunc(samples, func(s sample) bool { return s.drawn <= before || s.drawn >= before+n })
+	if len(within) < 2 {
+		b.Fatalf("%d samples of an answer of %d tokens", len(within), n)
+	}
+	first, last := within[0], within[len(within)-1]
+	return float64(last.drawn-first.drawn) / last.at.Sub(first.at).Seconds()
+}
+
+// generated is the number of tokens that the engine has drawn.
+func generated(url string) (int, error) {
+	r, err := http.Get(url + "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	defer r.Body.Close()
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		return 0, err
+	}
+	m := regexp.MustCompile(`(?m)^vllm:generation_tokens_total\{.*\} (\S+)$`).FindSubmatch(text)
+	if m == nil {
+		return 0, fmt.Errorf("no counter of tokens in the metrics")
+	}
+	drawn, err := strconv.ParseFloat(string(m[1]), 64)
+	return int(drawn), err
+}
+
+// askSocket asks over a socket of its own and takes in the answer.
+func askSocket(b *testing.B, url string, views wire.Views, n int) {
 	b.Helper()
 	socket, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(url, "http")+"/ws", nil)
 	if err != nil {
@@ -136,8 +198,7 @@ func rate(b *testing.B, url string, views wire.Views, n int) float64 {
 	send(&wire.Open{Locale: "en"})
 	send(&wire.Subscribe{Views: views})
 	send(&wire.Chat{Text: watchedPrompt, Params: wire.Params{Temperature: 0.8, TopP: 0.95, TopK: 40, RepetitionPenalty: 1, HasSeed: true, Seed: 7, MaxTokens: uint32(n), IgnoreEOS: true}})
-	var first time.Time
-	for drawn := 0; ; {
+	for drawn := 0; drawn < n; {
 		_, raw, err := socket.ReadMessage()
 		if err != nil {
 			b.Fatal(err)
@@ -151,50 +212,25 @@ func rate(b *testing.B, url string, views wire.Views, n int) float64 {
 			b.Fatal(f.Detail)
 		case *wire.Tokens:
 			if len(f.Tokens) == 1 && f.Tokens[0].Flags&wire.FlagDrawn != 0 {
-				if drawn++; drawn == 1 {
-					first = time.Now()
-				}
-			}
-			if drawn == n {
-				return float64(n-1) / time.Since(first).Seconds()
+				drawn++
 			}
 		}
 	}
 }
 
-// noteArrivals has the page note when each of the sequence's frames arrives, be
-// it in a bundle: it shows them later, and the more so the faster they come.
-var noteArrivals = fmt.Sprintf(`window.arrivals = []; window.WebSocket = class extends WebSocket {
-	constructor(...where) {
-		super(...where)
-		this.addEventListener('message', m => {
-			const now = performance.now(), data = new DataView(m.data)
-			const note = kind => { if (kind === %[1]d) arrivals.push(now) }
-			if (data.getUint8(1) !== %[2]d) return note(data.getUint8(1))
-			for (let at = 6; at < data.byteLength; at += 4 + data.getUint32(at, true)) note(data.getUint8(at + 5))
-		})
-	}
-}`, wire.KindTokens, wire.KindBundle)
-
-// pageRate asks the same in the page.
-func pageRate(p *tab, n int) float64 {
+// askPage asks the same in the page, and returns when the page has shown the
+// answer and all that it asks about it.
+func askPage(p *tab, n int) {
 	p.t.Helper()
-	eval[bool](p, "document.querySelector('#more-params').open = true")
-	for field, value := range map[string]string{"#param-seed": "7", "#param-max-tokens": fmt.Sprint(n)} {
-		p.set(field, value)
-	}
-	eval[bool](p, "(document.querySelector('#param-ignore-eos').checked || document.querySelector('#param-ignore-eos').click(), window.arrivals = [], true)")
+	p.long(n)
 	p.set("#say", watchedPrompt)
 	eval[bool](p, "(document.querySelector('#send').click(), true)")
-	for count := 0; count <= n; time.Sleep(time.Second) { // each question costs the browser something
-		count = eval[int](p, "arrivals.length")
+	// Each question costs the browser something.
+	for status := ""; !strings.Contains(status, "Finished"); status = p.text("#status-text") {
+		time.Sleep(time.Second)
 	}
-	p.state("Finished")
 	// What the page asks when the answer is done takes time from whatever is measured next.
 	p.wait("the page to have all rows", "!document.querySelector('#atlas-says').textContent.includes('asking')")
-	all := eval[[]float64](p, "arrivals")
-	drawn := all[len(all)-n:] // before them comes the prompt
-	return 1000 * float64(n-1) / (drawn[n-1] - drawn[0])
 }
 
 // unobserved stops the browser from reporting to the test what happens in the
