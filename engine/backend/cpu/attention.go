@@ -288,14 +288,14 @@ func (t *attend) planAhead() {
 	}
 }
 
-// readAhead has the products of some panels read the keys and values of the
-// worker's next parts.
-func (t *attend) readAhead(worker int, p *kernel.Panel, panels int) {
+// readAhead has the products of some panels read keys and values of the
+// worker's next parts: pieces of them.
+func (t *attend) readAhead(worker int, p *kernel.Panel, pieces int) {
 	if len(t.ahead) == 0 {
 		return
 	}
 	a, layer := &t.ahead[worker], t.a.Layer+1
-	for a.unit < a.end && !p.Full(panels) {
+	for ; a.unit < a.end && pieces > 0; pieces -= 2 {
 		u := &t.units[a.unit]
 		if a.group >= u.len {
 			a.unit, a.group = a.unit+1, 0

@@ -49,14 +49,16 @@ type Backend struct {
 // scratch is what a worker needs for itself. It grows to what the largest
 // operation needs and is used again.
 type scratch struct {
-	panel   kernel.Panel
-	quants  kernel.Rows // of a slab
-	partial []float32   // outputs of a tile or panel that the result has not all rows of
-	query   []float32   // queries of a tile of rows
-	scores  []float32
-	widened kernel.Widened
-	halves  []uint16  // a key or value in float16
-	out     []float32 // weighted sums
+	panel  kernel.Panel
+	quants kernel.Rows // of a slab, or of all rows
+	// quantized is the product whose rows quants are, if it is of all rows.
+	quantized uint64
+	partial   []float32 // outputs of a tile or panel that the result has not all rows of
+	query     []float32 // queries of a tile of rows
+	scores    []float32
+	widened   kernel.Widened
+	halves    []uint16  // a key or value in float16
+	out       []float32 // weighted sums
 	// keys and values of blocks that are no whole groups, put together
 	keys, values []byte
 	table        []int32
