@@ -177,6 +177,7 @@ func fusedAMX(l layout) {
 				e.expand(g*pairs/groups+i, slot.Offset(i*vectorBytes))
 			}
 			if g == groups-1 {
+				prefetchBlock(l, expanding)
 				ADDQ(imm(l.blockBytes()), expanding)
 			}
 			end(stepsIn, label("in"))
@@ -313,6 +314,7 @@ func (f *fused) productsOfBytes(step, toStore int) {
 	tileZero(sums[1])
 	tileDotBytes(sums[1], tileLow, tileNumbers, false)
 	ADDQ(imm(byteBunch), amxX)
+	prefetchBlock(f.l, amxNumbers)
 	ADDQ(imm(f.l.blockBytes()), amxNumbers)
 }
 
