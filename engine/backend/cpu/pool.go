@@ -113,7 +113,7 @@ const (
 	// restPerTake says that a chunk is that part of what is left of a worker's
 	// share: large ones first, and small ones at the end, where one worker waits for
 	// another ("guided self-scheduling", Polychronopoulos and Kuck 1987).
-	restPerTake = 2
+	restPerTake = 4
 	// spins is how often a worker looks for work before it naps, some 30 µs:
 	// as long as it would take to be woken.
 	spins = 1000
