@@ -94,7 +94,7 @@ func (b *Backend) MatMul(x backend.Tensor, n int, products ...backend.Product) {
 		return
 	}
 	m.number++
-	m.apart = quantized && n <= mostApart && b.pool.workers <= fewWorkers
+	m.apart = quantized && n > 1 && n <= mostApart && b.pool.workers <= fewWorkers
 	if quantized && !m.apart {
 		b.kernels.Reserve(&m.quants, n, m.x.Cols(), m.matrices...)
 		if n*m.x.Cols() < alone {
@@ -108,7 +108,8 @@ func (b *Backend) MatMul(x backend.Tensor, n int, products ...backend.Product) {
 
 // For a few rows, what takes the time is not to quantize them, but to hand over the
 // work and then the memory that the other workers wrote: a line of a cache takes as
-// long from core to core as a hundred additions. So each worker quantizes them all.
+// long from core to core as a hundred additions. So each worker quantizes them all;
+// one row alone is done before another worker is there.
 const (
 	mostApart  = 64
 	fewWorkers = 4
