@@ -46,7 +46,7 @@ type fused struct {
 	totals []reg.VecVirtual
 }
 
-// fusedDoc says what a fused kernel computes.
+// doc says what the kernel of this name computes.
 func (f *fused) doc(name string) []string {
 	doc := []string{
 		fmt.Sprintf("%s computes the %d outputs of each of count tiles, which lie stride bytes apart, for a bunch of rows rows", name, lanes),
