@@ -30,6 +30,7 @@ type part struct {
 	forked  bool      // the other outputs began here, and drew from the same logits
 	timed   bool      // it watches where the time goes
 	logits  []float32 // of the last drafts+1 rows, if it draws
+	ahead   drawn     // its first token, if that is drawn already
 	// attention: rows from … to row+count-1 are watched, their weights lie in
 	// probs, a row after the other.
 	watched int

@@ -32,7 +32,7 @@ func (e *Engine) conclude(p *part, info StepInfo) {
 		}
 		p.forked = true
 		for _, o := range s.outputs {
-			e.draw(o, p.logits, info)
+			e.draw(o, p.logits, nil, info)
 		}
 	}
 	p.drawn = len(s.tokens) - had
@@ -52,7 +52,11 @@ func (e *Engine) conclude(p *part, info StepInfo) {
 func (e *Engine) verify(p *part, info *StepInfo) {
 	s, vocab := p.seq, e.model.Config().Vocab
 	for i := 0; ; i++ {
-		e.draw(s, p.logits[i*vocab:(i+1)*vocab], *info)
+		var ahead *drawn
+		if i == 0 && p.ahead.done {
+			ahead = &p.ahead
+		}
+		e.draw(s, p.logits[i*vocab:(i+1)*vocab], ahead, *info)
 		if i == p.drafts || s.state != Running || s.tokens[len(s.tokens)-1] != s.drafts[i] {
 			e.stats.Drafted += uint64(p.drafts)
 			e.stats.Accepted += uint64(i)
@@ -67,8 +71,9 @@ func (e *Engine) verify(p *part, info *StepInfo) {
 	}
 }
 
-// draw lets the sampler choose the next token and decides what that ends.
-func (e *Engine) draw(s *sequence, logits []float32, info StepInfo) {
+// draw lets the sampler choose the next token, unless it was drawn ahead, and decides
+// what that ends.
+func (e *Engine) draw(s *sequence, logits []float32, ahead *drawn, info StepInfo) {
 	pos := len(s.tokens)
 	if s.watch.Logits && s.looked {
 		s.tell(Event{Kind: EventLogits, Pos: pos, Logits: slices.Clone(logits)})
@@ -83,7 +88,10 @@ func (e *Engine) draw(s *sequence, logits []float32, info StepInfo) {
 	}
 	history, err := s.grammar.limit(s.history())
 	var result sampler.Result
-	if err == nil {
+	switch {
+	case ahead != nil:
+		result, err = ahead.result, ahead.err
+	case err == nil:
 		result, err = e.sampler.Sample(logits, &s.params, history, pos)
 	}
 	if e.step.timed {

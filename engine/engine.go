@@ -38,6 +38,7 @@ type Engine struct {
 	pool      *kvcache.Pool
 	kv        backend.KVCache
 	sampler   *sampler.Sampler
+	drawing   drawing // of several sequences at once
 	sequences map[uint32]*sequence
 	running   []*sequence // admitted, in order
 	waiting   []*sequence // the head of the queue first

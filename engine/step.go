@@ -64,6 +64,7 @@ func (e *Engine) stepOnce() bool {
 			e.finish(sc.seq, FinishedAborted, err.Error())
 		}
 	}
+	e.drawAhead(parts)
 	for i := range parts {
 		if parts[i].seq.state.Finished() {
 			parts[i].timed = false

@@ -211,3 +211,18 @@ type Backend interface {
 	// Close frees everything. Handles are dead after it.
 	Close() error
 }
+
+// Viewer is a [Backend] that can compute straight into memory of the host's.
+type Viewer interface {
+	// View makes a tensor of the rows of cols numbers in data: of t, which it returns,
+	// or a new one if t is nil. t is one that View made.
+	View(t Tensor, data []float32, cols int) Tensor
+}
+
+// Sharer is a [Backend] whose threads can be lent for other work between two of
+// its operations.
+type Sharer interface {
+	// Share calls f for all i < n and returns when all calls have; worker is less
+	// than Threads, and no two calls have the same one at once.
+	Share(n int, f func(worker, i int))
+}

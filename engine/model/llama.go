@@ -235,8 +235,14 @@ func (c *Config) AttentionScale() float32 { return float32(1 / math.Sqrt(float64
 func (m *Model) unembed(rows int, dst []float32, watch stopwatch) {
 	m.backend.RMSNorm(m.picked, m.picked, m.norm, m.config.NormEps, rows)
 	watch.done(OpFinalNorm, 0)
+	dst = dst[:rows*m.config.Vocab]
+	if b, ok := m.backend.(backend.Viewer); ok {
+		m.logits = b.View(m.logits, dst, m.config.Vocab)
+	}
 	m.matMul(m.picked, rows, backend.Product{Dst: m.logits, W: m.output})
-	m.backend.Read(dst[:rows*m.config.Vocab], m.logits, 0)
+	if _, ok := m.backend.(backend.Viewer); !ok {
+		m.backend.Read(dst, m.logits, 0)
+	}
 	watch.done(OpUnembed, 0)
 }
 
@@ -341,8 +347,13 @@ func (m *Model) reserve(n, rows int) error {
 		m.room = n
 	}
 	if rows > m.logitRoom {
-		if err := grow(rows, room{&m.picked, c.Width, nil}, room{&m.logits, c.Vocab, m.division.vocab}); err != nil {
+		if err := grow(rows, room{&m.picked, c.Width, nil}); err != nil {
 			return err
+		}
+		if _, ok := m.backend.(backend.Viewer); !ok {
+			if err := grow(rows, room{&m.logits, c.Vocab, m.division.vocab}); err != nil {
+				return err
+			}
 		}
 		m.logitRoom = rows
 	}

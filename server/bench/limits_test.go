@@ -104,7 +104,7 @@ func (l *limits) products(b *testing.B, s *kernel.Set, t quant.Type) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			s.Reserve(&x, n, cols)
+			s.Reserve(&x, n, cols, w)
 			for i := range n {
 				s.Quantize(&x, i, row)
 			}

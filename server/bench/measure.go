@@ -121,11 +121,19 @@ func (r *Runner) Run(ctx context.Context) (Rates, error) {
 		}
 		r.held = handles
 	}
-	start := time.Now()
+	// The engine stands still until all run: else it would take a step for each that
+	// comes, alone with those before it.
+	if err := r.engine.AllowSteps(ctx, 0); err != nil {
+		return rates, err
+	}
 	for _, h := range handles {
 		if err := h.Resume(); err != nil {
 			return rates, err
 		}
+	}
+	start := time.Now()
+	if err := r.engine.AllowSteps(ctx, -1); err != nil {
+		return rates, err
 	}
 	if err := all(ctx, handles, engine.State.Finished); err != nil {
 		return rates, err

@@ -136,8 +136,14 @@ func (t *attend) firstKey(keys int) int {
 
 // run implements task.
 func (t *attend) run(worker, lo, hi int) {
+	s := &t.b.scratch[worker]
+	s.asked, s.next = nil, nil
 	for i := lo; i < hi; i++ {
-		t.unit(&t.b.scratch[worker], &t.units[i])
+		s.next = nil
+		if i+1 < hi {
+			s.next = &t.units[i+1]
+		}
+		t.unit(s, &t.units[i])
 	}
 }
 
@@ -181,16 +187,23 @@ func (t *attend) span(s *scratch, u *unit, span int, out []float32) {
 	}
 	s.scores = grow(s.scores, n*chunkKeys)
 	last := seq.First + u.first + u.n
-	first := max(span*spanKeys, t.firstKey(seq.First+u.first+1)/chunkKeys*chunkKeys)
+	first := t.firstChunk(u, span)
 	for chunk := first; chunk < min((span+1)*spanKeys, last); chunk += chunkKeys {
 		keys := min(chunkKeys, last-chunk)
 		groups := (keys + kernel.Lanes - 1) / kernel.Lanes
 		keyGroups, valueGroups := t.memory(s, u, chunk, keys)
-		if chunk == first {
+		if chunk == first && s.asked != u {
 			keyGroups.Prefetch()
 			valueGroups.Prefetch()
 		}
-		t.prefetch(u, chunk+chunkKeys, last)
+		if chunk+chunkKeys < last {
+			t.prefetch(u, chunk+chunkKeys, last)
+		} else if s.next != nil && s.next != s.asked { // what the next part begins with
+			n := s.next
+			last := t.a.Sequences[n.seq].First + n.first + n.n
+			t.prefetch(n, t.firstChunk(n, max(n.span, 0)), last)
+			s.asked = n
+		}
 		k.Scores(s.scores, chunkKeys, s.query, d, k.Widen(&s.widened, keyGroups, n), d, n, t.a.Scale)
 		for i := range n {
 			seen := seq.First + u.first + i/t.group + 1 // keys that the row sees
@@ -220,6 +233,11 @@ func (t *attend) span(s *scratch, u *unit, span int, out []float32) {
 			k.Values(out[r*t.stride+2:], 2+width, s.scores[r*t.group*chunkKeys:], chunkKeys, valueGroups, max(seen, 0), d, t.group)
 		}
 	}
+}
+
+// firstChunk is the first chunk of a span that a part's rows see keys of.
+func (t *attend) firstChunk(u *unit, span int) int {
+	return max(span*spanKeys, t.firstKey(t.a.Sequences[u.seq].First+u.first+1)/chunkKeys*chunkKeys)
 }
 
 // hide sets the scores before from and from to on to −∞.
@@ -288,14 +306,14 @@ func (t *attend) planAhead() {
 	}
 }
 
-// readAhead has the products of some panels read the keys and values of the
-// worker's next parts.
-func (t *attend) readAhead(worker int, p *kernel.Panel, panels int) {
+// readAhead has the products of some panels read keys and values of the
+// worker's next parts: pieces of them.
+func (t *attend) readAhead(worker int, p *kernel.Panel, pieces int) {
 	if len(t.ahead) == 0 {
 		return
 	}
 	a, layer := &t.ahead[worker], t.a.Layer+1
-	for a.unit < a.end && !p.Full(panels) {
+	for ; a.unit < a.end && pieces > 0; pieces -= 2 {
 		u := &t.units[a.unit]
 		if a.group >= u.len {
 			a.unit, a.group = a.unit+1, 0

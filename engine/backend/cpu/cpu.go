@@ -43,20 +43,26 @@ type Backend struct {
 	store   storeKV
 	rows    rowTask
 	rope    ropeTables
+	lent    lentTask
 	scratch []scratch // one a worker
 }
 
 // scratch is what a worker needs for itself. It grows to what the largest
 // operation needs and is used again.
 type scratch struct {
-	panel   kernel.Panel
-	quants  kernel.Rows // of a slab
-	partial []float32   // outputs of a tile or panel that the result has not all rows of
-	query   []float32   // queries of a tile of rows
-	scores  []float32
-	widened kernel.Widened
-	halves  []uint16  // a key or value in float16
-	out     []float32 // weighted sums
+	panel  kernel.Panel
+	quants kernel.Rows // of a slab, or of all rows
+	// quantized is the product whose rows quants are, if it is of all rows.
+	quantized uint64
+	partial   []float32 // outputs of a tile or panel that the result has not all rows of
+	query     []float32 // queries of a tile of rows
+	scores    []float32
+	widened   kernel.Widened
+	halves    []uint16  // a key or value in float16
+	out       []float32 // weighted sums
+	// next is the part of an attention that comes next, and asked that whose first
+	// keys and values were asked for.
+	next, asked *unit
 	// keys and values of blocks that are no whole groups, put together
 	keys, values []byte
 	table        []int32
@@ -84,6 +90,8 @@ func With(o Options) *Backend {
 var (
 	_ backend.Backend = (*Backend)(nil)
 	_ backend.Timer   = (*Backend)(nil)
+	_ backend.Viewer  = (*Backend)(nil)
+	_ backend.Sharer  = (*Backend)(nil)
 )
 
 // Name is "cpu".
@@ -94,6 +102,22 @@ func (b *Backend) Threads() int { return b.pool.workers }
 
 // Level is the level of processor features in use.
 func (b *Backend) Level() kernel.Level { return b.kernels.Level() }
+
+// lentTask is work of somebody else's that the workers do.
+type lentTask struct{ f func(worker, i int) }
+
+func (t *lentTask) run(worker, lo, hi int) {
+	for i := lo; i < hi; i++ {
+		t.f(worker, i)
+	}
+}
+
+// Share lends the workers for n calls of f.
+func (b *Backend) Share(n int, f func(worker, i int)) {
+	b.lent.f = f
+	b.pool.run(n, &b.lent)
+	b.lent.f = nil
+}
 
 // Close ends the goroutines and frees the weights.
 func (b *Backend) Close() error {

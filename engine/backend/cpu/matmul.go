@@ -15,8 +15,11 @@ type matMul struct {
 	x        *host.Matrix
 	n        int
 	products []backend.Product
-	quants   kernel.Rows
+	matrices []*kernel.Packed // those of the products that are quantized
+	quants   kernel.Rows      // of all workers
 	quantize quantizeTask
+	apart    bool   // each worker quantizes all rows for itself
+	number   uint64 // of the operation
 	slabs    slabTask
 }
 
@@ -75,19 +78,25 @@ func (b *Backend) MatMul(x backend.Tensor, n int, products ...backend.Product) {
 	m := &b.matMul
 	m.x, m.n, m.products = host.Of(x), n, append(m.products[:0], products...)
 	m.quantize.m = m
-	parts, quantized := 0, false
+	parts := 0
+	m.matrices = m.matrices[:0]
 	for _, p := range products {
 		w := b.matrix(p.W)
 		parts += m.parts(w)
-		quantized = quantized || w.packed != nil
+		if w.packed != nil {
+			m.matrices = append(m.matrices, w.packed)
+		}
 	}
+	quantized := len(m.matrices) > 0
 	if rows := b.kernels.Slab(n, m.x.Cols(), b.pool.workers); quantized && rows > 0 {
 		m.slabs = slabTask{m, rows}
 		b.pool.run((n+rows-1)/rows, &m.slabs)
 		return
 	}
-	if quantized {
-		b.kernels.Reserve(&m.quants, n, m.x.Cols())
+	m.number++
+	m.apart = quantized && n > 1 && n <= mostApart && b.pool.workers <= fewWorkers
+	if quantized && !m.apart {
+		b.kernels.Reserve(&m.quants, n, m.x.Cols(), m.matrices...)
 		if n*m.x.Cols() < alone {
 			m.quantize.run(0, 0, n)
 		} else {
@@ -97,9 +106,34 @@ func (b *Backend) MatMul(x backend.Tensor, n int, products ...backend.Product) {
 	b.pool.run(parts, m)
 }
 
+// For a few rows, what takes the time is not to quantize them, but to hand over the
+// work and then the memory that the other workers wrote: a line of a cache takes as
+// long from core to core as a hundred additions. So each worker quantizes them all;
+// one row alone is done before another worker is there.
+const (
+	mostApart  = 64
+	fewWorkers = 4
+)
+
+// quantized are all rows for a worker.
+func (m *matMul) quantized(worker int) span {
+	if !m.apart {
+		return span{0, m.n, &m.quants}
+	}
+	s := &m.b.scratch[worker]
+	if s.quantized != m.number {
+		s.quantized = m.number
+		m.b.kernels.Reserve(&s.quants, m.n, m.x.Cols(), m.matrices...)
+		for i := range m.n {
+			m.b.kernels.Quantize(&s.quants, i, m.x.Row(i))
+		}
+	}
+	return span{0, m.n, &s.quants}
+}
+
 // run implements task.
 func (m *matMul) run(worker, lo, hi int) {
-	rows := span{0, m.n, &m.quants}
+	rows := m.quantized(worker)
 	for i := range m.products {
 		p := &m.products[i]
 		w := of(p.W)
@@ -141,7 +175,7 @@ func (m *matMul) tiles(s *scratch, dst *host.Matrix, w *weight, rows span, lo, h
 	whole := min(hi, w.rows/kernel.Lanes) // the last tile may stand out
 	switch {
 	case w.packed != nil:
-		k.MatVec(dst.Data[lo*kernel.Lanes:max(whole, lo)*kernel.Lanes], w.packed, &m.quants, 0, lo, whole)
+		k.MatVec(dst.Data[lo*kernel.Lanes:max(whole, lo)*kernel.Lanes], w.packed, rows.quants, 0, lo, whole)
 	case m.n == 1:
 		k.FloatVec(dst.Data[lo*kernel.Lanes:max(whole, lo)*kernel.Lanes], w.floats, m.x.Data, lo, whole)
 	default:
@@ -154,7 +188,7 @@ func (m *matMul) tiles(s *scratch, dst *host.Matrix, w *weight, rows span, lo, h
 	}
 	s.partial = grow(s.partial, n*kernel.Lanes)
 	if w.packed != nil {
-		k.MatVec(s.partial, w.packed, &m.quants, 0, whole, hi)
+		k.MatVec(s.partial, w.packed, rows.quants, 0, whole, hi)
 	} else {
 		k.FloatMul(s.partial, kernel.Lanes, w.floats, whole, x, m.x.Cols(), n)
 	}
@@ -164,7 +198,9 @@ func (m *matMul) tiles(s *scratch, dst *host.Matrix, w *weight, rows span, lo, h
 // panels computes panels of a quantized matrix for some rows.
 func (m *matMul) panels(s *scratch, dst *host.Matrix, w *weight, rows span, worker, lo, hi int) {
 	k, n := m.b.kernels, rows.hi-rows.lo
-	m.b.attend.readAhead(worker, &s.panel, hi-lo)
+	if kv := m.b.attend.kv; kv != nil {
+		m.b.attend.readAhead(worker, &s.panel, k.ReadsLater(w.packed, hi-lo, rows.quants, n, kv.keyGroup))
+	}
 	whole := min(hi, w.rows/kernel.PanelRows) // the last panel may stand out
 	if lo < whole {
 		k.MatMul(dst.Data[rows.lo*dst.Cols()+lo*kernel.PanelRows:], dst.Cols(), &s.panel, w.packed, lo, whole, rows.quants, n)

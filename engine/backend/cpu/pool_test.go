@@ -37,3 +37,29 @@ func TestPoolRunsEveryPartOnce(t *testing.T) {
 		p.close()
 	}
 }
+
+// Lent workers do every part of somebody else's work once, no two of them as the same
+// worker at once, and no memory is taken for it.
+func TestShare(t *testing.T) {
+	for _, threads := range []int{1, 2, 5} {
+		b := New(threads)
+		defer b.Close()
+		done := make([]atomic.Int32, 200)
+		busy := make([]atomic.Int32, threads)
+		f := func(worker, i int) {
+			if busy[worker].Add(1) != 1 {
+				t.Errorf("%d threads: worker %d does two things at once", threads, worker)
+			}
+			done[i].Add(1)
+			busy[worker].Add(-1)
+		}
+		if n := testing.AllocsPerRun(10, func() { b.Share(len(done), f) }); n != 0 {
+			t.Errorf("%d threads: %v allocations", threads, n)
+		}
+		for i := range done {
+			if n := done[i].Load(); n != 11 { // AllocsPerRun runs it once more
+				t.Fatalf("%d threads: part %d was done %d times in 11 runs", threads, i, n)
+			}
+		}
+	}
+}

@@ -208,6 +208,16 @@ func (Memory) Write(t backend.Tensor, row int, src []float32) {
 	copy(m.Data[row*m.cols:], src)
 }
 
+// View makes a matrix that shares memory with data, in t if it is not nil.
+func (Memory) View(t backend.Tensor, data []float32, cols int) backend.Tensor {
+	if t == nil {
+		t = new(Matrix)
+	}
+	m := Of(t)
+	m.rows, m.cols, m.Data = len(data)/cols, cols, data
+	return m
+}
+
 // Read copies numbers out of the tensor.
 func (Memory) Read(dst []float32, t backend.Tensor, row int) {
 	m := Of(t)

@@ -52,18 +52,19 @@ func BenchmarkMatMul(b *testing.B) {
 		w := pack(b, l, rows, cols, matrix(b, r, format, rows, cols))
 		for _, level := range Levels() {
 			s := For(level)
-			var q Rows
-			s.Reserve(&q, most, cols)
-			for i := range most {
-				s.Quantize(&q, i, activations(r, cols))
-			}
-			out := make([]float32, most*PanelRows)
+			out := make([]float32, most*rows)
 			var p Panel
 			for _, n := range []int{16, most} {
 				b.Run(fmt.Sprintf("%v/%v/%d", format, level, n), func(b *testing.B) {
+					var q Rows
+					s.Reserve(&q, n, cols, w)
+					for i := range n {
+						s.Quantize(&q, i, activations(r, cols))
+					}
 					for b.Loop() {
-						for i := range w.Panels() {
-							s.MatMul(out, PanelRows, &p, w, i, i+1, &q, n)
+						const panels = 4 // as one worker takes them at once
+						for i := 0; i < w.Panels(); i += panels {
+							s.MatMul(out[i*PanelRows:], rows, &p, w, i, i+panels, &q, n)
 						}
 					}
 					b.ReportMetric(float64(rows*cols*n)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GMAC/s")

@@ -20,6 +20,8 @@
 // bfloat16, the high and the low bytes of the activations apart. float32 holds their
 // sums without rounding, so they are the same. There a core's second-level cache
 // is what bounds them, and so many rows are divided among the workers ([Set.Slab]).
+// For fewer rows, such as the next tokens of a batch, tiles are expanded while the
+// ones before are multiplied.
 //
 // # Caveats
 //
@@ -33,6 +35,7 @@ package kernel
 
 //go:generate go -C gen run . -room matmul -out ../matmul_amd64.s -stubs ../matmul_amd64.go -pkg kernel
 //go:generate go -C gen run . -room amx -out ../amx_amd64.s -stubs ../amx_amd64.go -pkg kernel
+//go:generate go -C gen run . -room fused -out ../fused_amd64.s -stubs ../fused_amd64.go -pkg kernel
 //go:generate go -C gen run . -room floats -out ../floats_amd64.s -stubs ../floats_amd64.go -pkg kernel
 //go:generate go -C gen run . -room features -out ../features_amd64.s -stubs ../features_amd64.go -pkg kernel
 //go:generate go -C gen run . -room vector -out ../vector_amd64.s -stubs ../vector_amd64.go -pkg kernel

@@ -33,9 +33,14 @@ func FuzzProducts(f *testing.F) {
 				s.Quantize(&q, i, x[i*cols:])
 			}
 			alone, together := matVec(s, w, &q, n), matMul(s, w, &q, n)
+			s.Reserve(&q, n, cols, w)
+			for i := range n {
+				s.Quantize(&q, i, x[i*cols:])
+			}
+			few := matMul(s, w, &q, n)
 			for i := range alone {
-				if !same(alone[i], together[i]) {
-					t.Fatalf("%v, %v: output %d is %v alone and %v together", l.Format, level, i, alone[i], together[i])
+				if !same(alone[i], together[i]) || !same(alone[i], few[i]) {
+					t.Fatalf("%v, %v: output %d is %v alone, %v together and %v of a few rows", l.Format, level, i, alone[i], together[i], few[i])
 				}
 			}
 			results = append(results, alone)

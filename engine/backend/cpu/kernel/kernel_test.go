@@ -143,6 +143,13 @@ func TestProductsOfQuantizedMatrices(t *testing.T) {
 							t.Fatalf("%v, %d × %d × %d: a row alone and rows of a slab differ", level, n, rows, cols)
 						}
 					}
+					s.Reserve(&q, n, cols, w)
+					for i := range n {
+						s.Quantize(&q, i, x[i*cols:])
+					}
+					if !slices.Equal(matMul(s, w, &q, n), got) {
+						t.Fatalf("%v, %d × %d × %d: a row alone and a few rows together differ", level, n, rows, cols)
+					}
 					if level == AVX2 {
 						first = got
 					}

@@ -18,6 +18,7 @@ type Panel struct {
 	blocks  []byte    // for AMX: some blocks of both tiles, in lines
 	sums    []float32 // for AMX: tiles of sums, in lines
 	partial []float32 // for AMX: totals of some of the blocks
+	room    []byte    // for the fused kernels
 	later   []ahead
 	aheads  [3]ahead
 }
@@ -33,11 +34,21 @@ func aheadOf(memory []byte) ahead {
 }
 
 // ReadLater has memory read into the second-level cache that will be wanted soon,
-// in passing, by products that expand tiles: these are bound by their computing.
+// in passing, by the next products. What these do not come to is not read.
 func (p *Panel) ReadLater(memory []byte) { p.later = append(p.later, aheadOf(memory)) }
 
-// Full says whether that is as much as the products of some panels can read.
-func (p *Panel) Full(panels int) bool { return len(p.later) >= 2*panels*(len(p.aheads)-1) }
+// ReadsLater is how many pieces of size bytes the products of some panels of w with n rows
+// of x can read besides: of products that expand tiles, for these are bound by their
+// computing.
+func (s *Set) ReadsLater(w *Packed, panels int, x *Rows, n, size int) int {
+	switch tiles := 2 * panels; {
+	case s.fusedRows(w, x, n) > 0:
+		return tiles * w.blocks() * fusedAheadBytes / size
+	case s.gemmTile[w.Layout.index] == nil:
+		return tiles * (len(Panel{}.aheads) - 1)
+	}
+	return 0
+}
 
 // nextAheads are what one product has read: the tile that comes next, and what is
 // wanted later.
@@ -94,8 +105,15 @@ func (s *Set) MatMul(out []float32, stride int, p *Panel, w *Packed, lo, hi int,
 	}
 	_ = out[(n-1)*stride+(hi-lo)*PanelRows-1]
 	w.check(x)
-	bunched := min(n, x.bunched) / bunchRows * bunchRows
 	last := min(2*hi, w.Tiles())
+	if fused := s.fusedRows(w, x, n); fused > 0 {
+		s.fusedTiles(out, stride, p, w, 2*lo, last, x, fused)
+		for t := 2 * lo; fused < n && t < last; t++ {
+			s.tile(out[fused*stride+(t-2*lo)*Lanes:], stride, w, t, x, fused, n)
+		}
+		return
+	}
+	bunched := min(n, x.bunched) / bunchRows * bunchRows
 	if bunched < n && s.gemmTile[w.Layout.index] == nil {
 		s.expanded(out, stride, p, w, 2*lo, last, x, n)
 		return

@@ -23,7 +23,13 @@ type Rows struct {
 	// bunches are the same rows once more, sixteen at a time, as AMX takes
 	// them; those after the last whole sixteen are not there.
 	bunches []byte
-	bunched int // rows in bunches
+	bunched int // rows in bunches that are multiplied with panels
+	// fused are the first rows, if they are few, that are in bunches for the fused
+	// kernels: the last bunch need not be full. inFloats and inBytes say in which
+	// of the two kinds of bunches they are; bytes are those in bytes.
+	fused             int
+	inFloats, inBytes bool
+	bytes             []byte
 	// passing is how many rows are kept in bunches alone: they share the first
 	// place in blocks with the row after them while they are quantized.
 	passing int
@@ -42,13 +48,17 @@ const (
 // prompt of 512 a fifth faster. The sums are the same either way.
 const leastBunched = 128
 
-// Reserve makes room for n rows of cols columns, a multiple of 32.
-func (s *Set) Reserve(r *Rows, n, cols int) { s.reserve(r, n, cols, leastBunched) }
+// Reserve makes room for n rows of cols columns, a multiple of 32, that will be
+// multiplied with some matrices: with others they can be, too, but perhaps not as fast.
+func (s *Set) Reserve(r *Rows, n, cols int, matrices ...*Packed) {
+	s.reserve(r, n, cols, leastBunched)
+	s.reserveFused(r, n, matrices)
+}
 
 // reserve makes room for n rows, bunches too if there are that many.
 func (s *Set) reserve(r *Rows, n, cols, bunchedFrom int) {
 	r.cols, r.passing = cols, 0
-	r.bunched = 0
+	r.bunched, r.fused = 0, 0
 	if s.bunch != nil && n >= bunchedFrom {
 		r.bunched = n / bunchRows * bunchRows
 		r.bunches = aligned(r.bunches, r.bunched/bunchRows*cols/BlockColumns*bunchBytes)
@@ -102,6 +112,9 @@ func (s *Set) Quantize(r *Rows, i int, x []float32) {
 	s.quantize(pointer(blocks), &x[0], len(blocks))
 	if i < r.bunched {
 		s.bunch(&r.bunches[i/bunchRows*len(blocks)*bunchBytes], i%bunchRows, pointer(blocks), len(blocks))
+	}
+	if i < r.fused {
+		s.bunchFused(r, i, blocks)
 	}
 }
 

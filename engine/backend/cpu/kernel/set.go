@@ -19,6 +19,10 @@ type Set struct {
 	expand    [10]expandFunc
 	gemmBunch [2][2][2]gemmBunchFunc
 
+	// fused and bunchBytes are there with AMX only: for a few rows.
+	fused      [10]fusedFunc
+	bunchBytes func(bunch *byte, row int, x *byte, blocks int)
+
 	floatVector [3]floatVectorFunc
 	floatMatrix [3]floatMatrixFunc
 	floatRows   int
@@ -47,6 +51,7 @@ type (
 	gemmFunc        = func(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride, rows, blocks, first int, ahead *byte, aheads int)
 	expandFunc      = func(panel *byte, tile *byte, blocks int)
 	gemmBunchFunc   = func(out *float32, outStride int, panel *byte, x *byte, xStride, bunches, tiles, blocks int, sums, partial *float32, part int, ahead *byte)
+	fusedFunc       = func(out *float32, outStride int, tiles *byte, stride, count int, x *byte, blocks, rows int, room, ahead *byte, aheads int)
 	floatVectorFunc = func(out *float32, tiles *byte, x *float32, cols, count, stride int)
 	floatMatrixFunc = func(out *float32, outStride int, tile *byte, x *float32, xStride, rows, cols int)
 	scoresFunc      = func(out *float32, outStride int, q *float32, qStride int, keys *byte, groupBytes int, table *int32, groups, dim, rows int, scale float32)

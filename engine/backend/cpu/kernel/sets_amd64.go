@@ -32,6 +32,8 @@ var sets = func() [4]*Set {
 		{{gemm32AMX, gemm32ApartAMX}, {gemm32MinAMX, gemm32MinApartAMX}},
 		{{gemm16AMX, nil}, {gemm16MinAMX, nil}},
 	}
+	amx.bunchBytes = bunchBytesAMX
+	amx.fused = [...]fusedFunc{fusedQ40AMX, fusedQ41AMX, fusedQ50AMX, fusedQ51AMX, fusedQ80AMX, fusedQ2KAMX, fusedQ3KAMX, fusedQ4KAMX, fusedQ5KAMX, fusedQ6KAMX}
 	return [...]*Set{Go: plain, AVX2: assembly[AVX2], AVX512: assembly[AVX512], AMX: &amx}
 }()
 

@@ -119,13 +119,19 @@ var amxConfigs = map[int]Mem{}
 
 // amxConfig declares the tiles' shapes for groups of so many columns.
 func amxConfig(group int) Mem {
-	m := GLOBL(fmt.Sprintf("tiles%d", group), constAttrs)
+	return amxShapes(fmt.Sprintf("tiles%d", group), 2*group, group/2)
+}
+
+// amxShapes declares the tiles' shapes: so many bytes in a line of activations, and so
+// many lines of weights.
+func amxShapes(name string, bytes, lines int) Mem {
+	m := GLOBL(name, constAttrs)
 	var c [64]byte
 	c[0] = 1 // palette
 	shape := func(tile, rows, bytes int) { c[16+2*tile], c[48+tile] = byte(bytes), byte(rows) }
-	shape(tileHigh, bunchRows, 2*group)
-	shape(tileLow, bunchRows, 2*group)
-	shape(tileNumbers, group/2, vectorBytes)
+	shape(tileHigh, bunchRows, bytes)
+	shape(tileLow, bunchRows, bytes)
+	shape(tileNumbers, lines, vectorBytes)
 	for i := tileNumbers + 1; i < 8; i++ {
 		shape(i, bunchRows, vectorBytes)
 	}
@@ -434,9 +440,15 @@ func gemmAMX(group int, mins, apart bool) {
 	done()
 }
 
+// bfloatTables are what bfloats declared, by layout.
+var bfloatTables = map[string][]Mem{}
+
 // bfloats declares the bfloat16 of a layout's numbers less its offset, as many
-// as fit a table, and again from the first.
-func bfloats(l layout) []Mem {
+// as fit a table, and again from the first; none for numbers of eight bits.
+func bfloats(l layout) {
+	if l.low == 8 {
+		return
+	}
 	bits := l.low + l.high
 	n := max(1<<bits, 32)
 	var tables []Mem
@@ -452,17 +464,74 @@ func bfloats(l layout) []Mem {
 		}
 		tables = append(tables, m)
 	}
-	return tables
+	bfloatTables[l.name] = tables
+}
+
+// expander turns the numbers of a block into bfloat16, pair of columns after pair.
+type expander struct {
+	*unpacker
+	tables        []reg.VecVirtual // of bfloat16; none where there are too many numbers
+	offset, upper reg.VecVirtual
+}
+
+// newExpander returns an expander of the block that quants points to, with the
+// tables that bfloats declared for the layout.
+func newExpander(l layout, quants reg.GPVirtual, tables []Mem) expander {
+	e := expander{unpacker: newUnpacker(avx512, l, quants)}
+	for _, m := range tables {
+		t := e.reg()
+		VMOVDQU64(m, t)
+		e.tables = append(e.tables, t)
+	}
+	if len(tables) == 0 {
+		e.offset, e.upper = e.reg(), e.reg()
+		e.broadcastWord(uint16(l.offset), e.offset)
+		r := GP32()
+		MOVL(U32(0xffff0000), r)
+		VPBROADCASTD(r, e.upper)
+	}
+	return e
+}
+
+// expand writes columns 2i and 2i+1 to dst. Pairs are asked for in order.
+func (e expander) expand(i int, dst Mem) {
+	w := e.vec()
+	switch {
+	case e.layout.low == 4 && e.layout.high == 0:
+		// The table has each number twice, so what lies above its four
+		// bits does no harm.
+		if i%4 == 0 {
+			VMOVDQU32(at(e.quants).Offset(i/4*vectorBytes), e.low[0])
+			VPERMW(e.tables[0], e.low[0], w[0])
+		} else {
+			VPSRLW(Imm(uint64(i%4*4)), e.low[0], w[0])
+			VPERMW(e.tables[0], w[0], w[0])
+		}
+	case len(e.tables) == 1:
+		e.pair(i, w)
+		VPERMW(e.tables[0], w[0], w[0])
+	case len(e.tables) == 2:
+		e.pair(i, w)
+		VPERMI2W(e.tables[1], e.tables[0], w[0])
+	default:
+		e.pair(i, w)
+		VPSUBW(e.offset, w[0], w[0])
+		even := e.reg()
+		VPSLLD(Imm(16), w[0], even)
+		VPSRAD(Imm(16), even, even)
+		VPSRAD(Imm(16), w[0], w[0])
+		VCVTDQ2PS(even, even)
+		VCVTDQ2PS(w[0], w[0])
+		VPSRLD(Imm(16), even, even)
+		VPTERNLOGD(Imm(0xf8), e.upper, w[0], even) // even | odd&upper
+		w[0] = even
+	}
+	VMOVDQU32(w[0], dst)
 }
 
 // expandAMX generates the expansion of a tile to bfloat16.
 func expandAMX(l layout) {
 	s := avx512
-	var tables []reg.VecVirtual
-	var memory []Mem
-	if l.low < 8 {
-		memory = bfloats(l)
-	}
 	TEXT("expand"+l.name+"AMX", attrs, "func(panel *byte, tile *byte, blocks int)")
 	Pragma("noescape")
 	Doc(
@@ -473,57 +542,14 @@ func expandAMX(l layout) {
 		"	scales[b][g][kind][row] = d or m[row][b][g]",
 	)
 	panel, quants, blocks := param("panel"), param("tile"), param("blocks")
-	u := newUnpacker(s, l, quants)
-	for _, m := range memory {
-		t := s.reg()
-		VMOVDQU64(m, t)
-		tables = append(tables, t)
-	}
-	offset, upper := s.reg(), s.reg()
-	if l.low == 8 {
-		u.broadcastWord(uint16(l.offset), offset)
-		r := GP32()
-		MOVL(U32(0xffff0000), r)
-		VPBROADCASTD(r, upper)
-	}
+	e := newExpander(l, quants, bfloatTables[l.name])
 	kinds := l.groupBytes() / l.scaleBytes()
 	loop("block", blocks, func() {
 		for i := range (l.blockBytes() + vectorBytes - 1) / vectorBytes {
 			PREFETCHT0(at(quants).Offset(prefetchBytes + i*vectorBytes))
 		}
 		for i := range pairs {
-			w := s.vec()
-			switch {
-			case l.low == 4 && l.high == 0:
-				// The table has each number twice, so what lies above its four
-				// bits does no harm.
-				if i%4 == 0 {
-					VMOVDQU32(at(quants).Offset(i/4*vectorBytes), u.low[0])
-					VPERMW(tables[0], u.low[0], w[0])
-				} else {
-					VPSRLW(Imm(uint64(i%4*4)), u.low[0], w[0])
-					VPERMW(tables[0], w[0], w[0])
-				}
-			case len(tables) == 1:
-				u.pair(i, w)
-				VPERMW(tables[0], w[0], w[0])
-			case len(tables) == 2:
-				u.pair(i, w)
-				VPERMI2W(tables[1], tables[0], w[0])
-			default:
-				u.pair(i, w)
-				VPSUBW(offset, w[0], w[0])
-				even := s.reg()
-				VPSLLD(Imm(16), w[0], even)
-				VPSRAD(Imm(16), even, even)
-				VPSRAD(Imm(16), w[0], w[0])
-				VCVTDQ2PS(even, even)
-				VCVTDQ2PS(w[0], w[0])
-				VPSRLD(Imm(16), even, even)
-				VPTERNLOGD(Imm(0xf8), upper, w[0], even) // even | odd&upper
-				w[0] = even
-			}
-			VMOVDQU32(w[0], at(panel).Offset(i*vectorBytes))
+			e.expand(i, at(panel).Offset(i*vectorBytes))
 		}
 		d := s.vec()
 		for g := range l.groups() * kinds {

@@ -41,6 +41,7 @@ var rooms = map[string]func(){
 			amxConfigs[group] = amxConfig(group)
 		}
 		for _, l := range layouts {
+			bfloats(l)
 			expandAMX(l)
 		}
 		for _, mins := range []bool{false, true} {
@@ -49,6 +50,17 @@ var rooms = map[string]func(){
 			gemmAMX(16, mins, false)
 		}
 		bunchAMX()
+	},
+	"fused": func() {
+		for _, group := range []int{32, 16} {
+			amxConfigs[group] = amxConfig(group)
+		}
+		amxConfigs[inBytes] = amxBytesConfig()
+		for _, l := range layouts {
+			bfloats(l)
+			fusedAMX(l)
+		}
+		bunchBytesAMX()
 	},
 	"features": func() {
 		features()

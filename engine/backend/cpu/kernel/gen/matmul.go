@@ -127,6 +127,13 @@ func (s isa) scales(l layout, m Mem, dst vec) {
 // processor's own guesses end at each page and at each part of an operation.
 const prefetchBytes = 2048
 
+// prefetchBlock generates the asking for the block that lies so far ahead.
+func prefetchBlock(l layout, quants reg.Register) {
+	for i := range (l.blockBytes() + vectorBytes - 1) / vectorBytes {
+		PREFETCHT0(at(quants).Offset(prefetchBytes + i*vectorBytes))
+	}
+}
+
 // gemv generates the product of one quantized row with tiles of a matrix.
 func gemv(s isa, l layout) {
 	TEXT("gemv"+l.name+s.name, attrs, "func(out *float32, tiles *byte, x *byte, blocks, count, stride int)")
@@ -157,9 +164,7 @@ func gemv(s isa, l layout) {
 		MOVQ(blocks, n)
 		s.zero(total)
 		loop("block", n, func() {
-			for i := range (l.blockBytes() + vectorBytes - 1) / vectorBytes {
-				PREFETCHT0(at(quants).Offset(prefetchBytes + i*vectorBytes))
-			}
+			prefetchBlock(l, quants)
 			for g := range l.groups() {
 				even, odd := s.vec(), s.vec()
 				if l.offset != 0 {
