@@ -25,6 +25,10 @@ type Options struct {
 	Level kernel.Level
 	// KV is the format of keys and values in the cache.
 	KV kernel.KV
+	// BatchVariant gives up batch invariance for speed where there is AMX: many
+	// rows at once are computed with other kernels than few. They are as near to the
+	// exact result, but not the same to the bit.
+	BatchVariant bool
 }
 
 // Backend computes on a number of goroutines. It is used by one goroutine at
@@ -37,6 +41,8 @@ type Backend struct {
 	pool       *pool
 	memory     memory
 	packers    []kernel.Packer // one a worker
+	// batchVariant is that of [Options].
+	batchVariant bool
 
 	matMul  matMul
 	attend  attend
@@ -51,8 +57,9 @@ type Backend struct {
 type scratch struct {
 	panel   kernel.Panel
 	quants  kernel.Rows // of a slab
-	partial []float32   // outputs of a tile or panel that the result has not all rows of
-	query   []float32   // queries of a tile of rows
+	split   kernel.SplitRows
+	partial []float32 // outputs of a tile or panel that the result has not all rows of
+	query   []float32 // queries of a tile of rows
 	scores  []float32
 	widened kernel.Widened
 	halves  []uint16  // a key or value in float16
@@ -75,7 +82,7 @@ func With(o Options) *Backend {
 	p := newPool(o.Threads)
 	b := &Backend{
 		kernels: kernel.For(o.Level), kv: o.KV, pool: p,
-		packers: make([]kernel.Packer, p.workers), scratch: make([]scratch, p.workers),
+		packers: make([]kernel.Packer, p.workers), scratch: make([]scratch, p.workers), batchVariant: o.BatchVariant,
 	}
 	b.matMul.b, b.attend.b, b.store.b, b.rows.b = b, b, b, b
 	return b

@@ -20,11 +20,12 @@ type matMul struct {
 	slabs    slabTask
 }
 
-// span is some rows of x, lo … hi-1, and what they are quantized to: its first row
-// is that of lo.
+// span is some rows of x, lo … hi-1, and what they are quantized to, or split: its
+// first row is that of lo.
 type span struct {
 	lo, hi int
 	quants *kernel.Rows
+	split  *kernel.SplitRows // if not nil, instead of quants
 }
 
 // quantizeTask quantizes row i of x as its part i.
@@ -39,17 +40,28 @@ func (t *quantizeTask) run(_, lo, hi int) {
 // slabTask computes all products for slab i of the rows as its part i: what one
 // worker quantizes by itself stays in its caches.
 type slabTask struct {
-	m    *matMul
-	rows int // of a slab
+	m     *matMul
+	rows  int  // of a slab
+	split bool // the rows are split, not quantized
 }
 
 func (t *slabTask) run(worker, lo, hi int) {
 	m, s := t.m, &t.m.b.scratch[worker]
 	for i := lo; i < hi; i++ {
-		rows := span{i * t.rows, min((i+1)*t.rows, m.n), &s.quants}
-		m.b.kernels.ReserveSlab(&s.quants, rows.hi-rows.lo, m.x.Cols())
+		rows := span{lo: i * t.rows, hi: min((i+1)*t.rows, m.n)}
+		if t.split {
+			rows.split = &s.split
+			m.b.kernels.ReserveSplit(&s.split, rows.hi-rows.lo, m.x.Cols())
+		} else {
+			rows.quants = &s.quants
+			m.b.kernels.ReserveSlab(&s.quants, rows.hi-rows.lo, m.x.Cols())
+		}
 		for r := rows.lo; r < rows.hi; r++ {
-			m.b.kernels.Quantize(&s.quants, r-rows.lo, m.x.Row(r))
+			if t.split {
+				m.b.kernels.Split(&s.split, r-rows.lo, m.x.Row(r))
+			} else {
+				m.b.kernels.Quantize(&s.quants, r-rows.lo, m.x.Row(r))
+			}
 		}
 		for j := range m.products {
 			p := &m.products[j]
@@ -81,10 +93,20 @@ func (b *Backend) MatMul(x backend.Tensor, n int, products ...backend.Product) {
 		parts += m.parts(w)
 		quantized = quantized || w.packed != nil
 	}
-	if rows := b.kernels.Slab(n, m.x.Cols(), b.pool.workers); quantized && rows > 0 {
-		m.slabs = slabTask{m, rows}
-		b.pool.run((n+rows-1)/rows, &m.slabs)
-		return
+	if quantized {
+		rows, split := 0, false
+		if b.batchVariant {
+			rows = b.kernels.Bands(n, m.x.Cols(), b.pool.workers)
+			split = rows > 0
+		}
+		if !split {
+			rows = b.kernels.Slab(n, m.x.Cols(), b.pool.workers)
+		}
+		if rows > 0 {
+			m.slabs = slabTask{m, rows, split}
+			b.pool.run((n+rows-1)/rows, &m.slabs)
+			return
+		}
 	}
 	if quantized {
 		b.kernels.Reserve(&m.quants, n, m.x.Cols())
@@ -99,7 +121,7 @@ func (b *Backend) MatMul(x backend.Tensor, n int, products ...backend.Product) {
 
 // run implements task.
 func (m *matMul) run(worker, lo, hi int) {
-	rows := span{0, m.n, &m.quants}
+	rows := span{hi: m.n, quants: &m.quants}
 	for i := range m.products {
 		p := &m.products[i]
 		w := of(p.W)
@@ -167,14 +189,23 @@ func (m *matMul) panels(s *scratch, dst *host.Matrix, w *weight, rows span, work
 	m.b.attend.readAhead(worker, &s.panel, hi-lo)
 	whole := min(hi, w.rows/kernel.PanelRows) // the last panel may stand out
 	if lo < whole {
-		k.MatMul(dst.Data[rows.lo*dst.Cols()+lo*kernel.PanelRows:], dst.Cols(), &s.panel, w.packed, lo, whole, rows.quants, n)
+		rows.multiply(k, dst.Data[rows.lo*dst.Cols()+lo*kernel.PanelRows:], dst.Cols(), &s.panel, w.packed, lo, whole)
 	}
 	if whole == hi {
 		return
 	}
 	s.partial = grow(s.partial, n*kernel.PanelRows)
-	k.MatMul(s.partial, kernel.PanelRows, &s.panel, w.packed, whole, hi, rows.quants, n)
+	rows.multiply(k, s.partial, kernel.PanelRows, &s.panel, w.packed, whole, hi)
 	copyPartial(s.partial, kernel.PanelRows, dst, rows, whole*kernel.PanelRows, w.rows)
+}
+
+// multiply computes the panels lo … hi-1 of a matrix for the rows.
+func (r *span) multiply(k *kernel.Set, out []float32, stride int, p *kernel.Panel, w *kernel.Packed, lo, hi int) {
+	if r.split != nil {
+		k.SplitMul(out, stride, p, w, lo, hi, r.split)
+		return
+	}
+	k.MatMul(out, stride, p, w, lo, hi, r.quants, r.hi-r.lo)
 }
 
 // copyPartial copies the outputs from … to-1 that a partial tile or panel has.

@@ -32,6 +32,8 @@ var sets = func() [4]*Set {
 		{{gemm32AMX, gemm32ApartAMX}, {gemm32MinAMX, gemm32MinApartAMX}},
 		{{gemm16AMX, nil}, {gemm16MinAMX, nil}},
 	}
+	amx.splitRow, amx.splitGemm = splitRowAMX, splitGemmAMX
+	amx.splitTile = [...]expandFunc{splitTileQ40AMX, splitTileQ41AMX, splitTileQ50AMX, splitTileQ51AMX, splitTileQ80AMX, splitTileQ2KAMX, splitTileQ3KAMX, splitTileQ4KAMX, splitTileQ5KAMX, splitTileQ6KAMX}
 	return [...]*Set{Go: plain, AVX2: assembly[AVX2], AVX512: assembly[AVX512], AMX: &amx}
 }()
 

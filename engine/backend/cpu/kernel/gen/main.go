@@ -50,6 +50,13 @@ var rooms = map[string]func(){
 		}
 		bunchAMX()
 	},
+	"split": func() {
+		splitRow()
+		for _, l := range layouts {
+			splitTile(l)
+		}
+		splitGemm()
+	},
 	"features": func() {
 		features()
 		pause()
