@@ -57,7 +57,7 @@ type Backend struct {
 type scratch struct {
 	panel   kernel.Panel
 	quants  kernel.Rows // of a slab
-	split   kernel.SplitRows
+	fixed   kernel.FixedRows
 	partial []float32 // outputs of a tile or panel that the result has not all rows of
 	query   []float32 // queries of a tile of rows
 	scores  []float32

@@ -20,12 +20,12 @@ type matMul struct {
 	slabs    slabTask
 }
 
-// span is some rows of x, lo … hi-1, and what they are quantized to, or split: its
-// first row is that of lo.
+// span is some rows of x, lo … hi-1, and what they are quantized to: its first row
+// is that of lo.
 type span struct {
 	lo, hi int
 	quants *kernel.Rows
-	split  *kernel.SplitRows // if not nil, instead of quants
+	fixed  *kernel.FixedRows // if not nil, instead of quants
 }
 
 // quantizeTask quantizes row i of x as its part i.
@@ -42,23 +42,23 @@ func (t *quantizeTask) run(_, lo, hi int) {
 type slabTask struct {
 	m     *matMul
 	rows  int  // of a slab
-	split bool // the rows are split, not quantized
+	fixed bool // in fixed point
 }
 
 func (t *slabTask) run(worker, lo, hi int) {
 	m, s := t.m, &t.m.b.scratch[worker]
 	for i := lo; i < hi; i++ {
 		rows := span{lo: i * t.rows, hi: min((i+1)*t.rows, m.n)}
-		if t.split {
-			rows.split = &s.split
-			m.b.kernels.ReserveSplit(&s.split, rows.hi-rows.lo, m.x.Cols())
+		if t.fixed {
+			rows.fixed = &s.fixed
+			m.b.kernels.ReserveFixed(&s.fixed, rows.hi-rows.lo, m.x.Cols())
 		} else {
 			rows.quants = &s.quants
 			m.b.kernels.ReserveSlab(&s.quants, rows.hi-rows.lo, m.x.Cols())
 		}
 		for r := rows.lo; r < rows.hi; r++ {
-			if t.split {
-				m.b.kernels.Split(&s.split, r-rows.lo, m.x.Row(r))
+			if t.fixed {
+				m.b.kernels.Fix(&s.fixed, r-rows.lo, m.x.Row(r))
 			} else {
 				m.b.kernels.Quantize(&s.quants, r-rows.lo, m.x.Row(r))
 			}
@@ -94,16 +94,16 @@ func (b *Backend) MatMul(x backend.Tensor, n int, products ...backend.Product) {
 		quantized = quantized || w.packed != nil
 	}
 	if quantized {
-		rows, split := 0, false
+		rows, fixed := 0, false
 		if b.batchVariant {
 			rows = b.kernels.Bands(n, m.x.Cols(), b.pool.workers)
-			split = rows > 0
+			fixed = rows > 0
 		}
-		if !split {
+		if !fixed {
 			rows = b.kernels.Slab(n, m.x.Cols(), b.pool.workers)
 		}
 		if rows > 0 {
-			m.slabs = slabTask{m, rows, split}
+			m.slabs = slabTask{m, rows, fixed}
 			b.pool.run((n+rows-1)/rows, &m.slabs)
 			return
 		}
@@ -201,8 +201,8 @@ func (m *matMul) panels(s *scratch, dst *host.Matrix, w *weight, rows span, work
 
 // multiply computes the panels lo … hi-1 of a matrix for the rows.
 func (r *span) multiply(k *kernel.Set, out []float32, stride int, p *kernel.Panel, w *kernel.Packed, lo, hi int) {
-	if r.split != nil {
-		k.SplitMul(out, stride, p, w, lo, hi, r.split)
+	if r.fixed != nil {
+		k.FixedMul(out, stride, p, w, lo, hi, r.fixed)
 		return
 	}
 	k.MatMul(out, stride, p, w, lo, hi, r.quants, r.hi-r.lo)

@@ -19,11 +19,12 @@ type Set struct {
 	expand    [10]expandFunc
 	gemmBunch [2][2][2]gemmBunchFunc
 
-	// splitRow, splitTile and splitGemm are there with AMX only: products that are
-	// not those of the others to the bit.
-	splitRow  func(line *byte, x *float32, blocks int)
-	splitTile [10]expandFunc
-	splitGemm splitGemmFunc
+	// These are there with AMX only: products in fixed point, which are not those of
+	// the others to the bit.
+	magnitude func(x *float32, vectors int) uint32
+	fixedRow  func(line *byte, x *float32, inverse float32, steps int)
+	fixedTile [10]fixedTileFunc
+	fixedGemm fixedGemmFunc
 
 	floatVector [3]floatVectorFunc
 	floatMatrix [3]floatMatrixFunc
@@ -53,7 +54,8 @@ type (
 	gemmFunc        = func(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride, rows, blocks, first int, ahead *byte, aheads int)
 	expandFunc      = func(panel *byte, tile *byte, blocks int)
 	gemmBunchFunc   = func(out *float32, outStride int, panel *byte, x *byte, xStride, bunches, tiles, blocks int, sums, partial *float32, part int, ahead *byte)
-	splitGemmFunc   = func(out *float32, outStride int, panel *byte, x *byte, xStride, bands, blocks int, partial *float32, part int)
+	fixedTileFunc   = func(panel *byte, tile *byte, steps int, inverse *float32)
+	fixedGemmFunc   = func(out *float32, outStride int, panel *byte, x *byte, xStride, bands, steps int, scales, factors, sums *float32, later int)
 	floatVectorFunc = func(out *float32, tiles *byte, x *float32, cols, count, stride int)
 	floatMatrixFunc = func(out *float32, outStride int, tile *byte, x *float32, xStride, rows, cols int)
 	scoresFunc      = func(out *float32, outStride int, q *float32, qStride int, keys *byte, groupBytes int, table *int32, groups, dim, rows int, scale float32)

@@ -14,7 +14,7 @@ var best = func() Level {
 		return Go
 	case !(x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512VNNI):
 		return AVX2
-	case !(x.HasAMXTile && x.HasAMXBF16 && permitTiles()):
+	case !(x.HasAMXTile && x.HasAMXBF16 && x.HasAMXInt8 && x.HasAVX512VBMI2 && permitTiles()):
 		return AVX512
 	}
 	return AMX
@@ -32,8 +32,8 @@ var sets = func() [4]*Set {
 		{{gemm32AMX, gemm32ApartAMX}, {gemm32MinAMX, gemm32MinApartAMX}},
 		{{gemm16AMX, nil}, {gemm16MinAMX, nil}},
 	}
-	amx.splitRow, amx.splitGemm = splitRowAMX, splitGemmAMX
-	amx.splitTile = [...]expandFunc{splitTileQ40AMX, splitTileQ41AMX, splitTileQ50AMX, splitTileQ51AMX, splitTileQ80AMX, splitTileQ2KAMX, splitTileQ3KAMX, splitTileQ4KAMX, splitTileQ5KAMX, splitTileQ6KAMX}
+	amx.magnitude, amx.fixedRow, amx.fixedGemm = magnitudeAMX, fixedRowAMX, fixedGemmAMX
+	amx.fixedTile = [...]fixedTileFunc{fixedTileQ40AMX, fixedTileQ41AMX, fixedTileQ50AMX, fixedTileQ51AMX, fixedTileQ80AMX, fixedTileQ2KAMX, fixedTileQ3KAMX, fixedTileQ4KAMX, fixedTileQ5KAMX, fixedTileQ6KAMX}
 	return [...]*Set{Go: plain, AVX2: assembly[AVX2], AVX512: assembly[AVX512], AMX: &amx}
 }()
 

@@ -50,12 +50,14 @@ var rooms = map[string]func(){
 		}
 		bunchAMX()
 	},
-	"split": func() {
-		splitRow()
+	"fixed": func() {
+		fixedMagnitude()
+		fixedRow()
+		lowFirst, highFirst := fixedShuffles()
 		for _, l := range layouts {
-			splitTile(l)
+			fixedWeights(l, lowFirst, highFirst)
 		}
-		splitGemm()
+		fixedGemm()
 	},
 	"features": func() {
 		features()
