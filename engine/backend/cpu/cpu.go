@@ -62,6 +62,7 @@ type scratch struct {
 	query   []float32 // queries of a tile of rows
 	scores  []float32
 	widened kernel.Widened
+	tiles   kernel.AttentionTiles
 	halves  []uint16  // a key or value in float16
 	out     []float32 // weighted sums
 	// keys and values of blocks that are no whole groups, put together

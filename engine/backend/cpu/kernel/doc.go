@@ -38,3 +38,4 @@ package kernel
 //go:generate go -C gen run . -room features -out ../features_amd64.s -stubs ../features_amd64.go -pkg kernel
 //go:generate go -C gen run . -room vector -out ../vector_amd64.s -stubs ../vector_amd64.go -pkg kernel
 //go:generate go -C gen run . -room attention -out ../attention_amd64.s -stubs ../attention_amd64.go -pkg kernel
+//go:generate go -C gen run . -room attentiontiles -out ../attentiontiles_amd64.s -stubs ../attentiontiles_amd64.go -pkg kernel

@@ -26,6 +26,13 @@ type Set struct {
 	fixedTile [10]fixedTileFunc
 	fixedGemm fixedGemmFunc
 
+	// These too: attention of split numbers.
+	splitRow    func(line *byte, x *float32, steps int)
+	splitPairs  func(lines, rows *byte, stride, pairs int)
+	splitGemm   func(out *float32, outStride int, x, w *byte, tiles, steps, add int)
+	softmaxTile func(p *byte, scores *float32, stride, steps int, state *float32)
+	scaleTile   func(x *float32, vectors int, factors *float32)
+
 	floatVector [3]floatVectorFunc
 	floatMatrix [3]floatMatrixFunc
 	floatRows   int

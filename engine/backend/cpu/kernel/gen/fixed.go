@@ -244,11 +244,9 @@ func fixedWeights(l layout, lowFirst, highFirst Mem) {
 	done()
 }
 
-// fixedGemm generates the product of bands of fixed-point rows with a tile of
-// weights. While a band is multiplied, four rows a step of the sums of the band before
-// are scaled and stored: the tiles leave a port free for that.
-func fixedGemm() {
-	config := GLOBL("fullTiles", constAttrs)
+// fullTiles declares the shapes of eight tiles of sixteen lines of 64 bytes.
+func fullTiles() Mem {
+	m := GLOBL("fullTiles", constAttrs)
 	for i := 0; i < 64; i += 8 {
 		v := uint64(0)
 		switch {
@@ -261,6 +259,14 @@ func fixedGemm() {
 		}
 		DATA(i, U64(v))
 	}
+	return m
+}
+
+// fixedGemm generates the product of bands of fixed-point rows with a tile of
+// weights. While a band is multiplied, four rows a step of the sums of the band before
+// are scaled and stored: the tiles leave a port free for that.
+func fixedGemm() {
+	config := fullTiles()
 	TEXT("fixedGemmAMX", attrs, "func(out *float32, outStride int, panel *byte, x *byte, xStride, bands, steps int, scales *float32, factors *float32, sums *float32, later int)")
 	Pragma("noescape")
 	Doc(

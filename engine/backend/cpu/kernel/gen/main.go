@@ -81,6 +81,15 @@ var rooms = map[string]func(){
 			}
 		}
 	},
+	"attentiontiles": func() {
+		declare(expConstants()...)
+		words := oddWords()
+		splitRow(words)
+		splitPairs()
+		splitGemm()
+		softmaxTile(words)
+		scaleTile()
+	},
 	"sampler": func() {
 		declareSampler()
 		for _, s := range []isa{avx2, avx512} {
