@@ -175,8 +175,7 @@ func (t *attend) unit(s *scratch, u *unit) {
 // span computes one span of keys for all rows of a part. A row's result in out
 // is, for each head, the greatest score, the sum and the weighted values.
 func (t *attend) span(s *scratch, u *unit, span int, out []float32) {
-	if t.tiles && u.n*t.group >= leastTiled && u.len > 0 {
-		t.spanOfTiles(s, u, span, out)
+	if t.tiles && u.n*t.group >= leastTiled && u.len > 0 && t.spanOfTiles(s, u, span, out) {
 		return
 	}
 	k, kv := t.b.kernels, t.kv

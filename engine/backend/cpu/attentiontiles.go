@@ -6,8 +6,10 @@ import "vitrine/engine/backend/cpu/kernel"
 const leastTiled = 32
 
 // spanOfTiles is span for many queries, with kernels that need not give the same to
-// the bit as those for few.
-func (t *attend) spanOfTiles(s *scratch, u *unit, span int, out []float32) {
+// the bit as those for few. It answers false where there is an infinite number or none
+// among the results: tiles multiply every weight, also the zeros of what a row does
+// not see, with every value.
+func (t *attend) spanOfTiles(s *scratch, u *unit, span int, out []float32) bool {
 	k, kv, a := t.b.kernels, t.kv, &s.tiles
 	seq, d, n := &t.a.Sequences[u.seq], kv.config.HeadDim, u.n*t.group
 	k.BeginTiles(a, s.query, d, n, t.a.Scale)
@@ -26,10 +28,14 @@ func (t *attend) spanOfTiles(s *scratch, u *unit, span int, out []float32) {
 		}
 		k.TileValues(a, valueGroups, keys)
 	}
+	if !k.TilesFinite(a) {
+		return false
+	}
 	for i := range n {
 		res := out[i*(2+kv.headRoom):][:2+kv.headRoom]
 		var values []float32
 		res[0], res[1], values = a.TileResult(i)
 		copy(res[2:], values)
 	}
+	return true
 }

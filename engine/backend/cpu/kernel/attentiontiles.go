@@ -53,6 +53,13 @@ func (s *Set) BeginTiles(a *AttentionTiles, q []float32, dim, n int, scale float
 	for i := range n {
 		s.splitRow(&a.q[i/bunchRows*a.dimSteps()*splitStep+i%bunchRows*vectorBytes], &a.scaled[i*dim], a.dimSteps())
 	}
+	for i := n; i < rows; i++ { // queries that nobody has asked for
+		for step := range a.dimSteps() {
+			line := a.q[(i/bunchRows*a.dimSteps()+step)*splitStep+i%bunchRows*vectorBytes:]
+			clear(line[:vectorBytes])
+			clear(line[splitTile:][:vectorBytes])
+		}
+	}
 	clear(a.out)
 	clear(a.state)
 	for t := range a.tiles {
@@ -123,6 +130,13 @@ func (s *Set) splitValues(a *AttentionTiles, values Groups, keys, steps int) {
 			}
 		}
 	}
+}
+
+// TilesFinite says whether all results are numbers. If not, one query's keys or values
+// may have reached another's.
+func (s *Set) TilesFinite(a *AttentionTiles) bool {
+	sum := s.sumSquares(&a.out[0], a.n*a.dim)
+	return sum-sum == 0
 }
 
 // TileResult returns what came of query i: its greatest score, the sum of the weights,

@@ -5589,7 +5589,7 @@ DATA fullTiles<>+56(SB)/8, $0x0000000000000000
 GLOBL fullTiles<>(SB), RODATA|NOPTR, $64
 
 // func fixedGemmAMX(out *float32, outStride int, panel *byte, x *byte, xStride int, bands int, steps int, scales *float32, factors *float32, sums *float32, later int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, MMX+
 TEXT ·fixedGemmAMX(SB), NOSPLIT, $0-88
 	LEAQ         fullTiles<>+0(SB), BX
 	BYTE         $0xc4
@@ -5877,6 +5877,7 @@ step:
 	VMULPS      Z0, Z3, Z3
 	VMULPS.BCST (R10), Z3, Z3
 	VMOVUPS     Z3, (AX)
+	PREFETCHT0  64(AX)
 	ADDQ        CX, AX
 	VCVTDQ2PS   64(R12), Z2
 	VCVTDQ2PS   2112(R12), Z3
@@ -5884,6 +5885,7 @@ step:
 	VMULPS      Z0, Z3, Z3
 	VMULPS.BCST 4(R10), Z3, Z3
 	VMOVUPS     Z3, (AX)
+	PREFETCHT0  64(AX)
 	ADDQ        CX, AX
 	VCVTDQ2PS   128(R12), Z2
 	VCVTDQ2PS   2176(R12), Z3
@@ -5891,6 +5893,7 @@ step:
 	VMULPS      Z0, Z3, Z3
 	VMULPS.BCST 8(R10), Z3, Z3
 	VMOVUPS     Z3, (AX)
+	PREFETCHT0  64(AX)
 	ADDQ        CX, AX
 	VCVTDQ2PS   192(R12), Z2
 	VCVTDQ2PS   2240(R12), Z3
@@ -5898,6 +5901,7 @@ step:
 	VMULPS      Z0, Z3, Z3
 	VMULPS.BCST 12(R10), Z3, Z3
 	VMOVUPS     Z3, (AX)
+	PREFETCHT0  64(AX)
 	ADDQ        CX, AX
 	JMP         some_done
 
@@ -5909,6 +5913,7 @@ some_later:
 	VBROADCASTSS (R10), Z2
 	VFMADD213PS  (AX), Z2, Z3
 	VMOVUPS      Z3, (AX)
+	PREFETCHT0   64(AX)
 	ADDQ         CX, AX
 	VCVTDQ2PS    64(R12), Z2
 	VCVTDQ2PS    2112(R12), Z3
@@ -5917,6 +5922,7 @@ some_later:
 	VBROADCASTSS 4(R10), Z2
 	VFMADD213PS  (AX), Z2, Z3
 	VMOVUPS      Z3, (AX)
+	PREFETCHT0   64(AX)
 	ADDQ         CX, AX
 	VCVTDQ2PS    128(R12), Z2
 	VCVTDQ2PS    2176(R12), Z3
@@ -5925,6 +5931,7 @@ some_later:
 	VBROADCASTSS 8(R10), Z2
 	VFMADD213PS  (AX), Z2, Z3
 	VMOVUPS      Z3, (AX)
+	PREFETCHT0   64(AX)
 	ADDQ         CX, AX
 	VCVTDQ2PS    192(R12), Z2
 	VCVTDQ2PS    2240(R12), Z3
@@ -5933,6 +5940,7 @@ some_later:
 	VBROADCASTSS 12(R10), Z2
 	VFMADD213PS  (AX), Z2, Z3
 	VMOVUPS      Z3, (AX)
+	PREFETCHT0   64(AX)
 	ADDQ         CX, AX
 
 some_done:
@@ -5956,6 +5964,7 @@ rest:
 	VMULPS      Z0, Z3, Z3
 	VMULPS.BCST (R10), Z3, Z3
 	VMOVUPS     Z3, (AX)
+	PREFETCHT0  64(AX)
 	ADDQ        CX, AX
 	VCVTDQ2PS   64(R12), Z2
 	VCVTDQ2PS   2112(R12), Z3
@@ -5963,6 +5972,7 @@ rest:
 	VMULPS      Z0, Z3, Z3
 	VMULPS.BCST 4(R10), Z3, Z3
 	VMOVUPS     Z3, (AX)
+	PREFETCHT0  64(AX)
 	ADDQ        CX, AX
 	VCVTDQ2PS   128(R12), Z2
 	VCVTDQ2PS   2176(R12), Z3
@@ -5970,6 +5980,7 @@ rest:
 	VMULPS      Z0, Z3, Z3
 	VMULPS.BCST 8(R10), Z3, Z3
 	VMOVUPS     Z3, (AX)
+	PREFETCHT0  64(AX)
 	ADDQ        CX, AX
 	VCVTDQ2PS   192(R12), Z2
 	VCVTDQ2PS   2240(R12), Z3
@@ -5977,6 +5988,7 @@ rest:
 	VMULPS      Z0, Z3, Z3
 	VMULPS.BCST 12(R10), Z3, Z3
 	VMOVUPS     Z3, (AX)
+	PREFETCHT0  64(AX)
 	ADDQ        CX, AX
 	JMP         others_done
 
@@ -5988,6 +6000,7 @@ others_later:
 	VBROADCASTSS (R10), Z2
 	VFMADD213PS  (AX), Z2, Z3
 	VMOVUPS      Z3, (AX)
+	PREFETCHT0   64(AX)
 	ADDQ         CX, AX
 	VCVTDQ2PS    64(R12), Z2
 	VCVTDQ2PS    2112(R12), Z3
@@ -5996,6 +6009,7 @@ others_later:
 	VBROADCASTSS 4(R10), Z2
 	VFMADD213PS  (AX), Z2, Z3
 	VMOVUPS      Z3, (AX)
+	PREFETCHT0   64(AX)
 	ADDQ         CX, AX
 	VCVTDQ2PS    128(R12), Z2
 	VCVTDQ2PS    2176(R12), Z3
@@ -6004,6 +6018,7 @@ others_later:
 	VBROADCASTSS 8(R10), Z2
 	VFMADD213PS  (AX), Z2, Z3
 	VMOVUPS      Z3, (AX)
+	PREFETCHT0   64(AX)
 	ADDQ         CX, AX
 	VCVTDQ2PS    192(R12), Z2
 	VCVTDQ2PS    2240(R12), Z3
@@ -6012,6 +6027,7 @@ others_later:
 	VBROADCASTSS 12(R10), Z2
 	VFMADD213PS  (AX), Z2, Z3
 	VMOVUPS      Z3, (AX)
+	PREFETCHT0   64(AX)
 	ADDQ         CX, AX
 
 others_done:
@@ -6080,6 +6096,7 @@ last:
 	VMULPS      Z0, Z3, Z3
 	VMULPS.BCST (R10), Z3, Z3
 	VMOVUPS     Z3, (AX)
+	PREFETCHT0  64(AX)
 	ADDQ        CX, AX
 	VCVTDQ2PS   64(R12), Z2
 	VCVTDQ2PS   2112(R12), Z3
@@ -6087,6 +6104,7 @@ last:
 	VMULPS      Z0, Z3, Z3
 	VMULPS.BCST 4(R10), Z3, Z3
 	VMOVUPS     Z3, (AX)
+	PREFETCHT0  64(AX)
 	ADDQ        CX, AX
 	VCVTDQ2PS   128(R12), Z2
 	VCVTDQ2PS   2176(R12), Z3
@@ -6094,6 +6112,7 @@ last:
 	VMULPS      Z0, Z3, Z3
 	VMULPS.BCST 8(R10), Z3, Z3
 	VMOVUPS     Z3, (AX)
+	PREFETCHT0  64(AX)
 	ADDQ        CX, AX
 	VCVTDQ2PS   192(R12), Z2
 	VCVTDQ2PS   2240(R12), Z3
@@ -6101,6 +6120,7 @@ last:
 	VMULPS      Z0, Z3, Z3
 	VMULPS.BCST 12(R10), Z3, Z3
 	VMOVUPS     Z3, (AX)
+	PREFETCHT0  64(AX)
 	ADDQ        CX, AX
 	JMP         end_done
 
@@ -6112,6 +6132,7 @@ end_later:
 	VBROADCASTSS (R10), Z2
 	VFMADD213PS  (AX), Z2, Z3
 	VMOVUPS      Z3, (AX)
+	PREFETCHT0   64(AX)
 	ADDQ         CX, AX
 	VCVTDQ2PS    64(R12), Z2
 	VCVTDQ2PS    2112(R12), Z3
@@ -6120,6 +6141,7 @@ end_later:
 	VBROADCASTSS 4(R10), Z2
 	VFMADD213PS  (AX), Z2, Z3
 	VMOVUPS      Z3, (AX)
+	PREFETCHT0   64(AX)
 	ADDQ         CX, AX
 	VCVTDQ2PS    128(R12), Z2
 	VCVTDQ2PS    2176(R12), Z3
@@ -6128,6 +6150,7 @@ end_later:
 	VBROADCASTSS 8(R10), Z2
 	VFMADD213PS  (AX), Z2, Z3
 	VMOVUPS      Z3, (AX)
+	PREFETCHT0   64(AX)
 	ADDQ         CX, AX
 	VCVTDQ2PS    192(R12), Z2
 	VCVTDQ2PS    2240(R12), Z3
@@ -6136,6 +6159,7 @@ end_later:
 	VBROADCASTSS 12(R10), Z2
 	VFMADD213PS  (AX), Z2, Z3
 	VMOVUPS      Z3, (AX)
+	PREFETCHT0   64(AX)
 	ADDQ         CX, AX
 
 end_done:

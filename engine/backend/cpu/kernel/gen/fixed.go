@@ -316,6 +316,7 @@ func fixedGemm() {
 				VMULPS_BCST(at(factors).Offset(4*i), y, y)
 			}
 			VMOVUPS(y, at(out))
+			PREFETCHT0(at(out).Offset(vectorBytes)) // where the next tile's outputs go
 			ADDQ(outStride, out)
 		}
 		CMPQ(argument("later"), Imm(0))
