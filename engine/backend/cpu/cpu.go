@@ -6,7 +6,7 @@
 // is computed in the same order of additions whatever else is in the batch,
 // however a prompt is cut into chunks, and whichever goroutine computes it, so
 // a token's result is the same to the bit alone, in a batch, and with any number
-// of threads.
+// of threads. [Options] can give that up for speed.
 package cpu
 
 import (

@@ -27,6 +27,10 @@
 // to the bit at [AVX2], [AVX512] and [AMX] and whichever kernel computes it. [Go]
 // computes the same integers, but rounds products that the others do not round.
 //
+// Two ways are faster with AMX and give that up: products of many rows in fixed point of
+// 16 bits ([FixedRows]), and attention of many queries as two bfloat16 a number
+// ([AttentionTiles]). Both are there for who asks for them.
+//
 // The assembly is written by the generator in folder gen, a module of its own;
 // `go generate` runs it.
 package kernel
