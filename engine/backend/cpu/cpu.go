@@ -26,8 +26,8 @@ type Options struct {
 	// KV is the format of keys and values in the cache.
 	KV kernel.KV
 	// BatchVariant gives up batch invariance for speed where there is AMX: many
-	// rows at once are computed with other kernels than few. They are as near to the
-	// exact result, but not the same to the bit.
+	// rows at once are computed with other kernels than few. A product is off by some
+	// 10⁻⁴ of its norm then.
 	BatchVariant bool
 }
 
