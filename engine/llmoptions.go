@@ -59,6 +59,14 @@ func WithBackend(name string) Option { return func(o *llmOptions) { o.load.Backe
 // backend: "float16", "float32" or "int8". Default "float16".
 func WithKVCacheDType(name string) Option { return func(o *llmOptions) { o.load.KV = name } }
 
+// WithBatchInvariance says whether the cpu backend gives a token the same result to the
+// bit whatever else is in the batch and however a prompt is cut into chunks. Without it
+// prompts are read faster on processors with AMX, and nothing changes on others. Default
+// true.
+func WithBatchInvariance(on bool) Option {
+	return func(o *llmOptions) { o.load.BatchVariant = !on }
+}
+
 // WithMaxModelLen bounds the length of a sequence, prompt and answer, in tokens.
 // Default: the model's context, which is also the most.
 func WithMaxModelLen(n int) Option {

@@ -25,6 +25,7 @@ type measurement struct {
 	Backend      string `json:"backend"`
 	Threads      int    `json:"threads"`
 	Ranks        int    `json:"tensor_parallel_size"`
+	Invariant    bool   `json:"batch_invariant"`
 	PromptTokens int    `json:"prompt_tokens"`
 	Depth        int    `json:"depth"`
 	OutputTokens int    `json:"output_tokens"`
@@ -213,7 +214,7 @@ func checkCase(m *load.Model, c bench.Case) error {
 // measurement puts together what is told of a combination.
 func (l *loaded) measurement(m bench.Measurement, repeat int) *measurement {
 	r := &measurement{
-		Model: l.Name, Quantization: l.Config().Quantization, Backend: l.Backend().Name(), Threads: l.Threads, Ranks: l.Ranks(),
+		Model: l.Name, Quantization: l.Config().Quantization, Backend: l.Backend().Name(), Threads: l.Threads, Ranks: l.Ranks(), Invariant: l.invariant,
 		PromptTokens: m.Case.Prompt, Depth: m.Case.Depth, OutputTokens: m.Case.Output, Batch: m.Case.Batch, Repeat: repeat,
 		Prefill: m.Prefill.Median, PrefillMin: m.Prefill.Min, PrefillMax: m.Prefill.Max,
 		Decode: m.Decode.Median, DecodeMin: m.Decode.Min, DecodeMax: m.Decode.Max,

@@ -31,7 +31,7 @@ func TestBench(t *testing.T) {
 		if r, known := machine.ResidentMemory(); known && (m.Resident == nil || m.Now == 0 || m.Peak < m.Now || m.Peak > 2*r.Peak) {
 			t.Errorf("measurement %d tells of memory %+v", i, m.Resident)
 		}
-		if m.PromptTokens != want.prompt || m.Batch != want.batch || m.OutputTokens != 4 || m.Repeat != 2 || m.Threads != 1 || m.Ranks != 1 || m.Backend != "cpu" {
+		if m.PromptTokens != want.prompt || m.Batch != want.batch || m.OutputTokens != 4 || m.Repeat != 2 || m.Threads != 1 || m.Ranks != 1 || !m.Invariant || m.Backend != "cpu" {
 			t.Errorf("measurement %d is %+v", i, m)
 		}
 		if !(0 < m.PrefillMin && m.PrefillMin <= m.Prefill && m.Prefill <= m.PrefillMax) || !(0 < m.DecodeMin && m.DecodeMin <= m.Decode && m.Decode <= m.DecodeMax) {
@@ -44,6 +44,13 @@ func TestBench(t *testing.T) {
 	}
 	if out := ok(t, "", divided...); !strings.Contains(out, "cpu, 3 threads of 2 ranks") {
 		t.Errorf("two ranks: %q", out)
+	}
+	varied := []string{"bench", "--model", model, "--prompt-tokens", "8", "--output-tokens", "4", "--repeat", "1", "--batch-invariant=false"}
+	if m := decodeLines[measurement](t, ok(t, "", append(varied, "--json")...)); len(m) != 1 || m[0].Invariant || !(m[0].Decode > 0) {
+		t.Errorf("without batch invariance: %+v", m)
+	}
+	if out := ok(t, "", varied...); !strings.Contains(out, "threads, not batch-invariant") {
+		t.Errorf("without batch invariance: %q", out)
 	}
 	status, _, errOut := vitrine(t.Context(), "", "bench", "--model", model, "--prompt-tokens", "250", "--output-tokens", "10")
 	if status != exitUsage || !strings.Contains(errOut, "want at most the model's context of 256") {

@@ -24,6 +24,7 @@ type comparison struct {
 	Quantization string             `json:"quantization"`
 	Backend      string             `json:"backend"`
 	Threads      int                `json:"threads"`
+	Invariant    bool               `json:"batch_invariant"`
 	Rounds       int                `json:"rounds"`
 	LlamaCpp     bench.Build        `json:"llama_cpp"`
 	Tests        []comparedTest     `json:"tests"`
@@ -122,7 +123,7 @@ func (c *cli) benchCompare(ctx context.Context, b *benchFlags) error {
 	}
 	r := comparison{
 		Machine: machine.Describe(), Memory: m.memory, Compute: m.peak, Model: m.Name, Quantization: m.Config().Quantization,
-		Backend: m.Backend().Name(), Threads: m.Threads, Rounds: b.repeat, Tests: []comparedTest{},
+		Backend: m.Backend().Name(), Threads: m.Threads, Invariant: m.invariant, Rounds: b.repeat, Tests: []comparedTest{},
 	}
 	r.LoadAverage, _ = machine.LoadAverage()
 	cases := b.compareCases(m.Config().Context)

@@ -22,6 +22,8 @@ type loaded struct {
 	bytes   int64              // of its file
 	memory  *machine.Bandwidth // nil without --machine
 	peak    *machine.Peak      // nil without --machine, and where there is no loop for the processor
+	// invariant is --batch-invariant.
+	invariant bool
 }
 
 // open opens the model and measures that, after the memory where that is asked
@@ -35,7 +37,7 @@ func (b *benchFlags) open(ctx context.Context, c *cli) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	var l loaded
+	l := loaded{invariant: !o.BatchVariant}
 	if b.machine {
 		threads := cmp.Or(o.Threads, runtime.GOMAXPROCS(0))
 		memory, err := machine.ReadBandwidth(ctx, threads, machine.Describe().MemoryBuffer())
@@ -95,9 +97,12 @@ func (l *loaded) int8Share(rate float64) float64 {
 
 // describe writes what is measured on what.
 func (l *loaded) describe(out io.Writer) {
-	ranks := ""
+	ranks := "" // and what else is not as usual
 	if n := l.Ranks(); n > 1 {
 		ranks = fmt.Sprintf(" of %d ranks", n)
+	}
+	if !l.invariant {
+		ranks += ", not batch-invariant"
 	}
 	fmt.Fprintf(out, "%s, %s, %s, %d threads%s; %s loaded in %.2f s\n", l.Name, l.Config().Quantization, l.Backend().Name(), l.Threads, ranks,
 		humanize.IBytes(uint64(l.bytes)), l.seconds)

@@ -19,6 +19,9 @@ type modelFlags struct {
 	threads int
 	ranks   int
 	cpu, kv *choice
+	// invariant is whether a row's result must be the same to the bit whatever else is
+	// in the batch.
+	invariant bool
 }
 
 // addName adds --model alone, for commands that compute nothing.
@@ -36,11 +39,12 @@ func (m *modelFlags) add(flags *pflag.FlagSet) {
 	flags.Var(m.cpu, "cpu", "highest processor features that the cpu backend uses, where there are any: "+m.cpu.list())
 	m.kv = newChoice(load.KVFormats[0], load.KVFormats...)
 	flags.Var(m.kv, "kv-cache-dtype", "number format of the cpu backend's KV cache: "+m.kv.list())
+	flags.BoolVar(&m.invariant, "batch-invariant", true, "the cpu backend gives a token the same result to the bit whatever else is in the batch and however a prompt is cut; false reads prompts faster on processors with AMX, within some 0.1 % of the same logits")
 }
 
 // options returns what the flags say of where the model runs.
 func (m *modelFlags) options() (load.Options, error) {
-	o := load.Options{Backend: m.backend.value, Threads: m.threads, TensorParallelSize: m.ranks, CPU: m.cpu.value, KV: m.kv.value}
+	o := load.Options{Backend: m.backend.value, Threads: m.threads, TensorParallelSize: m.ranks, CPU: m.cpu.value, KV: m.kv.value, BatchVariant: !m.invariant}
 	if m.ranks == 0 { // which is a default for programs, but nothing that a user means
 		return o, usagef("--tensor-parallel-size: got 0, want at least 1")
 	}

@@ -38,6 +38,9 @@ type Options struct {
 	// KV is the format of keys and values of the cpu backend, one of [KVFormats];
 	// empty means the first.
 	KV string
+	// BatchVariant gives up batch invariance of the cpu backend for speed where
+	// there is AMX: see [cpu.Options].
+	BatchVariant bool
 	// Read is told how many bytes of the weights are in memory; may be nil.
 	Read func(done, total int64)
 }
@@ -190,7 +193,7 @@ func newRank(o Options, threads int) backend.Backend {
 	if o.Backend == "ref" {
 		return ref.New()
 	}
-	options := cpu.Options{Threads: threads, Level: kernel.Best(), KV: kernel.KVF16}
+	options := cpu.Options{Threads: threads, Level: kernel.Best(), KV: kernel.KVF16, BatchVariant: o.BatchVariant}
 	if level, err := kernel.ParseLevel(o.CPU); err == nil {
 		options.Level = level
 	}

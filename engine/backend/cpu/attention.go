@@ -25,8 +25,9 @@ type attend struct {
 	dst, q     *host.Matrix
 	kv         *kvCache
 	a          *backend.Attention
-	group      int // heads that share keys and values
-	tileRows   int // rows of a tile
+	group      int  // heads that share keys and values
+	tileRows   int  // rows of a tile
+	tiles      bool // many queries are computed as spanOfTiles does
 	units      []unit
 	tapOf      []int32   // a row: 1 + its tap, or 0
 	tables     []int32   // groups of all sequences, one after the other
@@ -61,6 +62,9 @@ func (b *Backend) Attention(dst, q backend.Tensor, c backend.KVCache, a *backend
 	config := t.kv.config
 	t.group = a.Heads / config.KVHeads
 	t.tileRows = max(1, 48/t.group)
+	if t.tiles = b.batchVariant && b.kernels.Tiles(t.kv.format, config.HeadDim); t.tiles {
+		t.tileRows *= 2
+	}
 	t.stride = t.group * (2 + t.kv.headRoom)
 
 	rows, tiles, work, longest := 0, 0, 0, 0
@@ -177,6 +181,9 @@ func (t *attend) unit(s *scratch, u *unit) {
 // span computes one span of keys for all rows of a part. A row's result in out
 // is, for each head, the greatest score, the sum and the weighted values.
 func (t *attend) span(s *scratch, u *unit, span int, out []float32) {
+	if t.tiles && u.n*t.group >= leastTiled && u.len > 0 && t.spanOfTiles(s, u, span, out) {
+		return
+	}
 	k, kv := t.b.kernels, t.kv
 	seq, d, width := &t.a.Sequences[u.seq], kv.config.HeadDim, kv.headRoom
 	n := u.n * t.group

@@ -6,7 +6,7 @@
 // is computed in the same order of additions whatever else is in the batch,
 // however a prompt is cut into chunks, and whichever goroutine computes it, so
 // a token's result is the same to the bit alone, in a batch, and with any number
-// of threads.
+// of threads. [Options] can give that up for speed.
 package cpu
 
 import (
@@ -25,6 +25,10 @@ type Options struct {
 	Level kernel.Level
 	// KV is the format of keys and values in the cache.
 	KV kernel.KV
+	// BatchVariant gives up batch invariance for speed where there is AMX: many
+	// rows at once are computed with other kernels than few. A product is off by some
+	// 10⁻⁴ of its norm then.
+	BatchVariant bool
 }
 
 // Backend computes on a number of goroutines. It is used by one goroutine at
@@ -37,6 +41,8 @@ type Backend struct {
 	pool       *pool
 	memory     memory
 	packers    []kernel.Packer // one a worker
+	// batchVariant is that of [Options].
+	batchVariant bool
 
 	matMul  matMul
 	attend  attend
@@ -54,10 +60,12 @@ type scratch struct {
 	quants kernel.Rows // of a slab, or of all rows
 	// quantized is the product whose rows quants are, if it is of all rows.
 	quantized uint64
+	fixed     kernel.FixedRows
 	partial   []float32 // outputs of a tile or panel that the result has not all rows of
 	query     []float32 // queries of a tile of rows
 	scores    []float32
 	widened   kernel.Widened
+	tiles     kernel.AttentionTiles
 	halves    []uint16  // a key or value in float16
 	out       []float32 // weighted sums
 	// next is the part of an attention that comes next, and asked that whose first
@@ -81,7 +89,7 @@ func With(o Options) *Backend {
 	p := newPool(o.Threads)
 	b := &Backend{
 		kernels: kernel.For(o.Level), kv: o.KV, pool: p,
-		packers: make([]kernel.Packer, p.workers), scratch: make([]scratch, p.workers),
+		packers: make([]kernel.Packer, p.workers), scratch: make([]scratch, p.workers), batchVariant: o.BatchVariant,
 	}
 	b.matMul.b, b.attend.b, b.store.b, b.rows.b = b, b, b, b
 	return b

@@ -28,6 +28,7 @@ type matMul struct {
 type span struct {
 	lo, hi int
 	quants *kernel.Rows
+	fixed  *kernel.FixedRows // if not nil, instead of quants
 }
 
 // quantizeTask quantizes row i of x as its part i.
@@ -42,17 +43,28 @@ func (t *quantizeTask) run(_, lo, hi int) {
 // slabTask computes all products for slab i of the rows as its part i: what one
 // worker quantizes by itself stays in its caches.
 type slabTask struct {
-	m    *matMul
-	rows int // of a slab
+	m     *matMul
+	rows  int  // of a slab
+	fixed bool // in fixed point
 }
 
 func (t *slabTask) run(worker, lo, hi int) {
 	m, s := t.m, &t.m.b.scratch[worker]
 	for i := lo; i < hi; i++ {
-		rows := span{i * t.rows, min((i+1)*t.rows, m.n), &s.quants}
-		m.b.kernels.ReserveSlab(&s.quants, rows.hi-rows.lo, m.x.Cols())
+		rows := span{lo: i * t.rows, hi: min((i+1)*t.rows, m.n)}
+		if t.fixed {
+			rows.fixed = &s.fixed
+			m.b.kernels.ReserveFixed(&s.fixed, rows.hi-rows.lo, m.x.Cols())
+		} else {
+			rows.quants = &s.quants
+			m.b.kernels.ReserveSlab(&s.quants, rows.hi-rows.lo, m.x.Cols())
+		}
 		for r := rows.lo; r < rows.hi; r++ {
-			m.b.kernels.Quantize(&s.quants, r-rows.lo, m.x.Row(r))
+			if t.fixed {
+				m.b.kernels.Fix(&s.fixed, r-rows.lo, m.x.Row(r))
+			} else {
+				m.b.kernels.Quantize(&s.quants, r-rows.lo, m.x.Row(r))
+			}
 		}
 		for j := range m.products {
 			p := &m.products[j]
@@ -88,10 +100,20 @@ func (b *Backend) MatMul(x backend.Tensor, n int, products ...backend.Product) {
 		}
 	}
 	quantized := len(m.matrices) > 0
-	if rows := b.kernels.Slab(n, m.x.Cols(), b.pool.workers); quantized && rows > 0 {
-		m.slabs = slabTask{m, rows}
-		b.pool.run((n+rows-1)/rows, &m.slabs)
-		return
+	if quantized {
+		rows, fixed := 0, false
+		if b.batchVariant {
+			rows = b.kernels.Bands(n, m.x.Cols(), b.pool.workers)
+			fixed = rows > 0
+		}
+		if !fixed {
+			rows = b.kernels.Slab(n, m.x.Cols(), b.pool.workers)
+		}
+		if rows > 0 {
+			m.slabs = slabTask{m, rows, fixed}
+			b.pool.run((n+rows-1)/rows, &m.slabs)
+			return
+		}
 	}
 	m.number++
 	m.apart = quantized && n > 1 && n <= mostApart && b.pool.workers <= fewWorkers
@@ -118,7 +140,7 @@ const (
 // quantized are all rows for a worker.
 func (m *matMul) quantized(worker int) span {
 	if !m.apart {
-		return span{0, m.n, &m.quants}
+		return span{hi: m.n, quants: &m.quants}
 	}
 	s := &m.b.scratch[worker]
 	if s.quantized != m.number {
@@ -128,7 +150,7 @@ func (m *matMul) quantized(worker int) span {
 			m.b.kernels.Quantize(&s.quants, i, m.x.Row(i))
 		}
 	}
-	return span{0, m.n, &s.quants}
+	return span{hi: m.n, quants: &s.quants}
 }
 
 // run implements task.
@@ -203,14 +225,23 @@ func (m *matMul) panels(s *scratch, dst *host.Matrix, w *weight, rows span, work
 	}
 	whole := min(hi, w.rows/kernel.PanelRows) // the last panel may stand out
 	if lo < whole {
-		k.MatMul(dst.Data[rows.lo*dst.Cols()+lo*kernel.PanelRows:], dst.Cols(), &s.panel, w.packed, lo, whole, rows.quants, n)
+		rows.multiply(k, dst.Data[rows.lo*dst.Cols()+lo*kernel.PanelRows:], dst.Cols(), &s.panel, w.packed, lo, whole)
 	}
 	if whole == hi {
 		return
 	}
 	s.partial = grow(s.partial, n*kernel.PanelRows)
-	k.MatMul(s.partial, kernel.PanelRows, &s.panel, w.packed, whole, hi, rows.quants, n)
+	rows.multiply(k, s.partial, kernel.PanelRows, &s.panel, w.packed, whole, hi)
 	copyPartial(s.partial, kernel.PanelRows, dst, rows, whole*kernel.PanelRows, w.rows)
+}
+
+// multiply computes the panels lo … hi-1 of a matrix for the rows.
+func (r *span) multiply(k *kernel.Set, out []float32, stride int, p *kernel.Panel, w *kernel.Packed, lo, hi int) {
+	if r.fixed != nil {
+		k.FixedMul(out, stride, p, w, lo, hi, r.fixed)
+		return
+	}
+	k.MatMul(out, stride, p, w, lo, hi, r.quants, r.hi-r.lo)
 }
 
 // copyPartial copies the outputs from … to-1 that a partial tile or panel has.

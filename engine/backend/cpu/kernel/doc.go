@@ -29,6 +29,10 @@
 // to the bit at [AVX2], [AVX512] and [AMX] and whichever kernel computes it. [Go]
 // computes the same integers, but rounds products that the others do not round.
 //
+// Two ways are faster with AMX and give that up: products of many rows in fixed point of
+// 16 bits ([FixedRows]), and attention of many queries as two bfloat16 a number
+// ([AttentionTiles]). Both are there for who asks for them.
+//
 // The assembly is written by the generator in folder gen, a module of its own;
 // `go generate` runs it.
 package kernel
@@ -36,7 +40,9 @@ package kernel
 //go:generate go -C gen run . -room matmul -out ../matmul_amd64.s -stubs ../matmul_amd64.go -pkg kernel
 //go:generate go -C gen run . -room amx -out ../amx_amd64.s -stubs ../amx_amd64.go -pkg kernel
 //go:generate go -C gen run . -room fused -out ../fused_amd64.s -stubs ../fused_amd64.go -pkg kernel
+//go:generate go -C gen run . -room fixed -out ../fixed_amd64.s -stubs ../fixed_amd64.go -pkg kernel
 //go:generate go -C gen run . -room floats -out ../floats_amd64.s -stubs ../floats_amd64.go -pkg kernel
 //go:generate go -C gen run . -room features -out ../features_amd64.s -stubs ../features_amd64.go -pkg kernel
 //go:generate go -C gen run . -room vector -out ../vector_amd64.s -stubs ../vector_amd64.go -pkg kernel
 //go:generate go -C gen run . -room attention -out ../attention_amd64.s -stubs ../attention_amd64.go -pkg kernel
+//go:generate go -C gen run . -room attentiontiles -out ../attentiontiles_amd64.s -stubs ../attentiontiles_amd64.go -pkg kernel

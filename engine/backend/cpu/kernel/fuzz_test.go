@@ -73,3 +73,49 @@ func repeat(b []byte, n int) []byte {
 	}
 	return out
 }
+
+// Whatever a file and activations hold, products in fixed point are near the exact ones
+// where these are finite, and nothing is written or read elsewhere.
+func FuzzFixedProducts(f *testing.F) {
+	f.Add([]byte{0, 0x3c, 0, 0x38, 1, 2, 3, 250}, []byte{1, 2, 3, 4}, uint8(1))
+	f.Add([]byte{0, 0x7c, 255}, []byte{0, 0, 0x80, 0x7f}, uint8(4))
+	f.Fuzz(func(t *testing.T, file, activations []byte, format uint8) {
+		if len(file) == 0 || len(activations) == 0 {
+			return
+		}
+		s := withFixed(t)
+		const rows, cols, n = 17, 256, bandRows + 1
+		l := layouts[int(format)%len(layouts)]
+		rowBytes, err := l.Format.RowBytes(cols)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := repeat(file, rows*rowBytes)
+		w, bytes := pack(t, l, rows, cols, data), repeat(activations, 4*n*cols)
+		x := unsafe.Slice((*float32)(unsafe.Pointer(&bytes[0])), n*cols)
+		got := fixedMul(s, w, x, n)
+		want, _ := exact(t, l.Format, rows, cols, data, x)
+		for i := range n {
+			var top float64
+			for _, v := range x[i*cols : (i+1)*cols] {
+				top = max(top, math.Abs(float64(v))) // NaN is the greatest
+			}
+			for o := range rows {
+				scale := float64(w.fixed[o]) * fixedMost // as great as a weight may be
+				v := got[i*w.Tiles()*Lanes+o]
+				if !(top < infinite) {
+					if v == v && scale != 0 {
+						t.Fatalf("%v: output %d of a row with %v is %v", l.Format, o, top, v)
+					}
+					continue
+				}
+				if !(scale < 0x1p20 && (scale > 0x1p-60 || scale == 0)) {
+					continue // no number that a model has
+				}
+				if d := math.Abs(float64(v) - want[i*rows+o]); !(d <= cols*(top*scale*0x1p-13+scale*tiny)) {
+					t.Fatalf("%v: output %d of row %d is %v, want %v", l.Format, o, i, v, want[i*rows+o])
+				}
+			}
+		}
+	})
+}

@@ -94,8 +94,9 @@ func (l *Layout) TileBytes(cols int) int {
 type Packed struct {
 	Layout     *Layout
 	Rows, Cols int
-	stride     int    // bytes of a tile
-	data       []byte // tiles
+	stride     int       // bytes of a tile
+	data       []byte    // tiles
+	fixed      []float32 // a row: its scale in fixed point
 }
 
 // NewPacked makes room for a matrix in memory of PackedBytes bytes. The rows
@@ -109,7 +110,7 @@ func NewPacked(l *Layout, rows, cols int, memory []byte) (*Packed, error) {
 	if len(memory) != want {
 		return nil, fmt.Errorf("kernel: %d bytes for a matrix of %d × %d in %v, want %d", len(memory), rows, cols, l.Format, want)
 	}
-	p.data = memory
+	p.data, p.fixed = memory, make([]float32, p.Tiles()*Lanes)
 	return p, nil
 }
 

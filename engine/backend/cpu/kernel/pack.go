@@ -34,6 +34,9 @@ func (k *Packer) Pack(p *Packed, rows []byte, lo, hi int) error {
 			return err
 		}
 		k.interleave(p, p.tile(t))
+		for row := range Lanes {
+			p.fixed[t*Lanes+row] = l.fixedScale(k.d[row*groups:(row+1)*groups], k.m[row*groups:(row+1)*groups])
+		}
 	}
 	return nil
 }

@@ -23,6 +23,20 @@ type Set struct {
 	fused      [10]fusedFunc
 	bunchBytes func(bunch *byte, row int, x *byte, blocks int)
 
+	// These are there with AMX only: products in fixed point, which are not those of
+	// the others to the bit.
+	magnitude func(x *float32, vectors int) uint32
+	fixedRow  func(line *byte, x *float32, inverse float32, steps int)
+	fixedTile [10]fixedTileFunc
+	fixedGemm fixedGemmFunc
+
+	// These too: attention of split numbers.
+	splitRow    func(line *byte, x *float32, steps int)
+	splitPairs  func(lines, rows *byte, stride, pairs int)
+	splitGemm   func(out *float32, outStride int, x, w *byte, tiles, steps, add int)
+	softmaxTile func(p *byte, scores *float32, stride, steps int, state *float32)
+	scaleTile   func(x *float32, vectors int, factors *float32)
+
 	floatVector [3]floatVectorFunc
 	floatMatrix [3]floatMatrixFunc
 	floatRows   int
@@ -52,6 +66,8 @@ type (
 	expandFunc      = func(panel *byte, tile *byte, blocks int)
 	gemmBunchFunc   = func(out *float32, outStride int, panel *byte, x *byte, xStride, bunches, tiles, blocks int, sums, partial *float32, part int, ahead *byte)
 	fusedFunc       = func(out *float32, outStride int, tiles *byte, stride, count int, x *byte, blocks, rows int, room, ahead *byte, aheads int)
+	fixedTileFunc   = func(panel *byte, tile *byte, steps int, inverse *float32)
+	fixedGemmFunc   = func(out *float32, outStride int, panel *byte, x *byte, xStride, bands, steps int, scales, factors, sums *float32, later int)
 	floatVectorFunc = func(out *float32, tiles *byte, x *float32, cols, count, stride int)
 	floatMatrixFunc = func(out *float32, outStride int, tile *byte, x *float32, xStride, rows, cols int)
 	scoresFunc      = func(out *float32, outStride int, q *float32, qStride int, keys *byte, groupBytes int, table *int32, groups, dim, rows int, scale float32)

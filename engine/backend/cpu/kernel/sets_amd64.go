@@ -14,7 +14,7 @@ var best = func() Level {
 		return Go
 	case !(x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512VNNI):
 		return AVX2
-	case !(x.HasAMXTile && x.HasAMXBF16 && permitTiles()):
+	case !(x.HasAMXTile && x.HasAMXBF16 && x.HasAMXInt8 && x.HasAVX512VBMI2 && permitTiles()):
 		return AVX512
 	}
 	return AMX
@@ -34,6 +34,10 @@ var sets = func() [4]*Set {
 	}
 	amx.bunchBytes = bunchBytesAMX
 	amx.fused = [...]fusedFunc{fusedQ40AMX, fusedQ41AMX, fusedQ50AMX, fusedQ51AMX, fusedQ80AMX, fusedQ2KAMX, fusedQ3KAMX, fusedQ4KAMX, fusedQ5KAMX, fusedQ6KAMX}
+	amx.magnitude, amx.fixedRow, amx.fixedGemm = magnitudeAMX, fixedRowAMX, fixedGemmAMX
+	amx.fixedTile = [...]fixedTileFunc{fixedTileQ40AMX, fixedTileQ41AMX, fixedTileQ50AMX, fixedTileQ51AMX, fixedTileQ80AMX, fixedTileQ2KAMX, fixedTileQ3KAMX, fixedTileQ4KAMX, fixedTileQ5KAMX, fixedTileQ6KAMX}
+	amx.splitRow, amx.splitPairs, amx.splitGemm = splitRowAMX, splitPairsAMX, splitGemmAMX
+	amx.softmaxTile, amx.scaleTile = softmaxTileAMX, scaleTileAMX
 	return [...]*Set{Go: plain, AVX2: assembly[AVX2], AVX512: assembly[AVX512], AMX: &amx}
 }()
 

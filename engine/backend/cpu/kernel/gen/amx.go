@@ -562,6 +562,21 @@ func expandAMX(l layout) {
 	done()
 }
 
+// byteSigns says which bytes of a product have a sign.
+type byteSigns byte
+
+const (
+	signedNone  byteSigns = 0 // TDPBUUD
+	signedFirst byteSigns = 2 // TDPBSUD
+	signedBoth  byteSigns = 3 // TDPBSSD
+)
+
+// tileDotBytes is TDPBUUD, TDPBSUD or TDPBSSD: sums += a·b, of bytes, in integers of
+// 32 bits.
+func tileDotBytes(sums, a, b int, signs byteSigns) {
+	instructionBytes(nil, append(vex3(byte(b), byte(signs)), 0x5e, 0xc0|byte(sums)<<3|byte(a))...)
+}
+
 // bunchAMX generates the writing of a quantized row into its place of a bunch.
 func bunchAMX() {
 	TEXT("bunchAMX", attrs, "func(bunch *byte, row int, x *byte, blocks int)")

@@ -308,24 +308,14 @@ func (f *fused) productsOfBytes(step, toStore int) {
 	tileLoad(tileNumbers, amxNumbers, 0)
 	keep(0)
 	tileZero(sums[0])
-	tileDotBytes(sums[0], tileHigh, tileNumbers, true)
+	tileDotBytes(sums[0], tileHigh, tileNumbers, signedFirst)
 	tileLoad(tileLow, amxX, byteLow)
 	keep(1)
 	tileZero(sums[1])
-	tileDotBytes(sums[1], tileLow, tileNumbers, false)
+	tileDotBytes(sums[1], tileLow, tileNumbers, signedNone)
 	ADDQ(imm(byteBunch), amxX)
 	prefetchBlock(f.l, amxNumbers)
 	ADDQ(imm(f.l.blockBytes()), amxNumbers)
-}
-
-// tileDotBytes is TDPBSUD or, for activations without a sign, TDPBUUD: sums += a·b,
-// in integers of 32 bits.
-func tileDotBytes(sums, a, b int, signed bool) {
-	pp := byte(0)
-	if signed {
-		pp = 2
-	}
-	instructionBytes(nil, append(vex3(byte(b), pp), 0x5e, 0xc0|byte(sums)<<3|byte(a))...)
 }
 
 // inBytes is the name of the tiles' shapes for numbers of eight bits.

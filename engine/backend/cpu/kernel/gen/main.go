@@ -62,6 +62,15 @@ var rooms = map[string]func(){
 		}
 		bunchBytesAMX()
 	},
+	"fixed": func() {
+		fixedMagnitude()
+		fixedRow()
+		lowFirst, highFirst := fixedShuffles()
+		for _, l := range layouts {
+			fixedWeights(l, lowFirst, highFirst)
+		}
+		fixedGemm()
+	},
 	"features": func() {
 		features()
 		pause()
@@ -83,6 +92,15 @@ var rooms = map[string]func(){
 				values(s, n)
 			}
 		}
+	},
+	"attentiontiles": func() {
+		declare(expConstants()...)
+		words := oddWords()
+		splitRow(words)
+		splitPairs()
+		splitGemm()
+		softmaxTile(words)
+		scaleTile()
 	},
 	"sampler": func() {
 		declareSampler()

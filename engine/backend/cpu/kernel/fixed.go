@@ -1,0 +1,157 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+)
+
+// FixedRows are rows of activations in fixed point of 16 bits, as AMX takes them
+// where the result need not be the same to the bit as that of the other kernels. A
+// row has a scale for some hundred columns, in which a part of it lies.
+//
+// A band holds, for each step of 64 columns, four tiles of sixteen rows of signed
+// bytes: the high bytes of the first and of the second sixteen rows, and their low bytes.
+type FixedRows struct {
+	cols, n int
+	bands   []byte
+	factors []float32 // part after part: what a row's numbers are multiples of
+}
+
+const (
+	bandRows    = 2 * bunchRows
+	fixedTile   = bunchRows * vectorBytes
+	bandStep    = 4 * fixedTile
+	tileStep    = 2 * fixedTile // a step of a tile of weights
+	stepColumns = 2 * BlockColumns
+	// fixedMost is the greatest number in fixed point: 256·127 + 127.
+	fixedMost = 32639
+)
+
+// partSteps is how many steps a part has at most: so many of a tile's stay in the
+// first-level cache while the bands pass by.
+const partSteps = 9
+
+// bandsBytes is how many bytes of bands one worker should multiply at a time: with
+// what a matrix takes they stay in its second-level cache.
+const bandsBytes = 7 << 17
+
+// leastFixed is the number of rows from which on fixed point gains anything.
+const leastFixed = 128
+
+// Bands is how many of n rows of cols columns one worker should put into fixed
+// point and multiply with whole matrices by itself, a multiple of 32; 0 if there are
+// too few rows for that, or no kernels.
+func (s *Set) Bands(n, cols, workers int) int {
+	if s.fixedGemm == nil || n < leastFixed || cols%stepColumns != 0 {
+		return 0
+	}
+	bands := (n + bandRows - 1) / bandRows
+	most := max(bandsBytes/(cols/stepColumns*bandStep), 1)
+	slabs := (bands + most - 1) / most
+	slabs = (slabs + workers - 1) / workers * workers
+	return (bands + slabs - 1) / slabs * bandRows
+}
+
+// ReserveFixed makes room for n rows of cols columns, a multiple of 64.
+func (s *Set) ReserveFixed(r *FixedRows, n, cols int) {
+	r.cols, r.n = cols, n
+	bands := (n + bandRows - 1) / bandRows
+	r.bands = aligned(r.bands, bands*r.stride())
+	r.factors = aligned(r.factors, r.parts()*bands*bandRows)
+}
+
+func (r *FixedRows) steps() int { return r.cols / stepColumns }
+
+// stride is the size of a band.
+func (r *FixedRows) stride() int { return r.steps() * bandStep }
+
+// parts is the number of parts of a row, and part the steps of one.
+func (r *FixedRows) parts() int { return (r.steps() + partSteps - 1) / partSteps }
+
+func (r *FixedRows) part(i int) (from, to int) {
+	return i * r.steps() / r.parts(), (i + 1) * r.steps() / r.parts()
+}
+
+// Fix sets row i to the numbers x.
+func (s *Set) Fix(r *FixedRows, i int, x []float32) {
+	x = x[:r.cols]
+	band := r.bands[i/bandRows*r.stride():][:r.stride()]
+	line := i%bandRows/bunchRows*fixedTile + i%bunchRows*vectorBytes
+	for part := range r.parts() {
+		from, to := r.part(part)
+		values := x[from*stepColumns : to*stepColumns]
+		top := s.magnitude(&values[0], len(values)/Lanes)
+		var factor, inverse float32
+		switch {
+		case top >= math.Float32bits(infinite):
+			factor = float32(math.NaN())
+		case top >= math.Float32bits(tiny):
+			factor = math.Float32frombits(top) / fixedMost
+			inverse = fixedMost / math.Float32frombits(top)
+		}
+		r.factors[part*len(r.factors)/r.parts()+i] = factor
+		s.fixedRow(&band[from*bandStep+line], &values[0], inverse, to-from)
+	}
+}
+
+// fixedScale is what the numbers of a row of a matrix are multiples of in fixed
+// point, given its scales and minima.
+func (l *Layout) fixedScale(d, m []float32) float32 {
+	least, most := float32(-l.Offset), float32(int(1)<<l.Bits-1-l.Offset)
+	var top float32
+	for g, d := range d {
+		var from float32
+		if l.Minima {
+			from = m[g]
+		}
+		a, b := from+d*least, from+d*most
+		top = max(top, a, -a, b, -b)
+	}
+	return top / fixedMost
+}
+
+// FixedMul is [Set.MatMul] for all rows of x, in fixed point. It is off by some 10⁻⁴ of
+// the result's norm; by more where one number of a row of weights, or of a part of a
+// row of activations, is thousands of times as great as the others.
+func (s *Set) FixedMul(out []float32, stride int, p *Panel, w *Packed, lo, hi int, x *FixedRows) {
+	if lo >= hi {
+		return
+	}
+	_ = out[(x.n-1)*stride+(hi-lo)*PanelRows-1]
+	if x.cols != w.Cols {
+		panic(fmt.Sprintf("kernel: rows of %d activations in fixed point for a matrix of %d columns", x.cols, w.Cols))
+	}
+	p.blocks = aligned(p.blocks, partSteps*tileStep)
+	p.sums = aligned(p.sums, 2*bandRows*Lanes)
+	p.partial = aligned(p.partial, bandRows*Lanes)
+	for t := 2 * lo; t < min(2*hi, w.Tiles()); t++ {
+		s.fixedMul(out[(t-2*lo)*Lanes:], stride, p, w, t, x)
+	}
+}
+
+// fixedMul expands tile t, a part after the other, and multiplies with that.
+func (s *Set) fixedMul(out []float32, stride int, p *Panel, w *Packed, t int, x *FixedRows) {
+	l := w.Layout
+	var scales, inverse [Lanes]float32
+	for i, scale := range w.fixed[t*Lanes:][:Lanes] {
+		scales[i] = 256 * scale // for the sums are of high bytes times others
+		if scale != 0 {
+			inverse[i] = 1 / scale
+		}
+	}
+	whole, rest := x.n/bandRows, x.n%bandRows
+	for part := range x.parts() {
+		from, to := x.part(part)
+		s.fixedTile[l.index](&p.blocks[0], &w.tile(t)[2*from*l.blockBytes()], to-from, &inverse[0])
+		factors := x.factors[part*len(x.factors)/x.parts():]
+		if whole > 0 {
+			s.fixedGemm(&out[0], 4*stride, &p.blocks[0], &x.bands[from*bandStep], x.stride(), whole, to-from, &scales[0], &factors[0], &p.sums[0], index(part > 0))
+		}
+		if rest > 0 { // the last band has rows that nobody has set
+			s.fixedGemm(&p.partial[0], 4*Lanes, &p.blocks[0], &x.bands[whole*x.stride()+from*bandStep], x.stride(), 1, to-from, &scales[0], &factors[whole*bandRows], &p.sums[0], index(part > 0))
+		}
+	}
+	for r := range rest {
+		copy(out[(whole*bandRows+r)*stride:][:Lanes], p.partial[r*Lanes:])
+	}
+}

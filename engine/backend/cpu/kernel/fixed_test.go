@@ -1,0 +1,174 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"vitrine/engine/quant"
+)
+
+// fixedMul computes all outputs of n rows from their two bfloat16 each.
+func fixedMul(s *Set, w *Packed, x []float32, n int) []float32 {
+	var q FixedRows
+	s.ReserveFixed(&q, n, w.Cols)
+	for i := range n {
+		s.Fix(&q, i, x[i*w.Cols:])
+	}
+	width, stride := w.Tiles()*Lanes, w.Panels()*PanelRows
+	all, out := make([]float32, n*stride), make([]float32, n*width)
+	var p Panel
+	middle := w.Panels() / 2
+	s.FixedMul(all, stride, &p, w, 0, middle, &q)
+	s.FixedMul(all[middle*PanelRows:], stride, &p, w, middle, w.Panels(), &q)
+	for row := range n {
+		copy(out[row*width:(row+1)*width], all[row*stride:])
+	}
+	return out
+}
+
+func withFixed(t testing.TB) *Set {
+	t.Helper()
+	s := For(Best())
+	if s.fixedGemm == nil {
+		t.Skipf("%v has no products in fixed point", s.level)
+	}
+	return s
+}
+
+// Products in fixed point are near the exact ones.
+func TestFixedProducts(t *testing.T) {
+	s := withFixed(t)
+	for _, l := range layouts {
+		t.Run(l.Format.String(), func(t *testing.T) {
+			r := rand.New(rand.NewPCG(9, uint64(l.index)))
+			for range 12 {
+				n, rows, cols := 1+r.IntN(150), 1+r.IntN(70), 256*(1+r.IntN(7))
+				data, x := matrix(t, r, l.Format, rows, cols), activations(r, n*cols)
+				w := pack(t, l, rows, cols, data)
+				want, scale := exact(t, l.Format, rows, cols, data, x)
+				got := fixedMul(s, w, x, n)
+				var num float64
+				for i := range n {
+					for o := range rows {
+						d := float64(got[i*w.Tiles()*Lanes+o]) - want[i*rows+o]
+						num += d * d
+					}
+				}
+				if e := num / scale; !(e <= 1e-6) {
+					t.Errorf("%d × %d × %d: normalised mean squared error %.2g", n, rows, cols, e)
+				}
+			}
+		})
+	}
+}
+
+// fixed is the number whose high and low byte are at a place, and so far behind it.
+func fixed(b []byte, behind int) float64 { return 256*float64(int8(b[0])) + float64(int8(b[behind])) }
+
+// Activations and weights in fixed point are what they are but for a rounding.
+func TestFixedPoint(t *testing.T) {
+	s := withFixed(t)
+	r := rand.New(rand.NewPCG(11, 12))
+	const n, cols = 33, 1280
+	x := activations(r, n*cols)
+	var q FixedRows
+	s.ReserveFixed(&q, n, cols)
+	for i := range n {
+		s.Fix(&q, i, x[i*cols:])
+		for part := range q.parts() {
+			from, to := q.part(part)
+			factor := float64(q.factors[part*len(q.factors)/q.parts()+i])
+			for k := from * stepColumns; k < to*stepColumns; k++ {
+				at := q.bands[i/bandRows*q.stride()+k/stepColumns*bandStep+i%bandRows*vectorBytes+k%stepColumns:]
+				if got, v := factor*fixed(at, 2*fixedTile), float64(x[i*cols+k]); math.Abs(got-v) > 0.501*factor {
+					t.Fatalf("%v became %v, with a scale of %v", v, got, factor)
+				}
+			}
+		}
+	}
+	for _, l := range layouts {
+		const rows, cols = Lanes, 512
+		data := matrix(t, r, l.Format, rows, cols)
+		w, want := pack(t, l, rows, cols, data), make([]float32, rows*cols)
+		if err := quant.Dequantize(want, l.Format, data); err != nil {
+			t.Fatal(err)
+		}
+		panel := make([]byte, cols/stepColumns*tileStep)
+		var inverse [Lanes]float32
+		for row := range inverse {
+			inverse[row] = 1 / w.fixed[row]
+		}
+		s.fixedTile[l.index](&panel[0], &w.tile(0)[0], cols/stepColumns, &inverse[0])
+		for row := range rows {
+			for k := range cols {
+				at := panel[k/stepColumns*tileStep+k%stepColumns/4*vectorBytes+4*row+k%4:]
+				factor, v := float64(w.fixed[row]), float64(want[row*cols+k])
+				if got := factor * fixed(at, fixedTile); math.Abs(got-v) > 0.51*factor {
+					t.Fatalf("%v: weight %d of row %d is %v, became %v, with a scale of %v", l.Format, k, row, v, got, factor)
+				}
+			}
+		}
+	}
+}
+
+// What is no number stays one, in its row alone.
+func TestFixedNaN(t *testing.T) {
+	s := withFixed(t)
+	r := rand.New(rand.NewPCG(13, 14))
+	const n, rows, cols = 40, 32, 256
+	l := layouts[1]
+	w := pack(t, l, rows, cols, matrix(t, r, l.Format, rows, cols))
+	for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), math.Float32frombits(0x7fffffff), math.Float32frombits(0xffffffff)} {
+		x := make([]float32, n*cols)
+		for i := range x {
+			x[i] = float32(r.NormFloat64())
+		}
+		x[17*cols+33] = bad
+		got := fixedMul(s, w, x, n)
+		for i, v := range got {
+			if none := v != v || math.IsInf(float64(v), 0); none != (i/rows == 17) {
+				t.Fatalf("with %v in row 17, output %d of row %d is %v", bad, i%rows, i/rows, v)
+			}
+		}
+	}
+}
+
+// BenchmarkFixedMul multiplies the rows that a worker has of a prompt with the panels
+// of matrices as SmolLM2's.
+func BenchmarkFixedMul(b *testing.B) {
+	s := withFixed(b)
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, format := range []quant.Type{quant.Q4_1, quant.Q8_0} {
+		for _, shape := range [][3]int{{256, 1536, 576}, {256, 576, 1536}} {
+			n, rows, cols := shape[0], shape[1], shape[2]
+			l, _ := LayoutOf(format)
+			w := pack(b, l, rows, cols, matrix(b, r, format, rows, cols))
+			var q FixedRows
+			s.ReserveFixed(&q, n, cols)
+			for i := range n {
+				s.Fix(&q, i, activations(r, cols))
+			}
+			out := make([]float32, n*rows)
+			var p Panel
+			b.Run(fmt.Sprintf("%v/%d×%d×%d", format, n, rows, cols), func(b *testing.B) {
+				for b.Loop() {
+					s.FixedMul(out, rows, &p, w, 0, w.Panels(), &q)
+				}
+				b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N)/float64(rows*cols*n/(16*16*64)*3), "ns/product")
+			})
+			b.Run(fmt.Sprintf("expand_%v/%d×%d×%d", format, n, rows, cols), func(b *testing.B) {
+				for b.Loop() {
+					for t := range w.Tiles() {
+						for part := range q.parts() {
+							from, to := q.part(part)
+							s.fixedTile[l.index](&p.blocks[0], &w.tile(t)[2*from*l.blockBytes()], to-from, &w.fixed[0])
+						}
+					}
+				}
+				b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N)/float64(rows*cols/32), "ns/vector")
+			})
+		}
+	}
+}

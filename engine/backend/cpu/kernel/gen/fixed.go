@@ -1,0 +1,397 @@
+package main
+
+import (
+	"fmt"
+	"math"
+
+	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/ir"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Numbers of 16 bits in fixed point are 256·high + low, both signed bytes. Of the four
+// products of two such numbers AMX computes three, in integers of 32 bits (Intel's
+// manual, volume 2, TDPBSSD); that of the low bytes is no greater than what rounding to
+// 16 bits loses. A row of weights has one scale, and its groups' scales are in the
+// numbers: so a tile of sums stays in its register for all columns.
+
+// The layout of a step: 64 columns of a band of 32 rows of activations, or of a tile
+// of weights (kernel.bandStep has the words).
+const (
+	bandRows  = 2 * bunchRows
+	fixedTile = bunchRows * vectorBytes // 16 rows of 64 bytes
+	bandStep  = 4 * fixedTile           // high bytes of both sixteens of rows, low bytes of both
+	bandLow   = 2 * fixedTile
+	tileStep  = 2 * fixedTile // high bytes and low bytes
+	// sumsRoom is a band's sums: of the products of high bytes, and of the others.
+	sumsRoom = 4 * fixedTile
+)
+
+// vpshrdd appends VPSHRDD, which avo does not know: dst = (high:low) >> n in lanes of
+// 32 bits (Intel's manual, AVX512_VBMI2).
+func vpshrdd(n, high, low, dst Op) {
+	Instruction(&ir.Instruction{
+		Opcode: "VPSHRDD", Operands: []Op{n, high, low, dst},
+		Inputs: []Op{high, low}, Outputs: []Op{dst}, ISA: []string{"AVX512_VBMI2"},
+	})
+}
+
+// broadcast sets all lanes of 32 bits to a constant.
+func broadcast(value uint32) reg.VecVirtual {
+	r, v := GP32(), ZMM()
+	MOVL(U32(value), r)
+	VPBROADCASTD(r, v)
+	return v
+}
+
+// fixedMagnitude generates the search for a row's greatest magnitude.
+func fixedMagnitude() {
+	TEXT("magnitudeAMX", attrs, "func(x *float32, vectors int) uint32")
+	Pragma("noescape")
+	Doc("magnitudeAMX returns the bits of the greatest magnitude of 16·vectors numbers; one that is no number is the greatest.")
+	x, n := param("x"), param("vectors")
+	most, v, mask := ZMM(), ZMM(), broadcast(math.MaxInt32)
+	avx512.clear(most)
+	loop("vector", n, func() {
+		VPANDD(at(x), mask, v)
+		VPMAXUD(v, most, most)
+		ADDQ(imm(vectorBytes), x)
+	})
+	top := avx512.reduce(VPMAXUD, vec{most})
+	r := GP32()
+	VMOVD(top, r)
+	Store(r, ReturnIndex(0))
+	done()
+}
+
+// fixedRow generates the writing of a row of activations into its band.
+func fixedRow() {
+	TEXT("fixedRowAMX", attrs, "func(line *byte, x *float32, inverse float32, steps int)")
+	Pragma("noescape")
+	Doc(
+		"fixedRowAMX writes 64·steps numbers of a row to its line in a band:",
+		"",
+		"	n := int16(x[64·s+k]·inverse)",
+		"	high[s][k] = int8((n + 128) >> 8)",
+		fmt.Sprintf("	low[s][k] = int8(n), %d bytes behind", bandLow),
+	)
+	line, x, steps := param("line"), param("x"), param("steps")
+	inverse := ZMM()
+	inv := Load(Param("inverse"), XMM()).(reg.VecVirtual)
+	VBROADCASTSS(inv, inverse)
+	bias, sign := broadcast(math.Float32bits(128)), broadcast(128)
+	loop("step", steps, func() {
+		for i := range 4 {
+			v := ZMM()
+			VMOVUPS(at(x).Offset(i*vectorBytes), v)
+			VFMADD213PS(bias, inverse, v)
+			VCVTPS2DQ(v, v)
+			low := ZMM()
+			VPXORD(sign, v, low)
+			VPMOVDB(low, at(line).Offset(bandLow+16*i))
+			VPSRLD(Imm(8), v, v)
+			VPMOVDB(v, at(line).Offset(16*i))
+		}
+		ADDQ(imm(4*vectorBytes), x)
+		ADDQ(imm(bandStep), line)
+	})
+	done()
+}
+
+// fixedTable declares the sixteen numbers of four bits, less an offset, in float32.
+func fixedTable(l layout) Mem {
+	m := GLOBL("floats"+l.name, constAttrs)
+	for i := 0; i < 16; i += 2 {
+		a, b := math.Float32bits(float32(i-l.offset)), math.Float32bits(float32(i+1-l.offset))
+		DATA(4*i, U64(uint64(b)<<32|uint64(a)))
+	}
+	return m
+}
+
+// fixedShuffles declares how the bytes of two packed vectors of four columns are put
+// together: those of columns 0 and 1 as low, low, high, high for each row, and those
+// of columns 2 and 3 the other way round.
+func fixedShuffles() (first, second Mem) {
+	declare := func(name string, order [4]int) Mem {
+		m := GLOBL(name, constAttrs)
+		for i := 0; i < 64; i += 8 {
+			var v uint64
+			for j := range 8 {
+				row, b := (i+j)%16/4, order[(i+j)%4]
+				at := b%2*8 + 2*row + b/2 // the second column's numbers are behind the first's
+				v |= uint64(at) << (8 * j)
+			}
+			DATA(i, U64(v))
+		}
+		return m
+	}
+	return declare("lowFirst", [4]int{0, 1, 2, 3}), declare("highFirst", [4]int{2, 3, 0, 1})
+}
+
+// fixedWeights generates the expansion of a tile of weights to fixed point.
+func fixedWeights(l layout, lowFirst, highFirst Mem) {
+	s := avx512
+	nibbles := l.low == 4 && l.high == 0
+	var memory Mem
+	if nibbles {
+		memory = fixedTable(l)
+	}
+	TEXT("fixedTile"+l.name+"AMX", attrs, "func(panel *byte, tile *byte, steps int, inverse *float32)")
+	Pragma("noescape")
+	w := "w := d[row][g]·(q[row][64·s+4·i+p] − offset)"
+	if l.mins {
+		w += " + m[row][g]"
+	}
+	Doc(
+		fmt.Sprintf("fixedTile%sAMX expands 64·steps columns of a tile, whose offset is %d, to fixed point:", l.name, l.offset),
+		"",
+		"	"+w,
+		"	n := int16(w·inverse[row])",
+		"	high[s][i][4·row + p] = int8((n + 128) >> 8)",
+		fmt.Sprintf("	low[s][i][4·row + p] = int8(n), %d bytes behind", fixedTile),
+	)
+	panel, quants, steps, inverse := param("panel"), param("tile"), param("steps"), param("inverse")
+	u := newUnpacker(s, l, quants)
+	inv := s.reg()
+	VMOVUPS(at(inverse), inv)
+	bias, sign, lower := broadcast(math.Float32bits(128)), broadcast(0x80808080), broadcast(0xffff)
+	first, second, table := s.reg(), s.reg(), s.reg()
+	VMOVDQU64(lowFirst, first)
+	VMOVDQU64(highFirst, second)
+	var offset reg.VecVirtual
+	switch {
+	case nibbles:
+		VMOVUPS(memory, table)
+	case l.offset != 0:
+		offset = broadcast(math.Float32bits(float32(l.offset)))
+	}
+	loop("step", steps, func() {
+		for half := range 2 {
+			for i := range (l.blockBytes() + vectorBytes - 1) / vectorBytes {
+				PREFETCHT0(at(quants).Offset(prefetchBytes + i*vectorBytes))
+			}
+			d, m := s.vec(), s.vec()
+			added := bias
+			var number [4]reg.VecVirtual
+			for i := range pairs {
+				if inGroup := pairs / l.groups(); i%inGroup == 0 {
+					scales := at(quants).Offset(l.quantBytes() + i/inGroup*l.groupBytes())
+					s.scales(l, scales, d)
+					VMULPS(inv, d[0], d[0])
+					switch {
+					case l.mins:
+						s.scales(l, scales.Offset(l.scaleBytes()), m)
+						VFMADD213PS(bias, inv, m[0])
+						added = m[0]
+					case offset != nil:
+						VMOVAPS(bias, m[0])
+						VFNMADD231PS(offset, d[0], m[0])
+						added = m[0]
+					}
+				}
+				pair := number[i%2*2:][:2]
+				pair[0], pair[1] = s.reg(), s.reg() // even and odd
+				if nibbles {
+					if i%4 == 0 {
+						VMOVDQU32(at(quants).Offset(i/4*vectorBytes), u.low[0])
+					}
+					for p, n := range pair { // of an index, the lowest four bits count
+						index := u.low[0]
+						if shift := 4*(i%4) + 16*p; shift > 0 {
+							VPSRLD(Imm(uint64(shift)), u.low[0], n)
+							index = n
+						}
+						VPERMPS(table, index, n)
+					}
+				} else {
+					v := s.vec()
+					u.pair(i, v)
+					VPANDD(lower, v[0], pair[0])
+					VPSRLD(Imm(16), v[0], pair[1])
+					for _, n := range pair {
+						VCVTDQ2PS(n, n)
+					}
+				}
+				for _, n := range pair {
+					VFMADD213PS(added, d[0], n)
+					VCVTPS2DQ(n, n)
+				}
+				VPACKSSDW(pair[1], pair[0], pair[0])
+				if i%2 == 0 {
+					continue
+				}
+				a, b, low := number[0], number[2], s.reg()
+				VPSHUFB(first, a, a)
+				VPSHUFB(second, b, b)
+				VMOVDQA64(a, low)
+				VPTERNLOGD(Imm(0xe4), lower, b, low) // lower ? low : b
+				VPXORD(sign, low, low)
+				vpshrdd(Imm(16), b, a, a)
+				line := half*fixedTile/2 + i/2*vectorBytes
+				VMOVDQU32(a, at(panel).Offset(line))
+				VMOVDQU32(low, at(panel).Offset(fixedTile+line))
+			}
+			ADDQ(imm(l.blockBytes()), quants)
+		}
+		ADDQ(imm(tileStep), panel)
+	})
+	done()
+}
+
+// fullTiles declares the shapes of eight tiles of sixteen lines of 64 bytes.
+func fullTiles() Mem {
+	m := GLOBL("fullTiles", constAttrs)
+	for i := 0; i < 64; i += 8 {
+		v := uint64(0)
+		switch {
+		case i == 0:
+			v = 1 // palette
+		case i >= 16 && i < 32:
+			v = 0x0040_0040_0040_0040 // bytes of a line
+		case i == 48:
+			v = 0x10_10_10_10_10_10_10_10 // lines
+		}
+		DATA(i, U64(v))
+	}
+	return m
+}
+
+// fixedGemm generates the product of bands of fixed-point rows with a tile of
+// weights. While a band is multiplied, four rows a step of the sums of the band before
+// are scaled and stored: the tiles leave a port free for that.
+func fixedGemm() {
+	config := fullTiles()
+	TEXT("fixedGemmAMX", attrs, "func(out *float32, outStride int, panel *byte, x *byte, xStride, bands, steps int, scales *float32, factors *float32, sums *float32, later int)")
+	Pragma("noescape")
+	Doc(
+		fmt.Sprintf("fixedGemmAMX computes the %d outputs of a tile for bands of %d rows of activations, which lie xStride bytes", lanes, bandRows),
+		"apart; outStride in bytes too:",
+		"",
+		fmt.Sprintf("	for r := range %d·bands {", bandRows),
+		"		high := Σ x.high[r][k]·w.high[k][o], over the columns of all steps, in integers",
+		"		low := Σ x.low[r][k]·w.high[k][o] + Σ x.high[r][k]·w.low[k][o]",
+		"		total := (256·float32(high) + float32(low))·scales[o]·factors[r]",
+		"		out[r][o] = total, with later added to what is there",
+		"	}",
+		"",
+		"sums is room for the sums of a band, which are integers.",
+	)
+	LEAQ(config, amxSums)
+	tileConfig()
+	out, outStride, x := param("out"), param("outStride"), param("x")
+	bands, factors := param("bands"), param("factors")
+	argument := func(name string) Mem {
+		b, err := Param(name).Resolve()
+		if err != nil {
+			panic(err)
+		}
+		return b.Addr
+	}
+	MOVQ(U32(vectorBytes), amxStep)
+	Load(Param("sums"), amxSums)
+	scale, shift := ZMM(), broadcast(math.Float32bits(256))
+	r := param("scales")
+	VMOVUPS(at(r), scale)
+	// rows are those of the band before that are left; line is the next one's sums.
+	rows, line, n := GP64(), GP64(), GP64()
+	XORQ(rows, rows)
+	MOVQ(amxSums, line)
+	finish := func(name string, count int) {
+		z, y := ZMM(), ZMM()
+		one := func(i int, add bool) {
+			VCVTDQ2PS(at(line).Offset(i*vectorBytes), z)
+			VCVTDQ2PS(at(line).Offset(2*fixedTile+i*vectorBytes), y)
+			VFMADD231PS(shift, z, y)
+			VMULPS(scale, y, y)
+			if add {
+				VBROADCASTSS(at(factors).Offset(4*i), z)
+				VFMADD213PS(at(out), z, y)
+			} else {
+				VMULPS_BCST(at(factors).Offset(4*i), y, y)
+			}
+			VMOVUPS(y, at(out))
+			PREFETCHT0(at(out).Offset(vectorBytes)) // where the next tile's outputs go
+			ADDQ(outStride, out)
+		}
+		CMPQ(argument("later"), Imm(0))
+		JNE(LabelRef(name + "_later"))
+		for i := range count {
+			one(i, false)
+		}
+		JMP(LabelRef(name + "_done"))
+		Label(name + "_later")
+		for i := range count {
+			one(i, true)
+		}
+		Label(name + "_done")
+		ADDQ(imm(4*count), factors)
+		ADDQ(imm(count*vectorBytes), line)
+		SUBQ(imm(count), rows)
+	}
+	const high0, high1, low0, low1 = 0, 1, 2, 3 // the sums
+	keep := func(t int) { tileStore(t, amxSums, t*fixedTile) }
+	// A tile of sums comes back to its place for the next product after three others,
+	// which is as long as one takes.
+	products := func(before func(t int)) {
+		const wHigh, wLow, x0, x1 = 4, 5, 6, 7
+		tileLoad(wHigh, amxNumbers, 0)
+		tileLoad(x0, amxX, 0)
+		before(high0)
+		tileDotBytes(high0, x0, wHigh, signedBoth)
+		tileLoad(x1, amxX, bandLow)
+		before(low0)
+		tileDotBytes(low0, x1, wHigh, signedBoth)
+		tileLoad(x1, amxX, bandLow+fixedTile)
+		before(low1)
+		tileDotBytes(low1, x1, wHigh, signedBoth)
+		tileLoad(x1, amxX, fixedTile)
+		before(high1)
+		tileDotBytes(high1, x1, wHigh, signedBoth)
+		tileLoad(wLow, amxNumbers, fixedTile)
+		tileDotBytes(low0, x0, wLow, signedBoth)
+		tileDotBytes(low1, x1, wLow, signedBoth)
+		ADDQ(imm(bandStep), amxX)
+		ADDQ(imm(tileStep), amxNumbers)
+	}
+	const inStep = 4
+	loop("band", bands, func() {
+		MOVQ(x, amxX)
+		MOVQ(argument("panel"), amxNumbers)
+		MOVQ(argument("steps"), n)
+		// What is stored is the sums of the band before, if there was one.
+		products(func(t int) {
+			keep(t)
+			tileZero(t)
+		})
+		MOVQ(amxSums, line)
+		DECQ(n)
+		loop("step", n, func() {
+			products(func(int) {})
+			TESTQ(rows, rows)
+			JE(LabelRef("none"))
+			finish("some", inStep)
+			Label("none")
+		})
+		Label("rest")
+		TESTQ(rows, rows)
+		JE(LabelRef("finished"))
+		finish("others", inStep)
+		JMP(LabelRef("rest"))
+		Label("finished")
+		MOVQ(U32(bandRows), rows)
+		ADDQ(argument("xStride"), x)
+	})
+	for t := range 4 {
+		keep(t)
+	}
+	MOVQ(amxSums, line)
+	Label("last")
+	TESTQ(rows, rows)
+	JE(LabelRef("end"))
+	finish("end", inStep)
+	JMP(LabelRef("last"))
+	Label("end")
+	tileRelease()
+	done()
+}
