@@ -220,7 +220,7 @@ func (m *matMul) tiles(s *scratch, dst *host.Matrix, w *weight, rows span, lo, h
 // panels computes panels of a quantized matrix for some rows.
 func (m *matMul) panels(s *scratch, dst *host.Matrix, w *weight, rows span, worker, lo, hi int) {
 	k, n := m.b.kernels, rows.hi-rows.lo
-	if kv := m.b.attend.kv; kv != nil {
+	if kv := m.b.attend.kv; kv != nil && rows.fixed == nil {
 		m.b.attend.readAhead(worker, &s.panel, k.ReadsLater(w.packed, hi-lo, rows.quants, n, kv.keyGroup))
 	}
 	whole := min(hi, w.rows/kernel.PanelRows) // the last panel may stand out
