@@ -45,7 +45,7 @@ type client struct {
 	opening bool // frames that came together are taken one by one
 	drawing bool // a frame is being drawn
 	more    bool // and asked for another one
-	pace    *pace
+	pace    *page.Pace
 	onFrame js.Func
 	screen  js.Value // window.requestAnimationFrame
 }
@@ -69,7 +69,7 @@ func newClient() *client {
 		still: page.PrefersStill(), screen: page.Window.Get("requestAnimationFrame"),
 	}
 	c.shown = c.live
-	c.pace = newPace()
+	c.pace = page.NewPace()
 	c.onFrame = js.FuncOf(func(_ js.Value, args []js.Value) any {
 		c.draw(args[0].Float())
 		return nil
@@ -116,7 +116,7 @@ func (c *client) wake() {
 	case c.drawing:
 		c.more = true // when this drawing is paid for
 	case c.writing():
-		c.pace.rest(c.askFrame)
+		c.pace.Rest(c.askFrame)
 	default:
 		c.askFrame()
 	}
@@ -133,7 +133,7 @@ func (c *client) askFrame() {
 // first everyone is told what changed, then everyone draws.
 func (c *client) draw(t float64) {
 	c.asked, c.drawing, c.more = false, true, false
-	c.pace.begin()
+	c.pace.Begin()
 	what := c.pending
 	c.pending = change{}
 	if !what.isNone() {
@@ -158,7 +158,7 @@ func (c *client) draw(t float64) {
 	c.inspector.Frame()
 	c.chat.keepEnd()
 	c.drawing = false
-	c.pace.end()
+	c.pace.End()
 	if again || c.more {
 		c.wake()
 	}
@@ -169,7 +169,7 @@ func (c *client) open() {
 	c.greeted = false
 	c.status.lostFor = -1
 	c.socket.Send(&wire.Open{Session: page.Stored("sessionStorage", sessionKey), Locale: c.words.Lang})
-	c.socket.Send(&wire.Pace{Millis: c.pace.messages()})
+	c.socket.Send(&wire.Pace{Millis: c.pace.Messages()})
 	c.changed(change{page: changedSocket})
 }
 

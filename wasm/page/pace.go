@@ -21,13 +21,29 @@ type Pace struct {
 
 const (
 	// paceShare is the part of the whole machine that drawing may take. The
-	// browser does about as much again outside of the program.
-	paceShare = 0.01
+	// browser does about twice as much again outside of the program.
+	paceShare = 0.005
 	// longestRest keeps the page alive on a slow machine, in ms.
-	longestRest = 500
+	longestRest = 600
 	// attentive is how long after the reader's last doing all is drawn at once, in ms.
 	attentive = 200
 )
+
+// How long the server gathers what it has to tell, in ms. Each message wakes the
+// browser's processes one after the other, and each waking holds up an engine
+// that works on the same processors: on few of them messages are fewer.
+const (
+	betweenMessages = 100
+	betweenOnOne    = 600 // where engine and page share one processor
+)
+
+// Messages is the time that shall lie between two messages of the server, in ms.
+func (p *Pace) Messages() uint16 {
+	if p.share == 0 {
+		return betweenMessages
+	}
+	return uint16(max(betweenMessages, betweenOnOne*paceShare/p.share))
+}
 
 // NewPace makes the pace of a page, which rests if the engine's machine is the
 // browser's own.
