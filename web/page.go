@@ -6,6 +6,7 @@ import "embed"
 type Props struct {
 	Lang    string // "en" or "zh"; anything else is rendered in English
 	Version string // version of the server, shown in the help
+	Remote  bool   // another server runs the model: see [Parameter.Common]
 }
 
 // Static holds the files that the server offers under /static/. Its root

@@ -132,7 +132,7 @@ func page(p Props, w words) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = chat(w).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = chat(p, w).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -224,6 +225,30 @@ func TestUnknownLanguageIsEnglish(t *testing.T) {
 	for _, n := range elements(rendered(t, "tlh")) {
 		if got, _ := attribute(n, "lang"); n.Data == "html" && got != "en" {
 			t.Errorf("lang is %q", got)
+		}
+	}
+}
+
+// Where another server runs the model, the page starts with what every
+// OpenAI-compatible server takes.
+func TestRemoteParameters(t *testing.T) {
+	for remote, topK := range map[bool]string{false: "40", true: "0"} {
+		var b strings.Builder
+		if err := Page(Props{Lang: "en", Remote: remote}).Render(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+		doc, err := html.Parse(strings.NewReader(b.String()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, got := map[string]string{"param-top-k": topK, "slide-top-k": topK, "param-top-p": "0.95"}, map[string]string{}
+		for _, n := range elements(doc) {
+			if id, _ := attribute(n, "id"); want[id] != "" {
+				got[id], _ = attribute(n, "value")
+			}
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("remote %v: the page starts with %v, want %v", remote, got, want)
 		}
 	}
 }

@@ -15,6 +15,16 @@ type Parameter struct {
 	Value    string // where the page starts
 }
 
+// Common is the parameter as it starts where another server runs the model:
+// what not every OpenAI-compatible server takes is off, for else its first answer
+// would be a refusal.
+func (p Parameter) Common() Parameter {
+	if p.ID == "top-k" {
+		p.Value = "0"
+	}
+	return p
+}
+
 // FirstParameters are always in sight: the dice that a lesson turns.
 func FirstParameters() []Parameter {
 	return []Parameter{

@@ -57,11 +57,11 @@ func Start(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := newPages(c.Version, web.Page)
+	pages, err := newPages(c, web.Page)
 	if err != nil {
 		return nil, err
 	}
-	hallPages, err := newPages(c.Version, web.HallPage)
+	hallPages, err := newPages(c, web.HallPage)
 	if err != nil {
 		return nil, err
 	}

@@ -15,11 +15,11 @@ import (
 // pages is a page in each language, rendered once.
 type pages map[string]*assets.Asset
 
-func newPages(version string, page func(web.Props) templ.Component) (pages, error) {
+func newPages(c Config, page func(web.Props) templ.Component) (pages, error) {
 	p := pages{}
 	for _, lang := range []string{"en", "zh"} {
 		var html bytes.Buffer
-		if err := page(web.Props{Lang: lang, Version: version}).Render(context.Background(), &html); err != nil {
+		if err := page(web.Props{Lang: lang, Version: c.Version, Remote: c.Engine.URL != ""}).Render(context.Background(), &html); err != nil {
 			return nil, fmt.Errorf("page in %s: %w", lang, err)
 		}
 		p[lang] = assets.New("text/html; charset=utf-8", html.Bytes(), assets.Quick)
