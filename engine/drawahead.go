@@ -16,7 +16,7 @@ type drawn struct {
 
 // drawing is what it takes to draw for several sequences at once.
 type drawing struct {
-	samplers []*sampler.Sampler // one a thread of the backend; the first is the engine's
+	samplers []*sampler.Sampler // one a thread of the backend that has drawn
 	parts    []int              // of the step, that draw
 	one      func(worker, i int)
 }
@@ -40,10 +40,8 @@ func (e *Engine) drawAhead(parts []part) {
 		return
 	}
 	if d.samplers == nil {
-		d.samplers = append(d.samplers, e.sampler)
-		for range e.model.Backend().Threads() - 1 {
-			d.samplers = append(d.samplers, sampler.New(e.model.Config().Vocab))
-		}
+		d.samplers = make([]*sampler.Sampler, max(e.model.Backend().Threads(), 1))
+		d.samplers[0] = e.sampler
 		d.one = e.drawOneAhead
 	}
 	var begin time.Time
@@ -60,6 +58,10 @@ func (e *Engine) drawAhead(parts []part) {
 func (e *Engine) drawOneAhead(worker, i int) {
 	p := &e.step.parts[e.drawing.parts[i]]
 	s := p.seq
-	p.ahead.result, p.ahead.err = e.drawing.samplers[worker].Sample(p.logits[:e.model.Config().Vocab], &s.params, s.history(), len(s.tokens))
+	own := &e.drawing.samplers[worker]
+	if *own == nil {
+		*own = sampler.New(e.model.Config().Vocab)
+	}
+	p.ahead.result, p.ahead.err = (*own).Sample(p.logits[:e.model.Config().Vocab], &s.params, s.history(), len(s.tokens))
 	p.ahead.done = true
 }

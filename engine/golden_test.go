@@ -78,7 +78,8 @@ func TestGoldenLogitsAndAttention(t *testing.T) {
 		// of its 255 steps: quantizing them with scales 0.01 to 40 % greater gave
 		// 1.3e-2 to 1.0e-1 for the prompt "capital".
 		{"cpu, in int8", with(kernel.KVI8), 2e-1, 5e-2},
-		// Of its prompts, "long" alone has chunks that are computed otherwise.
+		// Attention is computed otherwise in all but the shortest of the prompts,
+		// products in chunks of "long" alone.
 		{"cpu, not batch-invariant", cpu.With(cpu.Options{Level: kernel.Best(), KV: kernel.KVF16, BatchVariant: true}), 3e-3, 1e-2},
 		{"ref", ref.New(), 1e-3, 2e-3},
 	} {

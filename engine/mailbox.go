@@ -73,7 +73,7 @@ const (
 func (e *Event) visual() (sort visualSort, ok bool) {
 	switch e.Kind {
 	case EventStep:
-		if e.Step.Batch > e.Step.Requests {
+		if e.Step.Computed > 1 {
 			return visualPromptStep, true
 		}
 		return visualStep, true

@@ -9,8 +9,9 @@ import (
 // and all the others do.
 func TestMailboxKeepsTheLastOfEachSort(t *testing.T) {
 	m := newMailbox(1<<20, newSignal())
-	step := func(number uint64, batch int) Event {
-		return Event{Kind: EventStep, Step: StepInfo{Number: number, Batch: batch, Requests: 1}}
+	// Another request's prompt is in all steps.
+	step := func(number uint64, computed int) Event {
+		return Event{Kind: EventStep, Step: StepInfo{Number: number, Computed: computed, Batch: computed + 100, Requests: 2}}
 	}
 	m.put(Event{Kind: EventState, State: Running})
 	m.put(step(1, 7))

@@ -194,7 +194,7 @@ func (p *Publisher) accept(l net.Listener, own zmtp.SocketType, serve func(*zmtp
 		select {
 		case places <- struct{}{}:
 		default:
-			p.options.Log.Warn("a subscriber of KV events is one too many", "address", c.RemoteAddr(), "most", maxPeers)
+			p.options.Log.Debug("a subscriber of KV events is one too many", "address", c.RemoteAddr(), "most", maxPeers)
 			c.Close()
 			continue
 		}
@@ -202,7 +202,7 @@ func (p *Publisher) accept(l net.Listener, own zmtp.SocketType, serve func(*zmtp
 			defer func() { <-places }()
 			defer context.AfterFunc(p.closing, func() { c.Close() })()
 			defer c.Close()
-			z, err := zmtp.Open(c, own, time.Now().Add(greetTimeout), zmtp.Limits{Message: maxAsked})
+			z, err := zmtp.Open(c, own, time.Now().Add(greetTimeout), zmtp.Limits{Message: maxAsked, Write: writeTimeout})
 			if err != nil {
 				p.options.Log.Debug("a subscriber of KV events does not speak as one", "address", c.RemoteAddr(), "error", err)
 				return
@@ -214,9 +214,6 @@ func (p *Publisher) accept(l net.Listener, own zmtp.SocketType, serve func(*zmtp
 
 // send writes one batch.
 func (p *Publisher) send(z *zmtp.Conn, frames ...[]byte) error {
-	if err := z.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-		return err
-	}
 	return z.Write(frames...)
 }
 

@@ -128,13 +128,14 @@ const maxCompiling = 2
 
 // constrain compiles the structured output that a request asks for; nil if it
 // asks for none. It waits for its turn until ctx is done, with as many others as
-// may wait for the engine.
+// may wait for the engine: where the queue is full already nothing is compiled.
 func (s *Server) constrain(ctx context.Context, m *Model, asked *spec) (*structured.Constraint, *Error) {
 	if asked == nil {
 		return nil, nil
 	}
+	waiting := m.Engine.Stats().Waiting
 	s.mu.Lock()
-	before := s.compilers
+	before := s.compilers + waiting
 	if before < s.options.MaxWaiting {
 		s.compilers++
 	}

@@ -143,9 +143,6 @@ func (f *follower) follow(ctx context.Context, m [][]byte) error {
 		if err := f.catchUp(ctx, f.next); err != nil {
 			return err
 		}
-		if number > f.next { // they are lost
-			f.clear()
-		}
 	}
 	return f.take(number, batch)
 }
@@ -159,6 +156,9 @@ func (f *follower) take(number uint64, batch []byte) error {
 	if err != nil {
 		return err
 	}
+	if f.begun && number > f.next {
+		f.clear() // those between are lost
+	}
 	f.next, f.begun = number+1, true
 	for _, e := range events {
 		f.tell(e)
@@ -167,22 +167,29 @@ func (f *follower) take(number uint64, batch []byte) error {
 }
 
 // catchUp asks for what was published from a number on, if there is one to ask.
-// That nobody answers is no error: the events go on.
+// That nobody answers, or not as vLLM does, is no error: the events go on.
 func (f *follower) catchUp(ctx context.Context, from uint64) error {
 	if f.replay == "" {
 		return nil
 	}
+	if err := f.ask(ctx, from); err != nil && ctx.Err() == nil {
+		f.log.Warn("remote: the KV events of before cannot be had", "address", f.replay, "error", err)
+	}
+	return ctx.Err()
+}
+
+// ask reads a replay from a number on to its end.
+func (f *follower) ask(ctx context.Context, from uint64) error {
 	socket, err := zmtp.Dial(ctx, f.replay, zmtp.Req, dialTimeout, kvLimits)
 	if err != nil {
-		f.log.Warn("remote: the KV events of before cannot be asked for", "address", f.replay, "error", err)
-		return nil
+		return err
 	}
 	defer socket.Close()
 	defer context.AfterFunc(ctx, func() { socket.Close() })()
 	if err := socket.Write(nil, binary.BigEndian.AppendUint64(nil, from)); err != nil {
 		return err
 	}
-	for first := true; ; first = false {
+	for {
 		if err := socket.SetReadDeadline(time.Now().Add(dialTimeout)); err != nil {
 			return err
 		}
@@ -199,9 +206,6 @@ func (f *follower) catchUp(ctx context.Context, from uint64) error {
 		}
 		if number == math.MaxUint64 && len(batch) == 0 {
 			return nil
-		}
-		if first && number > from {
-			f.clear() // those between are no longer there
 		}
 		if err := f.take(number, batch); err != nil {
 			return fmt.Errorf("the replay of KV events: %w", err)
@@ -318,6 +322,9 @@ func parseEvent(raw []byte) (e KVEvent, known bool, err error) {
 	return e, err == nil, err
 }
 
+// maxHash is the most bytes of a block's hash; vLLM's have 32.
+const maxHash = 64
+
 // parseHashes reads block hashes: bytes, or integers in older versions.
 func parseHashes(v any) ([]string, error) {
 	list, ok := v.([]any)
@@ -337,6 +344,9 @@ func parseHashes(v any) ([]string, error) {
 				return nil, fmt.Errorf("block_hashes[%d]: want bytes or an integer", i)
 			}
 			out[i] = fmt.Sprint(n)
+		}
+		if len(out[i]) > maxHash {
+			return nil, fmt.Errorf("block_hashes[%d]: is %d bytes long, want %d at most", i, len(out[i]), maxHash)
 		}
 	}
 	return out, nil

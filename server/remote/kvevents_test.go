@@ -62,7 +62,7 @@ func TestParseBatch(t *testing.T) {
 	if err != nil || len(events) != 3 || len(events[0].Stored) != 2 || events[0].BlockSize != 16 || !slices.Equal(events[1].Removed, []string{"7"}) || !events[2].Cleared {
 		t.Errorf("%+v, %v", events, err)
 	}
-	for _, bad := range []any{"x", []any{1}, []any{1, 2}, []any{1, []any{3}}, []any{1, []any{[]any{"BlockStored", 5}}}, []any{1, []any{[]any{"BlockStored", []any{1}, nil, nil, -1}}}} {
+	for _, bad := range []any{"x", []any{1}, []any{1, 2}, []any{1, []any{3}}, []any{1, []any{[]any{"BlockStored", 5}}}, []any{1, []any{[]any{"BlockStored", []any{1}, nil, nil, -1}}}, []any{1, []any{[]any{"BlockRemoved", []any{strings.Repeat("x", maxHash+1)}}}}} {
 		b, err := msgpack.Marshal(bad)
 		if err != nil {
 			t.Fatal(err)
@@ -173,6 +173,7 @@ func TestReplay(t *testing.T) {
 	var mu sync.Mutex
 	kept := []uint64{0, 1}
 	var asked []uint64
+	wrong := false // it answers as no publisher does
 	source := KVSource{
 		Endpoint: listen(zmtp.Pub, func(z *zmtp.Conn) {
 			if m, err := z.Read(); err != nil || len(m) != 1 || string(m[0]) != "\x01" {
@@ -198,6 +199,10 @@ func TestReplay(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			asked = append(asked, binary.BigEndian.Uint64(m[1]))
+			if wrong {
+				_ = z.Write(nil, []byte("what?"))
+				return
+			}
 			for _, n := range kept {
 				if n >= asked[len(asked)-1] {
 					_ = z.Write(nil, nil, number(n), payload(n))
@@ -262,7 +267,19 @@ func TestReplay(t *testing.T) {
 	live <- 14
 	expect("cleared", "14")
 	mu.Lock()
-	if !slices.Equal(asked, []uint64{0, 2, 3, 8, 12}) {
+	wrong = true
+	mu.Unlock()
+	live <- 16
+	live <- 17
+	expect("cleared", "16", "17") // the events go on
+	mu.Lock()
+	wrong = false
+	mu.Unlock()
+	keep(20, 22)
+	live <- 22
+	expect("cleared", "20", "cleared", "22") // 21 went while it was told
+	mu.Lock()
+	if !slices.Equal(asked, []uint64{0, 2, 3, 8, 12, 15, 18}) {
 		t.Errorf("it asked for %v", asked)
 	}
 	mu.Unlock()

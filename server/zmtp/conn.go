@@ -41,6 +41,9 @@ type Limits struct {
 	Message int
 	// Frames is the most frames of a message. Default 16.
 	Frames int
+	// Write is the time that sending one message may take. A message that was cut
+	// off by it leaves the connection of no use. Default 30 seconds.
+	Write time.Duration
 }
 
 func (l Limits) withDefaults() Limits {
@@ -49,6 +52,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.Frames <= 0 {
 		l.Frames = 16
+	}
+	if l.Write <= 0 {
+		l.Write = 30 * time.Second
 	}
 	return l
 }
@@ -81,6 +87,8 @@ type Conn struct {
 	conn   net.Conn
 	in     *bufio.Reader
 	limits Limits
+	// greeted says that the handshake and its deadline are over.
+	greeted bool
 
 	mu  sync.Mutex // of writing
 	out []byte
@@ -97,6 +105,7 @@ func Open(c net.Conn, own SocketType, deadline time.Time, l Limits) (*Conn, erro
 	if err := z.handshake(own); err != nil {
 		return nil, err
 	}
+	z.greeted = true
 	return z, c.SetDeadline(time.Time{})
 }
 
@@ -105,10 +114,6 @@ func (z *Conn) Close() error { return z.conn.Close() }
 
 // SetReadDeadline bounds reading, as of a [net.Conn].
 func (z *Conn) SetReadDeadline(t time.Time) error { return z.conn.SetReadDeadline(t) }
-
-// SetWriteDeadline bounds writing, as of a [net.Conn]. A message that was cut
-// off by it leaves the connection of no use.
-func (z *Conn) SetWriteDeadline(t time.Time) error { return z.conn.SetWriteDeadline(t) }
 
 // handshake exchanges greetings and the READY commands of the mechanism NULL.
 func (z *Conn) handshake(own SocketType) error {
@@ -189,6 +194,13 @@ func (z *Conn) write(flags byte, frames ...[]byte) error {
 		b = append(b, f...)
 	}
 	z.out = b
+	if !z.greeted {
+		_, err := z.conn.Write(b)
+		return err
+	}
+	if err := z.conn.SetWriteDeadline(time.Now().Add(z.limits.Write)); err != nil {
+		return err
+	}
 	_, err := z.conn.Write(b)
 	return err
 }

@@ -155,12 +155,13 @@ type script struct {
 	out bytes.Buffer
 }
 
-func (s *script) Read(b []byte) (int, error)    { return s.in.Read(b) }
-func (s *script) Write(b []byte) (int, error)   { return s.out.Write(b) }
-func (s *script) SetDeadline(t time.Time) error { return nil }
-func (s *script) Close() error                  { return nil }
-func (s *script) written() []byte               { return s.out.Bytes()[min(s.out.Len(), greetingLength):] }
-func said(parts ...[]byte) *script              { return &script{in: bytes.NewReader(slices.Concat(parts...))} }
+func (s *script) Read(b []byte) (int, error)       { return s.in.Read(b) }
+func (s *script) Write(b []byte) (int, error)      { return s.out.Write(b) }
+func (s *script) SetDeadline(time.Time) error      { return nil }
+func (s *script) SetWriteDeadline(time.Time) error { return nil }
+func (s *script) Close() error                     { return nil }
+func (s *script) written() []byte                  { return s.out.Bytes()[min(s.out.Len(), greetingLength):] }
+func said(parts ...[]byte) *script                 { return &script{in: bytes.NewReader(slices.Concat(parts...))} }
 func command1(name string, data ...byte) []byte {
 	return frame1(flagCommand, append(append([]byte{byte(len(name))}, name...), data...))
 }
@@ -198,6 +199,43 @@ func TestCommands(t *testing.T) {
 	}
 	if _, err := z.Read(); !errors.Is(err, io.EOF) {
 		t.Errorf("the end is told as %v", err)
+	}
+}
+
+// A PING is answered however long ago the last message was sent, and the time
+// that it might take is over.
+func TestPingAfterALongSilence(t *testing.T) {
+	const most = 20 * time.Millisecond
+	endpoint, opened := accept(t, Pub, Limits{Write: most})
+	peer, err := Dial(t.Context(), endpoint, Sub, patience, Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer peer.Close()
+	z, err := opened()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Write([]byte("first")); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2 * most)
+	if err := peer.write(flagCommand, command1("PING", 0, 10, 'c')[2:]); err != nil {
+		t.Fatal(err)
+	}
+	if err := peer.Write([]byte("then")); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := z.Read(); err != nil || len(m) != 1 || string(m[0]) != "then" {
+		t.Fatalf("after the PING it reads %q, %v", m, err)
+	}
+	if err := z.Write([]byte("second")); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"first", "second"} {
+		if m, err := peer.Read(); err != nil || len(m) != 1 || string(m[0]) != want {
+			t.Errorf("the peer reads %q, %v, want %q", m, err, want)
+		}
 	}
 }
 

@@ -11,7 +11,7 @@ type AttentionTiles struct {
 	q, p          []byte // a tile after the other: queries, and weights
 	keys, values  []byte // four tiles of sixteen after the other
 	scaled        []float32
-	scores        []float32 // tileKeys of a query
+	scores        []float32 // TileKeys of a query
 	out           []float32 // dim of a query
 	state         []float32 // of the softmax of a tile
 }

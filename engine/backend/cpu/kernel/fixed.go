@@ -38,6 +38,10 @@ const bandsBytes = 7 << 17
 // leastFixed is the number of rows from which on fixed point gains anything.
 const leastFixed = 128
 
+// leastBands is how many bands a worker should have at least, for each expands
+// the whole matrix.
+const leastBands = 2
+
 // Bands is how many of n rows of cols columns one worker should put into fixed
 // point and multiply with whole matrices by itself, a multiple of 32; 0 if there are
 // too few rows for that, or no kernels.
@@ -46,6 +50,9 @@ func (s *Set) Bands(n, cols, workers int) int {
 		return 0
 	}
 	bands := (n + bandRows - 1) / bandRows
+	if bands < leastBands*workers {
+		return 0
+	}
 	most := max(bandsBytes/(cols/stepColumns*bandStep), 1)
 	slabs := (bands + most - 1) / most
 	slabs = (slabs + workers - 1) / workers * workers

@@ -9,7 +9,7 @@ import (
 	"vitrine/engine/quant"
 )
 
-// fixedMul computes all outputs of n rows from their two bfloat16 each.
+// fixedMul computes all outputs of n rows in fixed point.
 func fixedMul(s *Set, w *Packed, x []float32, n int) []float32 {
 	var q FixedRows
 	s.ReserveFixed(&q, n, w.Cols)

@@ -3,6 +3,7 @@ package kernel
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -33,7 +34,8 @@ func TestFusedRows(t *testing.T) {
 	}
 }
 
-// What fills up the last bunch touches no row, whatever the memory held before.
+// What fills up the last bunch is zero, whatever the memory held before, and the
+// rows that are there are what they are alone.
 func TestFusedRowsAreFilledUp(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 2))
 	for _, l := range layouts {
@@ -55,6 +57,15 @@ func TestFusedRowsAreFilledUp(t *testing.T) {
 		fill(16, float32(math.NaN()))
 		width := w.Tiles() * Lanes
 		got := fill(11, 1)
+		if s.fusedRows(w, &x, 11) > 0 {
+			bunch := x.bunches
+			if x.inBytes {
+				bunch = x.bytes
+			}
+			if rest := bunch[11*vectorBytes : bunchRows*vectorBytes]; slices.ContainsFunc(rest, func(b byte) bool { return b != 0 }) {
+				t.Errorf("%v: behind the last row is %v", l.Format, rest)
+			}
+		}
 		want := matVec(s, w, &x, 1)
 		for i := range got {
 			if got[i] != want[i%width] {

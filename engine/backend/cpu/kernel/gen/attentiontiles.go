@@ -195,7 +195,7 @@ func splitGemm() {
 	done()
 }
 
-// The state of sixteen rows' softmax (kernel.tileSoftmax has the words).
+// The state of sixteen rows' softmax (kernel.tileState has the words).
 const (
 	stateTop, stateSum, stateFactor, stateNext, stateMore = 0, 64, 128, 192, 256
 )
