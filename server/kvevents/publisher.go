@@ -212,11 +212,6 @@ func (p *Publisher) accept(l net.Listener, own zmtp.SocketType, serve func(*zmtp
 	}
 }
 
-// send writes one batch.
-func (p *Publisher) send(z *zmtp.Conn, frames ...[]byte) error {
-	return z.Write(frames...)
-}
-
 // subscriber sends a subscriber what is published from its subscription on. One
 // that is too slow for what is kept finds numbers missing.
 func (p *Publisher) subscriber(z *zmtp.Conn) {
@@ -274,7 +269,7 @@ func (p *Publisher) subscriber(z *zmtp.Conn) {
 		for subscribed() {
 			some, after, more := p.from(next)
 			for _, b := range some {
-				if p.send(z, topic, b.number, b.payload) != nil {
+				if z.Write(topic, b.number, b.payload) != nil {
 					return
 				}
 			}
@@ -310,13 +305,13 @@ func (p *Publisher) replay(z *zmtp.Conn) {
 				break
 			}
 			for _, b := range some {
-				if p.send(z, nil, []byte(p.options.Topic), b.number, b.payload) != nil {
+				if z.Write(nil, []byte(p.options.Topic), b.number, b.payload) != nil {
 					return
 				}
 			}
 			next = after
 		}
-		if p.send(z, nil, nil, endOfReplay, nil) != nil {
+		if z.Write(nil, nil, endOfReplay, nil) != nil {
 			return
 		}
 	}

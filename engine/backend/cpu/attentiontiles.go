@@ -14,8 +14,7 @@ func (t *attend) spanOfTiles(s *scratch, u *unit, span int, out []float32) bool 
 	seq, d, n := &t.a.Sequences[u.seq], kv.config.HeadDim, u.n*t.group
 	k.BeginTiles(a, s.query, d, n, t.a.Scale)
 	last := seq.First + u.first + u.n
-	first := max(span*spanKeys, t.firstKey(seq.First+u.first+1)/chunkKeys*chunkKeys)
-	for chunk := first; chunk < min((span+1)*spanKeys, last); chunk += chunkKeys {
+	for chunk := t.firstChunk(u, span); chunk < min((span+1)*spanKeys, last); chunk += chunkKeys {
 		keys := min(chunkKeys, last-chunk)
 		keyGroups, valueGroups := t.memory(s, u, chunk, keys)
 		scores := k.TileScores(a, keyGroups)

@@ -412,6 +412,27 @@ func testBatchInvariance(t *testing.T, one, three *cpu.Backend) {
 	}
 }
 
+// biased is x·wᵀ + bias for n rows of x; data is w in that format.
+func biased(t *testing.T, b *cpu.Backend, format quant.Type, n int, x []float32, data []byte, bias []float32) []float32 {
+	t.Helper()
+	in, out := len(x)/n, len(bias)
+	xt, _ := b.NewTensor(n, in)
+	dt, _ := b.NewTensor(n, out)
+	wt, err := b.NewWeight("w", format, out, in, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bt, err := b.NewWeight("b", quant.F32, 1, out, bytesOf(bias))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Write(xt, 0, x)
+	b.MatMul(xt, n, backend.Product{Dst: dt, W: wt, Bias: bt})
+	got := make([]float32, n*out)
+	b.Read(got, dt, 0)
+	return got
+}
+
 // Many rows, which are divided among the workers, have the products that each has
 // alone, with a bias and with a row that is no number among them.
 func TestManyRowsAreThatOfEach(t *testing.T) {
@@ -429,22 +450,7 @@ func TestManyRowsAreThatOfEach(t *testing.T) {
 			t.Fatal(err)
 		}
 		product := func(b *cpu.Backend, x []float32) []float32 {
-			n := len(x) / in
-			xt, _ := b.NewTensor(n, in)
-			dt, _ := b.NewTensor(n, out)
-			wt, err := b.NewWeight("w", format, out, in, data)
-			if err != nil {
-				t.Fatal(err)
-			}
-			bt, err := b.NewWeight("b", quant.F32, 1, out, bytesOf(bias))
-			if err != nil {
-				t.Fatal(err)
-			}
-			b.Write(xt, 0, x)
-			b.MatMul(xt, n, backend.Product{Dst: dt, W: wt, Bias: bt})
-			got := make([]float32, n*out)
-			b.Read(got, dt, 0)
-			return got
+			return biased(t, b, format, len(x)/in, x, data, bias)
 		}
 		for _, level := range kernel.Levels() {
 			b := cpu.With(cpu.Options{Threads: 2, Level: level})

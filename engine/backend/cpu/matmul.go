@@ -52,18 +52,18 @@ func (t *slabTask) run(worker, lo, hi int) {
 	m, s := t.m, &t.m.b.scratch[worker]
 	for i := lo; i < hi; i++ {
 		rows := span{lo: i * t.rows, hi: min((i+1)*t.rows, m.n)}
+		n := rows.hi - rows.lo
 		if t.fixed {
 			rows.fixed = &s.fixed
-			m.b.kernels.ReserveFixed(&s.fixed, rows.hi-rows.lo, m.x.Cols())
+			m.b.kernels.ReserveFixed(rows.fixed, n, m.x.Cols())
+			for r := range n {
+				m.b.kernels.Fix(rows.fixed, r, m.x.Row(rows.lo+r))
+			}
 		} else {
 			rows.quants = &s.quants
-			m.b.kernels.ReserveSlab(&s.quants, rows.hi-rows.lo, m.x.Cols())
-		}
-		for r := rows.lo; r < rows.hi; r++ {
-			if t.fixed {
-				m.b.kernels.Fix(&s.fixed, r-rows.lo, m.x.Row(r))
-			} else {
-				m.b.kernels.Quantize(&s.quants, r-rows.lo, m.x.Row(r))
+			m.b.kernels.ReserveSlab(rows.quants, n, m.x.Cols())
+			for r := range n {
+				m.b.kernels.Quantize(rows.quants, r, m.x.Row(rows.lo+r))
 			}
 		}
 		for j := range m.products {

@@ -54,20 +54,7 @@ func TestVariantProducts(t *testing.T) {
 			x[bad*in+r.IntN(in)] = float32(math.NaN())
 			var results [2][]float32
 			for i, b := range []*cpu.Backend{invariant, variant} {
-				xt, _ := b.NewTensor(n, in)
-				dt, _ := b.NewTensor(n, out)
-				w, err := b.NewWeight("w", format, out, in, data)
-				if err != nil {
-					t.Fatal(err)
-				}
-				bt, err := b.NewWeight("b", quant.F32, 1, out, bytesOf(bias))
-				if err != nil {
-					t.Fatal(err)
-				}
-				b.Write(xt, 0, x)
-				b.MatMul(xt, n, backend.Product{Dst: dt, W: w, Bias: bt})
-				got := make([]float32, n*out)
-				b.Read(got, dt, 0)
+				got := biased(t, b, format, n, x, data, bias)
 				for o := range out {
 					if v := &got[bad*out+o]; *v == *v {
 						t.Fatalf("%v: output %d of a row that is no number is %v", format, o, *v)

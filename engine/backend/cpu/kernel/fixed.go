@@ -31,10 +31,6 @@ const (
 // first-level cache while the bands pass by.
 const partSteps = 9
 
-// bandsBytes is how many bytes of bands one worker should multiply at a time: with
-// what a matrix takes they stay in its second-level cache.
-const bandsBytes = 7 << 17
-
 // leastFixed is the number of rows from which on fixed point gains anything.
 const leastFixed = 128
 
@@ -53,10 +49,7 @@ func (s *Set) Bands(n, cols, workers int) int {
 	if bands < leastBands*workers {
 		return 0
 	}
-	most := max(bandsBytes/(cols/stepColumns*bandStep), 1)
-	slabs := (bands + most - 1) / most
-	slabs = (slabs + workers - 1) / workers * workers
-	return (bands + slabs - 1) / slabs * bandRows
+	return slabOf(bands, cols/stepColumns*bandStep, workers) * bandRows
 }
 
 // ReserveFixed makes room for n rows of cols columns, a multiple of 64.
