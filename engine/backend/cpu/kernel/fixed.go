@@ -9,8 +9,8 @@ import (
 // where the result need not be the same to the bit as that of the other kernels. A
 // row has a scale for some hundred columns, in which a part of it lies.
 //
-// A band holds, for each step of 64 columns, four tiles of sixteen rows of signed
-// bytes: the high bytes of the first and of the second sixteen rows, and their low bytes.
+// A band of sixteen rows holds, for each step of 64 columns, two tiles of signed bytes:
+// the high bytes of the numbers, and the low bytes.
 type FixedRows struct {
 	cols, n int
 	bands   []byte
@@ -18,55 +18,62 @@ type FixedRows struct {
 }
 
 const (
-	bandRows    = 2 * bunchRows
 	fixedTile   = bunchRows * vectorBytes
-	bandStep    = 4 * fixedTile
-	tileStep    = 2 * fixedTile // a step of a tile of weights
+	fixedStep   = 2 * fixedTile // of a band, and of a tile of weights
 	stepColumns = 2 * BlockColumns
 	// fixedMost is the greatest number in fixed point: 256·127 + 127.
 	fixedMost = 32639
 )
 
-// partSteps is how many steps a part has at most: so many of a tile's stay in the
-// first-level cache while the bands pass by.
-const partSteps = 9
+// partSteps is how many steps a part has at most: so many of two tiles' stay in the
+// first-level cache while the bands pass by. Where a row has several parts anyway, they
+// are smaller, and leave more room for the bands. Measured.
+const (
+	partSteps  = 9
+	partOfMany = 6
+)
 
 // leastFixed is the number of rows from which on fixed point gains anything.
 const leastFixed = 128
 
 // leastBands is how many bands a worker should have at least, for each expands
 // the whole matrix.
-const leastBands = 2
+const leastBands = 4
 
 // Bands is how many of n rows of cols columns one worker should put into fixed
-// point and multiply with whole matrices by itself, a multiple of 32; 0 if there are
+// point and multiply with whole matrices by itself, a multiple of 16; 0 if there are
 // too few rows for that, or no kernels.
 func (s *Set) Bands(n, cols, workers int) int {
 	if s.fixedGemm == nil || n < leastFixed || cols%stepColumns != 0 {
 		return 0
 	}
-	bands := (n + bandRows - 1) / bandRows
+	bands := (n + bunchRows - 1) / bunchRows
 	if bands < leastBands*workers {
 		return 0
 	}
-	return slabOf(bands, cols/stepColumns*bandStep, workers) * bandRows
+	return slabOf(bands, cols/stepColumns*fixedStep, workers) * bunchRows
 }
 
 // ReserveFixed makes room for n rows of cols columns, a multiple of 64.
 func (s *Set) ReserveFixed(r *FixedRows, n, cols int) {
 	r.cols, r.n = cols, n
-	bands := (n + bandRows - 1) / bandRows
+	bands := (n + bunchRows - 1) / bunchRows
 	r.bands = aligned(r.bands, bands*r.stride())
-	r.factors = aligned(r.factors, r.parts()*bands*bandRows)
+	r.factors = aligned(r.factors, r.parts()*bands*bunchRows)
 }
 
 func (r *FixedRows) steps() int { return r.cols / stepColumns }
 
 // stride is the size of a band.
-func (r *FixedRows) stride() int { return r.steps() * bandStep }
+func (r *FixedRows) stride() int { return r.steps() * fixedStep }
 
 // parts is the number of parts of a row, and part the steps of one.
-func (r *FixedRows) parts() int { return (r.steps() + partSteps - 1) / partSteps }
+func (r *FixedRows) parts() int {
+	if r.steps() <= partSteps {
+		return 1
+	}
+	return (r.steps() + partOfMany - 1) / partOfMany
+}
 
 func (r *FixedRows) part(i int) (from, to int) {
 	return i * r.steps() / r.parts(), (i + 1) * r.steps() / r.parts()
@@ -75,8 +82,8 @@ func (r *FixedRows) part(i int) (from, to int) {
 // Fix sets row i to the numbers x.
 func (s *Set) Fix(r *FixedRows, i int, x []float32) {
 	x = x[:r.cols]
-	band := r.bands[i/bandRows*r.stride():][:r.stride()]
-	line := i%bandRows/bunchRows*fixedTile + i%bunchRows*vectorBytes
+	band := r.bands[i/bunchRows*r.stride():][:r.stride()]
+	line := i % bunchRows * vectorBytes
 	for part := range r.parts() {
 		from, to := r.part(part)
 		values := x[from*stepColumns : to*stepColumns]
@@ -90,7 +97,7 @@ func (s *Set) Fix(r *FixedRows, i int, x []float32) {
 			inverse = fixedMost / math.Float32frombits(top)
 		}
 		r.factors[part*len(r.factors)/r.parts()+i] = factor
-		s.fixedRow(&band[from*bandStep+line], &values[0], inverse, to-from)
+		s.fixedRow(&band[from*fixedStep+line], &values[0], inverse, to-from)
 	}
 }
 
@@ -121,37 +128,41 @@ func (s *Set) FixedMul(out []float32, stride int, p *Panel, w *Packed, lo, hi in
 	if x.cols != w.Cols {
 		panic(fmt.Sprintf("kernel: rows of %d activations in fixed point for a matrix of %d columns", x.cols, w.Cols))
 	}
-	p.blocks = aligned(p.blocks, partSteps*tileStep)
-	p.sums = aligned(p.sums, 2*bandRows*Lanes)
-	p.partial = aligned(p.partial, bandRows*Lanes)
-	for t := 2 * lo; t < min(2*hi, w.Tiles()); t++ {
-		s.fixedMul(out[(t-2*lo)*Lanes:], stride, p, w, t, x)
+	p.blocks = aligned(p.blocks, 2*partSteps*fixedStep)
+	p.sums = aligned(p.sums, sumTiles*bunchRows*Lanes)
+	p.partial = aligned(p.partial, bunchRows*PanelRows)
+	for i := lo; i < hi; i++ {
+		s.fixedMul(out[(i-lo)*PanelRows:], stride, p, w, i, x)
 	}
 }
 
-// fixedMul expands tile t, a part after the other, and multiplies with that.
-func (s *Set) fixedMul(out []float32, stride int, p *Panel, w *Packed, t int, x *FixedRows) {
+// fixedMul expands panel i, a part after the other, and multiplies with that. Of a
+// panel of one tile, the outputs of the other mean nothing.
+func (s *Set) fixedMul(out []float32, stride int, p *Panel, w *Packed, i int, x *FixedRows) {
 	l := w.Layout
-	var scales, inverse [Lanes]float32
-	for i, scale := range w.fixed[t*Lanes:][:Lanes] {
-		scales[i] = 256 * scale // for the sums are of high bytes times others
+	tiles := min(2, w.Tiles()-2*i)
+	var scales, inverse [PanelRows]float32
+	for o, scale := range w.fixed[i*PanelRows:][:tiles*Lanes] {
+		scales[o] = 256 * scale // for the sums are of high bytes times others
 		if scale != 0 {
-			inverse[i] = 1 / scale
+			inverse[o] = 1 / scale
 		}
 	}
-	whole, rest := x.n/bandRows, x.n%bandRows
+	whole, rest := x.n/bunchRows, x.n%bunchRows
 	for part := range x.parts() {
 		from, to := x.part(part)
-		s.fixedTile[l.index](&p.blocks[0], &w.tile(t)[2*from*l.blockBytes()], to-from, &inverse[0])
+		for t := range tiles {
+			s.fixedTile[l.index](&p.blocks[t*partSteps*fixedStep], &w.tile(2*i + t)[2*from*l.blockBytes()], to-from, &inverse[t*Lanes])
+		}
 		factors := x.factors[part*len(x.factors)/x.parts():]
 		if whole > 0 {
-			s.fixedGemm(&out[0], 4*stride, &p.blocks[0], &x.bands[from*bandStep], x.stride(), whole, to-from, &scales[0], &factors[0], &p.sums[0], index(part > 0))
+			s.fixedGemm(&out[0], 4*stride, &p.blocks[0], &x.bands[from*fixedStep], x.stride(), whole, to-from, &scales[0], &factors[0], &p.sums[0], index(part > 0))
 		}
 		if rest > 0 { // the last band has rows that nobody has set
-			s.fixedGemm(&p.partial[0], 4*Lanes, &p.blocks[0], &x.bands[whole*x.stride()+from*bandStep], x.stride(), 1, to-from, &scales[0], &factors[whole*bandRows], &p.sums[0], index(part > 0))
+			s.fixedGemm(&p.partial[0], 4*PanelRows, &p.blocks[0], &x.bands[whole*x.stride()+from*fixedStep], x.stride(), 1, to-from, &scales[0], &factors[whole*bunchRows], &p.sums[0], index(part > 0))
 		}
 	}
 	for r := range rest {
-		copy(out[(whole*bandRows+r)*stride:][:Lanes], p.partial[r*Lanes:])
+		copy(out[(whole*bunchRows+r)*stride:][:tiles*Lanes], p.partial[r*PanelRows:])
 	}
 }

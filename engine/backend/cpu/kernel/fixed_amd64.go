@@ -13,7 +13,7 @@ func magnitudeAMX(x *float32, vectors int) uint32
 //
 //	n := int16(x[64·s+k]·inverse)
 //	high[s][k] = int8((n + 128) >> 8)
-//	low[s][k] = int8(n), 2048 bytes behind
+//	low[s][k] = int8(n), 1024 bytes behind
 //
 //go:noescape
 func fixedRowAMX(line *byte, x *float32, inverse float32, steps int)
@@ -118,10 +118,10 @@ func fixedTileQ5KAMX(panel *byte, tile *byte, steps int, inverse *float32)
 //go:noescape
 func fixedTileQ6KAMX(panel *byte, tile *byte, steps int, inverse *float32)
 
-// fixedGemmAMX computes the 16 outputs of a tile for bands of 32 rows of activations, which lie xStride bytes
-// apart; outStride in bytes too:
+// fixedGemmAMX computes the 32 outputs of two tiles, which are expanded 18432 bytes apart, for bands of 16 rows of
+// activations, which lie xStride bytes apart; outStride in bytes too:
 //
-//	for r := range 32·bands {
+//	for r := range 16·bands {
 //		high := Σ x.high[r][k]·w.high[k][o], over the columns of all steps, in integers
 //		low := Σ x.low[r][k]·w.high[k][o] + Σ x.high[r][k]·w.low[k][o]
 //		total := (256·float32(high) + float32(low))·scales[o]·factors[r]

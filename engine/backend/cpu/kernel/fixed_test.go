@@ -81,8 +81,8 @@ func TestFixedPoint(t *testing.T) {
 			from, to := q.part(part)
 			factor := float64(q.factors[part*len(q.factors)/q.parts()+i])
 			for k := from * stepColumns; k < to*stepColumns; k++ {
-				at := q.bands[i/bandRows*q.stride()+k/stepColumns*bandStep+i%bandRows*vectorBytes+k%stepColumns:]
-				if got, v := factor*fixed(at, 2*fixedTile), float64(x[i*cols+k]); math.Abs(got-v) > 0.501*factor {
+				at := q.bands[i/bunchRows*q.stride()+k/stepColumns*fixedStep+i%bunchRows*vectorBytes+k%stepColumns:]
+				if got, v := factor*fixed(at, fixedTile), float64(x[i*cols+k]); math.Abs(got-v) > 0.501*factor {
 					t.Fatalf("%v became %v, with a scale of %v", v, got, factor)
 				}
 			}
@@ -95,7 +95,7 @@ func TestFixedPoint(t *testing.T) {
 		if err := quant.Dequantize(want, l.Format, data); err != nil {
 			t.Fatal(err)
 		}
-		panel := make([]byte, cols/stepColumns*tileStep)
+		panel := make([]byte, cols/stepColumns*fixedStep)
 		var inverse [Lanes]float32
 		for row := range inverse {
 			inverse[row] = 1 / w.fixed[row]
@@ -103,7 +103,7 @@ func TestFixedPoint(t *testing.T) {
 		s.fixedTile[l.index](&panel[0], &w.tile(0)[0], cols/stepColumns, &inverse[0])
 		for row := range rows {
 			for k := range cols {
-				at := panel[k/stepColumns*tileStep+k%stepColumns/4*vectorBytes+4*row+k%4:]
+				at := panel[k/stepColumns*fixedStep+k%stepColumns/4*vectorBytes+4*row+k%4:]
 				factor, v := float64(w.fixed[row]), float64(want[row*cols+k])
 				if got := factor * fixed(at, fixedTile); math.Abs(got-v) > 0.51*factor {
 					t.Fatalf("%v: weight %d of row %d is %v, became %v, with a scale of %v", l.Format, k, row, v, got, factor)

@@ -84,7 +84,7 @@ func FuzzFixedProducts(f *testing.F) {
 			return
 		}
 		s := withFixed(t)
-		const rows, cols, n = 17, 256, bandRows + 1
+		const rows, cols, n = 17, 256, bunchRows + 1
 		l := layouts[int(format)%len(layouts)]
 		rowBytes, err := l.Format.RowBytes(cols)
 		if err != nil {

@@ -16,16 +16,14 @@ import (
 // 16 bits loses. A row of weights has one scale, and its groups' scales are in the
 // numbers: so a tile of sums stays in its register for all columns.
 
-// The layout of a step: 64 columns of a band of 32 rows of activations, or of a tile
-// of weights (kernel.bandStep has the words).
+// The layout of a step: 64 columns of a band of sixteen rows of activations, or of a
+// tile of weights (kernel.bandStep has the words).
 const (
-	bandRows  = 2 * bunchRows
 	fixedTile = bunchRows * vectorBytes // 16 rows of 64 bytes
-	bandStep  = 4 * fixedTile           // high bytes of both sixteens of rows, low bytes of both
-	bandLow   = 2 * fixedTile
-	tileStep  = 2 * fixedTile // high bytes and low bytes
-	// sumsRoom is a band's sums: of the products of high bytes, and of the others.
-	sumsRoom = 4 * fixedTile
+	fixedStep = 2 * fixedTile           // high bytes and low bytes
+	// fixedBeside is where the second of two tiles that are multiplied together is
+	// expanded: behind as many steps as a part has at most (kernel.partSteps).
+	fixedBeside = 9 * fixedStep
 )
 
 // vpshrdd appends VPSHRDD, which avo does not know: dst = (high:low) >> n in lanes of
@@ -74,7 +72,7 @@ func fixedRow() {
 		"",
 		"	n := int16(x[64·s+k]·inverse)",
 		"	high[s][k] = int8((n + 128) >> 8)",
-		fmt.Sprintf("	low[s][k] = int8(n), %d bytes behind", bandLow),
+		fmt.Sprintf("	low[s][k] = int8(n), %d bytes behind", fixedTile),
 	)
 	line, x, steps := param("line"), param("x"), param("steps")
 	inverse := ZMM()
@@ -89,12 +87,12 @@ func fixedRow() {
 			VCVTPS2DQ(v, v)
 			low := ZMM()
 			VPXORD(sign, v, low)
-			VPMOVDB(low, at(line).Offset(bandLow+16*i))
+			VPMOVDB(low, at(line).Offset(fixedTile+16*i))
 			VPSRLD(Imm(8), v, v)
 			VPMOVDB(v, at(line).Offset(16*i))
 		}
 		ADDQ(imm(4*vectorBytes), x)
-		ADDQ(imm(bandStep), line)
+		ADDQ(imm(fixedStep), line)
 	})
 	done()
 }
@@ -234,7 +232,7 @@ func fixedWeights(l layout, lowFirst, highFirst Mem) {
 			}
 			ADDQ(imm(l.blockBytes()), quants)
 		}
-		ADDQ(imm(tileStep), panel)
+		ADDQ(imm(fixedStep), panel)
 	})
 	done()
 }
@@ -257,18 +255,19 @@ func fullTiles() Mem {
 	return m
 }
 
-// fixedGemm generates the product of bands of fixed-point rows with a tile of
-// weights. While a band is multiplied, four rows a step of the sums of the band before
-// are scaled and stored: the tiles leave a port free for that.
+// fixedGemm generates the product of bands of fixed-point rows with two tiles of
+// weights: those stay in the first-level cache, and each tile of a band is taken out of
+// the second-level cache once for both. While a band is multiplied, two rows a step of
+// the sums of the band before are scaled and stored: the tiles leave a port free for that.
 func fixedGemm() {
 	config := fullTiles()
 	TEXT("fixedGemmAMX", attrs, "func(out *float32, outStride int, panel *byte, x *byte, xStride, bands, steps int, scales *float32, factors *float32, sums *float32, later int)")
 	Pragma("noescape")
 	Doc(
-		fmt.Sprintf("fixedGemmAMX computes the %d outputs of a tile for bands of %d rows of activations, which lie xStride bytes", lanes, bandRows),
-		"apart; outStride in bytes too:",
+		fmt.Sprintf("fixedGemmAMX computes the %d outputs of two tiles, which are expanded %d bytes apart, for bands of %d rows of", 2*lanes, fixedBeside, bunchRows),
+		"activations, which lie xStride bytes apart; outStride in bytes too:",
 		"",
-		fmt.Sprintf("	for r := range %d·bands {", bandRows),
+		fmt.Sprintf("	for r := range %d·bands {", bunchRows),
 		"		high := Σ x.high[r][k]·w.high[k][o], over the columns of all steps, in integers",
 		"		low := Σ x.low[r][k]·w.high[k][o] + Σ x.high[r][k]·w.low[k][o]",
 		"		total := (256·float32(high) + float32(low))·scales[o]·factors[r]",
@@ -290,28 +289,38 @@ func fixedGemm() {
 	}
 	MOVQ(U32(vectorBytes), amxStep)
 	Load(Param("sums"), amxSums)
-	scale, shift := ZMM(), broadcast(math.Float32bits(256))
+	shift := broadcast(math.Float32bits(256))
+	scales := [2]reg.VecVirtual{ZMM(), ZMM()}
 	r := param("scales")
-	VMOVUPS(at(r), scale)
+	for t, scale := range scales {
+		VMOVUPS(at(r).Offset(t*vectorBytes), scale)
+	}
 	// rows are those of the band before that are left; line is the next one's sums.
 	rows, line, n := GP64(), GP64(), GP64()
 	XORQ(rows, rows)
 	MOVQ(amxSums, line)
 	finish := func(name string, count int) {
-		z, y := ZMM(), ZMM()
 		one := func(i int, add bool) {
-			VCVTDQ2PS(at(line).Offset(i*vectorBytes), z)
-			VCVTDQ2PS(at(line).Offset(2*fixedTile+i*vectorBytes), y)
-			VFMADD231PS(shift, z, y)
-			VMULPS(scale, y, y)
+			var factor reg.VecVirtual
 			if add {
-				VBROADCASTSS(at(factors).Offset(4*i), z)
-				VFMADD213PS(at(out), z, y)
-			} else {
-				VMULPS_BCST(at(factors).Offset(4*i), y, y)
+				factor = ZMM()
+				VBROADCASTSS(at(factors).Offset(4*i), factor)
 			}
-			VMOVUPS(y, at(out))
-			PREFETCHT0(at(out).Offset(vectorBytes)) // where the next tile's outputs go
+			for t, scale := range scales {
+				z, y := ZMM(), ZMM()
+				VCVTDQ2PS(at(line).Offset(t*fixedTile+i*vectorBytes), z)
+				VCVTDQ2PS(at(line).Offset((2+t)*fixedTile+i*vectorBytes), y)
+				VFMADD231PS(shift, z, y)
+				VMULPS(scale, y, y)
+				to := at(out).Offset(t * vectorBytes)
+				if add {
+					VFMADD213PS(to, factor, y)
+				} else {
+					VMULPS_BCST(at(factors).Offset(4*i), y, y)
+				}
+				VMOVUPS(y, to)
+				PREFETCHT1(to.Offset(2 * vectorBytes)) // where the next tiles' outputs go
+			}
 			ADDQ(outStride, out)
 		}
 		CMPQ(argument("later"), Imm(0))
@@ -331,30 +340,30 @@ func fixedGemm() {
 	}
 	const high0, high1, low0, low1 = 0, 1, 2, 3 // the sums
 	keep := func(t int) { tileStore(t, amxSums, t*fixedTile) }
-	// A tile of sums comes back to its place for the next product after three others,
-	// which is as long as one takes.
+	// A tile of sums comes back to its place for the next product after two others at
+	// least, which is nearly as long as one takes.
 	products := func(before func(t int)) {
-		const wHigh, wLow, x0, x1 = 4, 5, 6, 7
-		tileLoad(wHigh, amxNumbers, 0)
-		tileLoad(x0, amxX, 0)
+		const xHigh, xLow, w0, w1 = 4, 5, 6, 7
+		tileLoad(xHigh, amxX, 0)
+		tileLoad(w0, amxNumbers, 0)
 		before(high0)
-		tileDotBytes(high0, x0, wHigh, signedBoth)
-		tileLoad(x1, amxX, bandLow)
+		tileDotBytes(high0, xHigh, w0, signedBoth)
+		tileLoad(xLow, amxX, fixedTile)
 		before(low0)
-		tileDotBytes(low0, x1, wHigh, signedBoth)
-		tileLoad(x1, amxX, bandLow+fixedTile)
+		tileDotBytes(low0, xLow, w0, signedBoth)
+		tileLoad(w1, amxNumbers, fixedBeside)
 		before(low1)
-		tileDotBytes(low1, x1, wHigh, signedBoth)
-		tileLoad(x1, amxX, fixedTile)
+		tileDotBytes(low1, xLow, w1, signedBoth)
 		before(high1)
-		tileDotBytes(high1, x1, wHigh, signedBoth)
-		tileLoad(wLow, amxNumbers, fixedTile)
-		tileDotBytes(low0, x0, wLow, signedBoth)
-		tileDotBytes(low1, x1, wLow, signedBoth)
-		ADDQ(imm(bandStep), amxX)
-		ADDQ(imm(tileStep), amxNumbers)
+		tileDotBytes(high1, xHigh, w1, signedBoth)
+		tileLoad(w0, amxNumbers, fixedTile)
+		tileDotBytes(low0, xHigh, w0, signedBoth)
+		tileLoad(w1, amxNumbers, fixedBeside+fixedTile)
+		tileDotBytes(low1, xHigh, w1, signedBoth)
+		ADDQ(imm(fixedStep), amxX)
+		ADDQ(imm(fixedStep), amxNumbers)
 	}
-	const inStep = 4
+	const inStep = 2
 	loop("band", bands, func() {
 		MOVQ(x, amxX)
 		MOVQ(argument("panel"), amxNumbers)
@@ -379,7 +388,7 @@ func fixedGemm() {
 		finish("others", inStep)
 		JMP(LabelRef("rest"))
 		Label("finished")
-		MOVQ(U32(bandRows), rows)
+		MOVQ(U32(bunchRows), rows)
 		ADDQ(argument("xStride"), x)
 	})
 	for t := range 4 {
