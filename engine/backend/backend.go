@@ -219,6 +219,15 @@ type Viewer interface {
 	View(t Tensor, data []float32, cols int) Tensor
 }
 
+// Gater is a [Backend] that can compute a gated linear unit part by part along with the
+// two products that it is of, so that these need not pass through memory.
+type Gater interface {
+	// MatMulGLU sets n rows: gate.Dst = a(x·gate.Wᵀ) ⊙ (x·up.Wᵀ), biases included,
+	// the same to the bit as MatMul and then GLU. What is in up.Dst afterwards means
+	// nothing.
+	MatMulGLU(x Tensor, n int, gate, up Product, a Activation)
+}
+
 // Sharer is a [Backend] whose threads can be lent for other work between two of
 // its operations.
 type Sharer interface {

@@ -62,6 +62,7 @@ type scratch struct {
 	quantized uint64
 	fixed     kernel.FixedRows
 	partial   []float32 // outputs of a tile or panel that the result has not all rows of
+	gate, up  []float32 // outputs of both products of a gated linear unit
 	query     []float32 // queries of a tile of rows
 	scores    []float32
 	widened   kernel.Widened
@@ -100,6 +101,7 @@ var (
 	_ backend.Timer   = (*Backend)(nil)
 	_ backend.Viewer  = (*Backend)(nil)
 	_ backend.Sharer  = (*Backend)(nil)
+	_ backend.Gater   = (*Backend)(nil)
 )
 
 // Name is "cpu".

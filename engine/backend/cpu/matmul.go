@@ -21,6 +21,8 @@ type matMul struct {
 	apart    bool   // each worker quantizes all rows for itself
 	number   uint64 // of the operation
 	slabs    slabTask
+	unit     bool // the two products are those of a gated linear unit, and it is computed along with them
+	gate     backend.Activation
 }
 
 // span is some rows of x, lo … hi-1, and what they are quantized to: its first row
@@ -66,6 +68,10 @@ func (t *slabTask) run(worker, lo, hi int) {
 				m.b.kernels.Quantize(rows.quants, r, m.x.Row(rows.lo+r))
 			}
 		}
+		if m.unit {
+			m.gated(worker, rows, 0, m.parts(of(m.products[0].W)))
+			continue
+		}
 		for j := range m.products {
 			p := &m.products[j]
 			w := of(p.W)
@@ -84,15 +90,37 @@ func (m *matMul) parts(w *weight) int {
 
 // MatMul computes dst = x·wᵀ (+ bias) of each product.
 func (b *Backend) MatMul(x backend.Tensor, n int, products ...backend.Product) {
+	m := &b.matMul
+	m.unit = false
+	m.products = append(m.products[:0], products...)
+	m.start(host.Of(x), n)
+}
+
+// MatMulGLU computes a gated linear unit along with its products where these are of
+// several rows: of one, the outputs are too few to be worth it.
+func (b *Backend) MatMulGLU(x backend.Tensor, n int, gate, up backend.Product, a backend.Activation) {
+	m := &b.matMul
+	m.products = append(m.products[:0], gate, up)
+	g, u := of(gate.W), of(up.W)
+	m.unit = n > 1 && g.packed != nil && u.packed != nil && gate.Bias == nil && up.Bias == nil
+	m.gate = a
+	m.start(host.Of(x), n)
+	if !m.unit {
+		b.GLU(gate.Dst, gate.Dst, up.Dst, n, a)
+	}
+}
+
+// start computes the products of n rows of x.
+func (m *matMul) start(x *host.Matrix, n int) {
 	if n == 0 {
 		return
 	}
-	m := &b.matMul
-	m.x, m.n, m.products = host.Of(x), n, append(m.products[:0], products...)
+	b := m.b
+	m.x, m.n = x, n
 	m.quantize.m = m
 	parts := 0
 	m.matrices = m.matrices[:0]
-	for _, p := range products {
+	for _, p := range m.products {
 		w := b.matrix(p.W)
 		parts += m.parts(w)
 		if w.packed != nil {
@@ -125,6 +153,9 @@ func (b *Backend) MatMul(x backend.Tensor, n int, products ...backend.Product) {
 			b.pool.run(n, &m.quantize)
 		}
 	}
+	if m.unit {
+		parts /= 2
+	}
 	b.pool.run(parts, m)
 }
 
@@ -156,6 +187,10 @@ func (m *matMul) quantized(worker int) span {
 // run implements task.
 func (m *matMul) run(worker, lo, hi int) {
 	rows := m.quantized(worker)
+	if m.unit {
+		m.gated(worker, rows, lo, hi)
+		return
+	}
 	for i := range m.products {
 		p := &m.products[i]
 		w := of(p.W)
@@ -166,6 +201,27 @@ func (m *matMul) run(worker, lo, hi int) {
 		lo, hi = max(lo-n, 0), hi-n
 		if hi <= 0 {
 			return
+		}
+	}
+}
+
+// unitNumbers is how many outputs of each product of a gated linear unit are there at
+// once: few enough that those of both stay in the second-level cache.
+const unitNumbers = 1 << 15
+
+// gated computes the panels lo … hi-1 of a gated linear unit, some at a time.
+func (m *matMul) gated(worker int, rows span, lo, hi int) {
+	k, s, n := m.b.kernels, &m.b.scratch[worker], rows.hi-rows.lo
+	gate, up, dst := of(m.products[0].W), of(m.products[1].W), host.Of(m.products[0].Dst)
+	together := max(unitNumbers/(n*kernel.PanelRows), 1)
+	for ; lo < hi; lo += together {
+		end := min(lo+together, hi)
+		from, to, width := lo*kernel.PanelRows, min(end*kernel.PanelRows, gate.rows), (end-lo)*kernel.PanelRows
+		s.gate, s.up = grow(s.gate, n*width), grow(s.up, n*width)
+		m.multiply(worker, s.gate, width, gate, rows, lo, end)
+		m.multiply(worker, s.up, width, up, rows, lo, end)
+		for i := range n {
+			gated(k, dst.Row(rows.lo + i)[from:to], s.gate[i*width:][:to-from], s.up[i*width:][:to-from], m.gate)
 		}
 	}
 }
@@ -219,29 +275,32 @@ func (m *matMul) tiles(s *scratch, dst *host.Matrix, w *weight, rows span, lo, h
 
 // panels computes panels of a quantized matrix for some rows.
 func (m *matMul) panels(s *scratch, dst *host.Matrix, w *weight, rows span, worker, lo, hi int) {
-	k, n := m.b.kernels, rows.hi-rows.lo
-	if kv := m.b.attend.kv; kv != nil && rows.fixed == nil {
-		m.b.attend.readAhead(worker, &s.panel, k.ReadsLater(w.packed, hi-lo, rows.quants, n, kv.keyGroup))
-	}
+	n := rows.hi - rows.lo
 	whole := min(hi, w.rows/kernel.PanelRows) // the last panel may stand out
 	if lo < whole {
-		rows.multiply(k, dst.Data[rows.lo*dst.Cols()+lo*kernel.PanelRows:], dst.Cols(), &s.panel, w.packed, lo, whole)
+		m.multiply(worker, dst.Data[rows.lo*dst.Cols()+lo*kernel.PanelRows:], dst.Cols(), w, rows, lo, whole)
 	}
 	if whole == hi {
 		return
 	}
 	s.partial = grow(s.partial, n*kernel.PanelRows)
-	rows.multiply(k, s.partial, kernel.PanelRows, &s.panel, w.packed, whole, hi)
+	m.multiply(worker, s.partial, kernel.PanelRows, w, rows, whole, hi)
 	copyPartial(s.partial, kernel.PanelRows, dst, rows, whole*kernel.PanelRows, w.rows)
 }
 
-// multiply computes the panels lo … hi-1 of a matrix for the rows.
-func (r *span) multiply(k *kernel.Set, out []float32, stride int, p *kernel.Panel, w *kernel.Packed, lo, hi int) {
-	if r.fixed != nil {
-		k.FixedMul(out, stride, p, w, lo, hi, r.fixed)
+// multiply computes the panels lo … hi-1 of a matrix for the rows, and has keys and
+// values read meanwhile that attention will want.
+func (m *matMul) multiply(worker int, out []float32, stride int, w *weight, rows span, lo, hi int) {
+	k, p := m.b.kernels, &m.b.scratch[worker].panel
+	if rows.fixed != nil {
+		k.FixedMul(out, stride, p, w.packed, lo, hi, rows.fixed)
 		return
 	}
-	k.MatMul(out, stride, p, w, lo, hi, r.quants, r.hi-r.lo)
+	n := rows.hi - rows.lo
+	if kv := m.b.attend.kv; kv != nil {
+		m.b.attend.readAhead(worker, p, k.ReadsLater(w.packed, hi-lo, rows.quants, n, kv.keyGroup))
+	}
+	k.MatMul(out, stride, p, w.packed, lo, hi, rows.quants, n)
 }
 
 // copyPartial copies the outputs from … to-1 that a partial tile or panel has.

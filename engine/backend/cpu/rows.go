@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"vitrine/engine/backend"
+	"vitrine/engine/backend/cpu/kernel"
 	"vitrine/engine/backend/host"
 )
 
@@ -108,12 +109,17 @@ func (t *rowTask) run(_, lo, hi int) {
 				}
 			}
 		case gluRows:
-			if t.activation == backend.GELUTanh {
-				k.GELU(dst, x, t.up.Row(i))
-			} else {
-				k.SiLU(dst, x, t.up.Row(i))
-			}
+			gated(k, dst, x, t.up.Row(i), t.activation)
 		}
+	}
+}
+
+// gated sets dst = a(gate) ⊙ up.
+func gated(k *kernel.Set, dst, gate, up []float32, a backend.Activation) {
+	if a == backend.GELUTanh {
+		k.GELU(dst, gate, up)
+	} else {
+		k.SiLU(dst, gate, up)
 	}
 }
 

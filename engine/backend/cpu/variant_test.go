@@ -38,17 +38,7 @@ func TestVariantProducts(t *testing.T) {
 	for _, format := range []quant.Type{quant.Q4_1, quant.Q8_0, quant.Q5_0, quant.F16} {
 		for range 6 {
 			n, in, out := 100+r.IntN(300), 256*(1+r.IntN(6)), 1+r.IntN(100)
-			rowBytes, err := format.RowBytes(in)
-			if err != nil {
-				t.Fatal(err)
-			}
-			data, weights := make([]byte, out*rowBytes), make([]float32, out*in)
-			for i := range weights {
-				weights[i] = float32(r.NormFloat64() / 20)
-			}
-			if err := quant.Quantize(data, format, weights); err != nil {
-				t.Fatal(err)
-			}
+			data := quantized(t, r, format, out, in)
 			x, bias := random(r, n*in), random(r, out)
 			bad := r.IntN(n)
 			x[bad*in+r.IntN(in)] = float32(math.NaN())

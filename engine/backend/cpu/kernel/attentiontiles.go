@@ -8,9 +8,8 @@ import "math"
 // a step.
 type AttentionTiles struct {
 	n, dim, tiles int
-	q, p          []byte // a tile after the other: queries, and weights
-	keys, values  []byte // four tiles of sixteen after the other
-	scaled        []float32
+	q, p          []byte    // a tile after the other: queries, and weights
+	keys, values  []byte    // four tiles of sixteen after the other
 	scores        []float32 // TileKeys of a query
 	out           []float32 // dim of a query
 	state         []float32 // of the softmax of a tile
@@ -47,11 +46,8 @@ func (s *Set) BeginTiles(a *AttentionTiles, q []float32, dim, n int, scale float
 	a.p = aligned(a.p, a.tiles*TileKeys/BlockColumns*splitStep)
 	a.scores, a.out = aligned(a.scores, rows*TileKeys), aligned(a.out, rows*dim)
 	a.state = aligned(a.state, a.tiles*tileState)
-	a.scaled = aligned(a.scaled, n*dim)
-	copy(a.scaled, q[:n*dim])
-	s.Scale(a.scaled, scale)
 	for i := range n {
-		s.splitRow(&a.q[i/bunchRows*a.dimSteps()*splitStep+i%bunchRows*vectorBytes], &a.scaled[i*dim], a.dimSteps())
+		s.splitRow(&a.q[i/bunchRows*a.dimSteps()*splitStep+i%bunchRows*vectorBytes], &q[i*dim], scale, a.dimSteps())
 	}
 	for i := n; i < rows; i++ { // queries that nobody has asked for
 		for step := range a.dimSteps() {

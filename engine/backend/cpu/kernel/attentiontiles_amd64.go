@@ -4,13 +4,13 @@
 
 package kernel
 
-// splitRowAMX writes 32·steps numbers of a row to its line, the high parts rounded to the nearest:
+// splitRowAMX writes 32·steps numbers of a row, times a factor, to its line, the high parts rounded to the nearest:
 //
-//	high[s][k] = bfloat16(x[32·s+k])
-//	low[s][k] = bfloat16(x[32·s+k] − high[s][k]), 1024 bytes behind; steps lie 2048 bytes apart
+//	high[s][k] = bfloat16(factor·x[32·s+k])
+//	low[s][k] = bfloat16(factor·x[32·s+k] − high[s][k]), 1024 bytes behind; steps lie 2048 bytes apart
 //
 //go:noescape
-func splitRowAMX(line *byte, x *float32, steps int)
+func splitRowAMX(line *byte, x *float32, factor float32, steps int)
 
 // splitPairsAMX writes pairs of rows of sixteen float16, which lie stride bytes apart, to a line each:
 //

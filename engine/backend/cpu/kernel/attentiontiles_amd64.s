@@ -230,33 +230,35 @@ DATA oddWords<>+48(SB)/8, $0x0037003500330031
 DATA oddWords<>+56(SB)/8, $0x003f003d003b0039
 GLOBL oddWords<>(SB), RODATA|NOPTR, $64
 
-// func splitRowAMX(line *byte, x *float32, steps int)
-// Requires: AVX, AVX512BW, AVX512F
-TEXT ·splitRowAMX(SB), NOSPLIT, $0-24
+// func splitRowAMX(line *byte, x *float32, factor float32, steps int)
+// Requires: AVX, AVX512BW, AVX512F, SSE
+TEXT ·splitRowAMX(SB), NOSPLIT, $0-32
 	MOVQ         line+0(FP), AX
 	MOVQ         x+8(FP), CX
-	MOVQ         steps+16(FP), DX
+	MOVQ         steps+24(FP), DX
+	MOVSS        factor+16(FP), X0
+	VBROADCASTSS X0, Z0
 	MOVL         $0xffff0000, BX
-	VPBROADCASTD BX, Z1
-	MOVL         $0x00008000, BX
 	VPBROADCASTD BX, Z2
-	VMOVDQU64    oddWords<>+0(SB), Z0
+	MOVL         $0x00008000, BX
+	VPBROADCASTD BX, Z3
+	VMOVDQU64    oddWords<>+0(SB), Z1
 	TESTQ        DX, DX
 	JE           step_done
 
 step:
-	VMOVUPS   (CX), Z3
-	VMOVUPS   64(CX), Z4
-	VPADDD    Z2, Z3, Z5
-	VPANDD    Z1, Z5, Z6
-	VSUBPS    Z6, Z3, Z6
-	VPADDD    Z2, Z4, Z3
-	VPANDD    Z1, Z3, Z7
+	VMULPS    (CX), Z0, Z4
+	VMULPS    64(CX), Z0, Z5
+	VPADDD    Z3, Z4, Z6
+	VPANDD    Z2, Z6, Z7
 	VSUBPS    Z7, Z4, Z7
-	VPERMT2W  Z3, Z0, Z5
-	VPERMT2W  Z7, Z0, Z6
-	VMOVDQU32 Z5, (AX)
-	VMOVDQU32 Z6, 1024(AX)
+	VPADDD    Z3, Z5, Z4
+	VPANDD    Z2, Z4, Z8
+	VSUBPS    Z8, Z5, Z8
+	VPERMT2W  Z4, Z1, Z6
+	VPERMT2W  Z8, Z1, Z7
+	VMOVDQU32 Z6, (AX)
+	VMOVDQU32 Z7, 1024(AX)
 	ADDQ      $0x00000080, CX
 	ADDQ      $0x00000800, AX
 	DECQ      DX
@@ -657,7 +659,7 @@ tile_done:
 	RET
 
 // func softmaxTileAMX(p *byte, scores *float32, stride int, steps int, state *float32)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F
 TEXT ·softmaxTileAMX(SB), NOSPLIT, $0-40
 	MOVQ         p+0(FP), AX
 	MOVQ         scores+8(FP), CX
@@ -669,37 +671,49 @@ TEXT ·softmaxTileAMX(SB), NOSPLIT, $0-40
 	MOVL         $0x00008000, DI
 	VPBROADCASTD DI, Z2
 	VMOVDQU64    oddWords<>+0(SB), Z0
+	MOVL         $0x3fb8aa3b, DI
+	VPBROADCASTD DI, Z3
+	MOVL         $0x3c5dbe6a, DI
+	VPBROADCASTD DI, Z4
+	MOVL         $0x3d5509f8, DI
+	VPBROADCASTD DI, Z5
+	MOVL         $0x3e773cc5, DI
+	VPBROADCASTD DI, Z6
+	MOVL         $0x3f3168b3, DI
+	VPBROADCASTD DI, Z7
+	MOVL         $0x3f800016, DI
+	VPBROADCASTD DI, Z8
 	MOVQ         $0x00000010, DI
 	MOVQ         SI, R11
 	TESTQ        DI, DI
 	JE           row_done
 
 row:
-	VBROADCASTSS (R11), Z3
+	VBROADCASTSS (R11), Z9
 	MOVQ         CX, R9
 	MOVQ         BX, R8
 	TESTQ        R8, R8
 	JE           greatest_done
 
 greatest:
-	VMAXPS (R9), Z3, Z3
-	VMAXPS 64(R9), Z3, Z3
+	VMAXPS (R9), Z9, Z9
+	VMAXPS 64(R9), Z9, Z9
 	ADDQ   $0x00000080, R9
 	DECQ   R8
 	JNE    greatest
 
 greatest_done:
-	VEXTRACTF64X4 $0x01, Z3, Y4
-	VMAXPS        Y4, Y3, Y4
-	VEXTRACTF128  $0x01, Y4, X3
-	VMAXPS        X3, X4, X3
-	VPSHUFD       $0x4e, X3, X4
-	VMAXPS        X4, X3, X3
-	VPSHUFD       $0xb1, X3, X4
-	VMAXPS        X4, X3, X3
-	VMOVSS        X3, 192(R11)
-	VBROADCASTSS  X3, Z3
-	VPXORD        Z4, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z9, Y10
+	VMAXPS        Y10, Y9, Y10
+	VEXTRACTF128  $0x01, Y10, X9
+	VMAXPS        X9, X10, X9
+	VPSHUFD       $0x4e, X9, X10
+	VMAXPS        X10, X9, X9
+	VPSHUFD       $0xb1, X9, X10
+	VMAXPS        X10, X9, X9
+	VMOVSS        X9, 192(R11)
+	VBROADCASTSS  X9, Z9
+	VPXORD        Z10, Z10, Z10
 	MOVQ          CX, R9
 	MOVQ          AX, R10
 	MOVQ          BX, R8
@@ -707,81 +721,53 @@ greatest_done:
 	JE            weights_done
 
 weights:
-	VMOVUPS      (R9), Z5
-	VSUBPS       Z3, Z5, Z5
-	VMOVUPS      expLeast<>+0(SB), Z6
-	VMAXPS       Z5, Z6, Z6
-	VMOVUPS      expGreatest<>+0(SB), Z9
-	VMINPS       Z6, Z9, Z6
-	VMULPS       log2E<>+0(SB), Z6, Z7
-	VCVTPS2DQ    Z7, Z8
-	VCVTDQ2PS    Z8, Z7
-	VFNMADD231PS ln2High<>+0(SB), Z7, Z6
-	VFNMADD231PS ln2Low<>+0(SB), Z7, Z6
-	VMOVUPS      expP0<>+0(SB), Z9
-	VFMADD213PS  expP1<>+0(SB), Z6, Z9
-	VFMADD213PS  expP2<>+0(SB), Z6, Z9
-	VFMADD213PS  expP3<>+0(SB), Z6, Z9
-	VFMADD213PS  expP4<>+0(SB), Z6, Z9
-	VFMADD213PS  expP5<>+0(SB), Z6, Z9
-	VMULPS       Z6, Z6, Z7
-	VADDPS       one<>+0(SB), Z6, Z6
-	VFMADD231PS  Z7, Z9, Z6
-	VPSLLD       $0x17, Z8, Z8
-	VPADDD       Z8, Z6, Z6
-	VCMPPS       $0x05, expLeast<>+0(SB), Z5, K1
-	VMOVAPS.Z    Z6, K1, Z5
-	VADDPS       Z5, Z4, Z4
-	VMOVUPS      64(R9), Z6
-	VSUBPS       Z3, Z6, Z6
-	VMOVUPS      expLeast<>+0(SB), Z7
-	VMAXPS       Z6, Z7, Z7
-	VMOVUPS      expGreatest<>+0(SB), Z10
-	VMINPS       Z7, Z10, Z7
-	VMULPS       log2E<>+0(SB), Z7, Z8
-	VCVTPS2DQ    Z8, Z9
-	VCVTDQ2PS    Z9, Z8
-	VFNMADD231PS ln2High<>+0(SB), Z8, Z7
-	VFNMADD231PS ln2Low<>+0(SB), Z8, Z7
-	VMOVUPS      expP0<>+0(SB), Z10
-	VFMADD213PS  expP1<>+0(SB), Z7, Z10
-	VFMADD213PS  expP2<>+0(SB), Z7, Z10
-	VFMADD213PS  expP3<>+0(SB), Z7, Z10
-	VFMADD213PS  expP4<>+0(SB), Z7, Z10
-	VFMADD213PS  expP5<>+0(SB), Z7, Z10
-	VMULPS       Z7, Z7, Z8
-	VADDPS       one<>+0(SB), Z7, Z7
-	VFMADD231PS  Z8, Z10, Z7
-	VPSLLD       $0x17, Z9, Z9
-	VPADDD       Z9, Z7, Z7
-	VCMPPS       $0x05, expLeast<>+0(SB), Z6, K1
-	VMOVAPS.Z    Z7, K1, Z6
-	VADDPS       Z6, Z4, Z4
-	VPADDD       Z2, Z5, Z7
-	VPANDD       Z1, Z7, Z8
-	VSUBPS       Z8, Z5, Z8
-	VPADDD       Z2, Z6, Z5
-	VPANDD       Z1, Z5, Z9
-	VSUBPS       Z9, Z6, Z9
-	VPERMT2W     Z5, Z0, Z7
-	VPERMT2W     Z9, Z0, Z8
-	VMOVDQU32    Z7, (R10)
-	VMOVDQU32    Z8, 1024(R10)
-	ADDQ         $0x00000080, R9
-	ADDQ         $0x00000800, R10
-	DECQ         R8
-	JNE          weights
+	VMOVUPS     (R9), Z11
+	VSUBPS      Z9, Z11, Z11
+	VMULPS      Z3, Z11, Z11
+	VREDUCEPS   $0x01, Z11, Z12
+	VMOVAPS     Z4, Z13
+	VFMADD213PS Z5, Z12, Z13
+	VFMADD213PS Z6, Z12, Z13
+	VFMADD213PS Z7, Z12, Z13
+	VFMADD213PS Z8, Z12, Z13
+	VSCALEFPS   Z11, Z13, Z11
+	VADDPS      Z11, Z10, Z10
+	VMOVUPS     64(R9), Z12
+	VSUBPS      Z9, Z12, Z12
+	VMULPS      Z3, Z12, Z12
+	VREDUCEPS   $0x01, Z12, Z13
+	VMOVAPS     Z4, Z14
+	VFMADD213PS Z5, Z13, Z14
+	VFMADD213PS Z6, Z13, Z14
+	VFMADD213PS Z7, Z13, Z14
+	VFMADD213PS Z8, Z13, Z14
+	VSCALEFPS   Z12, Z14, Z12
+	VADDPS      Z12, Z10, Z10
+	VPADDD      Z2, Z11, Z13
+	VPANDD      Z1, Z13, Z14
+	VSUBPS      Z14, Z11, Z14
+	VPADDD      Z2, Z12, Z11
+	VPANDD      Z1, Z11, Z15
+	VSUBPS      Z15, Z12, Z15
+	VPERMT2W    Z11, Z0, Z13
+	VPERMT2W    Z15, Z0, Z14
+	VMOVDQU32   Z13, (R10)
+	VMOVDQU32   Z14, 1024(R10)
+	ADDQ        $0x00000080, R9
+	ADDQ        $0x00000800, R10
+	DECQ        R8
+	JNE         weights
 
 weights_done:
-	VEXTRACTF64X4 $0x01, Z4, Y3
-	VADDPS        Y3, Y4, Y3
-	VEXTRACTF128  $0x01, Y3, X4
-	VADDPS        X4, X3, X4
-	VPSHUFD       $0x4e, X4, X3
-	VADDPS        X3, X4, X4
-	VPSHUFD       $0xb1, X4, X3
-	VADDPS        X3, X4, X4
-	VMOVSS        X4, 256(R11)
+	VEXTRACTF64X4 $0x01, Z10, Y9
+	VADDPS        Y9, Y10, Y9
+	VEXTRACTF128  $0x01, Y9, X10
+	VADDPS        X10, X9, X10
+	VPSHUFD       $0x4e, X10, X9
+	VADDPS        X9, X10, X10
+	VPSHUFD       $0xb1, X10, X9
+	VADDPS        X9, X10, X10
+	VMOVSS        X10, 256(R11)
 	ADDQ          $0x04, R11
 	ADDQ          DX, CX
 	ADDQ          $0x40, AX

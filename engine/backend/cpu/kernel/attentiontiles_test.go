@@ -100,8 +100,10 @@ func TestSplitRow(t *testing.T) {
 	for range 100 {
 		const cols = 96
 		x, line := activations(r, cols), make([]byte, cols/BlockColumns*splitStep)
-		s.splitRow(&line[0], &x[0], cols/BlockColumns)
+		const factor = 0.125
+		s.splitRow(&line[0], &x[0], factor, cols/BlockColumns)
 		for i, v := range x {
+			v *= factor
 			at := line[i/BlockColumns*splitStep+2*(i%BlockColumns):]
 			if got := part(at) + part(at[splitTile:]); math.Abs(got-float64(v)) > math.Abs(float64(v))*0x1p-15 {
 				t.Fatalf("%v became %v", v, got)

@@ -26,12 +26,8 @@ const (
 )
 
 // partSteps is how many steps a part has at most: so many of two tiles' stay in the
-// first-level cache while the bands pass by. Where a row has several parts anyway, they
-// are smaller, and leave more room for the bands. Measured.
-const (
-	partSteps  = 9
-	partOfMany = 6
-)
+// first-level cache while the bands pass by.
+const partSteps = 6
 
 // leastFixed is the number of rows from which on fixed point gains anything.
 const leastFixed = 128
@@ -68,12 +64,7 @@ func (r *FixedRows) steps() int { return r.cols / stepColumns }
 func (r *FixedRows) stride() int { return r.steps() * fixedStep }
 
 // parts is the number of parts of a row, and part the steps of one.
-func (r *FixedRows) parts() int {
-	if r.steps() <= partSteps {
-		return 1
-	}
-	return (r.steps() + partOfMany - 1) / partOfMany
-}
+func (r *FixedRows) parts() int { return (r.steps() + partSteps - 1) / partSteps }
 
 func (r *FixedRows) part(i int) (from, to int) {
 	return i * r.steps() / r.parts(), (i + 1) * r.steps() / r.parts()

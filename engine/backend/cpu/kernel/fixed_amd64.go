@@ -118,7 +118,7 @@ func fixedTileQ5KAMX(panel *byte, tile *byte, steps int, inverse *float32)
 //go:noescape
 func fixedTileQ6KAMX(panel *byte, tile *byte, steps int, inverse *float32)
 
-// fixedGemmAMX computes the 32 outputs of two tiles, which are expanded 18432 bytes apart, for bands of 16 rows of
+// fixedGemmAMX computes the 32 outputs of two tiles, which are expanded 12288 bytes apart, for bands of 16 rows of
 // activations, which lie xStride bytes apart; outStride in bytes too:
 //
 //	for r := range 16·bands {

@@ -5695,7 +5695,7 @@ band:
 	BYTE  $0xbc
 	BYTE  $0x17
 	BYTE  $0x00
-	BYTE  $0x48
+	BYTE  $0x30
 	BYTE  $0x00
 	BYTE  $0x00
 	BYTE  $0xc4
@@ -5760,7 +5760,7 @@ band:
 	BYTE  $0xbc
 	BYTE  $0x17
 	BYTE  $0x00
-	BYTE  $0x4c
+	BYTE  $0x34
 	BYTE  $0x00
 	BYTE  $0x00
 	BYTE  $0xc4
@@ -5823,7 +5823,7 @@ step:
 	BYTE        $0xbc
 	BYTE        $0x17
 	BYTE        $0x00
-	BYTE        $0x48
+	BYTE        $0x30
 	BYTE        $0x00
 	BYTE        $0x00
 	BYTE        $0xc4
@@ -5858,7 +5858,7 @@ step:
 	BYTE        $0xbc
 	BYTE        $0x17
 	BYTE        $0x00
-	BYTE        $0x4c
+	BYTE        $0x34
 	BYTE        $0x00
 	BYTE        $0x00
 	BYTE        $0xc4

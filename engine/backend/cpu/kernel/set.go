@@ -31,7 +31,7 @@ type Set struct {
 	fixedGemm fixedGemmFunc
 
 	// These too: attention of split numbers.
-	splitRow    func(line *byte, x *float32, steps int)
+	splitRow    func(line *byte, x *float32, factor float32, steps int)
 	splitPairs  func(lines, rows *byte, stride, pairs int)
 	splitGemm   func(out *float32, outStride int, x, w *byte, tiles, steps, add int)
 	softmaxTile func(p *byte, scores *float32, stride, steps int, state *float32)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -73,20 +74,21 @@ func oddWords() Mem {
 
 // splitRow generates the splitting of a row of float32.
 func splitRow(words Mem) {
-	TEXT("splitRowAMX", attrs, "func(line *byte, x *float32, steps int)")
+	TEXT("splitRowAMX", attrs, "func(line *byte, x *float32, factor float32, steps int)")
 	Pragma("noescape")
 	Doc(
-		"splitRowAMX writes 32·steps numbers of a row to its line, the high parts rounded to the nearest:",
+		"splitRowAMX writes 32·steps numbers of a row, times a factor, to its line, the high parts rounded to the nearest:",
 		"",
-		"	high[s][k] = bfloat16(x[32·s+k])",
-		fmt.Sprintf("	low[s][k] = bfloat16(x[32·s+k] − high[s][k]), %d bytes behind; steps lie %d bytes apart", splitTile, splitStep),
+		"	high[s][k] = bfloat16(factor·x[32·s+k])",
+		fmt.Sprintf("	low[s][k] = bfloat16(factor·x[32·s+k] − high[s][k]), %d bytes behind; steps lie %d bytes apart", splitTile, splitStep),
 	)
-	line, x, steps := param("line"), param("x"), param("steps")
+	line, x, steps, factor := param("line"), param("x"), param("steps"), ZMM()
+	VBROADCASTSS(Load(Param("factor"), XMM()), factor)
 	s := newSplitter(words)
 	loop("step", steps, func() {
 		v := [2]reg.VecVirtual{ZMM(), ZMM()}
 		for i := range v {
-			VMOVUPS(at(x).Offset(i*vectorBytes), v[i])
+			VMULPS(at(x).Offset(i*vectorBytes), factor, v[i])
 		}
 		high, low := s.split(v)
 		VMOVDQU32(high, at(line))
@@ -200,6 +202,35 @@ const (
 	stateTop, stateSum, stateFactor, stateNext, stateMore = 0, 64, 128, 192, 256
 )
 
+// weightExp computes e^x, x at most 0, as 2^⌊t⌋·2^(t−⌊t⌋) with t = x·log₂e: a polynomial is
+// the second factor within 2.6·10⁻⁶ (Remez), for of a weight no more than sixteen bits
+// are kept. −∞ becomes zero, and a NaN stays one.
+type weightExp struct {
+	log2E reg.VecVirtual
+	poly  [5]reg.VecVirtual // from the highest power on
+}
+
+func newWeightExp() (w weightExp) {
+	w.log2E = broadcast(math.Float32bits(math.Log2E))
+	for i, c := range [...]float32{0.013534168, 0.05201146, 0.24144276, 0.69300383, 1.0000026} {
+		w.poly[i] = broadcast(math.Float32bits(c))
+	}
+	return w
+}
+
+// exp sets v to e^v.
+func (w weightExp) exp(v reg.VecVirtual) {
+	const down = 1 // of the rounding
+	VMULPS(w.log2E, v, v)
+	rest, p := ZMM(), ZMM()
+	VREDUCEPS(Imm(down), v, rest)
+	VMOVAPS(w.poly[0], p)
+	for _, c := range w.poly[1:] {
+		VFMADD213PS(c, rest, p)
+	}
+	VSCALEFPS(v, p, v)
+}
+
 // softmaxTile generates a step of the online softmax of sixteen rows.
 func softmaxTile(words Mem) {
 	s := avx512
@@ -220,7 +251,7 @@ func softmaxTile(words Mem) {
 		"state is top, sum and factor, and room for as much.",
 	)
 	p, scores, stride, steps, state := param("p"), param("scores"), param("stride"), param("steps"), param("state")
-	split := newSplitter(words)
+	split, w := newSplitter(words), newWeightExp()
 	rows, n, from, to, row := GP64(), GP64(), GP64(), GP64(), GP64()
 	MOVQ(U32(16), rows)
 	MOVQ(state, row)
@@ -247,7 +278,7 @@ func softmaxTile(words Mem) {
 			for i := range v {
 				VMOVUPS(at(from).Offset(i*vectorBytes), v[i])
 				VSUBPS(shift, v[i], v[i])
-				s.exp(vec{v[i]})
+				w.exp(v[i])
 				VADDPS(v[i], sum, sum)
 			}
 			high, low := split.split(v)

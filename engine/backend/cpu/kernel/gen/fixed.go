@@ -23,7 +23,7 @@ const (
 	fixedStep = 2 * fixedTile           // high bytes and low bytes
 	// fixedBeside is where the second of two tiles that are multiplied together is
 	// expanded: behind as many steps as a part has at most (kernel.partSteps).
-	fixedBeside = 9 * fixedStep
+	fixedBeside = 6 * fixedStep
 )
 
 // vpshrdd appends VPSHRDD, which avo does not know: dst = (high:low) >> n in lanes of
