@@ -12,8 +12,9 @@ import (
 )
 
 // A gated linear unit that is computed along with its products is that of its
-// operations to the bit, for every level, whether products are batch-invariant, for
-// all numbers of rows, for matrices that end within a panel, and for those of floats.
+// operations to the bit, for every level, for all numbers of rows, for matrices that
+// end within a panel, and for those of floats; and nearly so, where products of many
+// rows are not batch-invariant.
 func TestGatedProducts(t *testing.T) {
 	r := rand.New(rand.NewPCG(31, 32))
 	for _, level := range kernel.Levels() {
@@ -26,9 +27,14 @@ func TestGatedProducts(t *testing.T) {
 					x[r.IntN(len(x))] = float32(math.NaN())
 					gate, up := quantized(t, r, format, out, in), quantized(t, r, format, out, in)
 					for _, a := range []backend.Activation{backend.SiLU, backend.GELUTanh} {
+						exact := !variant || level < kernel.AMX || n < 128
 						apart, together := gatedUnit(t, b, format, n, x, gate, up, a, false), gatedUnit(t, b, format, n, x, gate, up, a, true)
 						for i, v := range apart {
-							if w := together[i]; math.Float32bits(w) != math.Float32bits(v) && (w == w || v == v) {
+							w := together[i]
+							if w != w && v != v || !exact && math.Abs(float64(w-v)) <= 1e-5*math.Abs(float64(v))+1e-12 {
+								continue
+							}
+							if math.Float32bits(w) != math.Float32bits(v) {
 								t.Fatalf("%v, batch-variant %v, %v, %d × %d × %d: output %d of row %d is %v alone and %v along with its products",
 									level, variant, format, n, in, out, i%out, i/out, v, w)
 							}

@@ -214,12 +214,19 @@ func (m *matMul) gated(worker int, rows span, lo, hi int) {
 	k, s, n := m.b.kernels, &m.b.scratch[worker], rows.hi-rows.lo
 	gate, up, dst := of(m.products[0].W), of(m.products[1].W), host.Of(m.products[0].Dst)
 	together := max(unitNumbers/(n*kernel.PanelRows), 1)
+	if rows.fixed != nil {
+		together = 1
+	}
 	for ; lo < hi; lo += together {
 		end := min(lo+together, hi)
 		from, to, width := lo*kernel.PanelRows, min(end*kernel.PanelRows, gate.rows), (end-lo)*kernel.PanelRows
 		s.gate, s.up = grow(s.gate, n*width), grow(s.up, n*width)
 		m.multiply(worker, s.gate, width, gate, rows, lo, end)
 		m.multiply(worker, s.up, width, up, rows, lo, end)
+		if rows.fixed != nil && to-from == kernel.PanelRows {
+			k.GatePanel(dst.Data[rows.lo*dst.Cols()+from:], dst.Cols(), s.gate, s.up, n, m.gate == backend.GELUTanh)
+			continue
+		}
 		for i := range n {
 			gated(k, dst.Row(rows.lo + i)[from:to], s.gate[i*width:][:to-from], s.up[i*width:][:to-from], m.gate)
 		}

@@ -29,9 +29,9 @@
 // to the bit at [AVX2], [AVX512] and [AMX] and whichever kernel computes it. [Go]
 // computes the same integers, but rounds products that the others do not round.
 //
-// Two ways are faster with AMX and give that up: products of many rows in fixed point of
-// 16 bits ([FixedRows]), and attention of many queries as two bfloat16 a number
-// ([AttentionTiles]). Both are there for who asks for them.
+// Some ways are faster with AMX and give that up: products of many rows in fixed point of
+// 16 bits ([FixedRows]), with the gating of such ([Set.GatePanel]), and attention of many
+// queries as two bfloat16 a number ([AttentionTiles]). They are there for who asks for them.
 //
 // The assembly is written by the generator in folder gen, a module of its own;
 // `go generate` runs it.
@@ -41,6 +41,7 @@ package kernel
 //go:generate go -C gen run . -room amx -out ../amx_amd64.s -stubs ../amx_amd64.go -pkg kernel
 //go:generate go -C gen run . -room fused -out ../fused_amd64.s -stubs ../fused_amd64.go -pkg kernel
 //go:generate go -C gen run . -room fixed -out ../fixed_amd64.s -stubs ../fixed_amd64.go -pkg kernel
+//go:generate go -C gen run . -room gated -out ../gated_amd64.s -stubs ../gated_amd64.go -pkg kernel
 //go:generate go -C gen run . -room floats -out ../floats_amd64.s -stubs ../floats_amd64.go -pkg kernel
 //go:generate go -C gen run . -room features -out ../features_amd64.s -stubs ../features_amd64.go -pkg kernel
 //go:generate go -C gen run . -room vector -out ../vector_amd64.s -stubs ../vector_amd64.go -pkg kernel

@@ -127,6 +127,18 @@ func (s *Set) FixedMul(out []float32, stride int, p *Panel, w *Packed, lo, hi in
 	}
 }
 
+// GatePanel sets dst = silu(gate) ⊙ up, or gelu(gate) ⊙ up, for n rows of a panel's outputs,
+// within some 10⁻⁵: dst's rows lie stride numbers apart, the others' one behind the other.
+// It is there where there are products in fixed point.
+func (s *Set) GatePanel(dst []float32, stride int, gate, up []float32, n int, gelu bool) {
+	_, _, _ = dst[(n-1)*stride+PanelRows-1], gate[n*PanelRows-1], up[n*PanelRows-1]
+	f := s.siluPanel
+	if gelu {
+		f = s.geluPanel
+	}
+	f(&dst[0], 4*stride, &gate[0], &up[0], n)
+}
+
 // fixedMul expands panel i, a part after the other, and multiplies with that. Of a
 // panel of one tile, the outputs of the other mean nothing.
 func (s *Set) fixedMul(out []float32, stride int, p *Panel, w *Packed, i int, x *FixedRows) {

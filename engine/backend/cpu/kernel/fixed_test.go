@@ -135,6 +135,47 @@ func TestFixedNaN(t *testing.T) {
 	}
 }
 
+// A panel's gating is that of the exact activations within 10⁻⁵, from where they vanish
+// to where they are the number itself; what is no number stays one, by itself.
+func TestGatePanel(t *testing.T) {
+	s := withFixed(t)
+	r := rand.New(rand.NewPCG(15, 16))
+	const n, stride = 37, 50
+	gate, up, got := make([]float32, n*PanelRows), make([]float32, n*PanelRows), make([]float32, n*stride)
+	for i := range gate {
+		gate[i], up[i] = float32(r.NormFloat64()*math.Exp(3*r.NormFloat64())), float32(r.NormFloat64())
+	}
+	extremes := []float32{0, -80, -100, -1e30, 1e30, math.MaxFloat32, -math.MaxFloat32, 1e-40, float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN())}
+	for i, x := range extremes {
+		gate[97*i], up[97*i] = x, 1
+	}
+	for _, gelu := range []bool{false, true} {
+		exact := silu
+		if gelu {
+			exact = func(x float32) float32 {
+				v := float64(x)
+				return float32(v / (1 + math.Exp(-2*math.Sqrt(2/math.Pi)*(v+0.044715*v*v*v))))
+			}
+		}
+		s.GatePanel(got, stride, gate, up, n, gelu)
+		for i, x := range gate {
+			v, want := float64(got[i/PanelRows*stride+i%PanelRows]), float64(exact(x))*float64(up[i])
+			switch {
+			case math.IsInf(float64(x), -1) || x != x:
+				if v-v == 0 {
+					t.Errorf("gelu %v, gate %v: %v", gelu, x, v)
+				}
+			case want > math.MaxFloat32 || want < -math.MaxFloat32:
+				if !math.IsInf(v, int(want)) && math.Abs(v) < 3e38 {
+					t.Errorf("gelu %v, gate %v, up %v: %v, want %v", gelu, x, up[i], v, want)
+				}
+			case !(math.Abs(v-want) <= 1e-5*math.Abs(want)+1e-30):
+				t.Errorf("gelu %v, gate %v, up %v: %v, want %v", gelu, x, up[i], v, want)
+			}
+		}
+	}
+}
+
 // BenchmarkFixedMul multiplies the rows that a worker has of a prompt with the panels
 // of matrices as SmolLM2's.
 func BenchmarkFixedMul(b *testing.B) {

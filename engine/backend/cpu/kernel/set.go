@@ -29,6 +29,8 @@ type Set struct {
 	fixedRow  func(line *byte, x *float32, inverse float32, steps int)
 	fixedTile [10]fixedTileFunc
 	fixedGemm fixedGemmFunc
+	siluPanel gatedPanelFunc
+	geluPanel gatedPanelFunc
 
 	// These too: attention of split numbers.
 	splitRow    func(line *byte, x *float32, factor float32, steps int)
@@ -68,6 +70,7 @@ type (
 	fusedFunc       = func(out *float32, outStride int, tiles *byte, stride, count int, x *byte, blocks, rows int, room, ahead *byte, aheads int)
 	fixedTileFunc   = func(panel *byte, tile *byte, steps int, inverse *float32)
 	fixedGemmFunc   = func(out *float32, outStride int, panel *byte, x *byte, xStride, bands, steps int, scales, factors, sums *float32, later int)
+	gatedPanelFunc  = func(dst *float32, dstStride int, gate, up *float32, rows int)
 	floatVectorFunc = func(out *float32, tiles *byte, x *float32, cols, count, stride int)
 	floatMatrixFunc = func(out *float32, outStride int, tile *byte, x *float32, xStride, rows, cols int)
 	scoresFunc      = func(out *float32, outStride int, q *float32, qStride int, keys *byte, groupBytes int, table *int32, groups, dim, rows int, scale float32)

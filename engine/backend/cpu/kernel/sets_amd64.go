@@ -36,6 +36,7 @@ var sets = func() [4]*Set {
 	amx.fused = [...]fusedFunc{fusedQ40AMX, fusedQ41AMX, fusedQ50AMX, fusedQ51AMX, fusedQ80AMX, fusedQ2KAMX, fusedQ3KAMX, fusedQ4KAMX, fusedQ5KAMX, fusedQ6KAMX}
 	amx.magnitude, amx.fixedRow, amx.fixedGemm = magnitudeAMX, fixedRowAMX, fixedGemmAMX
 	amx.fixedTile = [...]fixedTileFunc{fixedTileQ40AMX, fixedTileQ41AMX, fixedTileQ50AMX, fixedTileQ51AMX, fixedTileQ80AMX, fixedTileQ2KAMX, fixedTileQ3KAMX, fixedTileQ4KAMX, fixedTileQ5KAMX, fixedTileQ6KAMX}
+	amx.siluPanel, amx.geluPanel = siluPanelAMX, geluPanelAMX
 	amx.splitRow, amx.splitPairs, amx.splitGemm = splitRowAMX, splitPairsAMX, splitGemmAMX
 	amx.softmaxTile, amx.scaleTile = softmaxTileAMX, scaleTileAMX
 	return [...]*Set{Go: plain, AVX2: assembly[AVX2], AVX512: assembly[AVX512], AMX: &amx}

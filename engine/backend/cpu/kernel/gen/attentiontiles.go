@@ -202,35 +202,6 @@ const (
 	stateTop, stateSum, stateFactor, stateNext, stateMore = 0, 64, 128, 192, 256
 )
 
-// weightExp computes e^x, x at most 0, as 2^⌊t⌋·2^(t−⌊t⌋) with t = x·log₂e: a polynomial is
-// the second factor within 2.6·10⁻⁶ (Remez), for of a weight no more than sixteen bits
-// are kept. −∞ becomes zero, and a NaN stays one.
-type weightExp struct {
-	log2E reg.VecVirtual
-	poly  [5]reg.VecVirtual // from the highest power on
-}
-
-func newWeightExp() (w weightExp) {
-	w.log2E = broadcast(math.Float32bits(math.Log2E))
-	for i, c := range [...]float32{0.013534168, 0.05201146, 0.24144276, 0.69300383, 1.0000026} {
-		w.poly[i] = broadcast(math.Float32bits(c))
-	}
-	return w
-}
-
-// exp sets v to e^v.
-func (w weightExp) exp(v reg.VecVirtual) {
-	const down = 1 // of the rounding
-	VMULPS(w.log2E, v, v)
-	rest, p := ZMM(), ZMM()
-	VREDUCEPS(Imm(down), v, rest)
-	VMOVAPS(w.poly[0], p)
-	for _, c := range w.poly[1:] {
-		VFMADD213PS(c, rest, p)
-	}
-	VSCALEFPS(v, p, v)
-}
-
 // softmaxTile generates a step of the online softmax of sixteen rows.
 func softmaxTile(words Mem) {
 	s := avx512
@@ -251,7 +222,7 @@ func softmaxTile(words Mem) {
 		"state is top, sum and factor, and room for as much.",
 	)
 	p, scores, stride, steps, state := param("p"), param("scores"), param("stride"), param("steps"), param("state")
-	split, w := newSplitter(words), newWeightExp()
+	split, w := newSplitter(words), newShortExp(math.Log2E)
 	rows, n, from, to, row := GP64(), GP64(), GP64(), GP64(), GP64()
 	MOVQ(U32(16), rows)
 	MOVQ(state, row)

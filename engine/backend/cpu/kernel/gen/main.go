@@ -71,6 +71,10 @@ var rooms = map[string]func(){
 		}
 		fixedGemm()
 	},
+	"gated": func() {
+		gatedPanel(false)
+		gatedPanel(true)
+	},
 	"features": func() {
 		features()
 		pause()
