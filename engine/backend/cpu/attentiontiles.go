@@ -19,7 +19,11 @@ func (t *attend) spanOfTiles(s *scratch, u *unit, span int, out []float32) bool 
 		keyGroups, valueGroups := t.memory(s, u, chunk, keys)
 		scores := k.TileScores(a, keyGroups)
 		wide := (keys + kernel.BlockColumns - 1) / kernel.BlockColumns * kernel.BlockColumns
-		for i := range n {
+		rows := n
+		if seq.First+u.first+1 >= chunk+wide && t.a.Window == 0 && len(t.a.Probs) == 0 {
+			rows = 0 // all see all of them, and nobody looks
+		}
+		for i := range rows {
 			seen := seq.First + u.first + i/t.group + 1 // keys that the row sees
 			row := scores[i*kernel.TileKeys:][:wide]
 			hide(row, t.firstKey(seen)-chunk, seen-chunk)
