@@ -24,7 +24,7 @@ const (
 	// browser does about twice as much again outside of the program.
 	paceShare = 0.005
 	// longestRest keeps the page alive on a slow machine, in ms.
-	longestRest = 700
+	longestRest = 600
 	// attentive is how long after the reader's last doing all is drawn at once, in ms.
 	attentive = 200
 )
@@ -34,7 +34,7 @@ const (
 // that works on the same processors: on few of them messages are fewer.
 const (
 	betweenMessages = 100
-	betweenOnOne    = 700 // where engine and page share one processor
+	betweenOnOne    = 600 // where engine and page share one processor
 )
 
 // Messages is the time that shall lie between two messages of the server, in ms.
