@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -168,6 +169,7 @@ func (f *Found) Open(o Options) (*Model, error) {
 	if m.Licence == "" {
 		m.Licence = f.Licence
 	}
+	debug.FreeOSMemory() // what was in the way of the vocabulary and the weights
 	return m, nil
 }
 
