@@ -338,6 +338,7 @@ func (e *Engine) inTurn(f func() bool) bool {
 
 // enqueue lets a sequence run, or wait for its turn to.
 func (e *Engine) enqueue(s *sequence) {
+	s.aside = false
 	if s.computed >= len(s.tokens) {
 		s.computed = len(s.tokens) - 1 // the next draw needs the last token's logits
 	}

@@ -57,7 +57,7 @@ func (e *Engine) schedulerState() scheduler.State {
 		s.FreeRuns = e.step.runs
 	}
 	for _, q := range e.sequences {
-		if (q.state.Finished() || q.beam.idle()) && len(q.table.Blocks) > 0 {
+		if (q.state.Finished() || q.aside || q.beam.idle()) && len(q.table.Blocks) > 0 {
 			s.Parked = append(s.Parked, e.view(q))
 		}
 	}

@@ -19,7 +19,7 @@ var ErrNoFreeBlocks = errors.New("kvcache: no free blocks")
 type BlockInfo struct {
 	Block  int32
 	Refs   int    // sequences that hold it; 0 means free
-	Owner  uint32 // the sequence that has held it longest, 0 if none
+	Owner  uint32 // the sequence that has held it longest, or leads (see Pool.Lead); 0 if none
 	Index  int    // its place in the block tables of all who hold it
 	Filled int    // slots whose keys and values are written
 	Hashed bool   // the prefix cache knows what it holds, and finds it, held or free
@@ -61,7 +61,7 @@ func (c Cause) String() string {
 // linked list through prev and next.
 type block struct {
 	info       BlockInfo
-	holders    []*Table // the one that has held it longest first
+	holders    []*Table // the one that has held it longest first, or that leads
 	prev, next int32
 	content    content
 }
@@ -187,6 +187,19 @@ func (p *Pool) Fork(child, parent *Table) error {
 		p.changed(b, Forked)
 	}
 	return nil
+}
+
+// Lead makes a table the first holder of its blocks, whose owner it then is, before
+// those that it shares them with.
+func (p *Pool) Lead(t *Table) {
+	for _, b := range t.Blocks {
+		holders := p.blocks[b].holders
+		if i := slices.Index(holders, t); i > 0 {
+			copy(holders[1:], holders[:i])
+			holders[0] = t
+			p.changed(b, p.blocks[b].info.Cause)
+		}
+	}
 }
 
 // Grow gives the table enough blocks for n tokens, or none at all and

@@ -16,6 +16,7 @@ func (s *session) control(c *wire.Control) error {
 	}
 	if c.Op == wire.OpNew {
 		s.forgetFrom(0)
+		s.letGo()
 		s.release()
 		s.tree.restart()
 		s.seeded = false
@@ -144,6 +145,7 @@ func (s *session) branchOff(c *wire.Control) error {
 	forced := given(s.inf.engine.Tokenizer(), c.Token)
 	forced.Flags |= wire.FlagForced
 	forced.LogProb = s.logProb(pos, c.Token)
+	s.setAside()
 	if err := s.load(append(old.tokens[:pos:pos], forced), s.settings); err != nil {
 		return err
 	}
@@ -204,7 +206,7 @@ func (s *session) switchTo(c *wire.Control) error {
 	if len(target.tokens) == 0 {
 		keep = 0
 	}
-	if err := s.load(target.tokens, s.settings); err != nil {
+	if err := s.turnTo(target); err != nil {
 		return err
 	}
 	s.forgetFrom(-1) // answers name the branch, so none of those under way fits

@@ -176,6 +176,58 @@ func TestBranchAndSwitchBack(t *testing.T) {
 	})
 }
 
+// Branches share their blocks: the page sees those in common held twice, a copy where
+// the other branch goes its own way, and its own table whole on the way there and back.
+func TestBranchesShareBlocks(t *testing.T) {
+	r := tiny(t, Options{})
+	p := chatted(t, r.serve(t), 40)
+	p.send(&wire.Subscribe{Views: wire.ViewBlocks})
+	size := r.engine.Pool().BlockSize
+	// table waits until the page's table is that of its tokens, and tells which blocks
+	// are in it, and which of them more than one request holds.
+	table := func() (blocks, shared []uint32) {
+		t.Helper()
+		p.settle()
+		need := (len(p.tokens()) - 1 + size - 1) / size
+		p.wait("the table", func() bool {
+			blocks, shared = blocks[:0], shared[:0]
+			for i, b := range p.know.Pool().Table {
+				if int(b.Index) != i {
+					return false
+				}
+				blocks = append(blocks, b.Block)
+				if b.Refs > 1 {
+					shared = append(shared, b.Block)
+				}
+			}
+			return len(blocks) >= need
+		})
+		return blocks, shared
+	}
+	first, shared := table()
+	if len(first) < 3 || len(shared) > 0 {
+		t.Fatalf("one branch holds %v, %v with others", first, shared)
+	}
+	var main uint32
+	p.see(func(s *vis.Session) { main = s.ActiveBranch() })
+	old := p.tokens()
+	fork := len(old) - size - size/2 // within a block that is not the last
+	p.send(&wire.Control{Op: wire.OpBranch, Position: uint32(fork), Token: old[fork].ID ^ 1})
+	p.wait("the branch", func() bool { return p.know.ActiveBranch() != main })
+	second, shared := table()
+	if want := first[:fork/size]; !slices.Equal(shared, want) || second[fork/size] == first[fork/size] {
+		t.Errorf("the branch at token %d holds %v, %v of them with others; the other branch holds %v; want its first %d in common", fork, second, shared, first, len(want))
+	}
+	p.send(&wire.Control{Op: wire.OpSwitch, Branch: main})
+	p.wait("the way back", func() bool { return p.know.ActiveBranch() == main })
+	if back, _ := table(); !slices.Equal(back, first) {
+		t.Errorf("the first branch held %v and holds %v", first, back)
+	}
+	p.send(control(wire.OpNew))
+	p.wait("a new conversation", func() bool { return p.know.State().State == wire.StateIdle })
+	p.wait("all blocks to be free", func() bool { return p.know.Pool().Used == 0 })
+}
+
 // A branch off a paused answer stays paused; a branch off a running one runs.
 func TestBranchKeepsThePause(t *testing.T) {
 	p := visit(t, tiny(t, Options{}).serve(t), "")

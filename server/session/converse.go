@@ -160,6 +160,7 @@ func (s *session) chat(c *wire.Chat) error {
 		return err
 	}
 	if s.tree.active.plain {
+		s.letGo()
 		s.release()
 		s.tree.restart()
 	}
@@ -245,6 +246,7 @@ func (s *session) complete(c *wire.Complete) error {
 	if err := s.fits(len(tokens), 0); err != nil {
 		return err
 	}
+	s.letGo()
 	s.release()
 	s.tree.restart()
 	return s.begin(&branch{
@@ -297,6 +299,7 @@ func (s *session) restore(c *wire.Restore) error {
 	if err != nil {
 		return err
 	}
+	s.letGo()
 	s.release()
 	s.tree.restart()
 	next.id, next.parent = s.tree.active.id, s.tree.active.id

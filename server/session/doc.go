@@ -4,8 +4,10 @@
 // # Who owns what
 //
 // A [Server] holds the sessions. A session is one conversation: a tree of
-// branches, its messages, and at most one request of the engine. One goroutine
-// owns it (the function run in session.go); everything reaches it by channels:
+// branches, its messages, and at most one request of the engine that runs; those of
+// the branches that were left are set aside, and share their blocks with it until
+// memory is short ([engine.Handle.Fork]). One goroutine owns the session (the function
+// run in session.go); everything reaches it by channels:
 //
 //	page ── reader ──► commands ─┐                       ┌─► outbox ── writer ──► page
 //	engine ── pump ──► events ───┼─► session (one owner) ┤

@@ -93,6 +93,46 @@ func (s *session) load(next []wire.Token, set settings) (err error) {
 	return nil
 }
 
+// setAside keeps the active branch's keys and values while another goes on: a fork of
+// the request holds its blocks, those in common with the other, until memory is short.
+func (s *session) setAside() {
+	aside, err := s.handle.Fork()
+	if err != nil { // then they are computed again, or found in the prefix cache
+		s.log.Warn("session: a branch's blocks are not kept", "err", err)
+		return
+	}
+	if old := s.tree.active.aside; old != nil { // of before the engine gave up a request
+		if err := old.Release(); err != nil {
+			s.log.Debug("session: release of a branch", "err", err)
+		}
+	}
+	s.tree.active.aside = aside
+}
+
+// turnTo makes the request that of another branch: the one that was set aside for it, or
+// the active branch's. The request must be settled.
+func (s *session) turnTo(target *branch) error {
+	if target.aside == nil {
+		s.setAside()
+		return s.load(target.tokens, s.settings)
+	}
+	next := target.aside
+	for _, step := range []func() error{
+		s.handle.SetAside, next.TakeUp, func() error { return next.SetParams(s.settings.engine) }, func() error { return next.SetWatch(s.wanted()) },
+	} {
+		if err := step(); err != nil {
+			s.carryOn(false)
+			return err
+		}
+	}
+	s.tree.active.aside, target.aside = s.handle, nil
+	s.handle = next
+	s.own(next.ID())
+	emptyMailbox(next, func(event) {}) // that it was paused
+	s.pump = startPump(next)
+	return nil
+}
+
 // run is where the run of tokens of one sort ends that begins at position at,
 // and whether they are an answer's. The first token of all counts as given,
 // whatever it says: the engine cannot do without one.

@@ -144,6 +144,7 @@ func (s *session) end() {
 	if s.link != nil {
 		s.leave()
 	}
+	s.letGo()
 	s.release()
 	if s.job != nil {
 		s.job.cancel()
@@ -207,6 +208,7 @@ func (s *session) adopt() bool {
 	if inf == s.inf {
 		return false
 	}
+	s.letGo()
 	s.release()
 	s.inf = inf
 	if len(s.tree.branches) > 1 || len(s.tree.active.tokens) > 0 {
@@ -378,6 +380,19 @@ func (s *session) release() {
 	}
 	s.handle, s.pump, s.speech = nil, nil, nil
 	s.own(0)
+}
+
+// letGo gives back the requests that are set aside for branches.
+func (s *session) letGo() {
+	for _, b := range s.tree.branches {
+		if b.aside == nil {
+			continue
+		}
+		if err := b.aside.Release(); err != nil {
+			s.log.Debug("session: release of a branch", "err", err)
+		}
+		b.aside = nil
+	}
 }
 
 // own tells the page's view of the pool which request is the session's.

@@ -3,6 +3,7 @@ package session
 import (
 	"slices"
 
+	"vitrine/engine"
 	"vitrine/visualizer/wire"
 )
 
@@ -23,16 +24,19 @@ const stillOpen = -1
 // covers says whether a token at position pos would go on with m.
 func (m *message) covers(pos int) bool { return pos >= m.first && (m.end == stillOpen || pos <= m.end) }
 
-// branch is one line of the conversation. Branches share nothing: a rewind of
-// one leaves the others whole.
+// branch is one line of the conversation. Branches share no tokens: a rewind of
+// one leaves the others whole. Their keys and values they share (see [engine.Handle.Fork]).
 type branch struct {
 	id, parent uint32
-	fork       int // the first position that differs from the parent
-	tokens     []wire.Token
-	messages   []message
-	state      wire.RunState
-	start      int  // where the current answer begins
-	plain      bool // continues a text without a chat template
+	// aside is the request that holds the branch's blocks while another branch goes
+	// on; nil if none does.
+	aside    *engine.Handle
+	fork     int // the first position that differs from the parent
+	tokens   []wire.Token
+	messages []message
+	state    wire.RunState
+	start    int  // where the current answer begins
+	plain    bool // continues a text without a chat template
 }
 
 // truncate drops the tokens from position pos on, the messages that began
@@ -61,7 +65,7 @@ func (b *branch) open() *message {
 // copy is the branch as a new one that leaves it at position fork.
 func (b *branch) copy(id uint32, fork int) *branch {
 	c := *b
-	c.id, c.parent, c.fork = id, b.id, fork
+	c.id, c.parent, c.fork, c.aside = id, b.id, fork, nil
 	c.tokens, c.messages = slices.Clone(b.tokens), slices.Clone(b.messages)
 	c.truncate(fork)
 	return &c
