@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"vitrine/engine"
@@ -30,7 +31,11 @@ type golden struct {
 	GreedyMargin []float64 `json:"greedy_margin"`
 }
 
-const logitStride = 3
+const (
+	logitStride = 3
+	// tie is the margin, in logits, up to which a greedy choice may be the other one.
+	tie = 0.05
+)
 
 func goldens(t *testing.T) (map[string]golden, map[string][]float32) {
 	t.Helper()
@@ -90,7 +95,19 @@ func TestGoldenLogitsAndAttention(t *testing.T) {
 					continue
 				}
 				vocab := m.Config().Vocab
-				logits := lastLogits(t, m, g.IDs)
+				ids, rows := g.IDs, 1
+				if c.name == "ref" { // its greedy text too, which is cpu's in another test
+					rows = len(g.GreedyIDs)
+					ids = append(slices.Clone(ids), g.GreedyIDs[:rows-1]...)
+				}
+				logits := lastLogits(t, m, ids, rows)
+				for i, want := range g.GreedyIDs[:rows-1] {
+					row := logits[i*vocab:][:vocab]
+					if got := slices.Index(row, slices.Max(row)); got != int(want) && g.GreedyMargin[i] > tie {
+						t.Errorf("%s: greedy token %d is %d, want transformers' %d, whose margin is %v", name, i, got, want, g.GreedyMargin[i])
+					}
+				}
+				logits = logits[:vocab]
 				sub := make([]float32, 0, vocab/logitStride+1)
 				for i := 0; i < vocab; i += logitStride {
 					sub = append(sub, logits[i])
@@ -130,8 +147,9 @@ func leftToCI(t *testing.T, name string, g golden) bool {
 	return true
 }
 
-// lastLogits runs the prompt in chunks of odd sizes through shuffled blocks.
-func lastLogits(t *testing.T, m *model.Model, ids []int32) []float32 {
+// lastLogits runs the prompt in chunks of odd sizes through shuffled blocks. It returns
+// the logits of the last rows tokens.
+func lastLogits(t *testing.T, m *model.Model, ids []int32, rows int) []float32 {
 	t.Helper()
 	const blockSize = 16
 	chunk := 77
@@ -147,7 +165,8 @@ func lastLogits(t *testing.T, m *model.Model, ids []int32) []float32 {
 	for i := range table {
 		table[i] = int32(blocks - 1 - i)
 	}
-	logits := make([]float32, m.Config().Vocab)
+	vocab := m.Config().Vocab
+	var logits []float32
 	for first := 0; first < len(ids); first += chunk {
 		n := min(chunk, len(ids)-first)
 		batch := model.Batch{Tokens: ids[first : first+n], Sequences: []backend.Sequence{{Count: n, First: first, Blocks: table}}}
@@ -155,9 +174,12 @@ func lastLogits(t *testing.T, m *model.Model, ids []int32) []float32 {
 			batch.Positions = append(batch.Positions, int32(p))
 			batch.Slots = append(batch.Slots, table[p/blockSize]*blockSize+int32(p%blockSize))
 		}
-		if first+n == len(ids) {
-			batch.LogitRows, batch.Logits = []int32{int32(n - 1)}, logits
+		for p := max(first, len(ids)-rows); p < first+n; p++ {
+			batch.LogitRows = append(batch.LogitRows, int32(p-first))
 		}
+		at := len(logits)
+		logits = append(logits, make([]float32, len(batch.LogitRows)*vocab)...)
+		batch.Logits = logits[at:]
 		if err := m.Forward(kv, &batch); err != nil {
 			t.Fatal(err)
 		}
@@ -170,7 +192,6 @@ func lastLogits(t *testing.T, m *model.Model, ids []int32) []float32 {
 func TestGoldenGreedyText(t *testing.T) {
 	prompts, _ := goldens(t)
 	e := smolLM2Engine(t, engine.Options{})
-	const tie = 0.05
 	handles := map[string]*engine.Handle{}
 	for name, g := range prompts {
 		p := sampler.Defaults()

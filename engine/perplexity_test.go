@@ -46,7 +46,7 @@ func TestPerplexityIsTheDefinition(t *testing.T) {
 				chunk[0] = bos
 			}
 			for p := c.context/2 + 1; p < c.context; p++ {
-				logits := lastLogits(t, m, chunk[:p])
+				logits := lastLogits(t, m, chunk[:p], 1)
 				var sum float64
 				for _, x := range logits {
 					sum += math.Exp(float64(x))
