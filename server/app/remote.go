@@ -47,7 +47,7 @@ func (a *App) useRemote(ctx context.Context, e *remote.Engine, events remote.KVS
 	info := e.Info()
 	a.sessions.SetRemote(e)
 	a.health.set(wire.PhaseReady)
-	a.log.Info("the remote engine is ready", "address", info.Address, "model", info.Model, "vllm", info.Version)
+	a.log.Info("the remote engine is ready", "address", info.Address, "model", info.Model, "server", info.Server, "version", info.Version)
 	ctx, cancel := context.WithCancel(ctx)
 	mirror := newRemoteBlocks(a.sessions)
 	watching := make(chan struct{})
