@@ -131,17 +131,22 @@ func Dial(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	e := newEngine(o, base)
+	e.info, err = e.ask(ctx)
+	return e, err
+}
+
+// newEngine is a server that nothing was asked of yet.
+func newEngine(o Options, base *url.URL) *Engine {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = headerTimeout
 	transport.MaxIdleConnsPerHost = detokenizers // or most of their questions would each dial
-	e := &Engine{
+	return &Engine{
 		options: o, address: base.String(), base: base, pieces: map[int32][]byte{},
 		client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // a key is for this server only
 		}},
 	}
-	e.info, err = e.ask(ctx)
-	return e, err
 }
 
 // ask asks what the server is.
