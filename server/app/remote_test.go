@@ -200,24 +200,32 @@ func TestShowsAnotherVitrine(t *testing.T) {
 	if err := ws.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	// 64 bytes are 64 tokens and a beginning: four full blocks.
-	hashed := map[uint32]bool{}
-	for len(hashed) < 4 {
+	// 64 bytes are 64 tokens and a beginning: four full blocks, in a pool whose
+	// size the metrics tell.
+	hashed, total, want, server := map[uint32]bool{}, uint32(0), uint32(shown.engine.engine.Pool().Blocks), ""
+	for len(hashed) < 4 || total != want {
 		_, b, err := ws.ReadMessage()
 		if err != nil {
-			t.Fatalf("%d blocks are seen: %v", len(hashed), err)
+			t.Fatalf("%d blocks are seen of a pool of %d, want 4 of %d: %v", len(hashed), total, want, err)
 		}
 		f, err := wire.DecodeFrame(b)
 		if err != nil {
 			t.Fatal(err)
 		}
+		if r, ok := f.(*wire.Remote); ok {
+			server = r.Server
+		}
 		if blocks, ok := f.(*wire.Blocks); ok {
+			total = blocks.Total
 			for _, c := range blocks.Changes {
 				if c.Hashed {
 					hashed[c.Block] = c.Filled == 16
 				}
 			}
 		}
+	}
+	if server != "Vitrine test" {
+		t.Errorf("the server is %q", server)
 	}
 	for place, full := range hashed {
 		if !full {
