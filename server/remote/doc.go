@@ -15,6 +15,8 @@
 //   - A ZeroMQ publisher, where one is named, tells of the blocks of its prefix
 //     cache (vLLM's --kv-events-config).
 //
+// A [Forward] passes on what clients of the API ask for.
+//
 // # What is not told stays unknown
 //
 // A number that the server does not tell is NaN, an id is −1 and a text is nil.
