@@ -184,7 +184,7 @@ func TestRemoteEngine(t *testing.T) {
 	p.gauge("最近的词元间用时", "暂无")
 	p.gauge("等待中的请求", "未知")
 	p.click("#to-hall")
-	p.wait("the hall says why there is none", "document.querySelector('#stage').textContent.includes('这台服务器展示的是远程引擎')")
+	p.wait("the hall says why there is none", "document.querySelector('#stage')?.textContent.includes('这台服务器展示的是远程引擎')")
 	p.click("#stage a")
 	p.wait("the way leads back", "document.querySelector('#say')")
 }
