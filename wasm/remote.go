@@ -86,7 +86,10 @@ func (v *blocksView) showRemote() bool {
 		{"blocks.remote_preemptions", r.Preemptions, count}, {"blocks.remote_ttft", r.TTFT, inMilliseconds}, {"blocks.remote_itl", r.ITL, inMilliseconds},
 	} {
 		text := say("remote.id")
-		if g.value == g.value {
+		switch {
+		case g.value < 0:
+			text = say("blocks.remote_none")
+		case g.value == g.value:
 			text = g.format(float64(g.value))
 		}
 		v.remote.Append(page.Create("dt", "quiet").With(say(g.key)), page.Create("dd", "mono").With(text))

@@ -229,6 +229,44 @@ func TestUnknownLanguageIsEnglish(t *testing.T) {
 	}
 }
 
+// Where another server runs the model, the hall says in either language why
+// there is none, and leads to the chat; there is no program to wait for.
+func TestHallElsewhere(t *testing.T) {
+	for lang, want := range map[string]string{"en": "needs an engine of its own", "zh": "大厅需要一个自己的引擎"} {
+		var b strings.Builder
+		if err := HallPage(Props{Lang: lang, Remote: true}).Render(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+		doc, err := html.Parse(strings.NewReader(b.String()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		links, said := map[string]bool{}, 0
+		for _, n := range elements(doc) {
+			key, _ := attribute(n, "data-t")
+			href, _ := attribute(n, "href")
+			links[href] = links[href] || n.Data == "a"
+			switch {
+			case n.Data == "html":
+				if got, _ := attribute(n, "lang"); got != lang {
+					t.Errorf("%s: lang is %q", lang, got)
+				}
+			case n.Data == "script":
+				t.Errorf("%s: it has a program", lang)
+			case key == "shell.other_language":
+			case key != "":
+				said++
+				if got := text(n); got != catalogues.messages[lang][key].Other {
+					t.Errorf("%s: %s says %q", lang, key, got)
+				}
+			}
+		}
+		if !strings.Contains(text(doc), want) || said < 6 || !links["/"] || !links["/serving?lang="+catalogues.in(lang).twinLang()] {
+			t.Errorf("%s: %d messages, links to %v: %s", lang, said, links, text(doc))
+		}
+	}
+}
+
 // Where another server runs the model, the page starts with what every
 // OpenAI-compatible server takes.
 func TestRemoteParameters(t *testing.T) {

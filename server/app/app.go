@@ -15,6 +15,7 @@ import (
 	"vitrine/server/client"
 	"vitrine/server/kvevents"
 	"vitrine/server/openai"
+	"vitrine/server/remote"
 	"vitrine/server/serving"
 	"vitrine/server/session"
 	"vitrine/web"
@@ -37,6 +38,7 @@ type App struct {
 	http     *http.Server
 	sessions *session.Server
 	api      *openai.Server
+	forward  *remote.Forward // in the place of api and hall: a remote engine runs the model; nil if none does
 	hall     *serving.Server
 	turn     sync.Mutex // held by the engine that computes: the chat's and the hall's share the model
 	health   *health
@@ -70,6 +72,10 @@ func Start(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	forward, err := newForward(c)
+	if err != nil {
+		return nil, err
+	}
 	listener, err := listen(ctx, c.Addr)
 	if err != nil {
 		return nil, err
@@ -88,6 +94,7 @@ func Start(ctx context.Context, c Config) (*App, error) {
 		url:      "http://" + reachable(listener.Addr()),
 		sessions: session.NewServer(session.Options{Version: c.Version, Log: c.Log, MaxSessions: c.MaxSessions, WatchInterval: watchInterval}),
 		api:      openai.New(openai.Options{Version: c.Version, Log: c.Log, MaxBody: maxBodyBytes, MaxWaiting: c.MaxWaiting, WriteTimeout: writeTimeout}),
+		forward:  forward,
 		health:   newHealth(),
 		rest:     newRest(),
 		stopped:  make(chan struct{}),
@@ -185,6 +192,9 @@ func (a *App) closeModel(ctx context.Context) error {
 	err := errors.Join(a.hall.Close(ctx), a.sessions.Close(ctx))
 	if a.engine != nil {
 		err = errors.Join(err, a.engine.close())
+	}
+	if a.forward != nil {
+		a.forward.Close()
 	}
 	if a.events != nil {
 		err = errors.Join(err, a.events.Close())

@@ -32,7 +32,8 @@ type Config struct {
 	// Model is a known model or a path, as for [load.Find]. Default [hub.Default].
 	Model string
 	// Engine is a server elsewhere that runs the model; none if it has no URL.
-	// Then Model, Run and Blocks have no effect.
+	// Then Model, Run, Blocks and MaxWaiting have no effect: requests of the API are
+	// passed on to it.
 	Engine remote.Options
 	// Run says on what the model runs.
 	Run load.Options

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"vitrine/server/openai"
 	"vitrine/server/remote"
 	"vitrine/visualizer/wire"
 )
@@ -15,6 +16,19 @@ const (
 	firstRetry = time.Second
 	lastRetry  = 15 * time.Second
 )
+
+// newForward passes the API's requests on to the remote engine; nil if there is
+// none.
+func newForward(c Config) (*remote.Forward, error) {
+	if c.Engine.URL == "" {
+		return nil, nil //nolint:nilnil // there is nobody to pass them on to
+	}
+	f, err := remote.NewForward(c.Engine, remote.ForwardOptions{Refuse: openai.Refuse, WriteTimeout: writeTimeout, Log: c.Log})
+	if err != nil {
+		return nil, &ConfigError{"engine", err}
+	}
+	return f, nil
+}
 
 // serveRemote lets the sessions have a remote engine, until ctx is done. A
 // server that is not there, or is no longer what it was, is tried again.
@@ -47,7 +61,7 @@ func (a *App) useRemote(ctx context.Context, e *remote.Engine, events remote.KVS
 	info := e.Info()
 	a.sessions.SetRemote(e)
 	a.health.set(wire.PhaseReady)
-	a.log.Info("the remote engine is ready", "address", info.Address, "model", info.Model, "vllm", info.Version)
+	a.log.Info("the remote engine is ready", "address", info.Address, "model", info.Model, "server", info.Server, "version", info.Version)
 	ctx, cancel := context.WithCancel(ctx)
 	mirror := newRemoteBlocks(a.sessions)
 	watching := make(chan struct{})

@@ -18,9 +18,14 @@ func (a *App) routes(p, hall pages, static assets.Tree, client, hallClient *clie
 	mux.Handle("GET /wasm_exec.js", client.serve(func(f *clientFiles) *assets.Asset { return f.exec }))
 	mux.Handle("GET /health", a.health)
 	mux.Handle("GET /ws", a.sessions)
-	mux.Handle("GET /ws/serving", a.hall)
+	var api http.Handler = a.api
+	if a.forward != nil {
+		api = a.forward
+	} else {
+		mux.Handle("GET /ws/serving", a.hall)
+	}
 	for _, path := range []string{"/v1/", "/v1", "/tokenize", "/detokenize", "/version", "/metrics"} {
-		mux.Handle(path, a.api)
+		mux.Handle(path, api)
 	}
 	if recording, ok := static[recordingFile]; ok {
 		mux.Handle("GET /recording.vitrine", recording)

@@ -24,18 +24,24 @@ type Metrics struct {
 
 	requestsN                                            prometheus.Histogram
 	promptTokens, generationTokens, maxTokens, iteration prometheus.Histogram
+	maxGeneration                                        prometheus.Histogram
 	firstToken, interToken, perOutputToken               prometheus.Histogram
 	whole, queue, inference, prefill, decode             prometheus.Histogram
 
+	drafts drafts
+
 	// Owned by the engine's goroutine, which calls the Observer.
-	open    map[uint32]*timeline
-	endings []uint32 // outputs that finished in the step that is not told yet
+	open     map[uint32]*timeline
+	requests map[uint32]*siblings // by their first output
+	endings  []uint32             // outputs that finished in the step that is not told yet
 }
 
 // timeline is when things happened to an output.
 type timeline struct {
 	arrival, scheduled, first, last time.Time
 	prompt, maxTokens, drawn        int
+	request                         uint32    // its first output
+	siblings                        *siblings // nil for a conversation of the page that goes on
 	// disturbed: it was paused by hand, so its times say nothing of the engine.
 	disturbed bool
 }
@@ -65,7 +71,7 @@ func oneTwoFive(largest int) []float64 {
 // NewMetrics makes the metrics of an engine that is about to be started, for a
 // model of that name and context length in tokens.
 func NewMetrics(model string, context int) *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry(), open: map[uint32]*timeline{}}
+	m := &Metrics{registry: prometheus.NewRegistry(), open: map[uint32]*timeline{}, requests: map[uint32]*siblings{}}
 	labels := prometheus.Labels{"model_name": model, "engine": "0"}
 	histogram := func(name, help string, buckets []float64) prometheus.Histogram {
 		h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "vllm:" + name, Help: help, Buckets: buckets, ConstLabels: labels})
@@ -76,6 +82,7 @@ func NewMetrics(model string, context int) *Metrics {
 	m.requestsN = histogram("request_params_n", "Histogram of the n request parameter.", paramsNBuckets)
 	m.promptTokens = histogram("request_prompt_tokens", "Number of prefill tokens processed.", tokens)
 	m.generationTokens = histogram("request_generation_tokens", "Number of generation tokens processed.", tokens)
+	m.maxGeneration = histogram("request_max_num_generation_tokens", "Histogram of maximum number of requested generation tokens.", tokens)
 	m.maxTokens = histogram("request_params_max_tokens", "Histogram of the max_tokens request parameter.", tokens)
 	m.iteration = histogram("iteration_tokens_total", "Histogram of number of tokens per engine_step.", iterationBuckets)
 	m.firstToken = histogram("time_to_first_token_seconds", "Histogram of time to first token in seconds.", firstTokenBuckets)
@@ -111,14 +118,19 @@ func (m *Metrics) readStats(labels prometheus.Labels) {
 	}
 	gauge("num_requests_running", "Number of requests in model execution batches.", func(s engine.Stats) float64 { return float64(s.Running) })
 	gauge("num_requests_waiting", "Number of requests waiting to be processed.", func(s engine.Stats) float64 { return float64(s.Waiting) })
+	// Nothing defers a request here, so that whoever waits does for capacity.
+	byReason := prometheus.Labels{"model_name": labels["model_name"], "engine": labels["engine"], "reason": "capacity"}
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "vllm:num_requests_waiting_by_reason", Help: "Number of waiting requests broken down by reason.", ConstLabels: byReason,
+	}, read(func(s engine.Stats) float64 { return float64(s.Waiting) })))
 	gauge("kv_cache_usage_perc", "KV-cache usage. 1 means 100 percent usage.", func(s engine.Stats) float64 { return float64(s.HeldBlocks) / float64(max(1, s.Blocks)) })
 	counter("prefix_cache_queries", "Prefix cache queries, in terms of number of queried tokens.", labels, func(s engine.Stats) float64 { return float64(s.PrefixQueries) })
 	counter("prefix_cache_hits", "Prefix cache hits, in terms of number of cached tokens.", labels, func(s engine.Stats) float64 { return float64(s.PrefixHits) })
 	counter("num_preemptions", "Cumulative number of preemption from the engine.", labels, func(s engine.Stats) float64 { return float64(s.Preemptions) })
 	counter("prompt_tokens", "Number of prefill tokens processed.", labels, func(s engine.Stats) float64 { return float64(s.PromptTokens) })
 	counter("generation_tokens", "Number of generation tokens processed.", labels, func(s engine.Stats) float64 { return float64(s.GenerationTokens) })
-	counter("spec_decode_num_draft_tokens", "Number of draft tokens.", labels, func(s engine.Stats) float64 { return float64(s.Drafted) })
-	counter("spec_decode_num_accepted_tokens", "Number of accepted tokens.", labels, func(s engine.Stats) float64 { return float64(s.Accepted) })
+	counter("prompt_tokens_cached", "Number of cached prompt tokens (local + external).", labels, func(s engine.Stats) float64 { return float64(s.PrefixHits) })
+	m.registry.MustRegister(collector{&m.engine, labels, &m.drafts})
 	for reason, value := range map[string]func(engine.Finished) uint64{
 		"stop":   func(f engine.Finished) uint64 { return f.Stop },
 		"length": func(f engine.Finished) uint64 { return f.Length },
@@ -148,7 +160,7 @@ func (m *Metrics) Observer() *engine.Observer {
 // request is told of an output that came in. One that is forked off came in
 // with the first.
 func (m *Metrics) request(r engine.RequestInfo) {
-	t := &timeline{arrival: time.Now(), prompt: r.Prompt, maxTokens: r.MaxTokens}
+	t := &timeline{arrival: time.Now(), prompt: r.Prompt, maxTokens: r.MaxTokens, request: r.First, siblings: m.join(r.First)}
 	if parent := m.open[r.First]; parent != nil && r.Index > 0 {
 		t.arrival, t.scheduled, t.disturbed = parent.arrival, parent.scheduled, parent.disturbed
 	}
@@ -159,6 +171,9 @@ func (m *Metrics) state(s engine.StateInfo) {
 	t := m.open[s.Request]
 	switch {
 	case s.State == engine.FinishedAborted:
+		if t != nil {
+			m.leave(t, false)
+		}
 		delete(m.open, s.Request) // its times would be its client's
 	case s.State.Finished():
 		m.endings = append(m.endings, s.Request)
@@ -179,6 +194,9 @@ func (m *Metrics) plan(p engine.PlanInfo) {
 	now, tokens := p.Begin.Add(p.Duration), 0
 	for _, part := range p.Parts {
 		tokens += part.Count
+		if part.Drafted > 0 {
+			m.drafts.verified(part.Drawn)
+		}
 		t := m.open[part.Request]
 		if t == nil {
 			continue
@@ -194,6 +212,7 @@ func (m *Metrics) plan(p engine.PlanInfo) {
 	for _, id := range m.endings {
 		if t := m.open[id]; t != nil {
 			m.ended(t, now)
+			m.leave(t, true)
 			delete(m.open, id)
 		}
 	}

@@ -75,7 +75,7 @@ func TestPiecesConnections(t *testing.T) {
 			_, _ = w.Write([]byte(`{"prompt":"piece"}`))
 			return
 		}
-		_, _ = w.Write([]byte(`{"data":[{"id":"m"}],"version":"0.32.0"}`))
+		_, _ = w.Write([]byte(`{"data":[{"id":"m","owned_by":"vllm"}],"version":"0.32.0"}`))
 	}))
 	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
@@ -115,20 +115,64 @@ func TestPiecesKeepBytes(t *testing.T) {
 
 func TestGauges(t *testing.T) {
 	_, e := replay(t, false)
-	g, err := e.Gauges(t.Context())
+	s, err := e.scrape(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if g.Running != 0 || g.Waiting != 0 || g.KVUsage < 0 || g.KVUsage > 1 || g.Preemptions != 0 || !(g.TTFT > 0 && g.TTFT < 600) || !(g.ITL > 0 && g.ITL < 60) || g.Blocks <= 0 || g.BlockSize <= 0 {
+	if g := s.now; g.Running != 0 || g.Waiting != 0 || g.KVUsage != 0 || g.Preemptions != 0 || g.Blocks != 364 || g.BlockSize != 128 {
 		t.Errorf("%+v", g)
 	}
-	_, plain := replay(t, true)
-	g, err = plain.Gauges(t.Context())
-	if !errors.Is(err, ErrNoMetrics) || !math.IsNaN(g.Running) || !math.IsNaN(g.TTFT) {
-		t.Errorf("without metrics: %+v, %v", g, err)
+	if s.firstToken != (total{35.98818254470825, 2}) || s.interToken != (total{40.635999083999195, 30}) || s.prefix != (total{0, 43}) {
+		t.Errorf("%+v", s)
 	}
-	if _, err := answering(t, 200, "not { metrics\n").Gauges(t.Context()); err == nil || !strings.Contains(err.Error(), "/metrics cannot be read") {
+	_, plain := replay(t, true)
+	if _, err = plain.scrape(t.Context()); !errors.Is(err, ErrNoMetrics) {
+		t.Errorf("without metrics: %v", err)
+	}
+	if _, err := answering(t, 200, "not { metrics\n").scrape(t.Context()); err == nil || !strings.Contains(err.Error(), "/metrics cannot be read") {
 		t.Errorf("bad metrics: %v", err)
+	}
+}
+
+// A server with vLLM's names for some of its metrics tells no others.
+func TestGaugesOfOthers(t *testing.T) {
+	s, err := parseMetrics(strings.NewReader("# TYPE vllm:num_requests_running gauge\nvllm:num_requests_running{engine=\"0\"} 1\nvllm:num_requests_running{engine=\"1\"} 2\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m meter
+	for range 2 {
+		if g := m.read(s); g.Running != 3 || g.Blocks != 0 || !math.IsNaN(g.Waiting) || !math.IsNaN(g.TTFT) || !math.IsNaN(g.ITL) || !math.IsNaN(g.Hits) {
+			t.Errorf("%+v", g)
+		}
+	}
+}
+
+// Who answers /version is not vLLM for that: the owner of the models says it.
+func TestWhoItIs(t *testing.T) {
+	for owner, want := range map[string]Info{
+		"vllm": {Server: VLLM, Version: "1.2"}, "vitrine": {Server: Vitrine, Version: "1.2"}, "someone": {}, "": {},
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(`{"data":[{"id":"m","owned_by":"` + owner + `"}],"version":"1.2"}`))
+		}))
+		t.Cleanup(s.Close)
+		e, err := Dial(t.Context(), Options{URL: s.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(e.Close)
+		if i := e.Info(); i.Server != want.Server || i.Version != want.Version || i.Extended() != (want.Server != "") || e.IDs() != i.Extended() {
+			t.Errorf("%q: %+v", owner, i)
+		}
+		err = e.CheckParams(Params{TopK: 4})
+		var param *ParamError
+		if (err == nil) != (want.Server != "") || err != nil && (!errors.As(err, &param) || param.Field != "top_k") {
+			t.Errorf("%q: top_k is answered by %v", owner, err)
+		}
+		if _, sent := e.body(Params{})["return_token_ids"]; sent != (want.Server != "") {
+			t.Errorf("%q: return_token_ids is sent: %v", owner, sent)
+		}
 	}
 }
 

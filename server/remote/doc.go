@@ -3,16 +3,19 @@
 //
 // # What is asked
 //
-//   - /v1/models names the model, and with vLLM the longest sequence.
-//   - /version says that it is vLLM, which takes parameters that OpenAI's API
-//     does not have and tells token ids (return_token_ids,
+//   - /v1/models names the model, with vLLM the longest sequence, and its owner:
+//     that is how vLLM and Vitrine are known, which take parameters that OpenAI's
+//     API does not have and tell token ids (return_token_ids,
 //     return_tokens_as_token_ids).
+//   - /version tells which vLLM or Vitrine it is.
 //   - /v1/chat/completions and /v1/completions stream an answer with the
 //     log-probabilities of its tokens and of the likeliest others.
 //   - /detokenize, where there is one, says what a token id stands for.
 //   - /metrics, where there is one, gives the [Gauges], once a second.
 //   - A ZeroMQ publisher, where one is named, tells of the blocks of its prefix
 //     cache (vLLM's --kv-events-config).
+//
+// A [Forward] passes on what clients of the API ask for.
 //
 // # What is not told stays unknown
 //

@@ -95,12 +95,24 @@ type Engine struct {
 type Info struct {
 	Address string // "http://host:8000"
 	Model   string // the name under which it serves the model
-	Version string // of vLLM, "0.32.0"; empty if the server is not vLLM or does not say
+	Server  string // [VLLM] or [Vitrine]; empty if it is another or does not say
+	Version string // of that, "0.32.0"; empty if it does not say
 	Context int    // longest sequence in tokens; 0 if it does not say
 }
 
-// VLLM says whether the server has said that it is vLLM.
-func (i Info) VLLM() bool { return i.Version != "" }
+// Servers that say who they are.
+const (
+	VLLM    = "vLLM"
+	Vitrine = "Vitrine"
+)
+
+// servers are they, by the owner that they name for their models. GET /version
+// is no sign: others have it too.
+var servers = map[string]string{"vllm": VLLM, "vitrine": Vitrine}
+
+// Extended says whether the server takes the parameters that vLLM adds to
+// OpenAI's API and tells token ids, as vLLM does and Vitrine after it.
+func (i Info) Extended() bool { return i.Server != "" }
 
 const (
 	// dialTimeout bounds the first questions, and each of the gauges.
@@ -119,17 +131,22 @@ func Dial(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	e := newEngine(o, base)
+	e.info, err = e.ask(ctx)
+	return e, err
+}
+
+// newEngine is a server that nothing was asked of yet.
+func newEngine(o Options, base *url.URL) *Engine {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = headerTimeout
 	transport.MaxIdleConnsPerHost = detokenizers // or most of their questions would each dial
-	e := &Engine{
+	return &Engine{
 		options: o, address: base.String(), base: base, pieces: map[int32][]byte{},
 		client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse // a key is for this server only
 		}},
 	}
-	e.info, err = e.ask(ctx)
-	return e, err
 }
 
 // ask asks what the server is.
@@ -140,6 +157,7 @@ func (e *Engine) ask(ctx context.Context) (Info, error) {
 	var models struct {
 		Data []struct {
 			ID      string `json:"id"`
+			Owner   string `json:"owned_by"`
 			Context int    `json:"max_model_len"`
 		} `json:"data"`
 	}
@@ -150,7 +168,7 @@ func (e *Engine) ask(ctx context.Context) (Info, error) {
 	for _, m := range models.Data {
 		names = append(names, m.ID)
 		if info.Model == "" && m.ID != "" && m.ID == cmp.Or(e.options.Model, m.ID) {
-			info.Model, info.Context = m.ID, max(m.Context, 0)
+			info.Model, info.Server, info.Context = m.ID, servers[m.Owner], max(m.Context, 0)
 		}
 	}
 	switch {
@@ -159,11 +177,13 @@ func (e *Engine) ask(ctx context.Context) (Info, error) {
 	case info.Model == "":
 		return info, e.fault(fmt.Sprintf("the server has no model %q, but %s", e.options.Model, short(strings.Join(names, ", "))), nil)
 	}
+	if info.Server == "" {
+		return info, nil
+	}
 	var version struct {
 		Version string `json:"version"`
 	}
-	// Only vLLM answers with a version here; another server's refusal says that
-	// it is another.
+	// It may stand behind a gate that lets nobody ask for the version.
 	if err := e.get(ctx, "/version", &version); err != nil && ctx.Err() != nil {
 		return info, err
 	}

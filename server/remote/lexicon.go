@@ -28,7 +28,7 @@ func (l *lexicon) number(text []byte) int32 {
 
 // IDs says whether the server tells the ids of tokens. The ids of an engine
 // that does not are numbers of this program, the same for the same text.
-func (e *Engine) IDs() bool { return e.info.VLLM() }
+func (e *Engine) IDs() bool { return e.info.Extended() }
 
 // identify gives tokens their ids, and remembers what ids stand for.
 func (e *Engine) identify(tokens []Token) {

@@ -45,7 +45,7 @@ func TestLive(t *testing.T) {
 		cancel()
 		listening.Wait()
 	}()
-	before, beforeErr := e.Gauges(t.Context())
+	before, beforeErr := e.scrape(t.Context())
 	p := Params{Temperature: 0.7, TopP: 1, MaxTokens: 48}
 	begin := time.Now()
 	s, err := e.Chat(t.Context(), []Message{{"user", strings.Repeat("Tell me about the sea and the sky. ", 40) + begin.String()}}, p)
@@ -77,7 +77,7 @@ func TestLive(t *testing.T) {
 	}
 	// Breaking off makes the server stop.
 	p.MaxTokens = 1000
-	p.IgnoreEOS = e.Info().VLLM()
+	p.IgnoreEOS = e.Info().Extended()
 	if s, err = e.Chat(t.Context(), []Message{{"user", "Count."}}, p); err != nil {
 		t.Fatal(err)
 	}
@@ -86,13 +86,13 @@ func TestLive(t *testing.T) {
 	}
 	s.Close()
 	if beforeErr == nil {
-		after, err := e.Gauges(t.Context())
-		for deadline := time.Now().Add(time.Minute); err == nil && after.Running > 0 && time.Now().Before(deadline); {
+		after, err := e.scrape(t.Context())
+		for deadline := time.Now().Add(time.Minute); err == nil && after.now.Running > 0 && time.Now().Before(deadline); {
 			time.Sleep(200 * time.Millisecond)
-			after, err = e.Gauges(t.Context())
+			after, err = e.scrape(t.Context())
 		}
 		t.Logf("gauges before %+v, after %+v", before, after)
-		if err != nil || after.Running > 0 {
+		if err != nil || after.now.Running > 0 {
 			t.Errorf("the server did not stop when it was broken off: %+v, %v", after, err)
 		}
 	} else {

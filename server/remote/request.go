@@ -49,7 +49,7 @@ func (e *ParamError) Error() string { return e.Field + ": " + e.Reason }
 // CheckParams refuses by name what the server does not take: OpenAI's API has
 // no such parameter, and a server may leave it out without a word.
 func (e *Engine) CheckParams(p Params) error {
-	if e.info.VLLM() {
+	if e.info.Extended() {
 		return nil
 	}
 	for _, f := range []struct {
@@ -60,7 +60,7 @@ func (e *Engine) CheckParams(p Params) error {
 		{"min_tokens", p.MinTokens != 0}, {"ignore_eos", p.IgnoreEOS},
 	} {
 		if f.set {
-			return &ParamError{f.name, "this remote server is not vLLM, and OpenAI's API has no such parameter; switch it off"}
+			return &ParamError{f.name, "this remote server does not say that it is vLLM, and OpenAI's API has no such parameter; switch it off"}
 		}
 	}
 	return nil
@@ -93,7 +93,7 @@ func (e *Engine) body(p Params) map[string]any {
 	set("repetition_penalty", p.RepetitionPenalty, p.RepetitionPenalty != 0 && p.RepetitionPenalty != 1)
 	set("min_tokens", p.MinTokens, p.MinTokens != 0)
 	set("ignore_eos", true, p.IgnoreEOS)
-	if e.info.VLLM() {
+	if e.info.Extended() {
 		b["return_token_ids"], b["return_tokens_as_token_ids"] = true, true
 	}
 	return b

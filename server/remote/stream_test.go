@@ -32,7 +32,7 @@ func TestChat(t *testing.T) {
 	seed := int64(7)
 	s, err := e.Chat(t.Context(), []Message{{"user", "What is gravity? 引力"}}, Params{TopP: 1, MaxTokens: 24, TopK: 40, Seed: &seed})
 	deltas, tokens, text := all(t, s, err)
-	if i := e.Info(); i.Model != "smollm2-135m-instruct" || i.Version != "0.32.0" || i.Context != 2048 || !e.IDs() {
+	if i := e.Info(); i.Model != "smollm2-135m-instruct" || i.Server != VLLM || i.Version != "0.32.0" || i.Context != 2048 || !e.IDs() {
 		t.Errorf("the server is %+v", i)
 	}
 	asked := p.asked["/v1/chat/completions"]

@@ -30,6 +30,7 @@ func (e *Engine) Watch(ctx context.Context, report func(Report)) error {
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
 	mute, lost := false, false
+	var m meter
 	var asked time.Time
 	for {
 		if now := time.Now(); e.due(mute, now.Sub(asked)) {
@@ -43,9 +44,13 @@ func (e *Engine) Watch(ctx context.Context, report func(Report)) error {
 				}
 			}
 			if r.Err == nil && !mute {
-				r.Gauges, r.Err = e.Gauges(ctx)
-				if errors.Is(r.Err, ErrNoMetrics) {
+				var s scraped
+				s, r.Err = e.scrape(ctx)
+				switch {
+				case errors.Is(r.Err, ErrNoMetrics):
 					mute, r.Err = true, nil
+				case r.Err == nil:
+					r.Gauges = m.read(s)
 				}
 			}
 			if ctx.Err() != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"vitrine/server/remote"
 	"vitrine/visualizer/wire"
@@ -45,9 +46,7 @@ func standingOf(e *remote.Engine, r remote.Report, blocks bool) wire.Remote {
 		Running: float32(g.Running), Waiting: float32(g.Waiting), KVUsage: float32(g.KVUsage), Hits: float32(g.Hits),
 		Preemptions: float32(g.Preemptions), TTFT: float32(g.TTFT), ITL: float32(g.ITL),
 	}
-	if info.Version != "" {
-		f.Server = "vLLM " + info.Version
-	}
+	f.Server = strings.TrimSpace(info.Server + " " + info.Version)
 	if r.Err != nil {
 		f.Detail = r.Err.Error()
 	}

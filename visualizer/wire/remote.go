@@ -5,6 +5,8 @@ package wire
 // changed. The [Model] of a remote engine has its Name, its Context if that is
 // known, and its BlockSize and Blocks if those are; it has no layers, for the
 // server does not show them. What the server does not tell of itself is NaN.
+// Hits, TTFT and ITL are means of what happened lately, −1 as long as there was
+// nothing to take one of.
 //
 // A token's ID is −1 where the server does not tell it. Without IDs the other
 // ones count the texts of tokens that this session has met, and mean nothing to
@@ -18,10 +20,10 @@ type Remote struct {
 	Running     float32 // requests in its batch
 	Waiting     float32 // requests in its queue
 	KVUsage     float32 // share of its KV cache that is held, 0 to 1
-	Hits        float32 // share of the prompt tokens that its prefix cache had, since it started
+	Hits        float32 // share of the prompt tokens that its prefix cache had, 0 to 1
 	Preemptions float32 // since it started
-	TTFT        float32 // mean time to the first token since it started, seconds
-	ITL         float32 // mean time between two tokens since it started, seconds
+	TTFT        float32 // mean time to the first token, seconds
+	ITL         float32 // mean time between two tokens, seconds
 }
 
 // Kind implements [Frame].
