@@ -27,22 +27,32 @@ import (
 //	go test -run '^$' -bench . -benchtime 1x ./server/e2e
 
 // BenchmarkFrames measures the frames of the screen while a chat streams with
-// the atlas of all heads open.
+// the atlas of all heads open; and how often the text and the atlas are drawn
+// anew in them, which the page spaces out on purpose where it shares few
+// processors with the engine (wasm/page/pace.go): alone, and with a hand at work.
 func BenchmarkFrames(b *testing.B) {
 	url, _ := serve(b, "127.0.0.1:0")
 	for b.Loop() {
 		p := open(b, url+"/?lang=en")
 		p.started()
-		p.short(700)
+		p.short(900)
 		eval[bool](p, "(document.querySelector('#param-ignore-eos').click(), true)")
 		p.click("#tab-attention")
+		eval[bool](p, countsDrawings)
 		eval[bool](p, `(window.intervals = [], (function tick(last) {
 			requestAnimationFrame(t => { if (last) intervals.push(t - last); tick(t) }) })(0), true)`)
 		p.ask(watchedPrompt)
 		p.wait("the answer streams", answer+".length > 10")
-		eval[bool](p, "(intervals.length = 0, true)")
-		p.wait("2,000 characters", answer+".length > 2000")
-		ms := eval[[]float64](p, "intervals")
+		eval[bool](p, "(intervals.length = 0, drawings.start(), true)")
+		p.wait("1,500 characters", answer+".length > 1500")
+		ms, alone := eval[[]float64](p, "intervals"), eval[[]float64](p, "drawings.rates()")
+		eval[bool](p, "(drawings.start(), window.hand = setInterval(() => document.body.dispatchEvent(new PointerEvent('pointermove', {bubbles: true})), 50), true)")
+		p.wait("2,500 characters", answer+".length > 2500")
+		hand := eval[[]float64](p, "(clearInterval(hand), drawings.rates())")
+		for i, what := range []string{"texts/s", "atlases/s"} {
+			b.ReportMetric(alone[i], what)
+			b.ReportMetric(hand[i], what+"-hand")
+		}
 		slices.Sort(ms)
 		b.ReportMetric(ms[len(ms)/2], "ms/frame-p50")
 		b.ReportMetric(ms[len(ms)*95/100], "ms/frame-p95")
@@ -50,6 +60,28 @@ func BenchmarkFrames(b *testing.B) {
 		b.ReportMetric(0, "ns/op")
 	}
 }
+
+// countsDrawings has the page count in how many frames the conversation's text changes,
+// and in how many something is drawn on the atlas.
+const countsDrawings = `(() => {
+	const seen = {text: false, atlas: false}, n = {text: 0, atlas: 0}
+	let begun = 0
+	new MutationObserver(() => { seen.text = true }).observe(document.querySelector('#messages'), {childList: true, subtree: true, characterData: true})
+	const put = CanvasRenderingContext2D.prototype.putImageData
+	CanvasRenderingContext2D.prototype.putImageData = function (...a) {
+		if (this.canvas.closest('#atlas')) seen.atlas = true
+		return put.apply(this, a)
+	}
+	;(function tick() {
+		for (const k in seen) { if (seen[k]) n[k]++; seen[k] = false }
+		requestAnimationFrame(tick)
+	})()
+	window.drawings = {
+		start() { n.text = n.atlas = 0; begun = performance.now() },
+		rates() { const s = (performance.now() - begun) / 1000; return [n.text / s, n.atlas / s] },
+	}
+	return true
+})()`
 
 // BenchmarkUsable measures the time from navigation until a message can be typed and sent.
 func BenchmarkUsable(b *testing.B) {
