@@ -27,6 +27,9 @@ func TestRefusals(t *testing.T) {
 		param      any // nil for none
 	}{
 		{c, `{"prompt":"the","n":0}`, 400, "n"},
+		{c, "{\"prompt\":\"the \xff\xfe\"}", 400, "prompt"},
+		{c, `{"prompt":"\ud800"}`, 400, "prompt"},
+		{c, `{"prompt":"the","stop":["\udc00"]}`, 400, "stop"},
 		{c, `{"prompt":"the","n":129}`, 400, "n"},
 		{c, `{"prompt":"the","n":1000000000000}`, 400, "n"},
 		{c, `{"prompt":"the","n":1e30}`, 400, "n"},

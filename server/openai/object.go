@@ -8,7 +8,10 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // object is a JSON object whose fields are taken one by one, so that what
@@ -19,6 +22,38 @@ type object struct {
 	at     string // "" for the body, "messages[0]" inside it
 	fields map[string]json.RawMessage
 	err    *Error
+}
+
+// isText says whether all strings of a JSON value are Unicode (RFC 8259, sections 8.1 and
+// 8.2). encoding/json would put U+FFFD in the place of what is not, and the answer would
+// be to another text than was sent.
+func isText(raw []byte) bool {
+	if !utf8.Valid(raw) {
+		return false
+	}
+	unit := func(at int) rune { // the UTF-16 unit that an escape at a place stands for
+		if at+6 > len(raw) || raw[at] != '\\' || raw[at+1] != 'u' {
+			return -1
+		}
+		n, err := strconv.ParseUint(string(raw[at+2:at+6]), 16, 16)
+		if err != nil {
+			return -1
+		}
+		return rune(n)
+	}
+	for i := 0; i < len(raw); i++ {
+		if raw[i] != '\\' {
+			continue
+		}
+		if r := unit(i); utf16.IsSurrogate(r) {
+			if utf16.DecodeRune(r, unit(i+6)) == utf8.RuneError {
+				return false
+			}
+			i += 6
+		}
+		i++ // what is escaped is no escape
+	}
+	return true
 }
 
 // parseObject reads one JSON object and nothing behind it.
@@ -48,6 +83,10 @@ func parseObject(raw []byte, at string) *object {
 		var value json.RawMessage
 		if err := d.Decode(&value); err != nil {
 			o.fail(field, "is no JSON: %v", plain(err))
+			return o
+		}
+		if !isText(value) {
+			o.fail(field, "holds text that is no Unicode, want valid UTF-8, and \\u escapes of surrogates in pairs")
 			return o
 		}
 		o.fields[field] = value
