@@ -4,6 +4,7 @@ package main
 
 import (
 	"slices"
+	"strings"
 
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
@@ -37,9 +38,13 @@ func newAddress(c *client) *address {
 // A link that is opened in a page that talks already begins a new chat if it
 // asks something else.
 func (a *address) arrive(inPage bool) {
-	wanted, _ := link.Parse(page.Window.Get("location").Get("hash").String())
-	if wanted.View != "" {
-		a.c.tabs.chooseName(wanted.View)
+	wanted, wrong := link.Parse(page.Window.Get("location").Get("hash").String())
+	if wanted.View != "" && !a.c.tabs.chooseName(wanted.View) {
+		wrong = append(wrong, "view="+wanted.View)
+	}
+	if wrong != nil {
+		parts := strings.Join(wrong, ", ")
+		a.c.status.complain(func() string { return a.c.words.Say("problem.link", "Parts", parts) })
 	}
 	a.c.choosePlace(wanted.Layer, wanted.Head, wanted.Key)
 	a.token = wanted.Token
@@ -85,6 +90,9 @@ func (a *address) askNext() {
 	prompt := a.prompts[0]
 	a.prompts = a.prompts[1:]
 	a.asking = a.c.say(prompt)
+	if !a.asking {
+		a.c.chat.say.SetValue(prompt)
+	}
 }
 
 // wantsToken reports whether the link's token is there to be chosen.
@@ -123,8 +131,7 @@ func (a *address) write() {
 	}
 	s := link.State{Prompts: a.promptsOf(a.c.live), View: a.c.tabs.name(), Token: -1, Layer: -1, Head: -1, Key: -1}
 	if len(s.Prompts) > 0 {
-		params := a.c.params.now
-		params.Seed, params.HasSeed = a.c.live.State().Seed, true
+		params := a.c.inUse()
 		s.Params, s.System = &params, a.c.chat.system.FieldValue()
 		s.Token, s.Layer, s.Head, s.Key = a.c.at.token, a.c.at.layer, a.c.at.head, a.c.at.key
 	}

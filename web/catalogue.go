@@ -89,8 +89,11 @@ func (c *catalogue) in(lang string) words {
 
 // text is the message under key. A key that is missing stands for itself, so
 // that a slip is seen on the page and not answered by an error page.
-func (w words) text(key string) string {
-	text, err := w.localizer.Localize(&i18n.LocalizeConfig{MessageID: key})
+func (w words) text(key string) string { return w.filled(key, nil) }
+
+// filled is the message under key with its placeholders filled.
+func (w words) filled(key string, values any) string {
+	text, err := w.localizer.Localize(&i18n.LocalizeConfig{MessageID: key, TemplateData: values})
 	if err != nil {
 		return key
 	}
