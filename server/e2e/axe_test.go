@@ -113,9 +113,9 @@ func TestAccessibilityOfWhatOpens(t *testing.T) {
 		p.wait("it is closed", fmt.Sprintf("!document.querySelector(%q).open", dialog))
 	}
 	for _, c := range []struct {
-		name          string
-		dark, chinese bool
-	}{{"light, English", false, false}, {"dark, Chinese", true, true}, {"light, Chinese", false, true}, {"dark, English", true, false}} {
+		name                string
+		dark, chinese, rest bool // the rest takes a while, and is looked at once in each language and theme
+	}{{"light, English", false, false, true}, {"dark, English", true, false, false}, {"dark, Chinese", true, true, true}, {"light, Chinese", false, true, false}} {
 		if chinese := eval[string](p, "document.documentElement.lang") != "en"; chinese != c.chinese {
 			p.click("#language")
 		}
@@ -128,7 +128,9 @@ func TestAccessibilityOfWhatOpens(t *testing.T) {
 		p.set("#param-top-p", "0.9")
 		p.set("#say", "")
 		p.click("#problem-close")
-
+		if !c.rest {
+			continue
+		}
 		p.click("#tab-attention")
 		for _, part := range []string{"flow", "lens"} {
 			p.click("#show-" + part)
