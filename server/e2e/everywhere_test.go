@@ -180,6 +180,43 @@ func TestLinkReproducesTheView(t *testing.T) {
 	}
 }
 
+// A link leads to a branch too: the token that was put in the place of the drawn one,
+// and what the model made of it; and it says when it was made with another model.
+func TestLinkLeadsToTheBranch(t *testing.T) {
+	url, _ := serve(t, "127.0.0.1:0")
+	p := open(t, url+"/?lang=en")
+	p.started()
+	p.short(10)
+	p.ask("What is gravity?")
+	p.rested()
+	for range 6 {
+		p.click("#play-back")
+	}
+	p.click("#tab-next")
+	p.wait("what stands there is marked", "document.querySelector('#next-candidates .stands, #next-candidates .drawn')")
+	eval[bool](p, "([...document.querySelectorAll('#next-candidates [role=option]')].find(e => !e.matches('.stands, .drawn')).click(), true)")
+	p.wait("the button", "!document.querySelector('#next-instead').hidden")
+	before := eval[string](p, answer)
+	p.click("#next-instead")
+	p.wait("a second branch", "document.querySelectorAll('#next-tree li').length >= 2 && "+answer+fmt.Sprintf(" !== %q", before))
+	p.rested()
+	p.ask("And mass?")
+	p.wait("a second answer", "document.querySelectorAll('#messages > [data-role=assistant]').length === 2")
+	p.rested()
+	p.wait("the address", "/q=What.*force=[0-9]+:[0-9]+&q=And/.test(location.hash) && location.hash.includes('token=' + document.querySelector('#timeline').getAttribute('aria-valuenow'))")
+	const conversation = "[...document.querySelectorAll('#messages > [data-role]')].map(e => e.textContent).join('|')"
+	want, last := eval[string](p, conversation), eval[int](p, tokens)
+	link := eval[string](p, "location.href")
+	q := open(t, link)
+	q.wait("the same conversation", fmt.Sprintf("%s === %q && %s === %d", conversation, want, tokens, last))
+	q.rested()
+	if hidden := eval[bool](q, "document.querySelector('#problem').hidden"); !hidden {
+		t.Errorf("the page says %q", q.text("#problem-text"))
+	}
+	other := open(t, url+"/?lang=zh#model=qwen3-0.6b&q=Hi&n=2")
+	other.wait("the other model is named", "document.querySelector('#problem-text').textContent === '链接是用模型 qwen3-0.6b 做的，这里回答的是另一个模型，结果会不同。'")
+}
+
 // After a restart of the server the conversation goes on with the parameters that it
 // was drawn with, whatever the sliders say.
 func TestRestoreKeepsTheParameters(t *testing.T) {

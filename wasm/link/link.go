@@ -1,5 +1,6 @@
 // Package link writes what the page shows into the fragment of its address and
-// reads it back: prompts, parameters, seed, token, layer, head, key and view.
+// reads it back: model, prompts, tokens that were put in the place of drawn
+// ones, parameters, seed, token, layer, head, key and view.
 // Whoever opens such a link asks the same model the same and sees the same.
 //
 // The fragment is a list of name=value joined by &, values percent-encoded as
@@ -18,14 +19,23 @@ import (
 
 // State is what a link reproduces. A nil Params and an empty string say nothing.
 type State struct {
-	Prompts []string     // the user's messages, in order
-	System  string       // system prompt
-	Params  *wire.Params // parameters, with the seed that was in use
-	View    string       // the open view's name
-	Token   int          // the chosen position, −1 for none
-	Layer   int          // −1 for none, as below
-	Head    int
-	Key     int
+	Model  string       // its name
+	Steps  []Step       // what was asked and chosen, in order
+	System string       // system prompt
+	Params *wire.Params // parameters, with the seed that was in use
+	View   string       // the open view's name
+	Token  int          // the chosen position, −1 for none
+	Layer  int          // −1 for none, as below
+	Head   int
+	Key    int
+}
+
+// A Step is a message of the user or, with a position, a token that a person
+// put there in the place of the drawn one. Position 0 cannot be drawn.
+type Step struct {
+	Prompt   string
+	Position int
+	Token    int32 // its id
 }
 
 // Empty is the state of an address without a fragment.
@@ -38,8 +48,15 @@ const MaxLength = 1 << 16
 // Fragment is the state as a fragment without the leading #.
 func (s State) Fragment() string {
 	var w writer
-	for _, prompt := range s.Prompts {
-		w.add("q", prompt)
+	if s.Model != "" {
+		w.add("model", s.Model)
+	}
+	for _, step := range s.Steps {
+		if step.Position == 0 {
+			w.add("q", step.Prompt)
+		} else {
+			w.add("force", strconv.Itoa(step.Position)+":"+strconv.Itoa(int(step.Token)))
+		}
 	}
 	if s.System != "" {
 		w.add("system", s.System)
@@ -101,7 +118,19 @@ const maxPart = 60
 func (s *State) set(name, text string) bool {
 	switch name {
 	case "q":
-		s.Prompts = append(s.Prompts, text)
+		s.Steps = append(s.Steps, Step{Prompt: text})
+		return true
+	case "force":
+		position, token, _ := strings.Cut(text, ":")
+		at := whole(position)
+		id := whole(token)
+		if at < 1 || id < 0 {
+			return false
+		}
+		s.Steps = append(s.Steps, Step{Position: at, Token: int32(id)})
+		return true
+	case "model":
+		s.Model = text
 		return true
 	case "system":
 		s.System = text
@@ -123,11 +152,11 @@ func (s *State) set(name, text string) bool {
 	}
 	for _, f := range s.places() {
 		if f.name == name {
-			n, err := strconv.ParseUint(text, 10, 31)
-			if err == nil {
-				*f.at = int(n)
+			n := whole(text)
+			if n >= 0 {
+				*f.at = n
 			}
-			return err == nil
+			return n >= 0
 		}
 	}
 	for i := range Numbers {
@@ -142,6 +171,15 @@ func (s *State) set(name, text string) bool {
 		}
 	}
 	return true // an old page opens a newer link as far as it can
+}
+
+// whole is a whole number from 0 to 2³¹−1, and −1 for what is none.
+func whole(text string) int {
+	n, err := strconv.ParseUint(text, 10, 31)
+	if err != nil {
+		return -1
+	}
+	return int(n)
 }
 
 // params makes the state's parameters when the first of them is read: those

@@ -20,9 +20,11 @@ func TestFragment(t *testing.T) {
 	}{
 		{"nothing", Empty(), ""},
 		{"a view", State{View: "next", Token: -1, Layer: -1, Head: -1, Key: -1}, "view=next"},
-		{"a chat", State{Prompts: []string{"What is gravity?", "And mass & weight?"}, Params: &params, View: "attention", Token: 36, Layer: 11, Head: 4, Key: 0},
+		{"a chat", State{Steps: []Step{{Prompt: "What is gravity?"}, {Prompt: "And mass & weight?"}}, Params: &params, View: "attention", Token: 36, Layer: 11, Head: 4, Key: 0},
 			"q=What+is+gravity?&q=And+mass+%26+weight?&temperature=0.8&top-k=40&top-p=0.95&n=64&seed=7&view=attention&token=36&layer=11&head=4&key=0"},
-		{"Chinese stays readable", State{Prompts: []string{"重力+1 #50%"}, Token: -1, Layer: -1, Head: -1, Key: -1}, "q=重力%2B1+%2350%25"},
+		{"a branch", State{Model: "smollm2", Steps: []Step{{Prompt: "a"}, {Position: 37, Token: 1234}, {Position: 40}, {Prompt: "b"}, {Position: 55, Token: 7}}, Token: -1, Layer: -1, Head: -1, Key: -1},
+			"model=smollm2&q=a&force=37:1234&force=40:0&q=b&force=55:7"},
+		{"Chinese stays readable", State{Steps: []Step{{Prompt: "重力+1 #50%"}}, Token: -1, Layer: -1, Head: -1, Key: -1}, "q=重力%2B1+%2350%25"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -44,6 +46,11 @@ func TestFragment(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	for _, fragment := range []string{
 		"token=-1",
+		"force=3",
+		"force=0:5",
+		"force=3:-1",
+		"force=:5",
+		"force=3:4294967296",
 		"token=x",
 		"layer=99999999999",
 		"temperature=NaN",
@@ -75,7 +82,7 @@ func TestParseRefuses(t *testing.T) {
 	if _, wrong := Parse("seed=" + strings.Repeat("x", 1000)); len(wrong) != 1 || len(wrong[0]) > 100 {
 		t.Errorf("of a long part: %q", wrong)
 	}
-	if s, wrong := Parse("#colour=red&q=a"); wrong != nil || len(s.Prompts) != 1 {
+	if s, wrong := Parse("#colour=red&q=a"); wrong != nil || len(s.Steps) != 1 {
 		t.Errorf("an unknown name: %+v, %v", s, wrong)
 	}
 }
@@ -84,7 +91,9 @@ func TestParseRefuses(t *testing.T) {
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := Empty()
-		s.Prompts = rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, "prompts")
+		for _, prompt := range rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, "prompts") {
+			s.Steps = append(s.Steps, Step{Prompt: prompt}, Step{Position: rapid.IntRange(1, 4000).Draw(t, "position"), Token: rapid.Int32Min(0).Draw(t, "token id")})
+		}
 		s.System = rapid.String().Draw(t, "system")
 		s.Token = rapid.IntRange(-1, 4000).Draw(t, "token")
 		p := wire.Params{
@@ -105,7 +114,7 @@ func TestRoundTrip(t *testing.T) {
 
 // FuzzParse: no fragment is a fault, and what was read is written so that it is read again.
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"", "#q=a+b&seed=1&view=next&token=3", "q=%E9%87%8D&n=1", "q=%", "&&==&q", "top-k=-1e9", "order=300"} {
+	for _, seed := range []string{"", "#q=a+b&seed=1&view=next&token=3", "q=%E9%87%8D&n=1", "q=%", "&&==&q", "top-k=-1e9", "order=300", "force=3:5&q=x&force=9:1&model=m"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, fragment string) {
