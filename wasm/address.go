@@ -3,7 +3,6 @@
 package main
 
 import (
-	"slices"
 	"strings"
 
 	"vitrine/visualizer/session"
@@ -43,25 +42,15 @@ func (a *address) arrive(inPage bool) {
 	if wanted.View != "" && !a.c.tabs.chooseName(wanted.View) {
 		wrong = append(wrong, "view="+wanted.View)
 	}
-	model := wanted.Model
-	if model == a.c.live.Model().Name {
-		model = ""
+	if wanted.Model != "" && wanted.Model != a.c.live.Model().Name {
+		wrong = append(wrong, "model="+wanted.Model)
 	}
-	if parts := strings.Join(wrong, ", "); parts != "" || model != "" {
-		a.c.status.complain(func() string {
-			var said []string
-			if parts != "" {
-				said = append(said, a.c.words.Say("problem.link", "Parts", parts))
-			}
-			if model != "" {
-				said = append(said, a.c.words.Say("problem.link_model", "Model", model))
-			}
-			return a.c.words.Sentences(said...)
-		})
+	if parts := strings.Join(wrong, ", "); parts != "" {
+		a.c.status.complain(func() string { return a.c.words.Say("problem.link", "Parts", parts) })
 	}
 	a.c.choosePlace(wanted.Layer, wanted.Head, wanted.Key)
 	a.token = wanted.Token
-	if inPage && (len(wanted.Steps) == 0 || slices.Equal(wanted.Steps, stepsOf(a.c.live))) {
+	if inPage && (len(wanted.Steps) == 0 || link.State{Steps: wanted.Steps}.Fragment() == link.State{Steps: stepsOf(a.c.live)}.Fragment()) {
 		a.c.changed(change{page: changedToken})
 		return
 	}

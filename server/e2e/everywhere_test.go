@@ -214,7 +214,7 @@ func TestLinkLeadsToTheBranch(t *testing.T) {
 		t.Errorf("the page says %q", q.text("#problem-text"))
 	}
 	other := open(t, url+"/?lang=zh#model=qwen3-0.6b&q=Hi&n=2")
-	other.wait("the other model is named", "document.querySelector('#problem-text').textContent === '链接是用模型 qwen3-0.6b 做的，这里回答的是另一个模型，结果会不同。'")
+	other.wait("the other model is named", "document.querySelector('#problem-text').textContent === '链接里有看不懂或这里没有的部分：model=qwen3-0.6b。其余已照办。'")
 }
 
 // After a restart of the server the conversation goes on with the parameters that it
@@ -287,7 +287,7 @@ func TestBadLinkIsSaid(t *testing.T) {
 	p := open(t, url+"/?lang=en#q=Hi&seed=abc&temperature=x&view=nope&n=3&top-k=4&layer=2")
 	p.rested()
 	const said = "document.querySelector('#problem').hidden ? '' : document.querySelector('#problem-text').textContent"
-	if got := eval[string](p, said); !strings.Contains(got, "not understood: seed=abc, temperature=x, view=nope.") {
+	if got := eval[string](p, said); !strings.Contains(got, "of the link: seed=abc, temperature=x, view=nope.") {
 		t.Errorf("the page says %q", got)
 	}
 	if got := eval[string](p, "document.querySelector('#param-top-k').value"); got != "4" {
