@@ -3,7 +3,7 @@
 package main
 
 import (
-	"slices"
+	"strings"
 
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
@@ -15,10 +15,11 @@ import (
 // reproduces what an address asks for.
 type address struct {
 	c       *client
-	prompts []string // still to be asked, in order
-	token   int      // to be chosen once it is there, −1 for none
-	asking  bool     // a prompt of the link is being answered
-	settled bool     // the address that the page was opened with was acted on
+	steps   []link.Step // still to be asked and chosen, in order
+	placed  link.Step   // the last token that was put in its place
+	token   int         // to be chosen once it is there, −1 for none
+	asking  bool        // a prompt of the link is being answered
+	settled bool        // the address that the page was opened with was acted on
 	written string
 	timed   bool // a write is due
 }
@@ -37,13 +38,19 @@ func newAddress(c *client) *address {
 // A link that is opened in a page that talks already begins a new chat if it
 // asks something else.
 func (a *address) arrive(inPage bool) {
-	wanted, _ := link.Parse(page.Window.Get("location").Get("hash").String())
-	if wanted.View != "" {
-		a.c.tabs.chooseName(wanted.View)
+	wanted, wrong := link.Parse(page.Window.Get("location").Get("hash").String())
+	if wanted.View != "" && !a.c.tabs.chooseName(wanted.View) {
+		wrong = append(wrong, "view="+wanted.View)
+	}
+	if wanted.Model != "" && wanted.Model != a.c.live.Model().Name {
+		wrong = append(wrong, "model="+wanted.Model)
+	}
+	if parts := strings.Join(wrong, ", "); parts != "" {
+		a.c.status.complain(func() string { return a.c.words.Say("problem.link", "Parts", parts) })
 	}
 	a.c.choosePlace(wanted.Layer, wanted.Head, wanted.Key)
 	a.token = wanted.Token
-	if inPage && (len(wanted.Prompts) == 0 || slices.Equal(wanted.Prompts, a.promptsOf(a.c.live))) {
+	if inPage && (len(wanted.Steps) == 0 || link.State{Steps: wanted.Steps}.Fragment() == link.State{Steps: stepsOf(a.c.live)}.Fragment()) {
 		a.c.changed(change{page: changedToken})
 		return
 	}
@@ -54,7 +61,7 @@ func (a *address) arrive(inPage bool) {
 	if wanted.System != "" {
 		a.c.chat.system.SetValue(wanted.System)
 	}
-	a.prompts = wanted.Prompts
+	a.steps, a.placed = wanted.Steps, link.Step{}
 	if inPage {
 		a.c.newChat()
 		a.askNext()
@@ -70,26 +77,44 @@ func (a *address) ask() {
 	a.settled = true
 	a.arrive(false)
 	if len(a.c.live.Tokens()) > 0 || a.c.live.Hello().Resumed {
-		a.prompts = nil
+		a.drop()
 		return
 	}
 	a.askNext()
 }
 
-// askNext asks the next prompt of the link.
+// drop gives up what the link has still to ask.
+func (a *address) drop() { a.steps = nil }
+
+// askNext asks the next prompt of the link, or puts its next token into its place.
 func (a *address) askNext() {
 	a.asking = false
-	if len(a.prompts) == 0 {
+	if len(a.steps) == 0 {
 		return
 	}
-	prompt := a.prompts[0]
-	a.prompts = a.prompts[1:]
-	a.asking = a.c.say(prompt)
+	step := a.steps[0]
+	a.steps = a.steps[1:]
+	if step.Position > 0 {
+		a.placed, a.asking = step, true
+		a.c.control(wire.Control{Op: wire.OpBranch, Position: uint32(step.Position), Token: step.Token})
+		return
+	}
+	a.asking = a.c.say(step.Prompt)
+	if !a.asking {
+		a.c.chat.say.SetValue(step.Prompt)
+	}
 }
 
 // wantsToken reports whether the link's token is there to be chosen.
 func (a *address) wantsToken(tokens int) bool {
-	return a.token >= 0 && len(a.prompts) == 0 && a.token < tokens
+	return a.token >= 0 && len(a.steps) == 0 && a.inPlace() && a.token < tokens
+}
+
+// inPlace reports whether the last token that the link put in the place of
+// another stands there.
+func (a *address) inPlace() bool {
+	tokens, at := a.c.live.Tokens(), a.placed.Position
+	return at == 0 || at < len(tokens) && tokens[at].Flags&wire.FlagForced != 0 && tokens[at].ID == a.placed.Token
 }
 
 func (a *address) takeToken() int {
@@ -100,7 +125,7 @@ func (a *address) takeToken() int {
 }
 
 func (a *address) update(what change) {
-	if a.asking && what.has(session.ChangeState) && len(a.prompts) > 0 {
+	if a.asking && what.has(session.ChangeState) && len(a.steps) > 0 && a.inPlace() {
 		switch a.c.live.State().State {
 		case wire.StateStopped, wire.StateLengthCapped:
 			a.askNext()
@@ -118,13 +143,13 @@ func (a *address) update(what change) {
 
 // write puts what is seen into the address.
 func (a *address) write() {
-	if a.c.replay != nil || a.token >= 0 || len(a.prompts) > 0 {
+	if a.c.replay != nil || a.token >= 0 || len(a.steps) > 0 {
 		return
 	}
-	s := link.State{Prompts: a.promptsOf(a.c.live), View: a.c.tabs.name(), Token: -1, Layer: -1, Head: -1, Key: -1}
-	if len(s.Prompts) > 0 {
-		params := a.c.params.now
-		params.Seed, params.HasSeed = a.c.live.State().Seed, true
+	s := link.State{Steps: stepsOf(a.c.live), View: a.c.tabs.name(), Token: -1, Layer: -1, Head: -1, Key: -1}
+	if len(s.Steps) > 0 {
+		params := a.c.inUse()
+		s.Model = a.c.live.Model().Name
 		s.Params, s.System = &params, a.c.chat.system.FieldValue()
 		s.Token, s.Layer, s.Head, s.Key = a.c.at.token, a.c.at.layer, a.c.at.head, a.c.at.key
 	}
@@ -136,13 +161,20 @@ func (a *address) write() {
 	page.Window.Get("history").Call("replaceState", nil, "", "#"+fragment)
 }
 
-// promptsOf lists the user's messages.
-func (a *address) promptsOf(s *session.Session) []string {
-	var prompts []string
-	for _, m := range s.Messages() {
-		if m.Role == wire.RoleUser {
-			prompts = append(prompts, m.Text)
+// stepsOf lists the user's messages and the tokens that were put in the place
+// of drawn ones.
+func stepsOf(s *session.Session) (steps []link.Step) {
+	messages, tokens := s.Messages(), s.Tokens()
+	for at := range len(tokens) + 1 { // the last message may have no token yet
+		for len(messages) > 0 && int(messages[0].First) <= at {
+			if messages[0].Role == wire.RoleUser {
+				steps = append(steps, link.Step{Prompt: messages[0].Text})
+			}
+			messages = messages[1:]
+		}
+		if at > 0 && at < len(tokens) && tokens[at].Flags&wire.FlagForced != 0 {
+			steps = append(steps, link.Step{Position: at, Token: tokens[at].ID})
 		}
 	}
-	return prompts
+	return steps
 }

@@ -98,6 +98,7 @@ func (t *chat) submit() {
 	if text == "" {
 		return
 	}
+	t.c.status.calm()
 	if t.c.say(text) {
 		t.say.SetValue("")
 	}

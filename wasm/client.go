@@ -205,6 +205,7 @@ func (c *client) receive(raw []byte) {
 	case *wire.Problem:
 		if f.Query == 0 {
 			c.chat.giveBack()
+			c.address.drop() // what a link asks builds on what was refused
 			c.status.complain(func() string { return c.status.problemIn(f) })
 		}
 	case *wire.State:
@@ -240,9 +241,7 @@ func (c *client) greet(hello *wire.Hello) {
 // restore gives the conversation back to a server that was restarted, and lets
 // an answer that was being written go on.
 func (c *client) restore() {
-	command := &wire.Restore{Params: c.params.now}
-	state := c.live.State()
-	command.Params.Seed, command.Params.HasSeed = state.Seed, true
+	command := &wire.Restore{Params: c.inUse()}
 	for _, t := range c.live.Tokens() {
 		command.Tokens = append(command.Tokens, wire.RestoredToken{ID: t.ID, Flags: t.Flags})
 	}
@@ -254,6 +253,15 @@ func (c *client) restore() {
 	if writing {
 		c.control(wire.Control{Op: wire.OpResume})
 	}
+}
+
+// inUse are the parameters that the answer is drawn with, whatever the sliders
+// say by now.
+func (c *client) inUse() wire.Params {
+	state := c.live.State()
+	params := state.Params
+	params.Seed, params.HasSeed = state.Seed, true
+	return params
 }
 
 // arrive acts on how far the server is: with a model a link asks what it has to
@@ -341,6 +349,10 @@ func (c *client) say(text string) bool {
 		c.status.complain(func() string { return c.words.Say("problem.no_model", "Detail", "") })
 		return false
 	}
+	if !c.params.right() {
+		c.status.complain(func() string { return c.words.Say("params.not_sent") })
+		return false
+	}
 	c.leaveReplay()
 	if c.writing() {
 		c.control(wire.Control{Op: wire.OpAbort})
@@ -349,7 +361,6 @@ func (c *client) say(text string) bool {
 	if len(c.live.Messages()) == 0 {
 		command.System = c.chat.system.FieldValue()
 	}
-	c.status.calm()
 	c.watch() // before the prompt is read: what the open view shows of it then comes by itself
 	c.follow()
 	c.chat.sent = text

@@ -3,11 +3,11 @@
 package main
 
 import (
-	"math"
 	"strconv"
 	"strings"
 
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/link"
 	"vitrine/wasm/page"
 )
 
@@ -24,23 +24,9 @@ type params struct {
 
 // paramField is one number with its slider.
 type paramField struct {
-	label           string // message key of its name
-	slide, number   page.Element
-	least, greatest float64 // what the sampler takes; ±Inf where there is no bound
-	usual           float64 // where the page starts
-	at              func(*wire.Params) any
-}
-
-// paramPlaces names the field of the parameters behind each slider of the markup.
-var paramPlaces = map[string]func(*wire.Params) any{
-	"temperature":        func(p *wire.Params) any { return &p.Temperature },
-	"top-k":              func(p *wire.Params) any { return &p.TopK },
-	"top-p":              func(p *wire.Params) any { return &p.TopP },
-	"min-p":              func(p *wire.Params) any { return &p.MinP },
-	"repetition-penalty": func(p *wire.Params) any { return &p.RepetitionPenalty },
-	"presence-penalty":   func(p *wire.Params) any { return &p.PresencePenalty },
-	"frequency-penalty":  func(p *wire.Params) any { return &p.FrequencyPenalty },
-	"max-tokens":         func(p *wire.Params) any { return &p.MaxTokens },
+	*link.Number
+	slide, number page.Element // number says what the sampler takes: its min, max and step
+	usual         float64      // where the page starts
 }
 
 func newParams(c *client) *params {
@@ -48,20 +34,17 @@ func newParams(c *client) *params {
 	for _, row := range page.ByID("params").FindAll("[data-param]") {
 		id := row.Attr("data-param")
 		f := &paramField{
-			label:    row.Find("[data-t]").Attr("data-t"),
-			slide:    page.ByID("slide-" + id),
-			number:   page.ByID("param-" + id),
-			at:       paramPlaces[id],
-			least:    bound(row.Find("[type=number]").Attr("min"), math.Inf(-1)),
-			greatest: bound(row.Find("[type=number]").Attr("max"), math.Inf(1)),
+			Number: numberOf(id),
+			slide:  page.ByID("slide-" + id),
+			number: page.ByID("param-" + id),
 		}
 		f.usual, _ = strconv.ParseFloat(f.number.Attr("value"), 64)
-		f.put(&p.now, f.usual)
+		f.Put(&p.now, f.usual)
 		f.show(f.usual, true)
 		p.fields = append(p.fields, f)
 		f.slide.On("input", func(jsEvent) {
 			v, _ := strconv.ParseFloat(f.slide.FieldValue(), 64)
-			f.put(&p.now, v)
+			f.Put(&p.now, v)
 			f.show(v, false)
 			p.touch()
 		})
@@ -85,11 +68,17 @@ func newParams(c *client) *params {
 	return p
 }
 
-func bound(text string, none float64) float64 {
-	if v, err := strconv.ParseFloat(text, 64); err == nil {
-		return v
+// numberOf is the parameter that the markup names id.
+func numberOf(id string) *link.Number {
+	if id == "max-tokens" {
+		id = "n"
 	}
-	return none
+	for i := range link.Numbers {
+		if link.Numbers[i].Name == id {
+			return &link.Numbers[i]
+		}
+	}
+	panic("the page has no parameter " + id)
 }
 
 // touch tells everyone that the parameters changed by hand.
@@ -100,52 +89,41 @@ func (p *params) touch() {
 
 // typed takes what stands in a number field, if the sampler takes it.
 func (p *params) typed(f *paramField) {
-	v, err := strconv.ParseFloat(strings.TrimSpace(f.number.FieldValue()), 64)
-	if err != nil || math.IsNaN(v) || v < f.least || v > f.greatest || math.Abs(v) > math.MaxInt32 {
-		f.number.SetAttr("aria-invalid", "true")
-		f.number.SetAttr("title", p.limits(f))
-		return
-	}
-	f.put(&p.now, v)
-	f.show(v, true)
-	p.touch()
-}
-
-// limits says in words what a field takes.
-func (p *params) limits(f *paramField) string {
-	name, least := p.c.words.Say(f.label), strconv.FormatFloat(f.least, 'g', -1, 64)
-	if math.IsInf(f.greatest, 1) {
-		return p.c.words.Say("params.invalid", "Name", name, "Least", least)
-	}
-	return p.c.words.Say("params.invalid_range", "Name", name, "Least", least,
-		"Greatest", strconv.FormatFloat(f.greatest, 'g', -1, 64))
-}
-
-// put sets the parameter.
-func (f *paramField) put(p *wire.Params, v float64) {
-	switch at := f.at(p).(type) {
-	case *float32:
-		*at = float32(v)
-	case *int32:
-		*at = int32(v)
-	case *uint32:
-		*at = uint32(max(v, 0))
+	if f.check() {
+		v, _ := strconv.ParseFloat(f.number.FieldValue(), 64)
+		f.Put(&p.now, v)
+		f.show(v, true)
+		p.touch()
 	}
 }
 
-// get reads the parameter, rounded to what a float32 holds in decimal.
-func (f *paramField) get(p *wire.Params) float64 {
-	switch at := f.at(p).(type) {
-	case *float32:
-		v, _ := strconv.ParseFloat(strconv.FormatFloat(float64(*at), 'g', -1, 32), 64)
-		return v
-	case *int32:
-		return float64(*at)
-	case *uint32:
-		return float64(*at)
-	}
-	return math.NaN()
+// check marks a number that the sampler does not take, and reports whether it
+// takes it. The markup has beside the field what would be right.
+func (f *paramField) check() bool {
+	right := f.number.Call("checkValidity").Bool()
+	markWrong(f.number, !right)
+	return right
 }
+
+// markWrong marks a field whose content cannot be used: what would be right
+// then stands beside it, and nothing is sent.
+func markWrong(field page.Element, wrong bool) {
+	field.SetAttr("aria-invalid", strconv.FormatBool(wrong))
+}
+
+// right reports whether all parameters can be used; the first that cannot gets
+// the focus.
+func (p *params) right() bool {
+	wrong := page.ByID("params").Find(wrongField)
+	if wrong.IsNull() {
+		return true
+	}
+	page.ByID("more-params").Set("open", true)
+	wrong.Focus()
+	return false
+}
+
+const wrongField = `[aria-invalid="true"]`
 
 // show writes the value beside the control that it came from.
 func (f *paramField) show(v float64, typed bool) {
@@ -153,19 +131,19 @@ func (f *paramField) show(v float64, typed bool) {
 	if !typed || f.number.FieldValue() == "" {
 		f.number.SetValue(strconv.FormatFloat(v, 'g', -1, 64))
 	}
-	f.number.Call("removeAttribute", "aria-invalid")
-	f.number.Call("removeAttribute", "title")
+	f.check()
 }
 
 // set takes parameters from elsewhere: a link, or the server's session.
 func (p *params) set(to wire.Params) {
 	p.now = to
 	for _, f := range p.fields {
-		v := f.get(&p.now)
+		v := f.Get(&p.now)
 		f.number.SetValue("")
 		f.show(v, false)
 	}
 	p.seed.SetValue("")
+	markWrong(p.seed, false)
 	if to.HasSeed {
 		p.seed.SetValue(strconv.FormatUint(to.Seed, 10))
 	}
@@ -178,7 +156,7 @@ func (p *params) set(to wire.Params) {
 func (p *params) reset() {
 	var to wire.Params
 	for _, f := range p.fields {
-		f.put(&to, f.usual)
+		f.Put(&to, f.usual)
 	}
 	p.touched = true
 	p.set(to)
@@ -187,13 +165,11 @@ func (p *params) reset() {
 func (p *params) readSeed() {
 	text := strings.TrimSpace(p.seed.FieldValue())
 	seed, err := strconv.ParseUint(text, 10, 64)
-	p.seed.SetFlag("aria-invalid", false)
+	markWrong(p.seed, text != "" && err != nil)
 	switch {
 	case text == "":
 		p.now.Seed, p.now.HasSeed = 0, false
-	case err != nil:
-		p.seed.SetAttr("aria-invalid", "true")
-	default:
+	case err == nil:
 		p.now.Seed, p.now.HasSeed = seed, true
 	}
 }

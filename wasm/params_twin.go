@@ -10,16 +10,16 @@ import "strconv"
 // field is the parameter that the markup names id.
 func (p *params) field(id string) *paramField {
 	for _, f := range p.fields {
-		if f.at(&p.now) == paramPlaces[id](&p.now) {
+		if f.Number == numberOf(id) {
 			return f
 		}
 	}
-	panic("the page has no parameter " + id)
+	panic("the page has no field for " + id)
 }
 
 // slide sets a parameter to where a view's slider stands.
 func (p *params) slide(f *paramField, v float64) {
-	f.put(&p.now, v)
+	f.Put(&p.now, v)
 	f.show(v, false)
 	p.touch()
 }

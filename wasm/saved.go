@@ -90,7 +90,7 @@ func (s *saved) save() {
 	date := page.Window.Get("Date").New().Call("toISOString").String()[:len("2006-01-02")]
 	label := recording.Label{Title: s.title(), Model: model.Title, Date: date}
 	if s.dropped > 0 {
-		label.Note = page.Decimal(s.dropped) + " frames of attention and logits were left out to keep the file small"
+		label.Note = s.c.words.Count("recording.left_out", s.dropped)
 	}
 	blob := page.Window.Get("Blob").New([]any{page.JsBytes(w.File(label))}, map[string]any{"type": "application/octet-stream"})
 	address := page.Window.Get("URL").Call("createObjectURL", blob)

@@ -53,39 +53,8 @@ func (s *status) calm() {
 	s.problem.SetHidden(true)
 }
 
-// problemIn says a server's problem in the page's language; its detail is in English.
-func (s *status) problemIn(p *wire.Problem) string {
-	key := "problem.other"
-	switch p.Code {
-	case "bad_field":
-		key = "problem.bad_field"
-	case "too_long":
-		key = "problem.too_long"
-	case "no_model":
-		key = "problem.no_model"
-	case "busy":
-		key = "problem.busy"
-	case "gone":
-		key = "problem.gone"
-		switch p.Field {
-		case "server":
-			key = "problem.gone_server"
-		case "engine":
-			key = "problem.gone_engine"
-		case "session":
-			key = "problem.gone_session"
-		}
-	case "remote":
-		key = "problem.remote"
-	case "remote_failed":
-		key = "problem.remote_failed"
-	case "bad_frame":
-		key = "problem.bad_frame"
-	case "internal":
-		key = "problem.internal"
-	}
-	return s.c.words.Say(key, "Field", p.Field, "Detail", p.Detail)
-}
+// problemIn says a server's problem in the page's language.
+func (s *status) problemIn(p *wire.Problem) string { return wire.Told(p.Detail, s.c.words.Lang) }
 
 func (s *status) update(what change) {
 	if what.has(session.ChangeModel) || what.saw(changedLanguage|changedSession) {
@@ -204,12 +173,12 @@ func (s *status) showArrival() {
 		s.arrivalText.Show(say("arrival.loading", "Name", now.Name))
 		s.bar.Call("removeAttribute", "value") // it is not known how long this takes
 	case wire.PhaseFailed:
-		s.arrivalText.Show(say("arrival.failed", "Detail", now.Detail))
+		s.arrivalText.Show(say("arrival.failed", "Detail", wire.Told(now.Detail, s.c.words.Lang)))
 	case wire.PhaseDownloading:
 		if now.Source == "" {
 			s.arrivalText.Show(say("arrival.downloading_bare", "Name", now.Name))
 		} else {
-			s.arrivalText.Show(say("arrival.downloading", "Name", now.Name, "Source", now.Source))
+			s.arrivalText.Show(say("arrival.downloading", "Name", now.Name, "Source", wire.Told(now.Source, s.c.words.Lang)))
 		}
 		if now.Total == 0 {
 			s.bar.Call("removeAttribute", "value")

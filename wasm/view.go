@@ -114,13 +114,15 @@ func (t *tabs) choose(i int) {
 	t.c.changed(everything)
 }
 
-// chooseName opens the view of that name; an unknown one is ignored.
-func (t *tabs) chooseName(name string) {
+// chooseName opens the view of that name and reports whether there is one.
+func (t *tabs) chooseName(name string) bool {
 	for i, have := range t.names {
 		if have == name {
 			t.choose(i)
+			return true
 		}
 	}
+	return false
 }
 
 // name is the open view's name.

@@ -55,7 +55,9 @@ func newNextView(c *client) *nextView {
 		c.params.chooseOrder(uint8(order))
 	})
 	v.apply.OnClick(func() {
-		c.socket.Send(&wire.SetParams{Params: c.params.now})
+		if c.params.right() {
+			c.socket.Send(&wire.SetParams{Params: c.params.now})
+		}
 	})
 	v.back.OnClick(func() {
 		c.params.touched = true

@@ -61,10 +61,7 @@ func newNextStages(v *nextView) *nextStages {
 		}
 	}
 	s.seed.On("input", func(jsEvent) {
-		s.seed.SetFlag("aria-invalid", false)
-		if !v.c.params.typeSeed(s.seed.FieldValue()) {
-			s.seed.SetAttr("aria-invalid", "true")
-		}
+		markWrong(s.seed, !v.c.params.typeSeed(s.seed.FieldValue()))
 	})
 	page.ByID("next-reseed").OnClick(func() {
 		// Of 32 bits, as the server's own: short enough to be read out.
@@ -86,7 +83,7 @@ func (s *nextStages) show() {
 	}
 	for _, card := range s.cards {
 		if card.field != nil {
-			card.slide.SetValue(strconv.FormatFloat(card.field.get(&s.v.c.params.now), 'g', -1, 64))
+			card.slide.SetValue(strconv.FormatFloat(card.field.Get(&s.v.c.params.now), 'g', -1, 64))
 		}
 	}
 	if o == nil {
@@ -139,7 +136,7 @@ func (s *nextStages) arrange(cards []resample.Card) {
 // value is what the stage is set to.
 func (s *nextStages) value(c resample.Card) string {
 	if card := s.cards[c.Kind.String()]; card.field != nil {
-		return strconv.FormatFloat(card.field.get(&s.v.c.params.now), 'g', -1, 64)
+		return strconv.FormatFloat(card.field.Get(&s.v.c.params.now), 'g', -1, 64)
 	}
 	switch c.Kind {
 	case sampler.Draw:

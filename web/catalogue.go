@@ -4,7 +4,9 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
+	"strings"
 
 	"github.com/a-h/templ"
 	"github.com/nicksnyder/go-i18n/v2/i18n"
@@ -69,9 +71,25 @@ func loadCatalogue(files embed.FS) (*catalogue, error) {
 	return c, nil
 }
 
+// toldRoom begins the keys of what only the server says, see [Say].
+const toldRoom = "told."
+
 // MarshalJSON gives the form that the page carries for the client:
-// {"en": {"key": {"other": "…"}}, "zh": …}.
-func (c *catalogue) MarshalJSON() ([]byte, error) { return json.Marshal(c.messages) }
+// {"en": {"key": {"other": "…"}}, "zh": …}. What only the server says is not in it.
+func (c *catalogue) MarshalJSON() ([]byte, error) {
+	carried := make(map[string]map[string]message, len(c.messages))
+	for lang, all := range c.messages {
+		carried[lang] = maps.Clone(all)
+		maps.DeleteFunc(carried[lang], func(key string, _ message) bool { return strings.HasPrefix(key, toldRoom) })
+	}
+	return json.Marshal(carried)
+}
+
+// Say is the message under key in a language of the page, for what the server
+// says in it by other ways than its markup. The values fill its placeholders.
+func Say(lang, key string, values map[string]any) string {
+	return catalogues.in(lang).filled(key, values)
+}
 
 // words says messages in one language.
 type words struct {
@@ -89,8 +107,11 @@ func (c *catalogue) in(lang string) words {
 
 // text is the message under key. A key that is missing stands for itself, so
 // that a slip is seen on the page and not answered by an error page.
-func (w words) text(key string) string {
-	text, err := w.localizer.Localize(&i18n.LocalizeConfig{MessageID: key})
+func (w words) text(key string) string { return w.filled(key, nil) }
+
+// filled is the message under key with its placeholders filled.
+func (w words) filled(key string, values any) string {
+	text, err := w.localizer.Localize(&i18n.LocalizeConfig{MessageID: key, TemplateData: values})
 	if err != nil {
 		return key
 	}

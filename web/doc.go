@@ -17,6 +17,9 @@
 // holds that both languages have the same keys, with the same placeholders,
 // and that every key is used and every used key exists.
 //
+// The room told is the server's: what it says of itself, with numbers filled in
+// ([Say], and package server/telling). The page does not carry it.
+//
 // There are two pages, each with a program of its own: [Page], the chat
 // (vitrine/wasm), and [HallPage], the hall (vitrine/wasm/hall).
 //

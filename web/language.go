@@ -27,3 +27,12 @@ func Language(r *http.Request) string {
 	_, index := language.MatchStrings(matcher, r.URL.Query().Get("lang"), cookie, r.Header.Get("Accept-Language"))
 	return languages[index].String()
 }
+
+// Languages names the languages of the page, the first for readers of neither.
+func Languages() []string {
+	names := make([]string, len(languages))
+	for i, l := range languages {
+		names[i] = l.String()
+	}
+	return names
+}

@@ -1,5 +1,7 @@
 package web
 
+import "cmp"
+
 // A Parameter is one of the sampling parameters that the page offers, with the
 // slider's range. The number field beside it takes every value the sampler
 // takes; the slider covers the ones worth sliding through.
@@ -24,6 +26,36 @@ func (p Parameter) Common() Parameter {
 	}
 	return p
 }
+
+// wholeNumbers bounds the fields without a greatest value: an int32's.
+const wholeNumbers = "2147483647"
+
+// bound is the number field's greatest value, as HTML writes it.
+func (p Parameter) bound() string { return cmp.Or(p.Greatest, wholeNumbers) }
+
+// numberStep is what the number field's values are multiples of: a slider that goes
+// in ones is a whole number's.
+func (p Parameter) numberStep() string {
+	if p.Step == "1" {
+		return "1"
+	}
+	return "any"
+}
+
+// limits says which numbers the parameter takes.
+func (p Parameter) limits(w words) string {
+	key := "params.invalid"
+	switch whole := p.numberStep() == "1"; {
+	case whole:
+		key = "params.invalid_whole"
+	case p.Greatest != "":
+		key = "params.invalid_range"
+	}
+	return w.filled(key, map[string]string{"Name": w.text(p.Label), "Least": p.Least, "Greatest": p.Greatest})
+}
+
+// seedLimits says what a seed is.
+func seedLimits(w words) string { return w.text("params.invalid_seed") }
 
 // FirstParameters are always in sight: the dice that a lesson turns.
 func FirstParameters() []Parameter {

@@ -29,13 +29,26 @@ func poolBlocks(context, blockSize int, most uint64) int {
 }
 
 // CheckPool refuses a pool of KV blocks that is larger than the machine's
-// memory: asking the system for it would end the process.
+// memory: asking the system for it would end the process. The error is a *[MemoryError].
 func (m *Model) CheckPool(blocks, blockSize int) error {
 	if most := m.most(blockSize); most > 0 && uint64(blocks) > most {
-		return fmt.Errorf("a pool of %d KV blocks does not fit into this machine's memory of %s, which is that of %d blocks of %d tokens",
-			blocks, humanize.IBytes(memory.TotalMemory()), most, blockSize)
+		return &MemoryError{Blocks: blocks, BlockSize: blockSize, Memory: humanize.IBytes(memory.TotalMemory()), Most: most}
 	}
 	return nil
+}
+
+// MemoryError says that a pool of KV blocks is larger than the machine's memory.
+type MemoryError struct {
+	Blocks    int    // of the pool
+	BlockSize int    // tokens of a block
+	Memory    string // of the machine, such as "8.0 GiB"
+	Most      uint64 // blocks that are as large as that
+}
+
+// Error says both sizes in blocks.
+func (e *MemoryError) Error() string {
+	return fmt.Sprintf("a pool of %d KV blocks does not fit into this machine's memory of %s, which is that of %d blocks of %d tokens",
+		e.Blocks, e.Memory, e.Most, e.BlockSize)
 }
 
 // FileBytes is the size of the model's file or, of a folder, of the files of

@@ -34,7 +34,7 @@ func (a *App) loadModel(ctx context.Context, c Config, found *load.Found) {
 	if err != nil {
 		if ctx.Err() == nil {
 			a.log.Error("there is no model", "model", found.Name, "error", err)
-			a.report(wire.Status{Phase: wire.PhaseFailed, Name: found.Title, Detail: err.Error()})
+			a.report(wire.Status{Phase: wire.PhaseFailed, Name: found.Title, Detail: failure(found.Title, err).Told()})
 		}
 		return
 	}

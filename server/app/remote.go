@@ -45,7 +45,7 @@ func (a *App) serveRemote(ctx context.Context, o remote.Options) {
 			return
 		}
 		a.log.Warn("the remote engine does not answer; trying again", "error", err, "in", wait)
-		a.report(wire.Status{Phase: wire.PhaseFailed, Name: o.URL, Detail: err.Error()})
+		a.report(wire.Status{Phase: wire.PhaseFailed, Name: o.URL, Detail: failure(o.URL, err).Told()})
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):

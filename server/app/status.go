@@ -13,6 +13,6 @@ func statusOf(name string, e hub.Event) wire.Status {
 		Received: uint64(e.Received),
 		Total:    uint64(e.Total),
 		Rate:     float32(e.Rate),
-		Source:   string(e.Source),
+		Source:   sourceName(e.Source),
 	}
 }

@@ -68,9 +68,12 @@ func TestPageBeforeTheModel(t *testing.T) {
 	n := eval[int](p, tokens)
 	p.wait("it plays on", fmt.Sprintf("%s > %d", tokens, n))
 	p.wait("the page tells of the download", `!document.querySelector('#arrival').hidden &&
-		document.querySelector('#arrival-text').textContent.includes('on its way from hub')`)
+		document.querySelector('#arrival-text').textContent.includes('on its way from the hub')`)
 	total := fmt.Sprintf("%.1f MB", float64(len(model))/1e6)
 	p.wait("what is here of how much", fmt.Sprintf("document.querySelector('#arrival-figures').textContent.includes('24.6 MB / %s')", total))
+	p.click("#language")
+	p.wait("in Chinese too", `document.querySelector('#arrival-text').textContent.includes('正从模型库送来')`)
+	p.click("#language")
 	if v := eval[float64](p, "document.querySelector('#arrival-bar').value"); v < 0.24 || v > 0.26 {
 		t.Errorf("the bar is at %v, want a quarter", v)
 	}
@@ -99,10 +102,16 @@ func TestOutOfMemoryIsSaid(t *testing.T) {
 			t.Errorf("shutdown: %v", err)
 		}
 	}()
-	for lang, says := range map[string]string{"en": "The model could not be loaded.", "zh": "模型没能载入"} {
+	for lang, parts := range map[string][]string{
+		"en": {"The model could not be loaded.", "does not fit into this machine's memory", "--kv-blocks"},
+		"zh": {"模型没能载入。", "个 KV 块的池放不进本机", "--kv-blocks"},
+	} {
 		p := open(t, a.URL()+"/?lang="+lang)
-		for _, part := range []string{says, "does not fit into this machine's memory", "--kv-blocks"} {
+		for _, part := range parts {
 			p.wait("the page says that the memory is too small and what to do", fmt.Sprintf("document.querySelector('#arrival').textContent.includes(%q)", part))
+		}
+		if text := p.text("#arrival"); lang == "zh" && latinSentence.MatchString(text) {
+			t.Errorf("the Chinese page says %q", text)
 		}
 		p.wait("the recording plays", answer+".length > 0")
 	}

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -95,6 +96,9 @@ func TestReconnect(t *testing.T) {
 	p.wait("the conversation goes on", fmt.Sprintf("%s > %d", tokens, n+8))
 }
 
+// latinSentence is a run of words in Latin letters.
+var latinSentence = regexp.MustCompile(`[A-Za-z']{2,}( [A-Za-z']+){2,}`)
+
 // Too long a prompt is refused in words, and the chat goes on.
 func TestTooLongAPromptIsSaid(t *testing.T) {
 	url, _ := serve(t, "127.0.0.1:0")
@@ -102,7 +106,13 @@ func TestTooLongAPromptIsSaid(t *testing.T) {
 	p.started()
 	p.set("#say", strings.Repeat("word ", 20000))
 	p.click("#send")
-	p.wait("a problem is said", "!document.querySelector('#problem').hidden && document.querySelector('#problem-text').textContent.length > 10")
+	p.wait("a problem is said", "!document.querySelector('#problem').hidden && /That is too long. The prompt is 20,?00[0-9] tokens long/.test(document.querySelector('#problem-text').textContent)")
+	p.click("#language")
+	p.wait("it is said in Chinese", "/^太长了。提示有 20,?00[0-9] 个词元/.test(document.querySelector('#problem-text').textContent)")
+	if said := p.text("#problem-text"); latinSentence.MatchString(said) {
+		t.Errorf("the Chinese page says %q", said)
+	}
+	p.click("#language")
 	p.click("#problem-close")
 	eval[bool](p, "document.querySelector('#more-params').open = true")
 	p.set("#param-max-tokens", "3")

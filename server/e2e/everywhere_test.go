@@ -164,10 +164,142 @@ func TestLinkReproducesTheView(t *testing.T) {
 	p.wait("the address", "/view=attention/.test(location.hash) && /layer=11/.test(location.hash) && /head=4/.test(location.hash) && /token=/.test(location.hash)")
 	want := eval[string](p, state)
 	p.wait("the address has the chosen token", "location.hash.includes('token=' + document.querySelector('#timeline').getAttribute('aria-valuenow'))")
+	// What the sliders say after the answer is not what it was drawn with.
+	p.set("#param-temperature", "0.1")
+	p.set("#param-seed", "99")
+	p.click("#play-back")
+	p.wait("the address has another token", fmt.Sprintf("location.hash.includes('token=%d')", last-4))
+	p.click("#play-on")
+	p.wait("and the same again", fmt.Sprintf("location.hash.includes('token=%d')", last-3))
 	link := eval[string](p, "location.href")
 	q := open(t, link)
 	q.rested()
 	q.wait("the same is seen", fmt.Sprintf("%s === %q", state, want))
+	if hidden := eval[bool](q, "document.querySelector('#problem').hidden"); !hidden {
+		t.Errorf("the page says %q", q.text("#problem-text"))
+	}
+}
+
+// A link leads to a branch too: the token that was put in the place of the drawn one,
+// and what the model made of it; and it says when it was made with another model.
+func TestLinkLeadsToTheBranch(t *testing.T) {
+	url, _ := serve(t, "127.0.0.1:0")
+	p := open(t, url+"/?lang=en")
+	p.started()
+	p.short(10)
+	p.ask("What is gravity?")
+	p.rested()
+	for range 6 {
+		p.click("#play-back")
+	}
+	p.click("#tab-next")
+	p.wait("what stands there is marked", "document.querySelector('#next-candidates .stands, #next-candidates .drawn')")
+	eval[bool](p, "([...document.querySelectorAll('#next-candidates [role=option]')].find(e => !e.matches('.stands, .drawn')).click(), true)")
+	p.wait("the button", "!document.querySelector('#next-instead').hidden")
+	before := eval[string](p, answer)
+	p.click("#next-instead")
+	p.wait("a second branch", "document.querySelectorAll('#next-tree li').length >= 2 && "+answer+fmt.Sprintf(" !== %q", before))
+	p.rested()
+	p.ask("And mass?")
+	p.wait("a second answer", "document.querySelectorAll('#messages > [data-role=assistant]').length === 2")
+	p.rested()
+	p.wait("the address", "/q=What.*force=[0-9]+:[0-9]+&q=And/.test(location.hash) && location.hash.includes('token=' + document.querySelector('#timeline').getAttribute('aria-valuenow'))")
+	const conversation = "[...document.querySelectorAll('#messages > [data-role]')].map(e => e.textContent).join('|')"
+	want, last := eval[string](p, conversation), eval[int](p, tokens)
+	link := eval[string](p, "location.href")
+	q := open(t, link)
+	q.wait("the same conversation", fmt.Sprintf("%s === %q && %s === %d", conversation, want, tokens, last))
+	q.rested()
+	if hidden := eval[bool](q, "document.querySelector('#problem').hidden"); !hidden {
+		t.Errorf("the page says %q", q.text("#problem-text"))
+	}
+	other := open(t, url+"/?lang=zh#model=qwen3-0.6b&q=Hi&n=2")
+	other.wait("the other model is named", "document.querySelector('#problem-text').textContent === '链接里有看不懂或这里没有的部分：model=qwen3-0.6b。其余已照办。'")
+}
+
+// After a restart of the server the conversation goes on with the parameters that it
+// was drawn with, whatever the sliders say.
+func TestRestoreKeepsTheParameters(t *testing.T) {
+	addr := freeAddr(t)
+	url, stop := serve(t, addr)
+	p := open(t, url+"/?lang=en")
+	p.allowed = []string{"WebSocket", "ERR_CONNECTION"}
+	p.started()
+	p.short(3)
+	p.set("#param-temperature", "1.3")
+	p.ask("Hi")
+	p.rested()
+	p.set("#param-temperature", "0.2")
+	stop()
+	p.wait("the server is gone", "/Server gone|Connecting/.test(document.querySelector('#status-text').textContent)")
+	serve(t, addr)
+	p.wait("the conversation is given back", "!/Server gone|Connecting|Loading|model|Ready/.test(document.querySelector('#status-text').textContent)")
+	p.click("#tab-next")
+	p.wait("the address", "location.hash.includes('temperature=')")
+	p.wait("the temperature of the answer", "location.hash.includes('temperature=1.3')")
+}
+
+// A number that the sampler does not take is said beside its field, in the page's
+// language, and nothing is sent until it is right.
+func TestWrongNumberIsSaidAndNotSent(t *testing.T) {
+	url, _ := serve(t, "127.0.0.1:0")
+	p := open(t, url+"/?lang=en")
+	p.started()
+	p.short(3)
+	const shown = `[...document.querySelectorAll('.wrong')].filter(e => e.checkVisibility()).map(e => e.innerText.trim()).join('; ')`
+	const asked = `document.querySelectorAll('#messages > [data-role=user]').length`
+	for _, c := range []struct{ field, wrong, en, zh, right string }{
+		{"#param-top-p", "7", "top-p takes a number from 0.0001 to 1", "top-p 要一个 0.0001 到 1 之间的数", "0.9"},
+		{"#param-top-k", "2.5", "top-k takes a whole number from -1 up", "top-k 要一个不小于 -1 的整数", "5"},
+		{"#param-temperature", "-1", "temperature takes a number from 0 up", "温度 要一个不小于 0 的数", "1"},
+		{"#param-max-tokens", "", "max tokens takes a whole number from 1 up", "最多词元 要一个不小于 1 的整数", "3"},
+		{"#param-seed", "abc", "a seed is a whole number from 0 to 18446744073709551615, or nothing for a random one", "种子是 0 到 18446744073709551615 之间的整数，留空则随机", "5"},
+	} {
+		p.set(c.field, c.wrong)
+		p.wait(c.field+" is said to be wrong", fmt.Sprintf("%s === %q", shown, c.en))
+		p.click("#language")
+		p.wait(c.field+" in Chinese", fmt.Sprintf("%s === %q", shown, c.zh))
+		p.click("#language")
+		p.ask("Hi")
+		p.wait("nothing is sent", "document.querySelector('#problem-text').textContent.startsWith('Nothing was sent') && document.activeElement.id === "+fmt.Sprintf("%q", c.field[1:]))
+		if n := eval[int](p, asked); n != 0 {
+			t.Fatalf("with %s at %q there are %d messages", c.field, c.wrong, n)
+		}
+		p.set("#say", "")
+		p.set(c.field, c.right)
+		p.wait(c.field+" is right", shown+" === ''")
+	}
+	p.set("#param-top-p", "7")
+	p.wait("wrong once more", shown+" !== ''")
+	p.click("#params-reset")
+	p.wait("set back", shown+" === '' && document.querySelector('#param-top-p').value === '0.95'")
+	p.short(3)
+	p.ask("Hi")
+	p.rested()
+	if hidden := eval[bool](p, "document.querySelector('#problem').hidden"); !hidden {
+		t.Errorf("the page still says %q", p.text("#problem-text"))
+	}
+}
+
+// What a link says that the page does not understand is said, and the rest is taken.
+func TestBadLinkIsSaid(t *testing.T) {
+	url, _ := serve(t, "127.0.0.1:0")
+	p := open(t, url+"/?lang=en#q=Hi&seed=abc&temperature=x&view=nope&n=3&top-k=4&layer=2")
+	p.rested()
+	const said = "document.querySelector('#problem').hidden ? '' : document.querySelector('#problem-text').textContent"
+	if got := eval[string](p, said); !strings.Contains(got, "of the link: seed=abc, temperature=x, view=nope.") {
+		t.Errorf("the page says %q", got)
+	}
+	if got := eval[string](p, "document.querySelector('#param-top-k').value"); got != "4" {
+		t.Errorf("top-k is %s", got)
+	}
+	// A number that is one, and out of its range, is marked, and the prompt waits.
+	q := open(t, url+"/?lang=zh#q=Hi&top-p=7&n=3")
+	q.started()
+	q.wait("the prompt waits", "document.querySelector('#say').value === 'Hi' && ("+said+").startsWith('没有发送')")
+	if got := eval[string](q, "document.querySelector('#wrong-top-p').innerText"); got != "top-p 要一个 0.0001 到 1 之间的数" {
+		t.Errorf("beside the field stands %q", got)
+	}
 }
 
 // emulate has the browser report media features as they are wanted.

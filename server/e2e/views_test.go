@@ -132,8 +132,9 @@ func TestResampleAndBranch(t *testing.T) {
 	p.set("#param-temperature", "2")
 	p.wait("more candidates are kept", fmt.Sprintf("%s > %d", kept, before))
 
-	// The third candidate instead of the drawn token.
-	eval[bool](p, "(document.querySelectorAll('#next-candidates [role=option]')[2].click(), true)")
+	// Another candidate instead of the token that stands there.
+	p.wait("what stands there is marked", "document.querySelector('#next-candidates .stands, #next-candidates .drawn')")
+	eval[bool](p, "([...document.querySelectorAll('#next-candidates [role=option]')].find(e => !e.matches('.stands, .drawn')).click(), true)")
 	p.wait("the verdict and its button", "!document.querySelector('#next-instead').hidden && document.querySelector('#next-verdict').textContent.length > 10")
 	eval[bool](p, "(document.querySelector('#next-instead').click(), true)")
 	p.wait("a second branch", "!document.querySelector('#next-branches').hidden && document.querySelectorAll('#next-tree li').length >= 2")

@@ -11,6 +11,7 @@ import (
 	"vitrine/engine"
 	"vitrine/engine/model"
 	"vitrine/engine/tokenizer"
+	"vitrine/server/telling"
 	"vitrine/visualizer/project"
 	"vitrine/visualizer/wire"
 )
@@ -57,7 +58,7 @@ func (v *view) check(q *wire.Query) (needs int, err error) {
 	switch q.What {
 	case wire.QuerySource:
 		if len(q.Text) > maxFuncName {
-			return 0, &badField{"Text", fmt.Sprintf("is %d bytes long, want the name of a function", len(q.Text))}
+			return 0, wrong("Text", "told.no_function", "N", len(q.Text))
 		}
 		return 0, nil
 	case wire.QueryMerges, wire.QueryNeighbours, wire.QueryPieces:
@@ -67,7 +68,7 @@ func (v *view) check(q *wire.Query) (needs int, err error) {
 		return 0, nil // the caller says so
 	}
 	if v.handle == nil || v.tokens == 0 {
-		return 0, &badField{"Position", "there are no tokens yet; send a message first"}
+		return 0, wrong("Position", "told.no_tokens")
 	}
 	c := v.inf.engine.Model().Config()
 	pos := int(q.Position)
@@ -83,14 +84,14 @@ func (v *view) check(q *wire.Query) (needs int, err error) {
 	case wire.QueryLogits:
 		needs, layers, last = pos, math.MaxUint16, v.tokens
 		if pos == 0 {
-			return 0, &badField{"Position", "is 0, want 1 or more: nothing comes before the first token"}
+			return 0, wrong("Position", "told.first")
 		}
 	case wire.QueryBlock:
 		needs, heads = v.tokens, c.KVHeads-1
 	case wire.QueryProjection, wire.QueryHead:
 		needs = v.tokens
 		if v.tokens > maxMatrix {
-			return 0, &refusal{codeTooLong, fmt.Sprintf("the conversation is %d tokens long; this is computed for at most %d", v.tokens, maxMatrix)}
+			return 0, &refusal{codeTooLong, telling.Of("told.too_long_to_compute", "N", v.tokens, "Most", maxMatrix)}
 		}
 		if q.What == wire.QueryProjection {
 			layers, heads = math.MaxUint16, math.MaxUint16
@@ -101,17 +102,17 @@ func (v *view) check(q *wire.Query) (needs int, err error) {
 	switch q.What {
 	case wire.QueryVector, wire.QueryFlow, wire.QueryCell, wire.QueryLens, wire.QueryLogits, wire.QueryAttention:
 		if pos > last {
-			return 0, &badField{"Position", fmt.Sprintf("is %d, want 0 to %d", pos, last)}
+			return 0, wrong("Position", "told.range", "N", pos, "Most", last)
 		}
 	}
 	if int(q.Layer) > layers {
-		return 0, &badField{"Layer", fmt.Sprintf("is %d, want 0 to %d", q.Layer, layers)}
+		return 0, wrong("Layer", "told.range", "N", q.Layer, "Most", layers)
 	}
 	if slices.Contains([]wire.QueryKind{wire.QueryCell, wire.QueryHead, wire.QueryBlock}, q.What) && int(q.Head) > heads {
-		return 0, &badField{"Head", fmt.Sprintf("is %d, want 0 to %d", q.Head, heads)}
+		return 0, wrong("Head", "told.range", "N", q.Head, "Most", heads)
 	}
 	if q.What == wire.QueryCell && q.Key > q.Position {
-		return 0, &badField{"Key", fmt.Sprintf("is %d, want 0 to %d: no token looks ahead", q.Key, q.Position)}
+		return 0, wrong("Key", "told.ahead", "N", q.Key, "Most", q.Position)
 	}
 	return needs, nil
 }
@@ -151,7 +152,7 @@ func (v *view) answer(ctx context.Context, q *wire.Query) ([]wire.Frame, error) 
 	case wire.QueryAttention:
 		return v.attention(ctx, q)
 	default:
-		err = &badField{"What", fmt.Sprintf("is %d, which asks for nothing that is known", q.What)}
+		err = wrong("What", "told.unknown", "N", uint8(q.What))
 	}
 	if err != nil {
 		return nil, err
@@ -197,7 +198,7 @@ func (v *view) neighbours(ctx context.Context, q *wire.Query) (wire.Frame, error
 func (v *view) projection(ctx context.Context, q *wire.Query) (wire.Frame, error) {
 	c := v.inf.engine.Model().Config()
 	if need := v.tokens * (c.Layers + 1) * c.Width * 4; need > maxProjectionBytes {
-		return nil, &refusal{codeTooLong, fmt.Sprintf("the vectors of %d tokens take %d MiB, want at most %d", v.tokens, need>>20, maxProjectionBytes>>20)}
+		return nil, &refusal{codeTooLong, telling.Of("told.too_long_to_project", "N", v.tokens, "Take", need>>20, "Most", maxProjectionBytes>>20)}
 	}
 	select {
 	case v.projecting <- struct{}{}:
@@ -325,7 +326,7 @@ func (v *view) block(ctx context.Context, q *wire.Query) (wire.Frame, error) {
 	}
 	index := slices.Index(now.Blocks, int32(min(q.Block, math.MaxInt32)))
 	if index < 0 {
-		return nil, &badField{"Block", fmt.Sprintf("%d is not held by this conversation", q.Block)}
+		return nil, wrong("Block", "told.not_held", "N", q.Block)
 	}
 	size := v.inf.engine.Pool().BlockSize
 	f := &wire.BlockHeat{
@@ -340,13 +341,13 @@ func (v *view) block(ctx context.Context, q *wire.Query) (wire.Frame, error) {
 
 func (v *view) pieces(q *wire.Query) (wire.Frame, error) {
 	if len(q.Tokens) > maxPieces {
-		return nil, &badField{"Tokens", fmt.Sprintf("has %d ids, want at most %d", len(q.Tokens), maxPieces)}
+		return nil, wrong("Tokens", "told.too_many", "N", len(q.Tokens), "Most", maxPieces)
 	}
 	t, vocab := v.inf.engine.Tokenizer(), v.inf.engine.Model().Config().Vocab
 	f := &wire.Pieces{Query: q.ID, IDs: q.Tokens}
 	for i, id := range q.Tokens {
 		if id < 0 || int(id) >= vocab {
-			return nil, &badField{fmt.Sprintf("Tokens[%d]", i), fmt.Sprintf("is %d, want 0 to %d", id, vocab-1)}
+			return nil, wrong(fmt.Sprintf("Tokens[%d]", i), "told.range", "N", id, "Most", vocab-1)
 		}
 		f.Bytes = append(f.Bytes, t.Bytes(id))
 		f.Special = append(f.Special, t.IsSpecial(id))
@@ -357,7 +358,7 @@ func (v *view) pieces(q *wire.Query) (wire.Frame, error) {
 // merges tells how a text becomes tokens, word by word.
 func merges(t *tokenizer.Tokenizer, q *wire.Query) (wire.Frame, error) {
 	if len(q.Text) > maxMergesText {
-		return nil, &refusal{codeTooLong, fmt.Sprintf("the text is %d bytes long; merges are told of at most %d", len(q.Text), maxMergesText)}
+		return nil, &refusal{codeTooLong, telling.Of("told.too_long_to_merge", "N", len(q.Text), "Most", maxMergesText)}
 	}
 	f := &wire.Merges{Query: q.ID, Text: q.Text, Algorithm: t.Algorithm()}
 	text := q.Text
@@ -370,7 +371,7 @@ func merges(t *tokenizer.Tokenizer, q *wire.Query) (wire.Frame, error) {
 	}
 	trace, err := t.Trace(text)
 	if err != nil {
-		return nil, &badField{"Text", err.Error()}
+		return nil, &badField{"Text", telling.From(err.Error(), "told.not_encoded")}
 	}
 	left, at := maxSymbols, 0
 	for i := range trace.PreTokens {

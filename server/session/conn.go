@@ -2,7 +2,6 @@ package session
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"vitrine/server/telling"
 	"vitrine/visualizer/wire"
 )
 
@@ -163,7 +163,7 @@ func (c *conn) read() {
 			c.send(&wire.Pong{Number: command.Number})
 		case *wire.Pace:
 			if command.Millis > wire.MaxPace {
-				p, _ := problemOf(&badField{"Millis", fmt.Sprintf("is %d, want 0 to %d", command.Millis, wire.MaxPace)})
+				p, _ := problemOf(wrong("Millis", "told.range", "N", command.Millis, "Most", wire.MaxPace))
 				c.send(p)
 				continue
 			}
@@ -202,7 +202,7 @@ func (c *conn) greet() (*session, error) {
 	case err != nil:
 		return nil, err
 	case !ok:
-		err := &refusal{codeBadFrame, "the first message has to be Open, not " + command.Kind().String()}
+		err := &refusal{codeBadFrame, telling.Of("told.not_open", "Kind", command.Kind())}
 		p, _ := problemOf(err)
 		c.send(p)
 		c.hangUp(closePolicy, "the first message has to be Open")

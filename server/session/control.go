@@ -2,10 +2,10 @@ package session
 
 import (
 	"context"
-	"fmt"
 	"math"
 
 	"vitrine/engine"
+	"vitrine/server/telling"
 	"vitrine/visualizer/wire"
 )
 
@@ -25,7 +25,7 @@ func (s *session) control(c *wire.Control) error {
 	}
 	if s.handle == nil {
 		if len(s.tree.active.tokens) == 0 {
-			return &badField{"Op", "there is no conversation yet; send a message first"}
+			return wrong("Op", "told.no_conversation")
 		}
 		// The engine was lost or gave up; begin again from the tokens.
 		if err := s.load(s.tree.active.tokens, s.settings); err != nil {
@@ -39,7 +39,7 @@ func (s *session) control(c *wire.Control) error {
 		return s.goOn(s.handle.Resume)
 	case wire.OpStep:
 		if c.Count < 1 {
-			return &badField{"Count", "is 0, want at least 1 token"}
+			return wrong("Count", "told.no_count")
 		}
 		return s.goOn(func() error { return s.handle.Step(int(min(c.Count, math.MaxInt32))) })
 	case wire.OpAbort:
@@ -51,7 +51,7 @@ func (s *session) control(c *wire.Control) error {
 	case wire.OpSwitch:
 		return s.switchTo(c)
 	}
-	return &badField{"Op", fmt.Sprintf("is %d, which does nothing that is known", c.Op)}
+	return wrong("Op", "told.unknown", "N", uint8(c.Op))
 }
 
 // goOn lets the request draw. An answer that had ended goes on behind its last
@@ -84,7 +84,7 @@ func (s *session) start(run func() error) error {
 // checkPosition refuses a position that a rewind cannot go to.
 func (s *session) checkPosition(pos uint32) error {
 	if n := len(s.tree.active.tokens); int64(pos) > int64(n) {
-		return &badField{"Position", fmt.Sprintf("is %d, want 0 to %d", pos, n)}
+		return wrong("Position", "told.range", "N", pos, "Most", n)
 	}
 	return nil
 }
@@ -128,10 +128,10 @@ func (s *session) branchOff(c *wire.Control) error {
 		return err
 	}
 	if vocab := s.inf.engine.Model().Config().Vocab; c.Token < 0 || int(c.Token) >= vocab {
-		return &badField{"Token", fmt.Sprintf("is %d, want 0 to %d", c.Token, vocab-1)}
+		return wrong("Token", "told.range", "N", c.Token, "Most", vocab-1)
 	}
 	if len(s.tree.branches) >= maxBranches {
-		return &refusal{codeBusy, fmt.Sprintf("the conversation has %d branches already; begin a new one", maxBranches)}
+		return &refusal{codeBusy, telling.Of("told.too_many_branches", "N", maxBranches)}
 	}
 	if err := s.fits(int(c.Position)+1, int(c.Position)); err != nil {
 		return err
@@ -190,7 +190,7 @@ func (s *session) logProb(pos int, token int32) float32 {
 func (s *session) switchTo(c *wire.Control) error {
 	target := s.tree.find(c.Branch)
 	if target == nil {
-		return &badField{"Branch", fmt.Sprintf("%d is not one of this conversation's %d branches", c.Branch, len(s.tree.branches))}
+		return wrong("Branch", "told.no_branch", "N", c.Branch, "Have", len(s.tree.branches))
 	}
 	if target == s.tree.active {
 		return nil

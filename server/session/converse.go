@@ -6,6 +6,7 @@ import (
 
 	"vitrine/engine/sampler"
 	"vitrine/engine/tokenizer"
+	"vitrine/server/telling"
 	"vitrine/visualizer/wire"
 )
 
@@ -43,7 +44,7 @@ func (s *session) do(c wire.Command) {
 	case *wire.Query:
 		s.ask(c)
 	default:
-		err = &refusal{codeBadFrame, fmt.Sprintf("%v is not expected here", c.Kind())}
+		err = &refusal{codeBadFrame, telling.Of("told.unexpected", "Kind", c.Kind())}
 	}
 	if err != nil {
 		s.fail(0, err)
@@ -62,13 +63,13 @@ func (s *session) ready() error {
 func noModel(status wire.Status) error {
 	switch status.Phase {
 	case wire.PhaseDownloading:
-		return &refusal{codeNoModel, fmt.Sprintf("the model is being downloaded: %d of %d bytes are here", status.Received, status.Total)}
+		return &refusal{codeNoModel, telling.Of("told.downloading", "Received", status.Received, "Total", status.Total)}
 	case wire.PhaseLoading:
-		return &refusal{codeNoModel, "the model is being loaded"}
+		return &refusal{codeNoModel, telling.Of("told.loading")}
 	case wire.PhaseFailed:
-		return &refusal{codeNoModel, "there is no model: " + status.Detail}
+		return &refusal{codeNoModel, telling.Again(status.Detail)}
 	}
-	return &refusal{codeNoModel, "there is no model yet"}
+	return &refusal{codeNoModel, telling.Of("told.no_model")}
 }
 
 // limit is the longest sequence that the engine takes.
@@ -120,9 +121,9 @@ func (s *session) chat(c *wire.Chat) error {
 	p := s.inf.prompter()
 	switch {
 	case p.template == nil:
-		return &badField{"text", "the model brings no chat template; ask it to complete a text instead"}
+		return wrong("text", "told.no_template")
 	case c.Text == "":
-		return &badField{"text", "is empty"}
+		return wrong("text", "told.empty")
 	}
 	if err := checkText("text", c.Text); err != nil {
 		return err
@@ -183,7 +184,7 @@ func (s *session) turn(p *prompter, c *wire.Chat) (*branch, error) {
 		next.messages = append(next.messages, message{role: wire.RoleSystem, text: c.System})
 	}
 	if len(next.messages)+2 > maxMessages {
-		return nil, &refusal{codeTooLong, fmt.Sprintf("the conversation has %d messages, want at most %d; begin a new one", len(next.messages), maxMessages)}
+		return nil, tooManyMessages(len(next.messages))
 	}
 	next.messages = append(next.messages, message{role: wire.RoleUser, text: c.Text})
 	rendered, err := p.render(next.messages, true)
@@ -238,10 +239,10 @@ func (s *session) complete(c *wire.Complete) error {
 	t := s.inf.engine.Tokenizer()
 	tokens, err := t.Encode(c.Text, tokenizer.EncodeOptions{AddSpecial: true, ParseSpecial: true})
 	if err != nil {
-		return &badField{"text", err.Error()}
+		return &badField{"text", telling.From(err.Error(), "told.not_encoded")}
 	}
 	if len(tokens) == 0 {
-		return &badField{"text", "is empty"}
+		return wrong("text", "told.empty")
 	}
 	if err := s.fits(len(tokens), 0); err != nil {
 		return err
@@ -321,11 +322,11 @@ func (s *session) restore(c *wire.Restore) error {
 func restored(t *tokenizer.Tokenizer, vocab int, c *wire.Restore) (*branch, error) {
 	b := &branch{state: wire.StatePaused}
 	if len(c.Tokens) == 0 {
-		return nil, &badField{"Tokens", "is empty, want at least one token"}
+		return nil, wrong("Tokens", "told.empty")
 	}
 	for i, r := range c.Tokens {
 		if r.ID < 0 || int(r.ID) >= vocab {
-			return nil, &badField{fmt.Sprintf("Tokens[%d].ID", i), fmt.Sprintf("is %d, want 0 to %d", r.ID, vocab-1)}
+			return nil, wrong(fmt.Sprintf("Tokens[%d].ID", i), "told.range", "N", r.ID, "Most", vocab-1)
 		}
 		token := given(t, r.ID)
 		token.Flags |= r.Flags & (wire.FlagDrawn | wire.FlagForced)
@@ -335,7 +336,7 @@ func restored(t *tokenizer.Tokenizer, vocab int, c *wire.Restore) (*branch, erro
 		}
 	}
 	if len(c.Messages) > maxMessages {
-		return nil, &badField{"Messages", fmt.Sprintf("has %d, want at most %d", len(c.Messages), maxMessages)}
+		return nil, wrong("Messages", "told.too_many", "N", len(c.Messages), "Most", maxMessages)
 	}
 	for i, r := range c.Messages {
 		field := fmt.Sprintf("Messages[%d]", i)
@@ -343,7 +344,7 @@ func restored(t *tokenizer.Tokenizer, vocab int, c *wire.Restore) (*branch, erro
 			return nil, err
 		}
 		if int(r.First) > len(b.tokens) || i > 0 && r.First < c.Messages[i-1].First {
-			return nil, &badField{field + ".First", fmt.Sprintf("is %d, want positions in order, at most %d", r.First, len(b.tokens))}
+			return nil, wrong(field+".First", "told.not_in_order", "N", r.First, "Most", len(b.tokens))
 		}
 		m := message{role: r.Role, text: r.Text, first: int(r.First), end: stillOpen}
 		if i < len(c.Messages)-1 {

@@ -152,7 +152,7 @@ func (s *session) setState(state engine.State, reason string) {
 		}
 		if state == engine.FinishedAborted && reason != "" {
 			s.log.Error("session: the engine gave up a request", "err", reason)
-			s.say(&wire.Problem{Code: codeInternal, Detail: reason})
+			s.say(internal(reason))
 		}
 	}
 	s.sayState()
@@ -189,6 +189,6 @@ func (s *session) lose() {
 	s.handle, s.pump, s.speech = nil, nil, nil
 	s.tree.active.state = wire.StateAborted
 	s.own(0)
-	s.say(&wire.Problem{Code: codeGone, Field: "engine", Detail: "the engine has stopped; the conversation is kept and can be continued once it runs again"})
+	s.say(gone("engine", "problem.gone_engine"))
 	s.sayState()
 }

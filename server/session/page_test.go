@@ -227,6 +227,9 @@ func (p *page) problem(c wire.Command) *wire.Problem {
 	mark := p.mark()
 	p.send(c)
 	f := p.waitFrame("a problem", mark, func(f wire.Frame) bool { _, ok := f.(*wire.Problem); return ok })
+	if !strings.Contains(f.(*wire.Problem).Detail, "the disk is full") { // words of a test, in English only
+		checkLanguages(p.t, f.(*wire.Problem))
+	}
 	return f.(*wire.Problem)
 }
 

@@ -34,15 +34,15 @@ func samplerParams(p wire.Params, seed uint64, vocab int) (sampler.Params, error
 	s.Order = sampler.Order(p.Order)
 	s.Stop = p.Stop
 	if len(p.Stop) > maxStops {
-		return s, &badField{"stop", fmt.Sprintf("%d strings, want at most %d", len(p.Stop), maxStops)}
+		return s, wrong("stop", "told.too_many", "N", len(p.Stop), "Most", maxStops)
 	}
 	for _, stop := range p.Stop {
 		if len(stop) > maxStopBytes {
-			return s, &badField{"stop", fmt.Sprintf("a string of %d bytes, want at most %d", len(stop), maxStopBytes)}
+			return s, wrong("stop", "told.too_many_bytes", "N", len(stop), "Most", maxStopBytes)
 		}
 	}
 	if len(p.LogitBias) > maxBiases {
-		return s, &badField{"logit_bias", fmt.Sprintf("%d entries, want at most %d", len(p.LogitBias), maxBiases)}
+		return s, wrong("logit_bias", "told.too_many", "N", len(p.LogitBias), "Most", maxBiases)
 	}
 	for _, b := range p.LogitBias {
 		s.LogitBias = append(s.LogitBias, sampler.TokenBias{Token: b.Token, Bias: b.Bias})
@@ -63,7 +63,7 @@ func checkText(field, text string) error {
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRuneInString(text[i:])
 		if r == utf8.RuneError && size == 1 {
-			return &badField{field, fmt.Sprintf("byte %d (%#02x) is not valid UTF-8", i, text[i])}
+			return wrong(field, "told.not_utf8", "At", i, "Byte", fmt.Sprintf("%#02x", text[i]))
 		}
 		i += size
 	}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"vitrine/engine"
 	"vitrine/engine/sampler"
 	"vitrine/server/remote"
+	"vitrine/server/telling"
 	"vitrine/visualizer/wire"
 )
 
@@ -25,9 +27,15 @@ const (
 )
 
 // badField says that a field of a command cannot be taken, and why.
-type badField struct{ field, reason string }
+type badField struct {
+	field string
+	why   telling.Message // a clause
+}
 
-func (e *badField) Error() string { return e.field + ": " + e.reason }
+func (e *badField) Error() string { return e.field + ": " + e.why.In("en") }
+
+// wrong is the error of a field, with a clause of the catalogue that says why.
+func wrong(field, key string, pairs ...any) error { return &badField{field, telling.Of(key, pairs...)} }
 
 // tooLong says that a text does not fit into the context.
 type tooLong struct {
@@ -37,22 +45,31 @@ type tooLong struct {
 	limit   int
 }
 
-func (e *tooLong) Error() string {
-	s := "the prompt is "
-	if e.atLeast {
-		s += "at least "
+func (e *tooLong) Error() string { return e.told().In("en") }
+
+func (e *tooLong) told() telling.Message {
+	key := "told.too_long"
+	switch {
+	case e.atLeast:
+		key = "told.too_long_at_least"
+	case e.have > 0:
+		key = "told.too_long_together"
 	}
-	s += fmt.Sprintf("%d tokens long", e.tokens)
-	if e.have > 0 {
-		s += fmt.Sprintf(", %d of them from the conversation so far", e.have)
-	}
-	return s + fmt.Sprintf("; the model's context holds %d, and one must be left for the answer", e.limit)
+	return telling.Of(key, "Tokens", e.tokens, "Have", e.have, "Limit", e.limit)
+}
+
+// tooManyMessages says that a conversation is full.
+func tooManyMessages(n int) error {
+	return &refusal{codeTooLong, telling.Of("told.too_many_messages", "N", n, "Most", maxMessages)}
 }
 
 // refusal is a problem that concerns no field.
-type refusal struct{ code, reason string }
+type refusal struct {
+	code string
+	why  telling.Message // a sentence
+}
 
-func (e *refusal) Error() string { return e.reason }
+func (e *refusal) Error() string { return e.why.In("en") }
 
 // mistake is a panic of this program.
 type mistake struct {
@@ -62,10 +79,11 @@ type mistake struct {
 
 func (e *mistake) Error() string { return fmt.Sprintf("the server has made a mistake: %v", e.value) }
 
-var errBusy = &refusal{codeBusy, "too many commands at once; wait for some of them to be done"}
+var errBusy = &refusal{codeBusy, telling.Of("told.too_fast")}
 
 // problemOf puts an error into the page's terms. known is false for an error
-// that is this program's fault and belongs into the log.
+// that belongs into the log: one that is this program's fault, or of which the
+// page is not told everything in every language.
 func problemOf(err error) (p *wire.Problem, known bool) {
 	var (
 		field  *badField
@@ -79,23 +97,73 @@ func problemOf(err error) (p *wire.Problem, known bool) {
 	)
 	switch {
 	case errors.As(err, &field):
-		return &wire.Problem{Code: codeBadField, Field: field.field, Detail: err.Error()}, true
+		return problemWith(field.field, field.why), true
 	case errors.As(err, &long):
-		return &wire.Problem{Code: codeTooLong, Field: "text", Detail: err.Error()}, true
+		return problem(codeTooLong, "text", "problem.too_long", long.told()), true
 	case errors.As(err, &own):
-		return &wire.Problem{Code: own.code, Detail: own.reason}, true
+		return problem(own.code, "", sentences[own.code], own.why), true
 	case errors.As(err, &param):
-		return &wire.Problem{Code: codeBadField, Field: param.Field, Detail: err.Error()}, true
+		return problemWith(param.Field, wanted(param)), true
 	case errors.As(err, &reject):
-		return &wire.Problem{Code: codeBadField, Field: reject.Field, Detail: err.Error()}, true
+		return problemWith(reject.Field, telling.From(reject.Reason, "told.engine_refuses")), false
 	case errors.As(err, &extra):
-		return &wire.Problem{Code: codeBadField, Field: extra.Field, Detail: err.Error()}, true
+		return problemWith(extra.Field, telling.From(extra.Reason, "told.remote_param")), true
 	case errors.As(err, &other):
-		return &wire.Problem{Code: codeElsewhere, Detail: err.Error()}, true
+		return problem(codeElsewhere, "", "problem.remote_failed", telling.From(err.Error(), "told.remote_failed", "Address", other.Address, "Status", other.Status)), false
 	case errors.As(err, &frame):
-		return &wire.Problem{Code: codeBadFrame, Field: frame.Field, Detail: err.Error()}, true
+		return problem(codeBadFrame, frame.Field, "problem.bad_frame", telling.From(err.Error(), "told.bad_frame", "Field", frame.Field)), true
+	case errors.Is(err, errClosed):
+		return gone("server", "problem.gone_server"), true
 	case errors.Is(err, engine.ErrReleased), errors.Is(err, engine.ErrClosed), errors.Is(err, context.Canceled):
-		return &wire.Problem{Code: codeGone, Detail: err.Error()}, true
+		return problem(codeGone, "", "problem.gone", telling.From(err.Error(), "told.gone")), true
 	}
-	return &wire.Problem{Code: codeInternal, Detail: err.Error()}, false
+	return internal(err.Error()), false
+}
+
+// sentences are what a page says first of a refusal; the reason follows.
+var sentences = map[string]string{
+	codeTooLong:  "problem.too_long",
+	codeNoModel:  "problem.no_model",
+	codeBusy:     "problem.busy",
+	codeRemote:   "problem.remote",
+	codeBadFrame: "problem.bad_frame",
+}
+
+// problem is a problem in words, with the reason among them.
+func problem(code, field, key string, reason telling.Message) *wire.Problem {
+	return &wire.Problem{Code: code, Field: field, Detail: telling.Of(key, "Field", field, "Detail", reason).Told()}
+}
+
+// problemWith is the problem with a field, for a reason that is a clause.
+func problemWith(field string, why telling.Message) *wire.Problem {
+	return problem(codeBadField, field, "told.bad_field", why)
+}
+
+// gone says what is no longer there.
+func gone(field, key string) *wire.Problem {
+	return &wire.Problem{Code: codeGone, Field: field, Detail: telling.Of(key).Told()}
+}
+
+// internal is a fault of this program. The page is told in other languages than
+// English where to read more.
+func internal(reason string) *wire.Problem {
+	return problem(codeInternal, "", "problem.internal", telling.From(reason, "told.internal"))
+}
+
+// wants are what the sampler's parameters take, by their names in vLLM up to a
+// bracket: what the sampler says of them itself is in English.
+var wants = map[string]string{
+	"temperature": "told.want_finite", "repetition_penalty": "told.want_positive", "top_p": "told.want_share_above_0", "min_p": "told.want_share",
+	"presence_penalty": "told.want_penalty", "frequency_penalty": "told.want_penalty", "top_k": "told.want_top_k", "max_tokens": "told.want_some",
+	"min_tokens": "told.want_min_tokens", "order": "told.want_order", "stop": "told.want_stop", "logit_bias": "told.want_bias",
+}
+
+// wanted says what a parameter is and what would be right.
+func wanted(e *sampler.ParamError) telling.Message {
+	name, _, _ := strings.Cut(e.Field, "[")
+	key, known := wants[name]
+	if !known {
+		key = "told.want_other"
+	}
+	return telling.Of("told.got", "Got", e.Got, "Want", telling.From(e.Want, key))
 }

@@ -117,7 +117,7 @@ func (r *recorder) next(ctx context.Context) (wire.Frame, error) {
 		if b, ok := r.link.out.pop(); ok {
 			f, err := wire.DecodeFrame(b)
 			if p, isProblem := f.(*wire.Problem); isProblem && p.Query == 0 {
-				err = fmt.Errorf("session: recording: %s: %s", p.Code, p.Detail)
+				err = fmt.Errorf("session: recording: %s: %s", p.Code, wire.Told(p.Detail, "en"))
 			}
 			return f, err
 		}
@@ -193,7 +193,7 @@ func (r *recorder) askRun(ctx context.Context, q wire.Query) error {
 		}
 		switch f := f.(type) {
 		case *wire.Problem:
-			return fmt.Errorf("session: recording: question %+v: %s", q, f.Detail)
+			return fmt.Errorf("session: recording: question %+v: %s", q, wire.Told(f.Detail, "en"))
 		case *wire.Logits:
 			r.take(f)
 			return nil
@@ -348,7 +348,7 @@ func (r *recorder) ask(ctx context.Context, q wire.Query) (wire.Frame, error) {
 			return nil, err
 		}
 		if p, refused := f.(*wire.Problem); refused {
-			return nil, fmt.Errorf("session: recording: question %+v: %s", q, p.Detail)
+			return nil, fmt.Errorf("session: recording: question %+v: %s", q, wire.Told(p.Detail, "en"))
 		}
 		if queryOf(f) == q.ID {
 			return f, nil

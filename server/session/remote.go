@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"vitrine/server/remote"
+	"vitrine/server/telling"
 	"vitrine/visualizer/wire"
 )
 
@@ -75,7 +76,7 @@ func sameStanding(a, b wire.Remote) bool {
 
 // elsewhere is the refusal of what only an engine of this process can do.
 func elsewhere(what string) error {
-	return &refusal{codeRemote, "a remote engine cannot be " + what}
+	return &refusal{codeRemote, telling.From("A remote engine cannot be "+what+".", "told.elsewhere")}
 }
 
 // doRemote carries out a command on a remote engine. handled is false for a
@@ -126,7 +127,7 @@ func (s *session) controlRemote(c *wire.Control) error {
 	case wire.OpBranch, wire.OpSwitch:
 		return elsewhere("branched off")
 	}
-	return &badField{"Op", fmt.Sprintf("is %d, which does nothing that is known", c.Op)}
+	return wrong("Op", "told.unknown", "N", uint8(c.Op))
 }
 
 // restartRemote drops the conversation.
@@ -146,7 +147,7 @@ func (s *session) remoteParams(p wire.Params) (remote.Params, error) {
 		return out, err
 	}
 	if p.Order != wire.OrderVLLM {
-		return out, &badField{"order", "a remote engine has an order of its own; choose vLLM's"}
+		return out, wrong("order", "told.remote_order")
 	}
 	out = remote.Params{
 		Temperature: p.Temperature, TopP: p.TopP, MinP: p.MinP, TopK: max(int(p.TopK), 0),
@@ -155,14 +156,14 @@ func (s *session) remoteParams(p wire.Params) (remote.Params, error) {
 	}
 	if p.HasSeed {
 		if p.Seed > math.MaxInt64 {
-			return out, &badField{"seed", fmt.Sprintf("is %d, want at most %d for a remote engine", p.Seed, int64(math.MaxInt64))}
+			return out, wrong("seed", "told.range", "N", p.Seed, "Most", int64(math.MaxInt64))
 		}
 		seed := int64(p.Seed)
 		out.Seed = &seed
 	}
 	if len(p.LogitBias) > 0 {
 		if !s.inf.remote.IDs() {
-			return out, &badField{"logit_bias", "names tokens by ids, which this remote engine does not tell"}
+			return out, wrong("logit_bias", "told.remote_ids")
 		}
 		out.LogitBias = map[int32]float32{}
 		for _, b := range p.LogitBias {
@@ -179,7 +180,7 @@ const maxRemoteText = 1 << 20
 // remoteText refuses a text that cannot be sent.
 func remoteText(field, text string) error {
 	if len(text) > maxRemoteText {
-		return &refusal{codeTooLong, fmt.Sprintf("%s is %d bytes long, want at most %d", field, len(text), maxRemoteText)}
+		return &refusal{codeTooLong, telling.Of("told.too_long_text", "Field", field, "N", len(text), "Most", maxRemoteText)}
 	}
 	return checkText(field, text)
 }
@@ -188,7 +189,7 @@ func remoteText(field, text string) error {
 func (s *session) chatRemote(c *wire.Chat) error {
 	switch {
 	case c.Text == "":
-		return &badField{"text", "is empty"}
+		return wrong("text", "told.empty")
 	case c.Paused:
 		return elsewhere("paused before its first token; choose full speed")
 	}
@@ -203,7 +204,7 @@ func (s *session) chatRemote(c *wire.Chat) error {
 		return err
 	}
 	if len(s.tree.active.messages)+2 > maxMessages {
-		return &refusal{codeTooLong, fmt.Sprintf("the conversation has %d messages, want at most %d; begin a new one", len(s.tree.active.messages), maxMessages)}
+		return tooManyMessages(len(s.tree.active.messages))
 	}
 	s.hangUpTalk()
 	if s.tree.active.plain {
@@ -229,7 +230,7 @@ func (s *session) chatRemote(c *wire.Chat) error {
 func (s *session) completeRemote(c *wire.Complete) error {
 	switch {
 	case c.Text == "":
-		return &badField{"text", "is empty"}
+		return wrong("text", "told.empty")
 	case c.Paused:
 		return elsewhere("paused before its first token; choose full speed")
 	}
@@ -258,7 +259,7 @@ func (s *session) restoreRemote(c *wire.Restore) error {
 		return err
 	}
 	if len(c.Messages) > maxMessages {
-		return &badField{"Messages", fmt.Sprintf("has %d, want at most %d", len(c.Messages), maxMessages)}
+		return wrong("Messages", "told.too_many", "N", len(c.Messages), "Most", maxMessages)
 	}
 	for i, m := range c.Messages {
 		if err := remoteText(fmt.Sprintf("Messages[%d].Text", i), m.Text); err != nil {
@@ -294,12 +295,12 @@ func (v *view) checkRemote(q *wire.Query) (needs int, err error) {
 	switch q.What {
 	case wire.QuerySource:
 		if len(q.Text) > maxFuncName {
-			return 0, &badField{"Text", fmt.Sprintf("is %d bytes long, want the name of a function", len(q.Text))}
+			return 0, wrong("Text", "told.no_function", "N", len(q.Text))
 		}
 		return 0, nil
 	case wire.QueryPieces:
 		if len(q.Tokens) > maxPieces {
-			return 0, &badField{"Tokens", fmt.Sprintf("has %d ids, want at most %d", len(q.Tokens), maxPieces)}
+			return 0, wrong("Tokens", "told.too_many", "N", len(q.Tokens), "Most", maxPieces)
 		}
 		return 0, nil
 	case wire.QueryLogits:

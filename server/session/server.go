@@ -12,6 +12,7 @@ import (
 	"vitrine/engine/chat"
 	"vitrine/server/machine"
 	"vitrine/server/remote"
+	"vitrine/server/telling"
 	"vitrine/visualizer/wire"
 )
 
@@ -179,7 +180,7 @@ func (s *Server) currentStatus() wire.Status {
 
 var (
 	errClosed = errors.New("session: the server is stopping")
-	errFull   = &refusal{codeBusy, "all places on this server are taken; try again later, or close other pages"}
+	errFull   = &refusal{codeBusy, telling.Of("told.full")}
 )
 
 // open finds a session by its name or makes a new one.

@@ -160,7 +160,7 @@ func (s *session) end() {
 func (s *session) join(l *link) {
 	if old := s.link; old != nil {
 		s.leave()
-		old.send(&wire.Problem{Code: codeGone, Field: "session", Detail: "this conversation was opened in another page"})
+		old.send(gone("session", "problem.gone_session"))
 		old.hangUp(CloseTakenOver, "opened in another page")
 		s.server.rename(s)
 	}
@@ -224,7 +224,7 @@ func (s *session) adopt() bool {
 func (s *session) sayGoodbye() {
 	if s.link != nil {
 		const why = "the server is stopping"
-		s.link.send(&wire.Problem{Code: codeGone, Field: "server", Detail: why})
+		s.link.send(gone("server", "problem.gone_server"))
 		s.hangUp(closeGoingAway, why)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"vitrine/engine/model"
 	"vitrine/server/machine"
 	"vitrine/server/source"
+	"vitrine/server/telling"
 	"vitrine/visualizer"
 	pageview "vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
@@ -28,7 +29,7 @@ var sources = source.Trees{
 func findSource(q *wire.Query) (wire.Frame, error) {
 	f, err := sources.Find(q.Text)
 	if err != nil {
-		return nil, &badField{"Text", "is " + err.Error()}
+		return nil, &badField{"Text", telling.From("it is "+err.Error(), "told.no_source")}
 	}
 	return &wire.Source{Query: q.ID, Func: q.Text, File: f.File, Line: uint32(f.Line), Text: f.Text}, nil
 }

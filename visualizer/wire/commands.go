@@ -11,7 +11,7 @@ type Command interface {
 // Open is the first command on every connection.
 type Open struct {
 	Session string // the session to resume, or empty
-	Locale  string // "en" or "zh", the language of plain-word errors
+	Locale  string // "en" or "zh", the language that the page is opened in
 }
 
 // Params are the sampling parameters of a request, under the names, ranges and

@@ -64,8 +64,8 @@ type Status struct {
 	Received uint64  // bytes here so far
 	Total    uint64  // bytes in all, 0 if unknown
 	Rate     float32 // bytes a second, over the last seconds
-	Source   string  // where it comes from, in words
-	Detail   string  // for PhaseFailed: what happened and what would help
+	Source   string  // where it comes from, in words; see [Told] for their language
+	Detail   string  // for PhaseFailed: what happened and what would help; see [Told] for its language
 }
 
 // TokenFlag marks what is special about a token of the sequence.
@@ -394,9 +394,9 @@ type Source struct {
 // Problem says that something asked for did not happen. It never ends the session.
 type Problem struct {
 	Query  uint32 // the query or 0 for a command
-	Code   string // message key of the page's catalogue: "bad_field", "too_long", "no_model", "busy", "gone", "remote", "bad_frame", "internal"
+	Code   string // "bad_field", "too_long", "no_model", "busy", "gone", "remote", "bad_frame", "internal"
 	Field  string // the offending field, if one
-	Detail string // in English: what was wrong and what would be right
+	Detail string // in sentences: what was wrong and what would be right; see [Told] for its language
 }
 
 // Pong answers [Ping] with its number.

@@ -1,5 +1,6 @@
 // Package link writes what the page shows into the fragment of its address and
-// reads it back: prompts, parameters, seed, token, layer, head, key and view.
+// reads it back: model, prompts, tokens that were put in the place of drawn
+// ones, parameters, seed, token, layer, head, key and view.
 // Whoever opens such a link asks the same model the same and sees the same.
 //
 // The fragment is a list of name=value joined by &, values percent-encoded as
@@ -8,7 +9,6 @@
 package link
 
 import (
-	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -19,14 +19,23 @@ import (
 
 // State is what a link reproduces. A nil Params and an empty string say nothing.
 type State struct {
-	Prompts []string     // the user's messages, in order
-	System  string       // system prompt
-	Params  *wire.Params // parameters, with the seed that was in use
-	View    string       // the open view's name
-	Token   int          // the chosen position, −1 for none
-	Layer   int          // −1 for none, as below
-	Head    int
-	Key     int
+	Model  string       // its name
+	Steps  []Step       // what was asked and chosen, in order
+	System string       // system prompt
+	Params *wire.Params // parameters, with the seed that was in use
+	View   string       // the open view's name
+	Token  int          // the chosen position, −1 for none
+	Layer  int          // −1 for none, as below
+	Head   int
+	Key    int
+}
+
+// A Step is a message of the user or, with a position, a token that a person
+// put there in the place of the drawn one. Position 0 cannot be drawn.
+type Step struct {
+	Prompt   string
+	Position int
+	Token    int32 // its id
 }
 
 // Empty is the state of an address without a fragment.
@@ -36,31 +45,27 @@ func Empty() State { return State{Token: -1, Layer: -1, Head: -1, Key: -1} }
 // not carry longer ones.
 const MaxLength = 1 << 16
 
-// ErrLength says that a fragment is longer than [MaxLength].
-var ErrLength = errors.New("link: longer than 65536 bytes")
-
-// Error says which part of a fragment was not understood.
-type Error struct {
-	Name string // of the part
-	Want string // what would have been right
-}
-
-// Error implements error.
-func (e *Error) Error() string { return "link: " + e.Name + ": want " + e.Want }
-
 // Fragment is the state as a fragment without the leading #.
 func (s State) Fragment() string {
 	var w writer
-	for _, prompt := range s.Prompts {
-		w.add("q", prompt)
+	if s.Model != "" {
+		w.add("model", s.Model)
+	}
+	for _, step := range s.Steps {
+		if step.Position == 0 {
+			w.add("q", step.Prompt)
+		} else {
+			w.add("force", strconv.Itoa(step.Position)+":"+strconv.Itoa(int(step.Token)))
+		}
 	}
 	if s.System != "" {
 		w.add("system", s.System)
 	}
 	if p := s.Params; p != nil {
-		for _, f := range numbers {
-			if v := f.get(p); v != f.usual {
-				w.add(f.name, strconv.FormatFloat(v, 'g', -1, f.bits))
+		for i := range Numbers {
+			f := &Numbers[i]
+			if v := f.Get(p); v != f.usual {
+				w.add(f.Name, strconv.FormatFloat(v, 'f', -1, 64))
 			}
 		}
 		if p.HasSeed {
@@ -69,7 +74,6 @@ func (s State) Fragment() string {
 		if p.IgnoreEOS {
 			w.add("ignore-eos", "1")
 		}
-		w.add("n", strconv.FormatUint(uint64(p.MaxTokens), 10))
 	}
 	if s.View != "" {
 		w.add("view", s.View)
@@ -83,84 +87,99 @@ func (s State) Fragment() string {
 }
 
 // Parse reads a fragment, with or without its #. Parts that it understands are
-// in the state even when there is an error about another; the first error is
-// returned.
-func Parse(fragment string) (State, error) {
-	s := Empty()
+// in the state whatever the others are; those that it does not are in wrong,
+// as they stand in the fragment.
+func Parse(fragment string) (s State, wrong []string) {
+	s = Empty()
 	fragment = strings.TrimPrefix(fragment, "#")
 	if len(fragment) > MaxLength {
-		return s, ErrLength
+		return s, []string{fragment[:maxPart] + "…"}
 	}
 	if fragment == "" {
 		return s, nil
 	}
-	var first error
 	for part := range strings.SplitSeq(fragment, "&") {
 		name, value, _ := strings.Cut(part, "=")
-		text, err := unescape(value)
-		if err != nil {
-			err = &Error{name, err.Error()}
-		} else {
-			err = s.set(name, text)
-		}
-		if first == nil {
-			first = err
+		text, ok := unescape(value)
+		if !ok || !s.set(name, text) {
+			if len(part) > maxPart {
+				part = part[:maxPart] + "…"
+			}
+			wrong = append(wrong, part)
 		}
 	}
-	return s, first
+	return s, wrong
 }
 
-func (s *State) set(name, text string) error {
+// maxPart bounds what is told of a part that is not understood, in bytes.
+const maxPart = 60
+
+// set takes in one part and reports whether it says something.
+func (s *State) set(name, text string) bool {
 	switch name {
 	case "q":
-		s.Prompts = append(s.Prompts, text)
-		return nil
+		s.Steps = append(s.Steps, Step{Prompt: text})
+		return true
+	case "force":
+		position, token, _ := strings.Cut(text, ":")
+		at := whole(position)
+		id := whole(token)
+		if at < 1 || id < 0 {
+			return false
+		}
+		s.Steps = append(s.Steps, Step{Position: at, Token: int32(id)})
+		return true
+	case "model":
+		s.Model = text
+		return true
 	case "system":
 		s.System = text
-		return nil
+		return true
 	case "view":
 		s.View = text
-		return nil
+		return true
 	case "seed":
 		seed, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
-			return &Error{name, "a whole number below 2^64"}
+			return false
 		}
 		p := s.params()
 		p.Seed, p.HasSeed = seed, true
-		return nil
+		return true
 	case "ignore-eos":
 		s.params().IgnoreEOS = text == "1"
-		return nil
-	case "n":
-		n, err := strconv.ParseUint(text, 10, 32)
-		if err != nil || n == 0 {
-			return &Error{name, "a number of tokens from 1"}
-		}
-		s.params().MaxTokens = uint32(n)
-		return nil
+		return text == "1" || text == "0"
 	}
 	for _, f := range s.places() {
 		if f.name == name {
-			n, err := strconv.ParseInt(text, 10, 32)
-			if err != nil || n < 0 {
-				return &Error{name, "a whole number from 0"}
+			n := whole(text)
+			if n >= 0 {
+				*f.at = n
 			}
-			*f.at = int(n)
-			return nil
+			return n >= 0
 		}
 	}
-	for _, f := range numbers {
-		if f.name == name {
-			v, err := strconv.ParseFloat(text, f.bits)
-			if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
-				return &Error{name, "a number"}
+	for i := range Numbers {
+		if f := &Numbers[i]; f.Name == name {
+			v, err := strconv.ParseFloat(text, 64)
+			// Not a number is not below either.
+			if err != nil || !(math.Abs(v) <= math.MaxFloat32) || name == "n" && v < 1 {
+				return false
 			}
-			f.set(s.params(), v)
-			return nil
+			f.Put(s.params(), v)
+			return true
 		}
 	}
-	return nil
+	return true // an old page opens a newer link as far as it can
+}
+
+// whole is a whole number from 0 to 2³¹−1, and −1 for what is none.
+func whole(text string) int {
+	n, err := strconv.ParseUint(text, 10, 31)
+	if err != nil {
+		return -1
+	}
+	return int(n)
 }
 
 // params makes the state's parameters when the first of them is read: those
@@ -168,8 +187,8 @@ func (s *State) set(name, text string) error {
 func (s *State) params() *wire.Params {
 	if s.Params == nil {
 		s.Params = &wire.Params{}
-		for _, f := range numbers {
-			f.set(s.Params, f.usual)
+		for i := range Numbers {
+			Numbers[i].Put(s.Params, Numbers[i].usual)
 		}
 	}
 	return s.Params
@@ -184,28 +203,56 @@ func (s *State) places() []place {
 	return []place{{"token", &s.Token}, {"layer", &s.Layer}, {"head", &s.Head}, {"key", &s.Key}}
 }
 
-// number is a parameter that is a number; its usual value is left out of a link.
-type number struct {
-	name  string
-	usual float64
-	bits  int // 32 for a float32; 64 for a whole number, which needs more digits
-	get   func(*wire.Params) float64
-	set   func(*wire.Params, float64)
+// A Number is a parameter that is a number.
+type Number struct {
+	Name  string                 // in a link
+	usual float64                // is left out of a link
+	At    func(*wire.Params) any // pointer to the field
 }
 
-var numbers = []number{
-	{"temperature", 1, 32, func(p *wire.Params) float64 { return float64(p.Temperature) }, func(p *wire.Params, v float64) { p.Temperature = float32(v) }},
-	{"top-k", 0, 64, func(p *wire.Params) float64 { return float64(p.TopK) }, func(p *wire.Params, v float64) { p.TopK = int32(limit(v)) }},
-	{"top-p", 1, 32, func(p *wire.Params) float64 { return float64(p.TopP) }, func(p *wire.Params, v float64) { p.TopP = float32(v) }},
-	{"min-p", 0, 32, func(p *wire.Params) float64 { return float64(p.MinP) }, func(p *wire.Params, v float64) { p.MinP = float32(v) }},
-	{"repetition-penalty", 1, 32, func(p *wire.Params) float64 { return float64(p.RepetitionPenalty) }, func(p *wire.Params, v float64) { p.RepetitionPenalty = float32(v) }},
-	{"presence-penalty", 0, 32, func(p *wire.Params) float64 { return float64(p.PresencePenalty) }, func(p *wire.Params, v float64) { p.PresencePenalty = float32(v) }},
-	{"frequency-penalty", 0, 32, func(p *wire.Params) float64 { return float64(p.FrequencyPenalty) }, func(p *wire.Params, v float64) { p.FrequencyPenalty = float32(v) }},
-	{"order", 0, 64, func(p *wire.Params) float64 { return float64(p.Order) }, func(p *wire.Params, v float64) { p.Order = uint8(min(max(v, 0), 255)) }},
+// Numbers lists them in the order of a link.
+var Numbers = []Number{
+	{"temperature", 1, func(p *wire.Params) any { return &p.Temperature }},
+	{"top-k", 0, func(p *wire.Params) any { return &p.TopK }},
+	{"top-p", 1, func(p *wire.Params) any { return &p.TopP }},
+	{"min-p", 0, func(p *wire.Params) any { return &p.MinP }},
+	{"repetition-penalty", 1, func(p *wire.Params) any { return &p.RepetitionPenalty }},
+	{"presence-penalty", 0, func(p *wire.Params) any { return &p.PresencePenalty }},
+	{"frequency-penalty", 0, func(p *wire.Params) any { return &p.FrequencyPenalty }},
+	{"order", 0, func(p *wire.Params) any { return &p.Order }},
+	{"n", 0, func(p *wire.Params) any { return &p.MaxTokens }}, // never 0, so always said
 }
 
-// limit brings a number into int32, where the sampler then judges it.
-func limit(v float64) float64 { return min(max(v, math.MinInt32), math.MaxInt32) }
+// Put sets the parameter; what its type does not hold becomes the nearest that
+// it does, which the sampler then judges.
+func (f *Number) Put(p *wire.Params, v float64) {
+	switch at := f.At(p).(type) {
+	case *float32:
+		*at = float32(v)
+	case *int32:
+		*at = int32(min(max(v, math.MinInt32), math.MaxInt32))
+	case *uint32:
+		*at = uint32(min(max(v, 0), math.MaxUint32))
+	case *uint8:
+		*at = uint8(min(max(v, 0), math.MaxUint8))
+	}
+}
+
+// Get reads the parameter, rounded to what a float32 holds in decimal.
+func (f *Number) Get(p *wire.Params) float64 {
+	switch at := f.At(p).(type) {
+	case *float32:
+		v, _ := strconv.ParseFloat(strconv.FormatFloat(float64(*at), 'g', -1, 32), 64)
+		return v
+	case *int32:
+		return float64(*at)
+	case *uint32:
+		return float64(*at)
+	case *uint8:
+		return float64(*at)
+	}
+	return math.NaN()
+}
 
 type writer struct{ strings.Builder }
 
@@ -240,13 +287,9 @@ func escape(w *strings.Builder, text string) {
 	}
 }
 
-var (
-	errEscape = errors.New("two hexadecimal digits after %")
-	errUTF8   = errors.New("text in UTF-8")
-)
-
-// unescape undoes escape, and what browsers add to it.
-func unescape(text string) (string, error) {
+// unescape undoes escape, and what browsers add to it. It is not ok where two
+// hexadecimal digits do not follow a % or the whole is not UTF-8.
+func unescape(text string) (plain string, ok bool) {
 	var w strings.Builder
 	for i := 0; i < len(text); i++ {
 		switch b := text[i]; b {
@@ -254,11 +297,11 @@ func unescape(text string) (string, error) {
 			w.WriteByte(' ')
 		case '%':
 			if i+2 >= len(text) {
-				return "", errEscape
+				return "", false
 			}
 			hi, lo := unhex(text[i+1]), unhex(text[i+2])
 			if hi < 0 || lo < 0 {
-				return "", errEscape
+				return "", false
 			}
 			w.WriteByte(byte(hi<<4 | lo))
 			i += 2
@@ -266,10 +309,7 @@ func unescape(text string) (string, error) {
 			w.WriteByte(b)
 		}
 	}
-	if !utf8.ValidString(w.String()) {
-		return "", errUTF8
-	}
-	return w.String(), nil
+	return w.String(), utf8.ValidString(w.String())
 }
 
 func unhex(b byte) int {

@@ -1,8 +1,8 @@
 package link
 
 import (
-	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,9 +20,11 @@ func TestFragment(t *testing.T) {
 	}{
 		{"nothing", Empty(), ""},
 		{"a view", State{View: "next", Token: -1, Layer: -1, Head: -1, Key: -1}, "view=next"},
-		{"a chat", State{Prompts: []string{"What is gravity?", "And mass & weight?"}, Params: &params, View: "attention", Token: 36, Layer: 11, Head: 4, Key: 0},
-			"q=What+is+gravity?&q=And+mass+%26+weight?&temperature=0.8&top-k=40&top-p=0.95&seed=7&n=64&view=attention&token=36&layer=11&head=4&key=0"},
-		{"Chinese stays readable", State{Prompts: []string{"重力+1 #50%"}, Token: -1, Layer: -1, Head: -1, Key: -1}, "q=重力%2B1+%2350%25"},
+		{"a chat", State{Steps: []Step{{Prompt: "What is gravity?"}, {Prompt: "And mass & weight?"}}, Params: &params, View: "attention", Token: 36, Layer: 11, Head: 4, Key: 0},
+			"q=What+is+gravity?&q=And+mass+%26+weight?&temperature=0.8&top-k=40&top-p=0.95&n=64&seed=7&view=attention&token=36&layer=11&head=4&key=0"},
+		{"a branch", State{Model: "smollm2", Steps: []Step{{Prompt: "a"}, {Position: 37, Token: 1234}, {Position: 40}, {Prompt: "b"}, {Position: 55, Token: 7}}, Token: -1, Layer: -1, Head: -1, Key: -1},
+			"model=smollm2&q=a&force=37:1234&force=40:0&q=b&force=55:7"},
+		{"Chinese stays readable", State{Steps: []Step{{Prompt: "重力+1 #50%"}}, Token: -1, Layer: -1, Head: -1, Key: -1}, "q=重力%2B1+%2350%25"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -30,9 +32,9 @@ func TestFragment(t *testing.T) {
 			if got != tt.want {
 				t.Fatalf("fragment is\n%s\nwant\n%s", got, tt.want)
 			}
-			back, err := Parse("#" + got)
-			if err != nil {
-				t.Fatal(err)
+			back, wrong := Parse("#" + got)
+			if wrong != nil {
+				t.Fatal(wrong)
 			}
 			if !reflect.DeepEqual(back, tt.s) {
 				t.Errorf("read back: %+v, want %+v", back, tt.s)
@@ -42,36 +44,46 @@ func TestFragment(t *testing.T) {
 }
 
 func TestParseRefuses(t *testing.T) {
-	tests := []struct{ fragment, name string }{
-		{"token=-1", "token"},
-		{"token=x", "token"},
-		{"layer=99999999999", "layer"},
-		{"temperature=NaN", "temperature"},
-		{"top-p=Inf", "top-p"},
-		{"seed=-3", "seed"},
-		{"seed=18446744073709551616", "seed"},
-		{"n=0", "n"},
-		{"q=%4", "q"},
-		{"q=%zz", "q"},
-		{"q=%ff", "q"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.fragment, func(t *testing.T) {
-			s, err := Parse(tt.fragment + "&view=blocks")
-			var e *Error
-			if !errors.As(err, &e) || e.Name != tt.name {
-				t.Errorf("error is %v, want one about %s", err, tt.name)
+	for _, fragment := range []string{
+		"token=-1",
+		"force=3",
+		"force=0:5",
+		"force=3:-1",
+		"force=:5",
+		"force=3:4294967296",
+		"token=x",
+		"layer=99999999999",
+		"temperature=NaN",
+		"temperature=x",
+		"top-p=Inf",
+		"min-p=1e99",
+		"seed=-3",
+		"seed=abc",
+		"seed=18446744073709551616",
+		"n=0",
+		"ignore-eos=yes",
+		"q=%4",
+		"q=%zz",
+		"q=%ff",
+	} {
+		t.Run(fragment, func(t *testing.T) {
+			s, wrong := Parse(fragment + "&view=blocks&top-k=many")
+			if !slices.Equal(wrong, []string{fragment, "top-k=many"}) {
+				t.Errorf("not understood: %q", wrong)
 			}
 			if s.View != "blocks" {
 				t.Error("the part that was right was not read")
 			}
 		})
 	}
-	if _, err := Parse(strings.Repeat("q", MaxLength+1)); err != ErrLength {
-		t.Errorf("error for a long fragment is %v", err)
+	if _, wrong := Parse(strings.Repeat("q", MaxLength+1)); len(wrong) != 1 || len(wrong[0]) > 100 {
+		t.Errorf("of a long fragment: %q", wrong)
 	}
-	if s, err := Parse("#colour=red&q=a"); err != nil || len(s.Prompts) != 1 {
-		t.Errorf("an unknown name: %+v, %v", s, err)
+	if _, wrong := Parse("seed=" + strings.Repeat("x", 1000)); len(wrong) != 1 || len(wrong[0]) > 100 {
+		t.Errorf("of a long part: %q", wrong)
+	}
+	if s, wrong := Parse("#colour=red&q=a"); wrong != nil || len(s.Steps) != 1 {
+		t.Errorf("an unknown name: %+v, %v", s, wrong)
 	}
 }
 
@@ -79,7 +91,9 @@ func TestParseRefuses(t *testing.T) {
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := Empty()
-		s.Prompts = rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, "prompts")
+		for _, prompt := range rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, "prompts") {
+			s.Steps = append(s.Steps, Step{Prompt: prompt}, Step{Position: rapid.IntRange(1, 4000).Draw(t, "position"), Token: rapid.Int32Min(0).Draw(t, "token id")})
+		}
 		s.System = rapid.String().Draw(t, "system")
 		s.Token = rapid.IntRange(-1, 4000).Draw(t, "token")
 		p := wire.Params{
@@ -88,9 +102,9 @@ func TestRoundTrip(t *testing.T) {
 			Order: uint8(rapid.IntRange(0, 2).Draw(t, "order")), IgnoreEOS: rapid.Bool().Draw(t, "eos"),
 		}
 		s.Params = &p
-		back, err := Parse(s.Fragment())
-		if err != nil {
-			t.Fatal(err)
+		back, wrong := Parse(s.Fragment())
+		if wrong != nil {
+			t.Fatal(wrong)
 		}
 		if !reflect.DeepEqual(back, s) {
 			t.Fatalf("%+v\nread back %+v\nof %s", s, back, s.Fragment())
@@ -100,7 +114,7 @@ func TestRoundTrip(t *testing.T) {
 
 // FuzzParse: no fragment is a fault, and what was read is written so that it is read again.
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"", "#q=a+b&seed=1&view=next&token=3", "q=%E9%87%8D&n=1", "q=%", "&&==&q", "top-k=-1e9", "order=300"} {
+	for _, seed := range []string{"", "#q=a+b&seed=1&view=next&token=3", "q=%E9%87%8D&n=1", "q=%", "&&==&q", "top-k=-1e9", "order=300", "force=3:5&q=x&force=9:1&model=m"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, fragment string) {
@@ -108,11 +122,14 @@ func FuzzParse(f *testing.F) {
 		if s.Params != nil && s.Params.MaxTokens == 0 {
 			s.Params.MaxTokens = 1 // a link that names some parameter but not n
 		}
-		again, err := Parse(s.Fragment())
-		if err != nil && err != ErrLength {
-			t.Fatalf("%q gave %q, which is refused: %v", fragment, s.Fragment(), err)
+		if len(s.Fragment()) > MaxLength {
+			return
 		}
-		if err == nil && !reflect.DeepEqual(again, s) {
+		again, wrong := Parse(s.Fragment())
+		if wrong != nil {
+			t.Fatalf("%q gave %q, of which is refused: %v", fragment, s.Fragment(), wrong)
+		}
+		if !reflect.DeepEqual(again, s) {
 			t.Fatalf("%+v\nread back %+v", s, again)
 		}
 	})

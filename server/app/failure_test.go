@@ -1,0 +1,52 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"vitrine/engine/hub"
+	"vitrine/engine/load"
+	"vitrine/server/remote"
+	"vitrine/visualizer/wire"
+)
+
+// TestFailuresAreSaidInBothLanguages: the English text is the error's; the Chinese
+// one names what it is about and holds no English sentence.
+func TestFailuresAreSaidInBothLanguages(t *testing.T) {
+	latin := regexp.MustCompile(`[A-Za-z']{2,}( [A-Za-z']+){2,}`)
+	pull := func(err error) error {
+		return &hub.PullError{Model: "smollm2", Attempts: []hub.Attempt{{Source: hub.FromHub, Where: "http://127.0.0.1:1", Err: err}}}
+	}
+	for _, c := range []struct {
+		err  error
+		says string // part of the Chinese text
+	}{
+		{fmt.Errorf("%w; take fewer with --kv-blocks", &load.MemoryError{Blocks: 1 << 30, BlockSize: 16, Memory: "8.0 GiB", Most: 900}), "--kv-blocks"},
+		{&load.OptionError{Option: "kv-cache-dtype", Got: "q9", Want: "f32 or f16"}, "kv-cache-dtype"},
+		{pull(errors.New("the connection was refused by the peer")), "http://127.0.0.1:1"},
+		{pull(&hub.ChecksumError{Got: "1 bytes", Want: "2 bytes"}), "校验"},
+		{pull(&hub.StatusError{URL: "http://127.0.0.1:1/x", Code: 404}), "smollm2"},
+		{pull(&hub.DiskError{Path: "/models/a.gguf", Kept: 77, Need: 5, Err: syscall.ENOSPC}), "77"},
+		{&hub.PathError{Path: "/models/b.gguf", Err: errors.New("there is no such file here")}, "/models/b.gguf"},
+		{&remote.Error{Address: "http://127.0.0.1:2", Reason: "the server does not answer"}, "http://127.0.0.1:2"},
+		{errors.New("gguf: tensor_count: want at most 12 of them"), "broken.gguf"},
+	} {
+		told := failure("broken.gguf", c.err).Told()
+		en, zh := wire.Told(told, "en"), wire.Told(told, "zh")
+		if en != c.err.Error() {
+			t.Errorf("in English %q, want %q", en, c.err)
+		}
+		if latin.MatchString(zh) || !strings.Contains(zh, c.says) || !strings.ContainsRune(zh, '。') || strings.Contains(zh, "<no value>") || strings.Contains(zh, "told.") {
+			t.Errorf("%v in Chinese: %q, want %q in it", c.err, zh, c.says)
+		}
+	}
+	for source, want := range map[hub.Source]string{hub.FromHub: "模型库", hub.FromMirror: "镜像站", hub.FromPackage: "Python 软件包", "elsewhere": "elsewhere"} {
+		if got := wire.Told(sourceName(source), "zh"); got != want {
+			t.Errorf("%s is called %q in Chinese, want %q", source, got, want)
+		}
+	}
+}

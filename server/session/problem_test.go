@@ -1,0 +1,97 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"vitrine/engine"
+	"vitrine/engine/sampler"
+	"vitrine/server/remote"
+	"vitrine/server/telling"
+	"vitrine/visualizer/wire"
+)
+
+// latinSentence is a run of words in Latin letters: names of fields, models and
+// formats stand alone or in twos.
+var latinSentence = regexp.MustCompile(`[A-Za-z']{2,}( [A-Za-z']+){2,}`)
+
+// checkLanguages holds that a problem is said in both languages, each of its own.
+func checkLanguages(t testing.TB, p *wire.Problem) {
+	t.Helper()
+	en, zh := wire.Told(p.Detail, "en"), wire.Told(p.Detail, "zh")
+	if found := latinSentence.FindString(zh); found != "" || !strings.ContainsRune(zh, '。') {
+		t.Errorf("%s of %q says in Chinese %q", p.Code, p.Field, zh)
+	}
+	if strings.ContainsAny(en, "。，") || !latinSentence.MatchString(en) {
+		t.Errorf("%s of %q says in English %q", p.Code, p.Field, en)
+	}
+	for _, said := range []string{en, zh} {
+		if strings.Contains(said, "<no value>") || strings.Contains(said, "told.") || strings.Contains(said, "problem.") || strings.Contains(said, "{{") {
+			t.Errorf("%s of %q has a gap: %q", p.Code, p.Field, said)
+		}
+	}
+}
+
+// TestEveryProblemIsSaidInBothLanguages walks through all codes and all ways to them.
+func TestEveryProblemIsSaidInBothLanguages(t *testing.T) {
+	bad := func(change func(*sampler.Params)) error {
+		p := sampler.Defaults()
+		change(&p)
+		return p.Validate(100)
+	}
+	codes := map[string]bool{}
+	for _, c := range []struct {
+		code string
+		err  error
+		part string // of the Chinese
+	}{
+		{codeBadField, wrong("Layer", "told.range", "N", 40, "Most", 30), "40"},
+		{codeBadField, bad(func(p *sampler.Params) { p.TopP = 7 }), "收到的是 7，应为大于 0 且不大于 1 的数"},
+		{codeBadField, bad(func(p *sampler.Params) { p.MinP = 7 }), "0 到 1"},
+		{codeBadField, bad(func(p *sampler.Params) { p.Temperature = -1 }), "不小于 0"},
+		{codeBadField, bad(func(p *sampler.Params) { p.TopK = -2 }), "-2"},
+		{codeBadField, bad(func(p *sampler.Params) { p.MaxTokens = 0 }), "不小于 1"},
+		{codeBadField, bad(func(p *sampler.Params) { p.LogitBias = []sampler.TokenBias{{Token: 200}} }), "logit_bias[0].token"},
+		{codeBadField, bad(func(p *sampler.Params) { p.BadWords = [][]int32{{200}} }), "bad_words[0]"},
+		{codeBadField, &engine.RequestError{Field: "top", Reason: "is 0, want 1 to 100"}, "日志"},
+		{codeBadField, &remote.ParamError{Field: "min_p", Reason: "OpenAI's API has no such parameter"}, "min_p"},
+		{codeTooLong, &tooLong{tokens: 20000, limit: 8192}, "20000"},
+		{codeTooLong, &tooLong{tokens: 20000, atLeast: true, limit: 8192}, "至少有 20000"},
+		{codeTooLong, &tooLong{tokens: 20000, have: 300, limit: 8192}, "300"},
+		{codeTooLong, tooManyMessages(512), "512"},
+		{codeNoModel, noModel(wire.Status{Phase: wire.PhaseDownloading, Received: 35, Total: 90}), "35"},
+		{codeNoModel, noModel(wire.Status{Phase: wire.PhaseLoading}), "载入"},
+		{codeNoModel, noModel(wire.Status{Phase: wire.PhaseFailed, Detail: wire.Tell("The disk is full.", "磁盘满了。")}), "磁盘满了"},
+		{codeNoModel, noModel(wire.Status{Phase: wire.PhaseNoModel}), "没有指定"},
+		{codeBusy, errBusy, "太多"},
+		{codeBusy, errFull, "占满"},
+		{codeGone, errClosed, "正在停止"},
+		{codeGone, engine.ErrReleased, "释放"},
+		{codeGone, fmt.Errorf("asking: %w", context.Canceled), "释放"},
+		{codeRemote, elsewhere("paused before its first token"), "不能暂停"},
+		{codeElsewhere, &remote.Error{Address: "http://127.0.0.1:1", Status: 500, Reason: "the server answered 500"}, "500"},
+		{codeBadFrame, &wire.Error{Field: "Tokens[3].Bytes", Want: "12 bytes, 3 are left"}, "Tokens[3].Bytes"},
+		{codeBadFrame, &refusal{codeBadFrame, telling.Of("told.not_open", "Kind", wire.KindPing)}, "Ping"},
+		{codeInternal, errors.New("the engine has lost its way"), "日志"},
+		{codeInternal, &mistake{"index out of range", nil}, "日志"},
+	} {
+		p, _ := problemOf(c.err)
+		if p.Code != c.code || !strings.Contains(wire.Told(p.Detail, "zh"), c.part) {
+			t.Errorf("%v: %+v, want %s with %q", c.err, p, c.code, c.part)
+		}
+		checkLanguages(t, p)
+		codes[p.Code] = true
+	}
+	for _, field := range []string{"session", "server", "engine"} {
+		checkLanguages(t, gone(field, "problem.gone_"+field))
+	}
+	for _, code := range []string{codeBadField, codeTooLong, codeNoModel, codeBusy, codeGone, codeRemote, codeElsewhere, codeBadFrame, codeInternal} {
+		if !codes[code] {
+			t.Errorf("no error here has the code %s", code)
+		}
+	}
+}
