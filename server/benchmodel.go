@@ -33,6 +33,7 @@ func (b *benchFlags) open(ctx context.Context, c *cli) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.tellMissing(&b.model)
 	found, err := c.fetch(ctx, b.model.name)
 	if err != nil {
 		return nil, err

@@ -33,7 +33,7 @@ func TestFeaturesCanBeSwitchedOff(t *testing.T) {
 			continue // nothing to switch off; TestBest tells
 		}
 		cmd := exec.CommandContext(t.Context(), program, "-test.run=^TestBest$", "-test.v")
-		cmd.Env = append(os.Environ(), "GODEBUG=cpu."+f.switchName+"=off")
+		cmd.Env = append(os.Environ(), "GODEBUG="+os.Getenv("GODEBUG")+",cpu."+f.switchName+"=off")
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%s: %v\n%s", f.switchName, err, out)
