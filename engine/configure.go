@@ -91,7 +91,7 @@ func (e *Engine) makeMemory(o Options) error {
 			e.prefixEvents = append(e.prefixEvents, p)
 		}
 	}
-	e.options, e.pool, e.kv = o, pool, kv
+	e.options, e.pool, e.kv, e.step.refs = o, pool, kv, pool.Refs
 	return nil
 }
 

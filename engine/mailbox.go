@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"unsafe"
 
@@ -26,7 +27,8 @@ const maxVisuals = 16
 // follows, so that the last of each is there when the reader comes.
 type mailbox struct {
 	mu      sync.Mutex
-	events  []Event
+	queue   []Event // those before read were read, and their memory is used again
+	read    int
 	limit   int              // of unread, see Options.MaxUnread
 	unread  int              // bytes of the events that are not for the eye
 	drained signal           // when the box is not full any more
@@ -100,16 +102,24 @@ func (m *mailbox) put(e Event) {
 	} else {
 		m.unread += e.bytes()
 	}
-	m.events = append(m.events, e)
+	if len(m.queue) == cap(m.queue) && m.read > len(m.queue)/2 {
+		n := copy(m.queue, m.unreadEvents())
+		clear(m.queue[n:]) // lets go of their memory
+		m.queue, m.read = m.queue[:n], 0
+	}
+	m.queue = append(m.queue, e)
 	m.mu.Unlock()
 	m.ready.wake()
 }
 
+// unreadEvents are those that wait for the reader.
+func (m *mailbox) unreadEvents() []Event { return m.queue[m.read:] }
+
 // dropVisual drops the oldest event for the eye that is not the last of its sort.
 func (m *mailbox) dropVisual() {
-	for i := range m.events {
-		if sort, ok := m.events[i].visual(); ok && m.visuals[sort] > 1 {
-			m.events = append(m.events[:i], m.events[i+1:]...)
+	for i := m.read; i < len(m.queue); i++ {
+		if sort, ok := m.queue[i].visual(); ok && m.visuals[sort] > 1 {
+			m.queue = slices.Delete(m.queue, i, i+1)
 			m.visuals[sort]--
 			m.dropped++
 			return
@@ -142,10 +152,13 @@ func (s signal) wake() {
 func (m *mailbox) next(ctx context.Context) (Event, error) {
 	for {
 		m.mu.Lock()
-		if len(m.events) > 0 {
-			e := m.events[0]
-			m.events[0] = Event{} // lets go of its memory
-			m.events = m.events[1:]
+		if m.read < len(m.queue) {
+			e := m.queue[m.read]
+			m.queue[m.read] = Event{} // lets go of its memory
+			m.read++
+			if m.read == len(m.queue) {
+				m.queue, m.read = m.queue[:0], 0
+			}
 			was := m.unread
 			if sort, ok := e.visual(); ok {
 				m.visuals[sort]--

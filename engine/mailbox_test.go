@@ -60,3 +60,28 @@ func TestMailboxKeepsTheLastOfEachSort(t *testing.T) {
 		t.Errorf("%d were dropped, want %d", last[visualLogits].Dropped, want)
 	}
 }
+
+// Events that come and are read take no memory, whether the reader keeps up or is always
+// some behind.
+func TestMailboxDoesNotAllocate(t *testing.T) {
+	for _, behind := range []int{0, 1, 5, 100} {
+		m := newMailbox(1<<30, newSignal())
+		for range behind {
+			m.put(Event{Kind: EventToken})
+		}
+		pos := 0
+		n := testing.AllocsPerRun(1000, func() {
+			m.put(Event{Kind: EventToken, Pos: pos})
+			m.put(Event{Kind: EventStep, Step: StepInfo{Computed: 1}})
+			pos++
+			for range 2 {
+				if _, err := m.next(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+		if n != 0 {
+			t.Errorf("a reader who is %d events behind: %v allocations an event", behind, n)
+		}
+	}
+}

@@ -17,7 +17,7 @@ func (e *Engine) schedulerState() scheduler.State {
 	o := &e.options
 	s := scheduler.State{
 		Policy: o.Policy, Memory: o.Memory, Batch: e.batch,
-		FreeBlocks: e.pool.Free(), BlockSize: o.BlockSize, Refs: e.pool.Refs,
+		FreeBlocks: e.pool.Free(), BlockSize: o.BlockSize, Refs: e.step.refs,
 		MaxTokens: o.MaxBatchTokens, MaxRunning: o.MaxSequences,
 		Running: e.step.running[:0], Waiting: e.step.waiting[:0], Parked: e.step.parked[:0],
 	}
@@ -128,11 +128,14 @@ func (e *Engine) carryOut(d *scheduler.Decision) bool {
 	}
 	e.batch = d.Batch
 	paused := 0
-	for _, s := range slices.Clone(e.running) {
-		if s.steps == 0 && s.computed >= s.target() {
-			e.park(s, Paused)
-			paused++
+	for i := 0; i < len(e.running); {
+		s := e.running[i]
+		if s.steps != 0 || s.computed < s.target() {
+			i++
+			continue
 		}
+		e.park(s, Paused) // which takes it out of the running ones
+		paused++
 	}
 	return len(d.Evicted)+len(d.Preempted)+len(d.Admitted)+paused > 0
 }

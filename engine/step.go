@@ -22,7 +22,9 @@ type stepBuffers struct {
 	parts    []part        // of this step
 	told     []PlanPart    // to the observer
 
+	decision scheduler.Decision
 	// What the scheduler is told.
+	refs                     func(block int32) int
 	running, waiting, parked []scheduler.Sequence
 	runs                     []kvcache.Run
 }
@@ -33,15 +35,16 @@ func resize(s []float32, n int) []float32 { return slices.Grow(s[:0], n)[:n] }
 // stepOnce plans and computes one step. It says whether there was anything to do.
 func (e *Engine) stepOnce() bool {
 	begin := time.Now()
-	decision := scheduler.Plan(e.schedulerState())
-	changed := e.carryOut(&decision)
+	decision := &e.step.decision
+	scheduler.PlanInto(decision, e.schedulerState())
+	changed := e.carryOut(decision)
 	if len(decision.Shares) == 0 {
 		return changed
 	}
 	if e.allowed > 0 {
 		e.allowed--
 	}
-	parts := e.gather(&decision)
+	parts := e.gather(decision)
 	computing := time.Now()
 	if err := e.model.Forward(e.kv, &e.step.batch); err != nil {
 		for _, p := range parts {

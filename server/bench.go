@@ -52,8 +52,10 @@ type measurement struct {
 	// weights takes while decoding, from 0 to 1; above it where they stay in a cache.
 	BandwidthShare float64 `json:"bandwidth_share,omitzero"`
 	// Int8Share is the part of the int8 peak that the weights' multiply–adds
-	// take during the prefill; attention is not counted.
-	Int8Share float64 `json:"int8_share,omitzero"`
+	// take during the prefill; attention is not counted. Int8ShareOf says with which
+	// instructions that peak was measured: those of the features that the model runs on.
+	Int8Share   float64 `json:"int8_share,omitzero"`
+	Int8ShareOf string  `json:"int8_share_of,omitempty"`
 }
 
 // benchFlags say what is measured.
@@ -170,17 +172,22 @@ func (c *cli) bench(ctx context.Context, b *benchFlags) error {
 		m.describe(c.out)
 		fmt.Fprintf(c.out, "%7s%7s%8s%7s%15s%17s%14s%17s", "prompt", "depth", "output", "batch", "prefill tok/s", "min–max", "decode tok/s", "min–max")
 		if b.machine {
-			fmt.Fprintf(c.out, "%13s%14s", "of bandwidth", "of int8 peak")
+			fmt.Fprintf(c.out, "%13s", "of bandwidth")
+			if of := m.int8ShareOf(); of != "" {
+				fmt.Fprintf(c.out, "%22s", "of "+of+" peak")
+			}
 		}
 		fmt.Fprintln(c.out)
 	}
 	var last *measurement
+	var pool int64 // the greatest KV pool: the greatest resident size is that of all combinations
 	for _, one := range cases {
 		measured, err := bench.Measure(ctx, m.Model, one, b.batchTokens, b.repeat)
 		if err != nil {
 			return fmt.Errorf("%v: %w", one, err)
 		}
 		last = m.measurement(measured, b.repeat)
+		pool = max(pool, last.KVBytes)
 		if b.asJSON {
 			err = writeJSON(c.out, last)
 		} else {
@@ -193,9 +200,9 @@ func (c *cli) bench(ctx context.Context, b *benchFlags) error {
 	if b.asJSON || last.Resident == nil {
 		return nil
 	}
-	_, err = fmt.Fprintf(c.out, "resident memory %s, at most %s; the model's file and the last KV pool are %s + %s: %.2f times as much\n",
-		humanize.IBytes(last.Now), humanize.IBytes(last.Peak), humanize.IBytes(uint64(last.ModelBytes)), humanize.IBytes(uint64(last.KVBytes)),
-		float64(last.Peak)/float64(last.ModelBytes+last.KVBytes))
+	_, err = fmt.Fprintf(c.out, "resident memory %s, at most %s; the model's file and the largest KV pool are %s + %s: %.2f times as much\n",
+		humanize.IBytes(last.Now), humanize.IBytes(last.Peak), humanize.IBytes(uint64(last.ModelBytes)), humanize.IBytes(uint64(pool)),
+		float64(last.Peak)/float64(last.ModelBytes+pool))
 	return err
 }
 
@@ -220,6 +227,7 @@ func (l *loaded) measurement(m bench.Measurement, repeat int) *measurement {
 		Decode: m.Decode.Median, DecodeMin: m.Decode.Min, DecodeMax: m.Decode.Max,
 		LoadSeconds: math.Round(l.seconds*1000) / 1000, ModelBytes: l.bytes, KVBytes: m.KVBytes, StepBytes: l.StepBytes(),
 		Memory: l.memory, Compute: l.peak, BandwidthShare: l.share(m.Decode.Median, m.Case.Batch), Int8Share: l.int8Share(m.Prefill.Median),
+		Int8ShareOf: l.int8ShareOf(),
 	}
 	if resident, ok := machine.ResidentMemory(); ok {
 		r.Resident = &resident
@@ -238,7 +246,7 @@ func (r *measurement) writeRow(out io.Writer) error {
 	if r.Memory != nil {
 		row += fmt.Sprintf("%12.1f%%", 100*r.BandwidthShare)
 		if r.Int8Share > 0 {
-			row += fmt.Sprintf("%13.1f%%", 100*r.Int8Share)
+			row += fmt.Sprintf("%21.1f%%", 100*r.Int8Share)
 		}
 	}
 	_, err := fmt.Fprintln(out, strings.TrimRight(row, " "))

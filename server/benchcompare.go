@@ -20,6 +20,7 @@ type comparison struct {
 	LoadAverage  float64            `json:"load_average"` // as the comparison began; 0 where the system does not say
 	Memory       *machine.Bandwidth `json:"memory,omitempty"`
 	Compute      *machine.Peak      `json:"compute,omitempty"`
+	Int8ShareOf  string             `json:"int8_share_of,omitempty"` // the instructions of the peak that a prefill's share is of
 	Model        string             `json:"model"`
 	Quantization string             `json:"quantization"`
 	Backend      string             `json:"backend"`
@@ -122,7 +123,7 @@ func (c *cli) benchCompare(ctx context.Context, b *benchFlags) error {
 		return usagef("--compare: %w", err)
 	}
 	r := comparison{
-		Machine: machine.Describe(), Memory: m.memory, Compute: m.peak, Model: m.Name, Quantization: m.Config().Quantization,
+		Machine: machine.Describe(), Memory: m.memory, Compute: m.peak, Int8ShareOf: m.int8ShareOf(), Model: m.Name, Quantization: m.Config().Quantization,
 		Backend: m.Backend().Name(), Threads: m.Threads, Invariant: m.invariant, Rounds: b.repeat, Tests: []comparedTest{},
 	}
 	r.LoadAverage, _ = machine.LoadAverage()
@@ -166,7 +167,7 @@ func (c *cli) benchCompare(ctx context.Context, b *benchFlags) error {
 	}
 	_, err = fmt.Fprintf(c.out, "tokens a second, medians of %d rounds in turns; llama.cpp %v\n", r.Rounds, r.LlamaCpp)
 	if err == nil && b.machine {
-		_, err = fmt.Fprintln(c.out, "the limit: of a prefill the int8 peak, of a decode the memory's bandwidth, for the weights alone")
+		_, err = fmt.Fprintf(c.out, "the limit: of a prefill the int8 peak (%s), of a decode the memory's bandwidth, for the weights alone\n", m.int8ShareOf())
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"vitrine/engine/backend/cpu/kernel"
 	"vitrine/engine/load"
 	"vitrine/server/machine"
 )
@@ -22,6 +23,7 @@ type loaded struct {
 	bytes   int64              // of its file
 	memory  *machine.Bandwidth // nil without --machine
 	peak    *machine.Peak      // nil without --machine, and where there is no loop for the processor
+	level   kernel.Level       // of processor features in use
 	// invariant is --batch-invariant.
 	invariant bool
 }
@@ -33,11 +35,15 @@ func (b *benchFlags) open(ctx context.Context, c *cli) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.tellMissing(&b.model)
 	found, err := c.fetch(ctx, b.model.name)
 	if err != nil {
 		return nil, err
 	}
-	l := loaded{invariant: !o.BatchVariant}
+	l := loaded{invariant: !o.BatchVariant, level: kernel.Best()}
+	if level, err := kernel.ParseLevel(o.CPU); err == nil {
+		l.level = min(level, l.level)
+	}
 	if b.machine {
 		threads := cmp.Or(o.Threads, runtime.GOMAXPROCS(0))
 		memory, err := machine.ReadBandwidth(ctx, threads, machine.Describe().MemoryBuffer())
@@ -79,6 +85,25 @@ func (l *loaded) share(rate float64, batch int) float64 {
 	return math.Round(share*1000) / 1000
 }
 
+// int8Peak is the peak of bytes with what the model runs on, and its name: AMX's tiles,
+// or vectors.
+func (l *loaded) int8Peak() (rate float64, with string) {
+	if l.level == kernel.AMX && l.peak.AMXInt8 > 0 {
+		return l.peak.AMXInt8, machine.AMXInt8With
+	}
+	return l.peak.Int8, l.peak.Int8With
+}
+
+// int8ShareOf is the name of the peak that [loaded.int8Share] is a part of; empty where
+// it is not known.
+func (l *loaded) int8ShareOf() string {
+	if l.peak == nil {
+		return ""
+	}
+	_, with := l.int8Peak()
+	return with
+}
+
 // int8Share is the part of the int8 peak that a prefill at a rate of tokens a
 // second takes: a multiply–add a token for each weight of the layers, for
 // logits are made of the last token only. It is 0 where the peak is not known.
@@ -91,7 +116,8 @@ func (l *loaded) int8Share(rate float64) float64 {
 	if !c.TieEmbeddings {
 		vocabulary *= 2
 	}
-	share := rate * float64(c.Parameters-vocabulary) / l.peak.Int8
+	peak, _ := l.int8Peak()
+	share := rate * float64(c.Parameters-vocabulary) / peak
 	return math.Round(share*1000) / 1000
 }
 
@@ -114,7 +140,11 @@ func (l *loaded) describe(out io.Writer) {
 		fmt.Fprintf(out, "; %d threads read %.1f GB/s of memory", l.memory.Threads, l.memory.GB())
 	}
 	if l.peak != nil {
-		fmt.Fprintf(out, ", multiply and add %.2f·10¹² int8 a second (%s), %.2f·10¹² float32 (%s)",
+		fmt.Fprint(out, ", multiply and add ")
+		if l.peak.AMXInt8 > 0 {
+			fmt.Fprintf(out, "%.2f·10¹² int8 a second (%s), ", l.peak.AMXInt8/1e12, machine.AMXInt8With)
+		}
+		fmt.Fprintf(out, "%.2f·10¹² int8 a second (%s), %.2f·10¹² float32 (%s)",
 			l.peak.Int8/1e12, l.peak.Int8With, l.peak.Float32/1e12, l.peak.Float32With)
 	}
 	fmt.Fprintln(out)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"vitrine/engine/backend/cpu/kernel"
 	"vitrine/engine/hub"
 	"vitrine/engine/load"
 	"vitrine/engine/model"
@@ -19,6 +20,8 @@ type modelFlags struct {
 	threads int
 	ranks   int
 	cpu, kv *choice
+	// cpuAsked says whether cpu was named on the command line.
+	cpuAsked func() bool
 	// invariant is whether a row's result must be the same to the bit whatever else is
 	// in the batch.
 	invariant bool
@@ -36,7 +39,8 @@ func (m *modelFlags) add(flags *pflag.FlagSet) {
 	flags.IntVar(&m.threads, "threads", 0, "threads of the cpu backend; 0 uses all processors")
 	flags.IntVar(&m.ranks, "tensor-parallel-size", 1, "divide the model among so many ranks, each with its heads, its columns and its share of the threads")
 	m.cpu = newChoice(load.CPULevels[0], load.CPULevels...)
-	flags.Var(m.cpu, "cpu", "highest processor features that the cpu backend uses, where there are any: "+m.cpu.list())
+	flags.Var(m.cpu, "cpu", "highest processor features that the cpu backend uses, where there are any: "+m.cpu.list()+"; GODEBUG=cpu.avx512vnni=off in the environment switches off a single one (avx2, fma, f16c, avx512f, avx512bw, avx512dq, avx512vl, avx512vnni, amxtile, amxint8, amxbf16, avx512vbmi2)")
+	m.cpuAsked = func() bool { return flags.Changed("cpu") }
 	m.kv = newChoice(load.KVFormats[0], load.KVFormats...)
 	flags.Var(m.kv, "kv-cache-dtype", "number format of the cpu backend's KV cache: "+m.kv.list())
 	flags.BoolVar(&m.invariant, "batch-invariant", true, "the cpu backend gives a token the same result to the bit whatever else is in the batch and however a prompt is cut; false reads prompts faster on processors with AMX, within some 0.1 % of the same logits")
@@ -60,11 +64,24 @@ func (c *cli) open(ctx context.Context, m *modelFlags) (*load.Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.tellMissing(m)
 	found, err := c.fetch(ctx, m.name)
 	if err != nil {
 		return nil, err
 	}
 	return openModel(found, o)
+}
+
+// tellMissing logs what this machine lacks for the features that --cpu names: it runs
+// without them then.
+func (c *cli) tellMissing(m *modelFlags) {
+	level, err := kernel.ParseLevel(m.cpu.value)
+	if err != nil || !m.cpuAsked() || m.backend.value != load.Backends[0] {
+		return
+	}
+	if lacks := kernel.Missing(level); len(lacks) > 0 {
+		c.log.Warn("this machine lacks what --cpu names", "cpu", level, "lacks", strings.Join(lacks, ", "), "uses", kernel.Best())
+	}
 }
 
 // openModel opens a model that has been fetched.

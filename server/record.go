@@ -31,6 +31,7 @@ func (c *cli) recordCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			c.tellMissing(&m)
 			o.Params.HasSeed = true
 			body, err := app.Record(cmd.Context(), app.Config{Model: m.name, Run: run, Version: version(), Log: c.log}, o)
 			if err != nil {

@@ -38,6 +38,7 @@ func (c *cli) serveCommand() *cobra.Command {
 			if config.Run, err = m.options(); err != nil {
 				return err
 			}
+			c.tellMissing(&m)
 			config.Model = m.name
 			if config.Engine.URL == "" && (cmd.Flags().Changed("engine-api-key") || cmd.Flags().Changed("engine-model") || cmd.Flags().Changed("engine-kv-events") || cmd.Flags().Changed("engine-kv-events-replay")) {
 				return usagef("--engine-api-key, --engine-model, --engine-kv-events and --engine-kv-events-replay need --engine")

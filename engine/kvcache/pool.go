@@ -111,9 +111,14 @@ func NewPool(n, blockSize int) (*Pool, error) {
 	if blockSize < 1 || blockSize > 1<<12 {
 		return nil, fmt.Errorf("kvcache: block size %d, want 1 to %d", blockSize, 1<<12)
 	}
-	p := &Pool{blockSize: blockSize, blocks: make([]block, n), head: none, tail: none, cache: newPrefixCache()}
+	p := &Pool{blockSize: blockSize, blocks: make([]block, n), head: none, tail: none, cache: newPrefixCache(n)}
+	// What every block needs in time, so that no step takes memory: one holder, and
+	// the tokens by which the prefix cache knows it.
+	holders, tokens := make([]*Table, n), make([]int32, n*blockSize)
 	for i := range p.blocks {
 		p.blocks[i].info.Block = int32(i)
+		p.blocks[i].holders = holders[i:i:(i + 1)]
+		p.blocks[i].content.tokens = tokens[i*blockSize:][:0:blockSize]
 		p.pushFree(int32(i))
 	}
 	return p, nil

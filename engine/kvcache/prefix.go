@@ -56,8 +56,8 @@ type prefixCache struct {
 	buffer []byte // for what is hashed
 }
 
-func newPrefixCache() prefixCache {
-	c := prefixCache{blocks: map[Hash]int32{}}
+func newPrefixCache(n int) prefixCache {
+	c := prefixCache{blocks: make(map[Hash]int32, n)}
 	_, _ = rand.Read(c.seed[:]) // it never fails, or ends the process
 	return c
 }

@@ -1,6 +1,8 @@
 package model_test
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 
 	"vitrine/engine/backend"
@@ -9,50 +11,79 @@ import (
 	"vitrine/engine/model"
 )
 
-// A step of one token allocates nothing, once the first has made room, at any
-// level of processor features and with any format of keys and values.
-func TestDecodeDoesNotAllocate(t *testing.T) {
+// A step allocates nothing, once the first has made room, at any level of processor
+// features and with any format of keys and values: of one token, of a token of each of
+// 16 sequences, and of chunks of prompts beside others' tokens; batch-variant or not.
+func TestForwardDoesNotAllocate(t *testing.T) {
 	for _, level := range kernel.Levels() {
 		for _, format := range []kernel.KV{kernel.KVF32, kernel.KVF16, kernel.KVI8} {
-			b := cpu.With(cpu.Options{Threads: 2, Level: level, KV: format})
-			m, err := model.Load("testdata/llama", b, model.LoadOptions{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			kv, err := m.NewKVCache(16, 16)
-			if err != nil {
-				t.Fatal(err)
-			}
-			table := make([]int32, 16)
-			for i := range table {
-				table[i] = int32(15 - i)
-			}
-			batch := model.Batch{
-				Tokens: []int32{1}, Positions: []int32{0}, Slots: []int32{0},
-				Sequences: []backend.Sequence{{Count: 1, Blocks: table}},
-				LogitRows: []int32{0}, Logits: make([]float32, m.Config().Vocab),
-			}
-			position := 0
-			step := func() {
-				batch.Positions[0], batch.Sequences[0].First = int32(position), position
-				batch.Slots[0] = table[position/16]*16 + int32(position%16)
-				if err := m.Forward(kv, &batch); err != nil {
-					t.Fatal(err)
+			for _, variant := range []bool{false, true} {
+				if variant && level < kernel.AMX {
+					continue // which computes the same then
 				}
-				position++
-			}
-			for range 40 {
-				step()
-			}
-			if n := testing.AllocsPerRun(100, step); n != 0 {
-				t.Errorf("%v, %v: a token allocates %v times", level, format, n)
-			}
-			if err := m.Close(); err != nil {
-				t.Error(err)
-			}
-			if err := b.Close(); err != nil {
-				t.Error(err)
+				for _, counts := range [][]int{{1}, {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1}, {1, 140, 1, 3}} {
+					o := cpu.Options{Threads: 2, Level: level, KV: format, BatchVariant: variant}
+					t.Run(fmt.Sprintf("%v/%v/%v/%d", level, format, variant, len(counts)), func(t *testing.T) { testForwardDoesNotAllocate(t, o, counts) })
+				}
 			}
 		}
+	}
+}
+
+// testForwardDoesNotAllocate computes so many tokens of each of some sequences, behind as
+// many others as there is room for, and then from the first position on.
+func testForwardDoesNotAllocate(t *testing.T, o cpu.Options, counts []int) {
+	b := cpu.With(o)
+	m, err := model.Load("testdata/llama", b, model.LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(m.Close(), b.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	const blocks, size, most = 16, 16, 256
+	kv, err := m.NewKVCache(blocks*len(counts), size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var batch model.Batch
+	var tables [][]int32
+	for i, count := range counts {
+		var table []int32
+		for j := range int32(blocks) {
+			table = append(table, int32(blocks*(i+1))-1-j)
+		}
+		tables = append(tables, table)
+		batch.Sequences = append(batch.Sequences, backend.Sequence{Start: len(batch.Tokens), Count: count, Blocks: table})
+		for range count {
+			batch.Tokens = append(batch.Tokens, int32(len(batch.Tokens)))
+		}
+		batch.LogitRows = append(batch.LogitRows, int32(len(batch.Tokens)-1))
+	}
+	batch.Positions, batch.Slots = make([]int32, len(batch.Tokens)), make([]int32, len(batch.Tokens))
+	batch.Logits = make([]float32, len(counts)*m.Config().Vocab)
+	first := most - 140 // where most room is needed
+	step := func() {
+		for i := range batch.Sequences {
+			s := &batch.Sequences[i]
+			s.First = first
+			for j := range s.Count {
+				position := first + j
+				batch.Positions[s.Start+j] = int32(position)
+				batch.Slots[s.Start+j] = tables[i][position/size]*size + int32(position%size)
+			}
+		}
+		if err := m.Forward(kv, &batch); err != nil {
+			t.Fatal(err)
+		}
+		first = (first + 1) % (most - 140)
+	}
+	for range 3 {
+		step()
+	}
+	if n := testing.AllocsPerRun(15, step); n != 0 {
+		t.Errorf("a step allocates %v times", n)
 	}
 }

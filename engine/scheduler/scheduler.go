@@ -99,6 +99,14 @@ type Decision struct {
 // could free some, those behind it lose theirs. Nobody is admitted whose tokens do not
 // all fit beside those of whoever runs.
 func Plan(s State) Decision {
+	var d Decision
+	PlanInto(&d, s)
+	return d
+}
+
+// PlanInto is [Plan] with the memory of a decision that was carried out: a plan for
+// requests that all run takes no other.
+func PlanInto(d *Decision, s State) {
 	switch s.Policy {
 	case Priority:
 		s.Running, s.Waiting = byPriority(s.Running), byPriority(s.Waiting)
@@ -106,12 +114,13 @@ func Plan(s State) Decision {
 		s.MaxRunning, s.Running = 1, s.Running[:min(len(s.Running), 1)]
 	}
 	p := plan{State: s, queue: len(s.Waiting), runs: slices.Clone(s.FreeRuns)}
+	p.Decision = Decision{Evicted: d.Evicted[:0], Preempted: d.Preempted[:0], Admitted: d.Admitted[:0], Reserved: d.Reserved[:0], Shares: d.Shares[:0]}
 	if s.Policy == StaticBatching {
 		p.static()
 	} else {
 		p.continuous()
 	}
-	return p.Decision
+	*d = p.Decision
 }
 
 // byPriority is the order in which sequences run, and the opposite of that in

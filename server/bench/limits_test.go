@@ -17,6 +17,14 @@ type limits struct {
 	bandwidth machine.Bandwidth
 }
 
+// at are the limits of a level: with AMX, bytes are multiplied in its tiles.
+func (l limits) at(level kernel.Level) *limits {
+	if level == kernel.AMX {
+		l.peak.Int8, l.peak.Int8With = l.peak.AMXInt8, machine.AMXInt8With
+	}
+	return &l
+}
+
 // told reports multiply–adds and bytes an operation, and their shares of the limits.
 func (l *limits) told(b *testing.B, multiplyAdds, bytes int, integers bool) {
 	b.Helper()
@@ -48,7 +56,10 @@ func filled(n int) []byte {
 // machine can do: the multiply–adds of bytes or of float32 that it reaches when
 // nothing is loaded, and the rate at which it reads memory. Kernels that work
 // within the caches read more than that. Activations have 16 bits, so half of
-// the peak of bytes is the most that a product can reach, without AMX.
+// the peak of bytes is the most that a product can reach, without AMX. The peak of the
+// level AMX is that of its tiles of bytes: those of bfloat16, which are as exact as
+// vectors, reach half of it and need two products; in fixed point three take the place
+// of one, and attention multiplies three pairs of bfloat16.
 func BenchmarkLimits(b *testing.B) {
 	peak, ok, err := machine.MeasurePeak(1)
 	if err != nil {
@@ -61,22 +72,27 @@ func BenchmarkLimits(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	l := &limits{peak, bandwidth}
-	b.Logf("one thread: %.0f GMAC/s of int8 with %s, %.0f of float32 with %s, %.1f GB/s", peak.Int8/1e9, peak.Int8With, peak.Float32/1e9, peak.Float32With, bandwidth.GB())
+	all := limits{peak, bandwidth}
+	b.Logf("one thread: %.0f GMAC/s of int8 with AMX, %.0f with %s, %.0f of float32 with %s, %.1f GB/s", peak.AMXInt8/1e9, peak.Int8/1e9, peak.Int8With, peak.Float32/1e9, peak.Float32With, bandwidth.GB())
 	for _, level := range kernel.Levels() {
 		b.Run(level.String(), func(b *testing.B) {
-			s := kernel.For(level)
+			s, l := kernel.For(level), all.at(level)
 			for _, t := range []quant.Type{quant.Q4_0, quant.Q4_1, quant.Q5_0, quant.Q5_1, quant.Q8_0, quant.Q2_K, quant.Q3_K, quant.Q4_K, quant.Q5_K, quant.Q6_K} {
 				l.products(b, s, t)
 			}
 			for _, n := range []int{3, 12} {
 				l.attention(b, s, n)
 			}
+			for _, t := range []quant.Type{quant.F32, quant.F16, quant.BF16} {
+				l.floatProducts(b, s, t)
+			}
+			l.fixedProducts(b, s)
+			l.tiles(b, s)
 			l.norm(b, s)
 		})
 	}
 	for _, vocab := range []int{49152, 262144} {
-		l.sampler(b, vocab)
+		all.sampler(b, vocab)
 	}
 }
 
@@ -148,6 +164,112 @@ func (l *limits) attention(b *testing.B, s *kernel.Set, n int) {
 			l.told(b, 2*n*keys*dim, len(k)+len(v), false)
 		})
 	}
+}
+
+// floatProducts multiplies one row with a matrix of 64 MiB or more, and 16 rows with one
+// that stays in the second-level cache.
+func (l *limits) floatProducts(b *testing.B, s *kernel.Set, t quant.Type) {
+	format, ok := kernel.FloatOf(t)
+	if !ok {
+		b.Fatalf("%v is no format of floats", t)
+	}
+	const cols = 768
+	for _, n := range []int{1, 16} {
+		b.Run(fmt.Sprintf("%v/%d", t, n), func(b *testing.B) {
+			rows := 768
+			if n == 1 {
+				rows = 64 << 20 / (cols * format.Bytes())
+			}
+			w, err := kernel.NewFloats(format, rows, cols, filled(format.FloatsBytes(rows, cols)))
+			if err != nil {
+				b.Fatal(err)
+			}
+			x, width := make([]float32, n*cols), w.Tiles()*kernel.Lanes
+			out := make([]float32, n*width)
+			for b.Loop() {
+				if n == 1 {
+					s.FloatVec(out, w, x, 0, w.Tiles())
+					continue
+				}
+				for i := range w.Tiles() {
+					s.FloatMul(out[i*kernel.Lanes:], width, w, i, x, cols, n)
+				}
+			}
+			l.told(b, n*rows*cols, format.FloatsBytes(rows, cols), false)
+		})
+	}
+}
+
+// fixedProducts multiplies the rows that a worker has of a prompt in fixed point, and
+// gates them, where there are kernels for that.
+func (l *limits) fixedProducts(b *testing.B, s *kernel.Set) {
+	const rows, cols, most = 1536, 576, 256
+	n := s.Bands(most, cols, 1)
+	if n == 0 {
+		return
+	}
+	var x kernel.FixedRows
+	var panel kernel.Panel
+	s.ReserveFixed(&x, n, cols)
+	row := make([]float32, cols)
+	for i := range row {
+		row[i] = float32(i%17) - 8
+	}
+	for i := range n {
+		s.Fix(&x, i, row)
+	}
+	out := make([]float32, n*rows)
+	for _, t := range []quant.Type{quant.Q4_1, quant.Q8_0} {
+		b.Run(fmt.Sprintf("fixed-%v/%d", t, n), func(b *testing.B) {
+			layout, ok := kernel.LayoutOf(t)
+			if !ok {
+				b.Fatalf("%v has no layout", t)
+			}
+			w, err := kernel.NewPacked(layout, rows, cols, filled(layout.PackedBytes(rows, cols)))
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				s.FixedMul(out, rows, &panel, w, 0, w.Panels(), &x)
+			}
+			l.told(b, n*rows*cols, layout.PackedBytes(rows, cols), true)
+		})
+	}
+	b.Run(fmt.Sprintf("gate-panel/%d", n), func(b *testing.B) {
+		gate, up := make([]float32, n*kernel.PanelRows), make([]float32, n*kernel.PanelRows)
+		for b.Loop() {
+			s.GatePanel(out, kernel.PanelRows, gate, up, n, false)
+		}
+		l.told(b, 0, 3*4*n*kernel.PanelRows, false)
+	})
+}
+
+// tiles computes the attention of 96 queries of one head, where there are tiles for it.
+func (l *limits) tiles(b *testing.B, s *kernel.Set) {
+	const dim, n, keys = 64, 96, 1 << 13
+	if !s.Tiles(kernel.KVF16, dim) {
+		return
+	}
+	b.Run(fmt.Sprintf("attention-tiles/%d", n), func(b *testing.B) {
+		const groups = keys / kernel.Lanes
+		bytes := kernel.KVF16.KeyGroupBytes(dim) // that of values too, for dim is whole vectors
+		k, v := filled(groups*bytes), filled(groups*bytes)
+		table := make([]int32, groups)
+		for i := range table {
+			table[i] = int32(i)
+		}
+		var a kernel.AttentionTiles
+		q := make([]float32, n*dim)
+		for b.Loop() {
+			s.BeginTiles(&a, q, dim, n, 0.125)
+			for at := 0; at < groups; at += kernel.TileKeys / kernel.Lanes {
+				some := table[at : at+kernel.TileKeys/kernel.Lanes]
+				s.TileScores(&a, kernel.Groups{Format: kernel.KVF16, Memory: k, Bytes: bytes, Table: some})
+				s.TileValues(&a, kernel.Groups{Format: kernel.KVF16, Memory: v, Bytes: bytes, Table: some}, kernel.TileKeys)
+			}
+		}
+		l.told(b, 2*n*keys*dim, len(k)+len(v), true)
+	})
 }
 
 // norm normalizes rows of 576 numbers.

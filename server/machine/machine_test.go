@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"vitrine/engine/backend/cpu/kernel"
 )
 
 func TestDescribe(t *testing.T) {
@@ -113,6 +115,9 @@ func TestMeasurePeak(t *testing.T) {
 	if p.Threads != 2 || !(p.Float32 > 1e9 && p.Float32 < 1e13) || !(p.Int8 > p.Float32 && p.Int8 < 1e14) || p.Int8With == "" || p.Float32With == "" {
 		t.Errorf("%+v", p)
 	}
+	if tiles := kernel.Best() == kernel.AMX; tiles != (p.AMXInt8 > 0) || tiles && !(p.AMXInt8 > p.Int8 && p.AMXInt8 < 1e14) {
+		t.Errorf("tiles %v, and bytes with them %.3g, without them %.3g", tiles, p.AMXInt8, p.Int8)
+	}
 	if _, _, err := MeasurePeak(0); err == nil {
 		t.Error("no threads: no error")
 	}
@@ -126,5 +131,6 @@ func BenchmarkPeak(b *testing.B) {
 		}
 		b.ReportMetric(p.Int8/1e9, "int8-GMAC/s")
 		b.ReportMetric(p.Float32/1e9, "float32-GMAC/s")
+		b.ReportMetric(p.AMXInt8/1e9, "AMX-int8-GMAC/s")
 	}
 }

@@ -56,6 +56,10 @@ type unit struct {
 
 // Attention computes a part for each tile of rows and group of heads that
 // share keys, so that a key is read once for all of them.
+//
+// Scores are float32. Where products of a query and a key, or sums of them, are beyond
+// that, which no model's are, the result of this query is not told, and may be NaN; that
+// of others is what it is.
 func (b *Backend) Attention(dst, q backend.Tensor, c backend.KVCache, a *backend.Attention) {
 	t := &b.attend
 	t.dst, t.q, t.kv, t.a = host.Of(dst), host.Of(q), kvOf(c), a

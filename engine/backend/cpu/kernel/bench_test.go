@@ -73,3 +73,21 @@ func BenchmarkMatMul(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkGates activates the rows of a gated linear unit as SmolLM2 has them.
+func BenchmarkGates(b *testing.B) {
+	const n = 1536
+	r := rand.New(rand.NewPCG(1, 2))
+	gate, up, dst := activations(r, n), activations(r, n), make([]float32, n)
+	for _, level := range Levels() {
+		s := For(level)
+		for name, f := range map[string]func(dst, gate, up []float32){"silu": s.SiLU, "gelu": s.GELU} {
+			b.Run(name+"/"+level.String(), func(b *testing.B) {
+				for b.Loop() {
+					f(dst, gate, up)
+				}
+				b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N)/n, "ns/number")
+			})
+		}
+	}
+}

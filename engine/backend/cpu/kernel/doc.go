@@ -43,7 +43,7 @@ package kernel
 //go:generate go -C gen run . -room fixed -out ../fixed_amd64.s -stubs ../fixed_amd64.go -pkg kernel
 //go:generate go -C gen run . -room gated -out ../gated_amd64.s -stubs ../gated_amd64.go -pkg kernel
 //go:generate go -C gen run . -room floats -out ../floats_amd64.s -stubs ../floats_amd64.go -pkg kernel
-//go:generate go -C gen run . -room features -out ../features_amd64.s -stubs ../features_amd64.go -pkg kernel
+//go:generate go -C gen run . -room hints -out ../hints_amd64.s -stubs ../hints_amd64.go -pkg kernel
 //go:generate go -C gen run . -room vector -out ../vector_amd64.s -stubs ../vector_amd64.go -pkg kernel
 //go:generate go -C gen run . -room attention -out ../attention_amd64.s -stubs ../attention_amd64.go -pkg kernel
 //go:generate go -C gen run . -room attentiontiles -out ../attentiontiles_amd64.s -stubs ../attentiontiles_amd64.go -pkg kernel

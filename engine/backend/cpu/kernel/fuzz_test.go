@@ -3,27 +3,25 @@ package kernel
 import (
 	"math"
 	"testing"
-	"unsafe"
 )
 
 // Whatever a file holds, all levels compute the same of it: those in assembly
 // to the bit, plain Go nearly, and NaN where they do.
 func FuzzProducts(f *testing.F) {
-	f.Add([]byte{0, 0x3c, 0, 0x38, 1, 2, 3, 250}, []byte{1, 2, 3, 4}, uint8(1))
-	f.Add([]byte{0, 0x7c, 255}, []byte{0, 0, 0x80, 0x7f}, uint8(4))
-	f.Fuzz(func(t *testing.T, file, activations []byte, format uint8) {
+	f.Add([]byte{0, 0x3c, 0, 0x38, 1, 2, 3, 250}, []byte{1, 2, 3, 4}, uint8(1), uint8(16), uint8(0), uint8(16))
+	f.Add([]byte{0, 0x7c, 255}, []byte{0, 0, 0x80, 0x7f}, uint8(4), uint8(32), uint8(1), uint8(3))
+	f.Fuzz(func(t *testing.T, file, activations []byte, format, height, width, batch uint8) {
 		if len(file) == 0 || len(activations) == 0 {
 			return
 		}
-		const rows, cols, n = 17, 256, bunchRows + 1
+		rows, cols, n := 1+int(height)%40, 256*(1+int(width)%3), 1+int(batch)%(2*bunchRows+3)
 		l := layouts[int(format)%len(layouts)]
 		rowBytes, err := l.Format.RowBytes(cols)
 		if err != nil {
 			t.Fatal(err)
 		}
 		w := pack(t, l, rows, cols, repeat(file, rows*rowBytes))
-		bytes := repeat(activations, 4*n*cols)
-		x := unsafe.Slice((*float32)(unsafe.Pointer(&bytes[0])), n*cols)
+		x := floatsOf(activations, n*cols)
 		var results [][]float32
 		for _, level := range Levels() {
 			s := For(level)
@@ -65,34 +63,25 @@ func FuzzProducts(f *testing.F) {
 // same says whether two numbers are equal, or both none.
 func same(a, b float32) bool { return a == b || a != a && b != b }
 
-// repeat makes n bytes out of some.
-func repeat(b []byte, n int) []byte {
-	out := make([]byte, n)
-	for i := range out {
-		out[i] = b[i%len(b)]
-	}
-	return out
-}
-
 // Whatever a file and activations hold, products in fixed point are near the exact ones
 // where these are finite, and nothing is written or read elsewhere.
 func FuzzFixedProducts(f *testing.F) {
-	f.Add([]byte{0, 0x3c, 0, 0x38, 1, 2, 3, 250}, []byte{1, 2, 3, 4}, uint8(1))
-	f.Add([]byte{0, 0x7c, 255}, []byte{0, 0, 0x80, 0x7f}, uint8(4))
-	f.Fuzz(func(t *testing.T, file, activations []byte, format uint8) {
+	s := withFixed(f)
+	f.Add([]byte{0, 0x3c, 0, 0x38, 1, 2, 3, 250}, []byte{1, 2, 3, 4}, uint8(1), uint8(16), uint8(0), uint8(16))
+	f.Add([]byte{0, 0x7c, 255}, []byte{0, 0, 0x80, 0x7f}, uint8(4), uint8(32), uint8(1), uint8(3))
+	f.Fuzz(func(t *testing.T, file, activations []byte, format, height, width, batch uint8) {
 		if len(file) == 0 || len(activations) == 0 {
 			return
 		}
-		s := withFixed(t)
-		const rows, cols, n = 17, 256, bunchRows + 1
+		rows, cols, n := 1+int(height)%40, 256*(1+int(width)%7), 1+int(batch)%(2*bunchRows+3)
 		l := layouts[int(format)%len(layouts)]
 		rowBytes, err := l.Format.RowBytes(cols)
 		if err != nil {
 			t.Fatal(err)
 		}
 		data := repeat(file, rows*rowBytes)
-		w, bytes := pack(t, l, rows, cols, data), repeat(activations, 4*n*cols)
-		x := unsafe.Slice((*float32)(unsafe.Pointer(&bytes[0])), n*cols)
+		w := pack(t, l, rows, cols, data)
+		x := floatsOf(activations, n*cols)
 		got := fixedMul(s, w, x, n)
 		want, _ := exact(t, l.Format, rows, cols, data, x)
 		for i := range n {
@@ -112,10 +101,30 @@ func FuzzFixedProducts(f *testing.F) {
 				if !(scale < 0x1p20 && (scale > 0x1p-60 || scale == 0)) {
 					continue // no number that a model has
 				}
-				if d := math.Abs(float64(v) - want[i*rows+o]); !(d <= cols*(top*scale*0x1p-13+scale*tiny)) {
+				if d := math.Abs(float64(v) - want[i*rows+o]); !(d <= float64(cols)*(top*scale*0x1p-13+scale*tiny)) {
 					t.Fatalf("%v: output %d of row %d is %v, want %v", l.Format, o, i, v, want[i*rows+o])
 				}
 			}
 		}
 	})
+}
+
+// repeat makes n bytes out of some.
+func repeat(b []byte, n int) []byte {
+	out := make([]byte, n)
+	for i := range out {
+		out[i] = b[i%len(b)]
+	}
+	return out
+}
+
+// floatsOf makes n numbers out of some bytes.
+func floatsOf(b []byte, n int) []float32 {
+	out := make([]float32, n)
+	for i := range out {
+		for j := range 4 {
+			out[i] = math.Float32frombits(math.Float32bits(out[i]) | uint32(b[(4*i+j)%len(b)])<<(8*j))
+		}
+	}
+	return out
 }

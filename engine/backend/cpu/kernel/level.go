@@ -13,7 +13,8 @@ const (
 	// AVX512 needs AVX-512 F, BW, DQ, VL and VNNI besides (Intel Cascade Lake
 	// and Ice Lake, AMD Zen 4).
 	AVX512
-	// AMX needs AMX-TILE and AMX-INT8 besides (Intel Sapphire Rapids), and Linux.
+	// AMX needs AMX-TILE, AMX-INT8, AMX-BF16 and AVX-512 VBMI2 besides (Intel Sapphire
+	// Rapids), and Linux.
 	AMX
 )
 

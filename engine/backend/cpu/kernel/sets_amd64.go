@@ -2,28 +2,6 @@
 
 package kernel
 
-import "golang.org/x/sys/cpu"
-
-// Best is the highest level that this processor has.
-func Best() Level { return best }
-
-var best = func() Level {
-	x := &cpu.X86
-	switch {
-	case !(x.HasAVX2 && x.HasFMA && hasF16C()):
-		return Go
-	case !(x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512VNNI):
-		return AVX2
-	case !(x.HasAMXTile && x.HasAMXBF16 && x.HasAMXInt8 && x.HasAVX512VBMI2 && permitTiles()):
-		return AVX512
-	}
-	return AMX
-}()
-
-// hasF16C asks the processor itself, for package cpu does not say: bit 29 of
-// ECX of leaf 1 (Intel's manual, volume 2, CPUID).
-func hasF16C() bool { return cpuid1ECX()&(1<<29) != 0 }
-
 var sets = func() [4]*Set {
 	amx := *assembly[AVX512]
 	amx.level, amx.bunch = AMX, bunchAMX

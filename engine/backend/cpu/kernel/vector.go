@@ -47,6 +47,12 @@ func (s *Set) RMSNorm(dst, x, w []float32, eps float32) {
 	for _, v := range x[n:] {
 		sum += float64(v) * float64(v)
 	}
+	if sum > math.MaxFloat32 { // the squares are beyond float32, the numbers need not be
+		sum = 0
+		for _, v := range x {
+			sum += float64(v) * float64(v)
+		}
+	}
 	factor := float32(1 / math.Sqrt(sum/float64(len(x))+float64(eps)))
 	if n > 0 {
 		s.normalize(&dst[0], &x[0], &w[0], n, factor)
@@ -56,7 +62,8 @@ func (s *Set) RMSNorm(dst, x, w []float32, eps float32) {
 	}
 }
 
-// SiLU sets dst = gate/(1+e^−gate) ⊙ up.
+// SiLU sets dst = gate/(1+e^−gate) ⊙ up. Of a gate below −88 it is zero or less
+// than 10⁻³⁶ of up; of one of −∞, where the formula is −∞/∞, NaN, so that what is no number stays visible.
 func (s *Set) SiLU(dst, gate, up []float32) {
 	dst, up = dst[:len(gate)], up[:len(gate)]
 	n := whole(len(gate))
@@ -68,7 +75,8 @@ func (s *Set) SiLU(dst, gate, up []float32) {
 	}
 }
 
-// GELU sets dst = gelu(gate) ⊙ up, in the approximation by tanh.
+// GELU sets dst = gelu(gate) ⊙ up, in the approximation by tanh. Of a gate below −11 it
+// is zero; of one of −∞, where the formula is −∞·0, NaN.
 func (s *Set) GELU(dst, gate, up []float32) {
 	dst, up = dst[:len(gate)], up[:len(gate)]
 	n := whole(len(gate))

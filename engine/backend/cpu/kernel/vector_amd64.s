@@ -274,6 +274,60 @@ DATA signBit<>+56(SB)/4, $0x80000000
 DATA signBit<>+60(SB)/4, $0x80000000
 GLOBL signBit<>(SB), RODATA|NOPTR, $64
 
+DATA infinity<>+0(SB)/4, $0x7f800000
+DATA infinity<>+4(SB)/4, $0x7f800000
+DATA infinity<>+8(SB)/4, $0x7f800000
+DATA infinity<>+12(SB)/4, $0x7f800000
+DATA infinity<>+16(SB)/4, $0x7f800000
+DATA infinity<>+20(SB)/4, $0x7f800000
+DATA infinity<>+24(SB)/4, $0x7f800000
+DATA infinity<>+28(SB)/4, $0x7f800000
+DATA infinity<>+32(SB)/4, $0x7f800000
+DATA infinity<>+36(SB)/4, $0x7f800000
+DATA infinity<>+40(SB)/4, $0x7f800000
+DATA infinity<>+44(SB)/4, $0x7f800000
+DATA infinity<>+48(SB)/4, $0x7f800000
+DATA infinity<>+52(SB)/4, $0x7f800000
+DATA infinity<>+56(SB)/4, $0x7f800000
+DATA infinity<>+60(SB)/4, $0x7f800000
+GLOBL infinity<>(SB), RODATA|NOPTR, $64
+
+DATA siluLeast<>+0(SB)/4, $0xc2b00000
+DATA siluLeast<>+4(SB)/4, $0xc2b00000
+DATA siluLeast<>+8(SB)/4, $0xc2b00000
+DATA siluLeast<>+12(SB)/4, $0xc2b00000
+DATA siluLeast<>+16(SB)/4, $0xc2b00000
+DATA siluLeast<>+20(SB)/4, $0xc2b00000
+DATA siluLeast<>+24(SB)/4, $0xc2b00000
+DATA siluLeast<>+28(SB)/4, $0xc2b00000
+DATA siluLeast<>+32(SB)/4, $0xc2b00000
+DATA siluLeast<>+36(SB)/4, $0xc2b00000
+DATA siluLeast<>+40(SB)/4, $0xc2b00000
+DATA siluLeast<>+44(SB)/4, $0xc2b00000
+DATA siluLeast<>+48(SB)/4, $0xc2b00000
+DATA siluLeast<>+52(SB)/4, $0xc2b00000
+DATA siluLeast<>+56(SB)/4, $0xc2b00000
+DATA siluLeast<>+60(SB)/4, $0xc2b00000
+GLOBL siluLeast<>(SB), RODATA|NOPTR, $64
+
+DATA geluLeast<>+0(SB)/4, $0xc1300000
+DATA geluLeast<>+4(SB)/4, $0xc1300000
+DATA geluLeast<>+8(SB)/4, $0xc1300000
+DATA geluLeast<>+12(SB)/4, $0xc1300000
+DATA geluLeast<>+16(SB)/4, $0xc1300000
+DATA geluLeast<>+20(SB)/4, $0xc1300000
+DATA geluLeast<>+24(SB)/4, $0xc1300000
+DATA geluLeast<>+28(SB)/4, $0xc1300000
+DATA geluLeast<>+32(SB)/4, $0xc1300000
+DATA geluLeast<>+36(SB)/4, $0xc1300000
+DATA geluLeast<>+40(SB)/4, $0xc1300000
+DATA geluLeast<>+44(SB)/4, $0xc1300000
+DATA geluLeast<>+48(SB)/4, $0xc1300000
+DATA geluLeast<>+52(SB)/4, $0xc1300000
+DATA geluLeast<>+56(SB)/4, $0xc1300000
+DATA geluLeast<>+60(SB)/4, $0xc1300000
+GLOBL geluLeast<>(SB), RODATA|NOPTR, $64
+
 // func greatestAVX2(x *float32, n int) float32
 // Requires: AVX, SSE
 TEXT ·greatestAVX2(SB), NOSPLIT, $0-20
@@ -563,9 +617,13 @@ lanes:
 	VCMPPS       $0x05, expLeast<>+32(SB), Y3, Y5
 	VANDPS       Y5, Y4, Y3
 	VADDPS       one<>+0(SB), Y2, Y2
+	VCMPPS       $0x01, siluLeast<>+0(SB), Y0, Y4
+	VBLENDVPS    Y4, infinity<>+0(SB), Y2, Y2
 	VDIVPS       Y2, Y0, Y0
 	VMULPS       (DX), Y0, Y0
 	VADDPS       one<>+32(SB), Y3, Y3
+	VCMPPS       $0x01, siluLeast<>+32(SB), Y1, Y2
+	VBLENDVPS    Y2, infinity<>+32(SB), Y3, Y3
 	VDIVPS       Y3, Y1, Y1
 	VMULPS       32(DX), Y1, Y1
 	VMOVUPS      Y0, (AX)
@@ -649,9 +707,13 @@ lanes:
 	VCMPPS       $0x05, expLeast<>+32(SB), Y3, Y5
 	VANDPS       Y5, Y4, Y3
 	VADDPS       one<>+0(SB), Y2, Y2
+	VCMPPS       $0x01, geluLeast<>+0(SB), Y0, Y4
+	VBLENDVPS    Y4, infinity<>+0(SB), Y2, Y2
 	VDIVPS       Y2, Y0, Y0
 	VMULPS       (DX), Y0, Y0
 	VADDPS       one<>+32(SB), Y3, Y3
+	VCMPPS       $0x01, geluLeast<>+32(SB), Y1, Y2
+	VBLENDVPS    Y2, infinity<>+32(SB), Y3, Y3
 	VDIVPS       Y3, Y1, Y1
 	VMULPS       32(DX), Y1, Y1
 	VMOVUPS      Y0, (AX)
@@ -995,6 +1057,8 @@ lanes:
 	VCMPPS       $0x05, expLeast<>+0(SB), Z1, K1
 	VMOVAPS.Z    Z2, K1, Z1
 	VADDPS       one<>+0(SB), Z1, Z1
+	VCMPPS       $0x01, siluLeast<>+0(SB), Z0, K1
+	VMOVUPS      infinity<>+0(SB), K1, Z1
 	VDIVPS       Z1, Z0, Z0
 	VMULPS       (DX), Z0, Z0
 	VMOVUPS      Z0, (AX)
@@ -1049,6 +1113,8 @@ lanes:
 	VCMPPS       $0x05, expLeast<>+0(SB), Z1, K1
 	VMOVAPS.Z    Z2, K1, Z1
 	VADDPS       one<>+0(SB), Z1, Z1
+	VCMPPS       $0x01, geluLeast<>+0(SB), Z0, K1
+	VMOVUPS      infinity<>+0(SB), K1, Z1
 	VDIVPS       Z1, Z0, Z0
 	VMULPS       (DX), Z0, Z0
 	VMOVUPS      Z0, (AX)

@@ -34,7 +34,7 @@ func near(got float32, want, within float64) bool {
 }
 
 // Each map of elements is what its formula says, at every level, and the same
-// to the bit at both levels in assembly.
+// to the bit at all levels in assembly.
 func TestMaps(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	maps := []struct {
@@ -46,14 +46,14 @@ func TestMaps(t *testing.T) {
 		{"Add", 1e-7, func(s *Set, dst, x, y []float32) { copy(dst, x); s.Add(dst, y) }, func(x, y float64) float64 { return x + y }},
 		{"Scale", 1e-7, func(s *Set, dst, x, _ []float32) { copy(dst, x); s.Scale(dst, 0.37) }, func(x, _ float64) float64 { return x * float64(float32(0.37)) }},
 		{"SiLU", 3e-6, func(s *Set, dst, x, y []float32) { s.SiLU(dst, x, y) }, func(x, y float64) float64 {
-			if x < -86 || x != 0 && math.Abs(x) < 1e-37 {
-				return math.NaN() // not compared: e^88 is the kernels' greatest, and denormals are rounded
+			if x < -88 && x > -104 || x != 0 && math.Abs(x) < 1e-37 {
+				return math.NaN() // not compared: zero in assembly and next to it in Go, and denormals are rounded
 			}
 			return x / (1 + math.Exp(-x)) * y
 		}},
 		{"GELU", 3e-5, func(s *Set, dst, x, y []float32) { s.GELU(dst, x, y) }, func(x, y float64) float64 {
-			if x < -5 || math.Abs(x) > 1e9 || x != 0 && math.Abs(x) < 1e-37 {
-				return math.NaN() // not compared, for the same reasons
+			if x < -5 && x > -12 || x != 0 && math.Abs(x) < 1e-37 {
+				return math.NaN() // not compared: 1+tanh cancels, and denormals are rounded
 			}
 			return x / 2 * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x))) * y
 		}},
@@ -78,8 +78,8 @@ func TestMaps(t *testing.T) {
 				if level == AVX2 {
 					first = got
 				}
-				if level == AVX512 && !slices.EqualFunc(got, first, same) {
-					t.Fatalf("%s: avx2 and avx512 differ", m.name)
+				if level > AVX2 && !slices.EqualFunc(got, first, same) {
+					t.Fatalf("%s: avx2 and %v differ", m.name, level)
 				}
 			}
 		}
@@ -116,8 +116,8 @@ func TestExpSum(t *testing.T) {
 			if level == AVX2 {
 				first = append(got, sum)
 			}
-			if level == AVX512 && !slices.EqualFunc(append(got, sum), first, same) {
-				t.Fatal("avx2 and avx512 differ")
+			if level > AVX2 && !slices.EqualFunc(append(got, sum), first, same) {
+				t.Fatalf("avx2 and %v differ", level)
 			}
 		}
 	}

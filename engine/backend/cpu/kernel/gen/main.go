@@ -75,13 +75,12 @@ var rooms = map[string]func(){
 		gatedPanel(false)
 		gatedPanel(true)
 	},
-	"features": func() {
-		features()
+	"hints": func() {
 		pause()
 		prefetch()
 	},
 	"vector": func() {
-		declare(append(expConstants(), geluCubic, geluScale, signBit)...)
+		declare(append(expConstants(), geluCubic, geluScale, signBit, infinity, siluLeast, geluLeast)...)
 		for _, s := range []isa{avx2, avx512} {
 			reductions(s)
 			maps(s)

@@ -54,6 +54,10 @@ var (
 	geluCubic = float("geluCubic", 0.044715)
 	geluScale = float("geluScale", -2*math.Sqrt(2/math.Pi)) // σ(2y) = 1/(1+e^−2y)
 	signBit   = &constant{name: "signBit", bits: 1 << 31}
+	infinity  = float("infinity", math.Inf(1))
+	// Of gates below these, e^x is beyond float32 or nearly, where exp ends at e^88.
+	siluLeast = float("siluLeast", -88)
+	geluLeast = float("geluLeast", -11)
 )
 
 func expConstants() []*constant {
@@ -93,6 +97,21 @@ func (s isa) exp(x vec) {
 			VANDPS(n, c, v)
 		}
 	}
+}
+
+// replaceBelow sets the lanes of dst to value where those of x are less than least;
+// a NaN is not.
+func (s isa) replaceBelow(least, value *constant, i int, x, dst reg.VecVirtual) {
+	const less = 1
+	if s.wide() {
+		m := K()
+		VCMPPS(Imm(less), least.of(s, i), x, m)
+		VMOVUPS(value.of(s, i), m, dst)
+		return
+	}
+	m := s.reg()
+	VCMPPS(Imm(less), least.of(s, i), x, m)
+	VBLENDVPS(m, value.of(s, i), dst, dst)
 }
 
 // each16 generates a loop over n/16 vectors, n a parameter; the pointers move on.
@@ -221,9 +240,10 @@ func maps(s isa) {
 	done()
 
 	for _, gelu := range []bool{false, true} {
-		name, formula := "silu", "gate[i] / (1+exp(−gate[i]))"
+		name, formula, least := "silu", "gate[i] / (1+exp(−gate[i]))", siluLeast
 		if gelu {
-			name, formula = "gelu", "gate[i] / (1+exp(−2·√(2/π)·(gate[i]+0.044715·gate[i]³)))"
+			name, least = "gelu", geluLeast
+			formula = "gate[i] / (1+exp(−2·√(2/π)·(gate[i]+0.044715·gate[i]³)))"
 		}
 		kernel(name+s.name, "func(dst, gate, up *float32, n int)",
 			name+s.name+" sets dst[i] = "+formula+" · up[i] for i < n, a multiple of 16.")
@@ -245,6 +265,7 @@ func maps(s isa) {
 			s.exp(e)
 			for i := range v {
 				VADDPS(one.of(s, i), e[i], e[i])
+				s.replaceBelow(least, infinity, i, v[i], e[i])
 				VDIVPS(e[i], v[i], v[i])
 				VMULPS(at(up).Offset(i*s.size), v[i], v[i])
 			}

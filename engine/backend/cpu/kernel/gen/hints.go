@@ -1,23 +1,6 @@
 package main
 
-import (
-	. "github.com/mmcloughlin/avo/build"
-	. "github.com/mmcloughlin/avo/operand"
-	"github.com/mmcloughlin/avo/reg"
-)
-
-// features generates what asks the processor for its features.
-func features() {
-	TEXT("cpuid1ECX", attrs, "func() uint32")
-	Doc("cpuid1ECX returns register ECX of CPUID leaf 1.")
-	MOVL(U32(1), reg.EAX)
-	XORL(reg.ECX, reg.ECX)
-	CPUID()
-	r := GP32()
-	MOVL(reg.ECX, r)
-	Store(r, ReturnIndex(0))
-	RET()
-}
+import . "github.com/mmcloughlin/avo/build"
 
 // pause generates what a waiting loop does between two looks.
 func pause() {
