@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -235,11 +234,15 @@ func (e *Engine) newSequence(s *sequence) *sequence {
 	return s
 }
 
-// contextLimit is the longest sequence: what the model was made for or what was
-// asked for, or what the pool can hold.
-func (e *Engine) contextLimit() int {
-	return min(cmp.Or(e.options.MaxModelLen, e.model.Config().Context), e.options.Blocks*e.options.BlockSize)
+// MaxModelLen is the most tokens that a sequence may have, prompt and answer: what
+// the model was made for or what was asked for, or what the pool can hold.
+func (e *Engine) MaxModelLen() int {
+	o := e.Options()
+	return o.longest(e.model.Config().Context)
 }
+
+// contextLimit is MaxModelLen on the engine's goroutine.
+func (e *Engine) contextLimit() int { return e.options.longest(e.model.Config().Context) }
 
 // checkTokens refuses given tokens that are not in the vocabulary or that,
 // with have tokens before them, leave no room for an answer.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,12 +71,10 @@ func New(model string, options ...Option) (*LLM, error) {
 // start starts the engine with as many blocks as are asked for.
 func (o *llmOptions) start(m *load.Model) (*Engine, error) {
 	e := &o.engine
-	if e.BlockSize == 0 {
-		e.BlockSize = 16
+	if err := e.Check(); err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
 	}
-	if context := m.Config().Context; e.MaxModelLen > context {
-		return nil, fmt.Errorf("engine: %w", &OptionError{Option: "max-model-len", Got: fmt.Sprint(e.MaxModelLen), Want: fmt.Sprintf("at most the model's context of %d", context)})
-	}
+	e.BlockSize = cmp.Or(e.BlockSize, DefaultBlockSize)
 	switch {
 	case o.kvBytes > 0:
 		one, err := m.NewKVCache(1, e.BlockSize)

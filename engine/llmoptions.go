@@ -107,7 +107,7 @@ func WithKVCacheMemoryBytes(n int64) Option {
 }
 
 // WithMaxNumBatchedTokens bounds the tokens of one step; longer prompts are
-// computed in chunks. Default 256.
+// computed in chunks. Default 512.
 func WithMaxNumBatchedTokens(n int) Option {
 	return func(o *llmOptions) {
 		o.atLeast(1, "max-num-batched-tokens", n)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"vitrine/engine"
 	"vitrine/engine/hub"
 	"vitrine/engine/load"
 	"vitrine/server/kvevents"
@@ -32,10 +33,13 @@ type Config struct {
 	// Model is a known model or a path, as for [load.Find]. Default [hub.Default].
 	Model string
 	// Engine is a server elsewhere that runs the model; none if it has no URL.
-	// Then Model, Run and Blocks have no effect.
+	// Then Model, Run, Serving and Blocks have no effect.
 	Engine remote.Options
 	// Run says on what the model runs.
 	Run load.Options
+	// Serving says how the engine serves: its policy, its sizes, prefix caching and
+	// prompt lookup. What it observes and shares, and its Blocks, are not taken from here.
+	Serving engine.Options
 	// Blocks is the number of KV blocks in the pool. Default: what
 	// [load.Model.PoolBlocks] finds.
 	Blocks int
@@ -111,6 +115,9 @@ func (c *Config) complete() (*load.Found, error) {
 		return nil, nil //nolint:nilnil // there is no model to be found here
 	}
 	if err := c.Run.Check(); err != nil {
+		return nil, err
+	}
+	if err := c.Serving.Check(); err != nil {
 		return nil, err
 	}
 	found, err := load.Find(c.Model)
