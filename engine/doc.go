@@ -14,7 +14,12 @@
 // [LLM.Chat] answers conversations in the model's own template, [LLM.Stream] yields
 // tokens as they are drawn, [LLM.Encode] tells token ids. [SamplingParams] have
 // vLLM's names; the zero value of a field is vLLM's default, but a Temperature
-// of 0 is greedy.
+// of 0 is greedy. There are some for all prompts, or for each its own.
+//
+// [LLM.GeneratePrompts] takes prompts as token ids, with a priority or a cache salt;
+// SamplingParams.StructuredOutputs asks for a form of the answer; [LLM.BeamSearch] looks for the
+// likeliest answers. [WithSchedulingPolicy], [WithPrefixCaching] and [WithPromptLookup] say
+// how the engine serves.
 //
 // # The engine inside
 //
