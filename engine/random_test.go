@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -59,6 +60,34 @@ func (c *client) read() {
 	}
 }
 
+// beamClient is a beam search in the background.
+type beamClient struct {
+	request engine.BeamRequest
+	giveUp  context.CancelFunc
+	done    chan struct{}
+	beams   []engine.Beam
+	err     error
+}
+
+func newBeamClient(ctx context.Context, e *engine.Engine, q engine.BeamRequest) *beamClient {
+	s := &beamClient{request: q, done: make(chan struct{})}
+	ctx, s.giveUp = context.WithCancel(ctx)
+	go func() {
+		defer close(s.done)
+		s.beams, s.err = e.BeamSearch(ctx, q)
+	}()
+	return s
+}
+
+func (s *beamClient) ended() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // Ten thousand random operations on small pools keep the books right after
 // each of them and after each step, and what is answered is what an engine
 // without any of it answers: no token is lost, repeated or another.
@@ -85,6 +114,7 @@ func TestRandomOperations(t *testing.T) {
 func randomOperations(t *testing.T, o engine.Options, operations int, seed uint64) {
 	var e *engine.Engine
 	var wrong atomic.Pointer[error]
+	var forks, shared, copied atomic.Int64
 	hashed, known := map[int32]bool{}, map[kvcache.Hash]bool{} // the engine's, or between two calls
 	o.Observer = &engine.Observer{
 		Plan: func(engine.PlanInfo) {
@@ -92,7 +122,18 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 				wrong.CompareAndSwap(nil, &err)
 			}
 		},
+		Request: func(q engine.RequestInfo) {
+			if q.Index > 0 {
+				forks.Add(1)
+			}
+		},
 		Block: func(b engine.BlockInfo) {
+			if b.Refs > 1 {
+				shared.Add(1)
+			}
+			if b.Cause == kvcache.Copied {
+				copied.Add(1)
+			}
 			if b.Hashed {
 				hashed[b.Block] = true
 			} else {
@@ -122,6 +163,7 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 	systems := [][]int32{prompt(r, 16), prompt(r, 21)}
 	salts := []string{"", "", "one", "two"}
 	var clients, live []*client
+	var searches []*beamClient
 	counts := map[string]int{}
 
 	request := func() engine.Request {
@@ -192,6 +234,19 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 		case k == 4 && r.IntN(20) == 0:
 			name = "reset the cache"
 			err = e.ResetPrefixCache(ctx)
+		case k == 4 && r.IntN(4) == 0:
+			if last := len(searches) - 1; last >= 0 && !searches[last].ended() && r.IntN(2) == 0 {
+				name = "give a search up"
+				if searches[last].giveUp(); r.IntN(2) == 0 {
+					<-searches[last].done
+				}
+				break
+			}
+			name = "search beams"
+			searches = append(searches, newBeamClient(ctx, e, engine.BeamRequest{
+				Prompt: append(slices.Clone(systems[r.IntN(2)]), prompt(r, r.IntN(4))...), Width: 1 + r.IntN(4), MaxTokens: 1 + r.IntN(8),
+				LengthPenalty: 1, IgnoreEOS: true, Priority: r.IntN(3), CacheSalt: salts[r.IntN(4)],
+			}))
 		default:
 			i := r.IntN(len(live))
 			name, err = operate(live[i])
@@ -231,12 +286,62 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 	for _, c := range clients {
 		<-c.done
 	}
+	for _, s := range searches {
+		<-s.done
+	}
 	s := idle(t, e)
 	if s.HeldBlocks != 0 || s.Paused != 0 {
 		t.Errorf("all have finished: %+v", s)
 	}
-	t.Logf("%v; %+v", counts, s)
+	t.Logf("%v, %d forks, %d blocks shared, %d copied; %+v", counts, forks.Load(), shared.Load(), copied.Load(), s)
 	compare(t, clients)
+	counts["see a search through"] = compareSearches(t, searches)
+
+	counts["fork"], counts["preempt"] = int(forks.Load()), int(s.Preemptions)
+	if operations >= 1000 { // else chance has too much of a part
+		for name, each := range oftenEnough {
+			if name == "preempt" && o.Policy == engine.OneAtATime {
+				continue // where one runs there is nobody to take memory from him
+			}
+			if least := operations / each; counts[name] < least {
+				t.Errorf("%s: %d times in %d operations, want at least %d", name, counts[name], operations, least)
+			}
+		}
+	}
+	if o.Memory == engine.Paged && (shared.Load() == 0 || copied.Load() == 0) {
+		t.Errorf("%d blocks were shared and %d copied, want some", shared.Load(), copied.Load())
+	}
+	if s.Finished.Abort < uint64(counts["abort"]) {
+		t.Errorf("%d outputs were aborted, of %d that were told to", s.Finished.Abort, counts["abort"])
+	}
+}
+
+// oftenEnough says of how many operations one at least has to have been, or led to, each of these:
+// a third of what is usual. Otherwise the books would be right because nothing happens.
+var oftenEnough = map[string]int{
+	"add": 20, "pause": 20, "resume": 10, "step": 25, "abort": 80, "release": 80, "watch": 80, "hold the engine": 25,
+	"rewind": 130, "append": 130, "probe": 150, "fork": 150, "preempt": 150,
+	"search beams": 200, "see a search through": 400, "give a search up": 600,
+}
+
+// compareSearches holds what beam searches found against an engine that does nothing
+// else, and counts those that nobody gave up.
+func compareSearches(t *testing.T, searches []*beamClient) (whole int) {
+	t.Helper()
+	plain := tiny(t, cpu.New(1), engine.Options{DisablePrefixCaching: true})
+	for i, s := range searches {
+		if errors.Is(s.err, context.Canceled) {
+			continue
+		}
+		q := s.request
+		q.Priority, q.CacheSalt = 0, ""
+		want, err := plain.BeamSearch(t.Context(), q)
+		if err != nil || s.err != nil || !reflect.DeepEqual(s.beams, want) {
+			t.Fatalf("search %d found %+v, %v; want %+v, %v", i, s.beams, s.err, want, err)
+		}
+		whole++
+	}
+	return whole
 }
 
 // compare holds what clients were told against an engine that does nothing but
