@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"sync/atomic"
 
+	"vitrine/engine/backend"
 	"vitrine/engine/backend/cpu/kernel"
 )
 
@@ -40,6 +41,7 @@ type pool struct {
 	left   atomic.Int64  // parts that are not done
 	epoch  atomic.Uint64 // number of the operation
 	closed atomic.Bool
+	failed atomic.Pointer[backend.Panic] // the first one of the operation at hand
 	// shares are the parts that nobody has taken, a contiguous share for each
 	// worker: it finds what it read last time, and what it read ahead, in its
 	// own cache. Who is done with his own takes from the others'.
@@ -165,7 +167,8 @@ func linger(ready func() bool) {
 }
 
 // run has t.run called for all parts 0 … n-1, in contiguous chunks, and
-// returns when all are done. There are less than 2³¹ parts.
+// returns when all are done. There are less than 2³¹ parts. If a call panics, so does
+// run, with a *[backend.Panic] where it was on another goroutine, when the others are done.
 func (p *pool) run(n int, t task) {
 	if n <= 0 {
 		return
@@ -190,25 +193,49 @@ func (p *pool) run(n int, t task) {
 	for !done() { // a worker of an earlier operation may wake us late
 		p.sleeper[0].sleep(done)
 	}
+	if failed := p.failed.Load(); failed != nil {
+		p.failed.Store(nil)
+		panic(failed)
+	}
 }
 
 func (p *pool) done() bool { return p.left.Load() == 0 }
 
-// take works off chunks until none is left: the worker's own from the front,
-// and then the others' from the end.
+// take works off chunks until none is left.
 func (p *pool) take(worker int) {
+	for !p.takeSome(worker) {
+	}
+}
+
+// takeSome works off chunks until none is left, or one panics: the worker's own
+// from the front, and then the others' from the end. It says whether none is left.
+func (p *pool) takeSome(worker int) (all bool) {
+	var lo, hi int // the chunk at hand
+	defer func() {
+		if all {
+			return
+		}
+		p.failed.CompareAndSwap(nil, backend.Recovered(recover()))
+		p.end(lo, hi)
+	}()
 	for i := range p.shares {
 		from := &p.shares[(worker+i)%len(p.shares)]
 		for {
-			lo, hi := from.take(int(p.chunk.Load()), i > 0)
+			lo, hi = from.take(int(p.chunk.Load()), i > 0)
 			if lo == hi {
 				break
 			}
 			p.task.run(worker, lo, hi)
-			if p.left.Add(int64(lo-hi)) == 0 {
-				p.sleeper[0].rouse()
-			}
+			p.end(lo, hi)
 		}
+	}
+	return true
+}
+
+// end counts the parts lo … hi-1 as done.
+func (p *pool) end(lo, hi int) {
+	if p.left.Add(int64(lo-hi)) == 0 {
+		p.sleeper[0].rouse()
 	}
 }
 
