@@ -294,18 +294,18 @@ func (e *Engine) endSearch(search *beamSearch, err error) {
 	if search.over {
 		return
 	}
-	search.over, search.err = true, err
 	how := FinishedLength
 	if err != nil {
 		search.beams, how = nil, FinishedAborted
 	}
+	for i := range search.beams {
+		search.beams[i].Text = e.tokenizer.Decode(search.beams[i].Tokens, true)
+	}
+	search.over, search.err = true, err
 	for _, s := range search.live {
 		if e.sequences[s.id] == s {
 			e.finish(s, how, "")
 		}
-	}
-	for i := range search.beams {
-		search.beams[i].Text = e.tokenizer.Decode(search.beams[i].Tokens, true)
 	}
 	close(search.done)
 }

@@ -99,6 +99,9 @@
 // leave no memory for those that would run.
 // Functions of an [Observer] run inside the engine and must not call it.
 //
+// A panic, which is a mistake in the program, ends the request or the call that met it, and a
+// panic in the model those of its step: see [Panic].
+//
 // The first call of [New] for a known model may fetch it from the network, hundreds
 // of megabytes; [WithContext] bounds that, and a path never does.
 //

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -22,6 +23,7 @@ type Engine struct {
 	model     *model.Model
 	tokenizer *tokenizer.Tokenizer
 	observer  Observer
+	log       *slog.Logger
 	eos       []int32
 	slotBytes int         // see PoolInfo
 	turn      sync.Locker // nil if the model is the engine's alone
@@ -38,6 +40,7 @@ type Engine struct {
 	kv        backend.KVCache
 	sampler   *sampler.Sampler
 	drawing   drawing // of several sequences at once
+	panicked  *Panic  // the last one
 	sequences map[uint32]*sequence
 	running   []*sequence // admitted, in order
 	waiting   []*sequence // the head of the queue first
@@ -74,10 +77,10 @@ func Start(m *model.Model, t *tokenizer.Tokenizer, o Options) (*Engine, error) {
 	e := &Engine{
 		model: m, tokenizer: t, eos: t.EOSIDs(), turn: o.Turn, allowed: -1,
 		calls: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}), drained: newSignal(),
-		sampler: sampler.New(m.Config().Vocab), sequences: map[uint32]*sequence{},
+		sampler: sampler.New(m.Config().Vocab), sequences: map[uint32]*sequence{}, log: o.Log,
 	}
 	if o.Observer != nil {
-		e.observer = *o.Observer
+		e.observer = e.guarded(*o.Observer)
 	}
 	if err := e.makeMemory(o); err != nil {
 		return nil, err
@@ -170,6 +173,9 @@ func (e *Engine) AddAll(ctx context.Context, requests []Request, maxWaiting int)
 		return nil
 	})
 	if err != nil {
+		for _, h := range handles { // there are some if a panic was met
+			_ = h.Release()
+		}
 		return nil, err
 	}
 	return handles, nil
@@ -272,7 +278,7 @@ func (e *Engine) do(ctx context.Context, f func() error) error {
 	case e.calls <- func() {
 		var err error
 		e.inTurn(func() bool {
-			err = f()
+			err = e.guard("a call", f)
 			return true
 		})
 		e.publish()

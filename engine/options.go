@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"sync"
 
@@ -49,6 +50,9 @@ type Options struct {
 	MaxUnread int
 	// Observer is told what happens; may be nil.
 	Observer *Observer
+	// Log is told of panics, with their stacks: see [Panic]. It is the engine's from its
+	// start on. Default: slog's.
+	Log *slog.Logger
 }
 
 // The defaults of [Options].
@@ -142,6 +146,7 @@ func (o Options) withDefaults(context int) (Options, error) {
 	o.MaxBatchTokens = cmp.Or(o.MaxBatchTokens, DefaultMaxBatchTokens)
 	o.MaxSequences = cmp.Or(o.MaxSequences, DefaultMaxSequences)
 	o.MaxUnread = cmp.Or(o.MaxUnread, 4<<20)
+	o.Log = cmp.Or(o.Log, slog.Default())
 	o.Blocks = cmp.Or(o.Blocks, max(512, (context+o.BlockSize-1)/o.BlockSize))
 	if l := &o.PromptLookup; l.Tokens > 0 {
 		l.MinNGram = cmp.Or(l.MinNGram, 1)

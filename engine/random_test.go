@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -21,6 +22,7 @@ type client struct {
 	request engine.Request
 	handle  *engine.Handle
 	changed bool // rewound or given other tokens: its answer is its own
+	broken  bool // its work panics from now on
 	done    chan struct{}
 
 	mu     sync.Mutex
@@ -157,6 +159,8 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 			}
 		},
 	}
+	log, logger := newLog()
+	o.Log = logger
 	e = tiny(t, cpu.New(1), o)
 	r := rand.New(rand.NewPCG(seed, 2))
 	ctx := t.Context()
@@ -207,6 +211,11 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 			c.changed = true
 			c.mu.Unlock()
 			return "append", h.Append(prompt(r, 1+r.IntN(3)), r.IntN(2) == 0)
+		case k >= 16 && r.IntN(12) == 0: // a mistake in the program, which ends this one alone
+			c.mu.Lock()
+			c.broken = true
+			c.mu.Unlock()
+			return "panic", e.Break(h.ID(), "sampling")
 		case k == 16 && single:
 			from := r.IntN(len(s.Tokens))
 			_, err := h.Probe(ctx, engine.Probe{From: from, Count: 1 + r.IntN(len(s.Tokens)-from), Logits: true})
@@ -255,8 +264,9 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 			}
 		}
 		var refused *engine.RequestError // of what can only be said when it is too late
+		var panicked *engine.Panic       // of a call about a broken request
 		switch {
-		case errors.As(err, &refused) || name == "probe" && err != nil: // a probe may find no memory
+		case errors.As(err, &panicked) && anyBroken(clients) || errors.As(err, &refused) || name == "probe" && err != nil: // a probe may find no memory
 		case err != nil:
 			t.Fatalf("%s: %v", name, err)
 		default:
@@ -311,6 +321,9 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 	if o.Memory == engine.Paged && (shared.Load() == 0 || copied.Load() == 0) {
 		t.Errorf("%d blocks were shared and %d copied, want some", shared.Load(), copied.Load())
 	}
+	if n := counts["panic"]; operations >= 1000 && (n < operations/200 || strings.Count(log.String(), "a panic was kept") < n/4) {
+		t.Errorf("%d requests were broken, and %d panics are logged", n, strings.Count(log.String(), "a panic was kept"))
+	}
 	if s.Finished.Abort < uint64(counts["abort"]) {
 		t.Errorf("%d outputs were aborted, of %d that were told to", s.Finished.Abort, counts["abort"])
 	}
@@ -322,6 +335,10 @@ var oftenEnough = map[string]int{
 	"add": 20, "pause": 20, "resume": 10, "step": 25, "abort": 80, "release": 80, "watch": 80, "hold the engine": 25,
 	"rewind": 130, "append": 130, "probe": 150, "fork": 150, "preempt": 150,
 	"search beams": 200, "see a search through": 400, "give a search up": 600,
+}
+
+func anyBroken(clients []*client) bool {
+	return slices.ContainsFunc(clients, func(c *client) bool { return c.broken })
 }
 
 // compareSearches holds what beam searches found against an engine that does nothing

@@ -98,7 +98,7 @@ func (a *App) openModel(ctx context.Context, c Config, found *load.Found) (*runn
 	if a.events != nil {
 		observer.Prefix = a.events.Publish
 	}
-	o.Turn, o.Observer = &a.turn, observer
+	o.Turn, o.Observer, o.Log = &a.turn, observer, a.log
 	e, err := engine.Start(m.Model, m.Tokenizer, o)
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
