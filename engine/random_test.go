@@ -321,7 +321,7 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 	if o.Memory == engine.Paged && (shared.Load() == 0 || copied.Load() == 0) {
 		t.Errorf("%d blocks were shared and %d copied, want some", shared.Load(), copied.Load())
 	}
-	if n := counts["panic"]; operations >= 1000 && (n < operations/200 || strings.Count(log.String(), "a panic was kept") < n/4) {
+	if n := counts["panic"]; operations >= 1000 && (n < operations/400 || strings.Count(log.String(), "a panic was kept") < n/4) {
 		t.Errorf("%d requests were broken, and %d panics are logged", n, strings.Count(log.String(), "a panic was kept"))
 	}
 	if s.Finished.Abort < uint64(counts["abort"]) {

@@ -41,11 +41,19 @@ type pool struct {
 	left   atomic.Int64  // parts that are not done
 	epoch  atomic.Uint64 // number of the operation
 	closed atomic.Bool
-	failed atomic.Pointer[backend.Panic] // the first one of the operation at hand
 	// shares are the parts that nobody has taken, a contiguous share for each
 	// worker: it finds what it read last time, and what it read ahead, in its
 	// own cache. Who is done with his own takes from the others'.
 	shares []untaken
+	hands  []hand // one a worker
+	_      [64]byte
+	failed atomic.Pointer[backend.Panic] // the first one of the operation at hand
+}
+
+// hand is the chunk that a worker has in hand, for who cleans up behind a panic.
+type hand struct {
+	lo, hi int
+	_      [48]byte // a cache line of its own
 }
 
 // share is a worker's share of n parts.
@@ -125,7 +133,7 @@ func newPool(workers int) *pool {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	p := &pool{workers: workers, sleeper: make([]sleeper, workers), shares: make([]untaken, workers)}
+	p := &pool{workers: workers, sleeper: make([]sleeper, workers), shares: make([]untaken, workers), hands: make([]hand, workers)}
 	for w := range p.sleeper {
 		p.sleeper[w].wake = make(chan struct{}, 1)
 		if w > 0 {
@@ -201,35 +209,40 @@ func (p *pool) run(n int, t task) {
 
 func (p *pool) done() bool { return p.left.Load() == 0 }
 
-// take works off chunks until none is left.
+// take works off chunks until none is left, whichever of them panic.
 func (p *pool) take(worker int) {
 	for !p.takeSome(worker) {
 	}
 }
 
-// takeSome works off chunks until none is left, or one panics: the worker's own
-// from the front, and then the others' from the end. It says whether none is left.
+// takeSome works off chunks until none is left, which it says, or one panics.
 func (p *pool) takeSome(worker int) (all bool) {
-	var lo, hi int // the chunk at hand
 	defer func() {
-		if all {
-			return
+		if !all {
+			p.failed.CompareAndSwap(nil, backend.Recovered(recover()))
+			p.end(p.hands[worker].lo, p.hands[worker].hi)
 		}
-		p.failed.CompareAndSwap(nil, backend.Recovered(recover()))
-		p.end(lo, hi)
 	}()
+	p.takeAll(worker)
+	return true
+}
+
+// takeAll works off chunks until none is left: the worker's own from the front,
+// and then the others' from the end.
+func (p *pool) takeAll(worker int) {
+	in := &p.hands[worker]
 	for i := range p.shares {
 		from := &p.shares[(worker+i)%len(p.shares)]
 		for {
-			lo, hi = from.take(int(p.chunk.Load()), i > 0)
+			lo, hi := from.take(int(p.chunk.Load()), i > 0)
 			if lo == hi {
 				break
 			}
+			in.lo, in.hi = lo, hi
 			p.task.run(worker, lo, hi)
 			p.end(lo, hi)
 		}
 	}
-	return true
 }
 
 // end counts the parts lo … hi-1 as done.
