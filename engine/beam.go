@@ -32,6 +32,9 @@ type BeamRequest struct {
 	EarlyStopping bool
 	// IgnoreEOS lets beams run past the model's end tokens.
 	IgnoreEOS bool
+	// Priority and CacheSalt are a [Request]'s.
+	Priority  int
+	CacheSalt string
 }
 
 // Beam is one continuation that a beam search found.
@@ -134,9 +137,10 @@ func (e *Engine) startSearch(r *BeamRequest) (*beamSearch, error) {
 	params := sampler.Defaults()
 	params.MaxTokens = search.limit - len(r.Prompt) // what contiguous memory reserves for
 	s := e.newSequence(&sequence{
-		tokens: slices.Clone(r.Prompt), params: params, steps: -1,
+		tokens: slices.Clone(r.Prompt), params: params, priority: r.Priority, steps: -1,
 		turns: []turn{{start: len(r.Prompt), limitFrom: len(r.Prompt)}}, group: newGroup(1, newMailbox(e.options.MaxUnread, e.drained)), beam: &beam{search: search},
 	})
+	s.table.Salt = r.CacheSalt
 	search.live = []*sequence{s}
 	e.enqueue(s)
 	return search, nil
@@ -250,9 +254,10 @@ func (e *Engine) succeed(search *beamSearch, next []candidate) error {
 			continue
 		}
 		o := &sequence{
-			tokens: slices.Clone(c.parent.tokens), computed: c.parent.computed, params: c.parent.params, steps: -1,
+			tokens: slices.Clone(c.parent.tokens), computed: c.parent.computed, params: c.parent.params, priority: c.parent.priority, steps: -1,
 			turns: slices.Clone(c.parent.turns), used: c.parent.used, group: newGroup(1, newMailbox(e.options.MaxUnread, e.drained)), beam: &beam{search: search},
 		}
+		o.table.Salt = c.parent.table.Salt
 		e.newSequence(o)
 		live[i] = o
 		if e.options.Memory != Paged {
@@ -289,18 +294,18 @@ func (e *Engine) endSearch(search *beamSearch, err error) {
 	if search.over {
 		return
 	}
-	search.over, search.err = true, err
 	how := FinishedLength
 	if err != nil {
 		search.beams, how = nil, FinishedAborted
 	}
+	for i := range search.beams {
+		search.beams[i].Text = e.tokenizer.Decode(search.beams[i].Tokens, true)
+	}
+	search.over, search.err = true, err
 	for _, s := range search.live {
 		if e.sequences[s.id] == s {
 			e.finish(s, how, "")
 		}
-	}
-	for i := range search.beams {
-		search.beams[i].Text = e.tokenizer.Decode(search.beams[i].Tokens, true)
 	}
 	close(search.done)
 }

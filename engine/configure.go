@@ -41,7 +41,7 @@ func (e *Engine) Configure(ctx context.Context, o Options) error {
 			e.options = o
 			return nil
 		}
-		limit := min(e.model.Config().Context, o.Blocks*o.BlockSize)
+		limit := o.longest(e.model.Config().Context)
 		for _, s := range e.sequences {
 			if len(s.tokens) > limit {
 				return &RequestError{"blocks", fmt.Sprintf("are %d of %d tokens, too few for request %d, which has %d tokens", o.Blocks, o.BlockSize, s.id, len(s.tokens))}

@@ -14,7 +14,12 @@
 // [LLM.Chat] answers conversations in the model's own template, [LLM.Stream] yields
 // tokens as they are drawn, [LLM.Encode] tells token ids. [SamplingParams] have
 // vLLM's names; the zero value of a field is vLLM's default, but a Temperature
-// of 0 is greedy.
+// of 0 is greedy. There are some for all prompts, or for each its own.
+//
+// [LLM.GeneratePrompts] takes prompts as token ids, with a priority or a cache salt;
+// SamplingParams.StructuredOutputs asks for a form of the answer; [LLM.BeamSearch] looks for the
+// likeliest answers. [WithSchedulingPolicy], [WithPrefixCaching] and [WithPromptLookup] say
+// how the engine serves.
 //
 // # The engine inside
 //
@@ -93,6 +98,9 @@
 // one whose prompt is scored computes it whole too. A paused request keeps its blocks: many of them can
 // leave no memory for those that would run.
 // Functions of an [Observer] run inside the engine and must not call it.
+//
+// A panic, which is a mistake in the program, ends the request or the call that met it, and a
+// panic in the model those of its step: see [Panic].
 //
 // The first call of [New] for a known model may fetch it from the network, hundreds
 // of megabytes; [WithContext] bounds that, and a path never does.

@@ -32,6 +32,9 @@ func (e *Engine) conclude(p *part, info StepInfo) {
 		}
 		p.forked = true
 		for _, o := range s.outputs {
+			if o.state.Finished() {
+				continue // a panic has ended all of them
+			}
 			e.draw(o, p.logits, nil, info)
 		}
 	}
@@ -90,7 +93,7 @@ func (e *Engine) draw(s *sequence, logits []float32, ahead *drawn, info StepInfo
 	var result sampler.Result
 	switch {
 	case ahead != nil:
-		result, err = ahead.result, ahead.err
+		result, err = ahead.result, e.guardRequest(s, "drawing a token", func() error { return ahead.err })
 	case err == nil:
 		result, err = e.sampler.Sample(logits, &s.params, history, pos)
 	}
@@ -98,7 +101,9 @@ func (e *Engine) draw(s *sequence, logits []float32, ahead *drawn, info StepInfo
 		e.step.draw += time.Since(begin)
 	}
 	if err != nil {
-		e.finish(s, FinishedAborted, err.Error())
+		if !s.state.Finished() {
+			e.finish(s, FinishedAborted, err.Error())
+		}
 		return
 	}
 	s.tokens = append(s.tokens, result.Token)

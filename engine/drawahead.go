@@ -49,15 +49,28 @@ func (e *Engine) drawAhead(parts []part) {
 		begin = time.Now()
 	}
 	sharer.Share(len(d.parts), d.one)
+	if d.samplers[0] != e.sampler { // a panic: the old one is not to be used any more
+		if d.samplers[0] == nil {
+			d.samplers[0] = sampler.New(e.model.Config().Vocab)
+		}
+		e.sampler = d.samplers[0]
+	}
 	if e.step.timed {
 		e.step.draw += time.Since(begin)
 	}
 }
 
-// drawOneAhead draws for one of the parts.
+// drawOneAhead draws for one of the parts. A panic is its request's alone, which is told
+// when its turn comes.
 func (e *Engine) drawOneAhead(worker, i int) {
 	p := &e.step.parts[e.drawing.parts[i]]
 	s := p.seq
+	defer func() {
+		if value := recover(); value != nil {
+			p.ahead = drawn{done: true, err: backend.Recovered(value)}
+			e.drawing.samplers[worker] = nil // it may be in the middle of something
+		}
+	}()
 	own := &e.drawing.samplers[worker]
 	if *own == nil {
 		*own = sampler.New(e.model.Config().Vocab)

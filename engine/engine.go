@@ -1,9 +1,9 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -23,6 +23,7 @@ type Engine struct {
 	model     *model.Model
 	tokenizer *tokenizer.Tokenizer
 	observer  Observer
+	log       *slog.Logger
 	eos       []int32
 	slotBytes int         // see PoolInfo
 	turn      sync.Locker // nil if the model is the engine's alone
@@ -39,6 +40,7 @@ type Engine struct {
 	kv        backend.KVCache
 	sampler   *sampler.Sampler
 	drawing   drawing // of several sequences at once
+	panicked  *Panic  // the last one
 	sequences map[uint32]*sequence
 	running   []*sequence // admitted, in order
 	waiting   []*sequence // the head of the queue first
@@ -75,10 +77,10 @@ func Start(m *model.Model, t *tokenizer.Tokenizer, o Options) (*Engine, error) {
 	e := &Engine{
 		model: m, tokenizer: t, eos: t.EOSIDs(), turn: o.Turn, allowed: -1,
 		calls: make(chan func()), quit: make(chan struct{}), done: make(chan struct{}), drained: newSignal(),
-		sampler: sampler.New(m.Config().Vocab), sequences: map[uint32]*sequence{},
+		sampler: sampler.New(m.Config().Vocab), sequences: map[uint32]*sequence{}, log: o.Log,
 	}
 	if o.Observer != nil {
-		e.observer = *o.Observer
+		e.observer = e.guarded(*o.Observer)
 	}
 	if err := e.makeMemory(o); err != nil {
 		return nil, err
@@ -171,6 +173,9 @@ func (e *Engine) AddAll(ctx context.Context, requests []Request, maxWaiting int)
 		return nil
 	})
 	if err != nil {
+		for _, h := range handles { // there are some if a panic was met
+			_ = h.Release()
+		}
 		return nil, err
 	}
 	return handles, nil
@@ -235,11 +240,15 @@ func (e *Engine) newSequence(s *sequence) *sequence {
 	return s
 }
 
-// contextLimit is the longest sequence: what the model was made for or what was
-// asked for, or what the pool can hold.
-func (e *Engine) contextLimit() int {
-	return min(cmp.Or(e.options.MaxModelLen, e.model.Config().Context), e.options.Blocks*e.options.BlockSize)
+// MaxModelLen is the most tokens that a sequence may have, prompt and answer: what
+// the model was made for or what was asked for, or what the pool can hold.
+func (e *Engine) MaxModelLen() int {
+	o := e.Options()
+	return o.longest(e.model.Config().Context)
 }
+
+// contextLimit is MaxModelLen on the engine's goroutine.
+func (e *Engine) contextLimit() int { return e.options.longest(e.model.Config().Context) }
 
 // checkTokens refuses given tokens that are not in the vocabulary or that,
 // with have tokens before them, leave no room for an answer.
@@ -269,7 +278,7 @@ func (e *Engine) do(ctx context.Context, f func() error) error {
 	case e.calls <- func() {
 		var err error
 		e.inTurn(func() bool {
-			err = f()
+			err = e.guard("a call", f)
 			return true
 		})
 		e.publish()

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"vitrine/engine/kvcache"
+	"vitrine/engine/structured"
 )
 
 // CheckPool proves the invariants of the pool of blocks between two steps, and
@@ -54,4 +55,30 @@ func (e *Engine) ScoreRows() (rows int, err error) {
 		return nil
 	})
 	return rows, err
+}
+
+// Break makes the next work for a request panic: "sampling", "grammar" or "scoring",
+// or of a beam search "beams".
+func (e *Engine) Break(id uint32, what string) error {
+	return e.do(context.Background(), func() error {
+		s := e.sequences[id]
+		if s == nil {
+			return ErrReleased
+		}
+		switch what {
+		case "sampling":
+			for _, o := range s.outputs {
+				o.turn().start = 1 << 30 // there are not so many tokens to penalize
+			}
+		case "grammar":
+			s.grammar.at = new(structured.Matcher)
+		case "scoring":
+			s.scores += 1 << 10 // there are not so many tokens
+		case "beams":
+			s.beam.search.request.Prompt = make([]int32, 1<<20)
+		default:
+			return fmt.Errorf("%q cannot be broken", what)
+		}
+		return nil
+	})
 }

@@ -34,7 +34,7 @@ func (h *Handle) within(ctx context.Context, f func(e *Engine, s *sequence) erro
 		if !h.engine.holds(h.seq.group) {
 			return ErrReleased
 		}
-		return f(h.engine, h.seq)
+		return h.engine.guardRequest(h.seq, "a call about a request", func() error { return f(h.engine, h.seq) })
 	})
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,12 +71,10 @@ func New(model string, options ...Option) (*LLM, error) {
 // start starts the engine with as many blocks as are asked for.
 func (o *llmOptions) start(m *load.Model) (*Engine, error) {
 	e := &o.engine
-	if e.BlockSize == 0 {
-		e.BlockSize = 16
+	if err := e.Check(); err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
 	}
-	if context := m.Config().Context; e.MaxModelLen > context {
-		return nil, fmt.Errorf("engine: %w", &OptionError{Option: "max-model-len", Got: fmt.Sprint(e.MaxModelLen), Want: fmt.Sprintf("at most the model's context of %d", context)})
-	}
+	e.BlockSize = cmp.Or(e.BlockSize, DefaultBlockSize)
 	switch {
 	case o.kvBytes > 0:
 		one, err := m.NewKVCache(1, e.BlockSize)
@@ -173,59 +172,58 @@ type RequestMetrics struct {
 // TimeToFirstToken is how long the caller waited for something to read.
 func (m *RequestMetrics) TimeToFirstToken() time.Duration { return m.FirstToken.Sub(m.Arrival) }
 
-// input is a prompt as it goes to the engine.
-type input struct {
-	text string
-	ids  []int32
-}
-
 // Generate continues the prompts, all in common batches, and returns what became
 // of each, in their order, when the last one is finished. If ctx ends or a prompt
 // is refused, nothing of the others goes on, and the error says which prompt it
-// was: a *[RequestError] or *sampler.ParamError names the field.
-func (l *LLM) Generate(ctx context.Context, prompts []string, params SamplingParams) ([]RequestOutput, error) {
-	inputs := make([]input, len(prompts))
-	for i, text := range prompts {
-		ids, err := l.Encode(text)
-		if err != nil {
-			return nil, fmt.Errorf("engine: prompt %d: %w", i, err)
-		}
-		inputs[i] = input{text, ids}
+// was: a *[RequestError], *sampler.ParamError or *structured.Error names the field.
+//
+// There are params for all prompts, or for each its own; without any they are
+// [DefaultSamplingParams]. Prompts that are given as token ids, and those with a priority
+// or a salt, are a matter of [LLM.GeneratePrompts].
+func (l *LLM) Generate(ctx context.Context, prompts []string, params ...SamplingParams) ([]RequestOutput, error) {
+	return l.GeneratePrompts(ctx, TextPrompts(prompts...), params...)
+}
+
+// GeneratePrompts is Generate for prompts that are more than a text.
+func (l *LLM) GeneratePrompts(ctx context.Context, prompts []Prompt, params ...SamplingParams) ([]RequestOutput, error) {
+	inputs, err := l.inputs(prompts)
+	if err != nil {
+		return nil, err
 	}
 	return l.generate(ctx, inputs, params)
 }
 
 // Chat answers conversations, as Generate continues prompts. The error is
 // [chat.ErrNoTemplate] if the model was not taught to chat.
-func (l *LLM) Chat(ctx context.Context, conversations [][]Message, params SamplingParams) ([]RequestOutput, error) {
-	inputs := make([]input, len(conversations))
+func (l *LLM) Chat(ctx context.Context, conversations [][]Message, params ...SamplingParams) ([]RequestOutput, error) {
+	inputs := make([]Prompt, len(conversations))
 	for i, messages := range conversations {
-		text, ids, err := l.encodeChat(messages)
-		if err != nil {
+		var err error
+		if inputs[i].Text, inputs[i].TokenIDs, err = l.encodeChat(messages); err != nil {
 			return nil, fmt.Errorf("engine: conversation %d: %w", i, err)
 		}
-		inputs[i] = input{text, ids}
 	}
 	return l.generate(ctx, inputs, params)
 }
 
-func (l *LLM) generate(ctx context.Context, inputs []input, params SamplingParams) ([]RequestOutput, error) {
-	p, err := params.params(l.model.Tokenizer)
+// generate runs prompts that have their token ids.
+func (l *LLM) generate(ctx context.Context, inputs []Prompt, params []SamplingParams) ([]RequestOutput, error) {
+	requests, err := l.requests(inputs, params)
 	if err != nil {
-		return nil, fmt.Errorf("engine: %w", err)
+		return nil, err
 	}
 	outputs := make([]RequestOutput, len(inputs))
 	g, ctx := errgroup.WithContext(ctx)
-	for i, in := range inputs {
-		h, err := l.engine.Add(ctx, Request{Prompt: in.ids, Params: p})
+	for i, r := range requests {
+		h, err := l.engine.Add(ctx, r)
 		if err != nil {
 			err = fmt.Errorf("engine: prompt %d: %w", i, err)
 			g.Go(func() error { return err }) // ends the others
 			break
 		}
-		outputs[i] = RequestOutput{Prompt: in.text, PromptTokenIDs: in.ids, Metrics: RequestMetrics{Arrival: time.Now()}}
+		outputs[i] = RequestOutput{Prompt: inputs[i].Text, PromptTokenIDs: r.Prompt, Metrics: RequestMetrics{Arrival: time.Now()}}
 		g.Go(func() error {
-			if err := outputs[i].collect(ctx, h, &p); err != nil {
+			if err := outputs[i].collect(ctx, h, &r.Params); err != nil {
 				return fmt.Errorf("engine: prompt %d: %w", i, err)
 			}
 			return nil
@@ -295,34 +293,39 @@ func next(ctx context.Context, h *Handle) (Event, error) {
 // FinishReason. An error is yielded as the last thing. The request begins with the
 // loop and ends with it: who breaks out aborts it.
 func (l *LLM) Stream(ctx context.Context, prompt string, params SamplingParams) iter.Seq2[CompletionOutput, error] {
-	return l.stream(ctx, params, func() ([]int32, error) { return l.Encode(prompt) })
+	return l.StreamPrompt(ctx, Prompt{Text: prompt}, params)
+}
+
+// StreamPrompt is Stream for a prompt that is more than a text.
+func (l *LLM) StreamPrompt(ctx context.Context, prompt Prompt, params SamplingParams) iter.Seq2[CompletionOutput, error] {
+	return l.stream(ctx, params, func() (Prompt, error) { return l.encodePrompt(prompt) })
 }
 
 // StreamChat answers a conversation, as Stream continues a prompt.
 func (l *LLM) StreamChat(ctx context.Context, messages []Message, params SamplingParams) iter.Seq2[CompletionOutput, error] {
-	return l.stream(ctx, params, func() ([]int32, error) {
-		_, ids, err := l.encodeChat(messages)
-		return ids, err
+	return l.stream(ctx, params, func() (p Prompt, err error) {
+		p.Text, p.TokenIDs, err = l.encodeChat(messages)
+		return p, err
 	})
 }
 
-func (l *LLM) stream(ctx context.Context, params SamplingParams, encode func() ([]int32, error)) iter.Seq2[CompletionOutput, error] {
+func (l *LLM) stream(ctx context.Context, params SamplingParams, encode func() (Prompt, error)) iter.Seq2[CompletionOutput, error] {
 	return func(yield func(CompletionOutput, error) bool) {
-		p, err := params.params(l.model.Tokenizer)
-		var ids []int32
+		prompt, err := encode()
+		var asked demand
 		if err == nil {
-			ids, err = encode()
+			asked, err = l.demand(&params)
 		}
 		var h *Handle
 		if err == nil {
-			h, err = l.engine.Add(ctx, Request{Prompt: ids, Params: p})
+			h, err = l.engine.Add(ctx, asked.request(&prompt))
 		}
 		if err != nil {
 			yield(CompletionOutput{}, fmt.Errorf("engine: %w", err))
 			return
 		}
 		defer func() { _ = h.Release() }() // a request that is finished is released already
-		for left := p.N; left > 0; {
+		for left := asked.params.N; left > 0; {
 			ev, err := next(ctx, h)
 			if err != nil {
 				yield(CompletionOutput{}, fmt.Errorf("engine: %w", err))
@@ -331,7 +334,7 @@ func (l *LLM) stream(ctx context.Context, params SamplingParams, encode func() (
 			o := CompletionOutput{Index: ev.Index}
 			switch {
 			case ev.Kind == EventToken:
-				o.add(&ev, &p)
+				o.add(&ev, &asked.params)
 			case ev.Kind == EventState && ev.State.Finished():
 				o.FinishReason, o.StopReason = ev.State.Reason(), ev.Reason
 				left--

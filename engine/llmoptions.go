@@ -107,7 +107,7 @@ func WithKVCacheMemoryBytes(n int64) Option {
 }
 
 // WithMaxNumBatchedTokens bounds the tokens of one step; longer prompts are
-// computed in chunks. Default 256.
+// computed in chunks. Default 512.
 func WithMaxNumBatchedTokens(n int) Option {
 	return func(o *llmOptions) {
 		o.atLeast(1, "max-num-batched-tokens", n)
@@ -121,6 +121,31 @@ func WithMaxNumSeqs(n int) Option {
 		o.atLeast(1, "max-num-seqs", n)
 		o.engine.MaxSequences = n
 	}
+}
+
+// WithSchedulingPolicy says who runs: [FirstComeFirstServed], or [Priority] by
+// [Prompt].Priority. The other policies exist to be compared with. Default [FirstComeFirstServed].
+func WithSchedulingPolicy(policy Policy) Option {
+	return func(o *llmOptions) { o.engine.Policy = policy }
+}
+
+// WithPrefixCaching says whether prompts that begin alike are computed once. It changes
+// no token. Default true.
+func WithPrefixCaching(on bool) Option {
+	return func(o *llmOptions) { o.engine.DisablePrefixCaching = !on }
+}
+
+// WithPromptLookup guesses tokens ahead and verifies them, vLLM's speculative method
+// "ngram": PromptLookup{Tokens: 4} guesses up to four a step. It changes no token.
+// Default: nothing is guessed.
+func WithPromptLookup(lookup PromptLookup) Option {
+	return func(o *llmOptions) { o.engine.PromptLookup = lookup }
+}
+
+// WithKVMemory says how requests hold their keys and values. Other kinds than
+// [Paged] exist to be compared with. Default [Paged].
+func WithKVMemory(memory Memory) Option {
+	return func(o *llmOptions) { o.engine.Memory = memory }
 }
 
 // WithObserver tells what happens inside the engine: steps, blocks, all-reduces.

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 			fmt.Fprintln(os.Stderr, "the examples of LLM need the model, and it is not here; run `go run ./server pull`")
 			os.Exit(1)
 		}
-		skip := "^ExampleLLM"
+		skip := "^Example(LLM|New)"
 		if more := flag.Lookup("test.skip").Value.String(); more != "" {
 			skip += "|" + more
 		}

@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
+	"log/slog"
+	"strconv"
 	"sync"
 
 	"vitrine/engine/scheduler"
@@ -12,13 +15,13 @@ type Options struct {
 	// Blocks is the number of KV blocks in the pool. Default: enough for one
 	// full context, at least 512.
 	Blocks int
-	// BlockSize is the number of tokens a block. Default 16.
+	// BlockSize is the number of tokens a block, up to 4096. Default [DefaultBlockSize].
 	BlockSize int
 	// MaxBatchTokens bounds the tokens of one step; long prompts are computed
-	// in chunks. Default 512: larger chunks are hardly faster on a CPU, and
+	// in chunks. Default [DefaultMaxBatchTokens]: larger chunks are hardly faster on a CPU, and
 	// everyone else, whoever wants to pause among them, waits for a step's end.
 	MaxBatchTokens int
-	// MaxSequences bounds the requests of one step. Default 128.
+	// MaxSequences bounds the requests of one step. Default [DefaultMaxSequences].
 	MaxSequences int
 	// MaxModelLen bounds the length of a sequence, prompt and answer, in tokens.
 	// Default: the model's context.
@@ -47,7 +50,17 @@ type Options struct {
 	MaxUnread int
 	// Observer is told what happens; may be nil.
 	Observer *Observer
+	// Log is told of panics, with their stacks: see [Panic]. It is the engine's from its
+	// start on. Default: slog's.
+	Log *slog.Logger
 }
+
+// The defaults of [Options].
+const (
+	DefaultBlockSize      = 16
+	DefaultMaxBatchTokens = 512
+	DefaultMaxSequences   = 128
+)
 
 // Policy says which requests run; see package scheduler.
 type Policy = scheduler.Policy
@@ -84,53 +97,69 @@ type PromptLookup struct {
 	MinNGram, MaxNGram int
 }
 
-// maxDrafts bounds PromptLookup.Tokens.
-const maxDrafts = 64
+const (
+	maxDrafts    = 64      // bounds PromptLookup.Tokens
+	maxBlockSize = 1 << 12 // bounds BlockSize, as package kvcache does
+)
+
+// Check says which option is out of range for any model. The error is an
+// *[OptionError], which calls options as vLLM's arguments are called.
+func (o Options) Check() error {
+	for _, f := range []struct {
+		option      string
+		value, most int // 0 means no bound
+	}{
+		{"kv-blocks", o.Blocks, 0}, {"block-size", o.BlockSize, maxBlockSize}, {"max-num-batched-tokens", o.MaxBatchTokens, 0},
+		{"max-num-seqs", o.MaxSequences, 0}, {"max-model-len", o.MaxModelLen, 0}, {"max-unread", o.MaxUnread, 0},
+		{"num-speculative-tokens", o.PromptLookup.Tokens, maxDrafts},
+	} {
+		switch {
+		case f.most > 0 && (f.value < 0 || f.value > f.most):
+			return &OptionError{Option: f.option, Got: strconv.Itoa(f.value), Want: fmt.Sprintf("0 (the default) to %d", f.most)}
+		case f.value < 0:
+			return &OptionError{Option: f.option, Got: strconv.Itoa(f.value), Want: "0 (the default) or more"}
+		}
+	}
+	switch l := o.PromptLookup; {
+	case !o.Policy.Valid():
+		return &OptionError{Option: "scheduling-policy", Got: o.Policy.String(), Want: "one of the scheduler's"}
+	case !o.Memory.Valid():
+		return &OptionError{Option: "kv-memory", Got: o.Memory.String(), Want: "one of the scheduler's"}
+	case l.MinNGram < 0:
+		return &OptionError{Option: "prompt-lookup-min", Got: strconv.Itoa(l.MinNGram), Want: "0 (the default) or more"}
+	case l.MaxNGram < 0 || l.MaxNGram > 0 && l.MaxNGram < l.MinNGram:
+		return &OptionError{Option: "prompt-lookup-max", Got: strconv.Itoa(l.MaxNGram), Want: fmt.Sprintf("at least prompt-lookup-min, which is %d", max(l.MinNGram, 1))}
+	}
+	return nil
+}
 
 // withDefaults fills in what is not set and says what is wrong. context is the
 // model's.
 func (o Options) withDefaults(context int) (Options, error) {
-	if o.BlockSize == 0 {
-		o.BlockSize = 16
+	if err := o.Check(); err != nil {
+		return o, fmt.Errorf("engine: %w", err)
 	}
-	if o.MaxBatchTokens == 0 {
-		o.MaxBatchTokens = 512
+	if o.MaxModelLen > context {
+		return o, fmt.Errorf("engine: %w", &OptionError{Option: "max-model-len", Got: strconv.Itoa(o.MaxModelLen), Want: fmt.Sprintf("at most the model's context of %d", context)})
 	}
-	if o.MaxSequences == 0 {
-		o.MaxSequences = 128
-	}
-	if o.MaxUnread == 0 {
-		o.MaxUnread = 4 << 20
-	}
-	if o.Blocks == 0 && o.BlockSize > 0 {
-		o.Blocks = max(512, (context+o.BlockSize-1)/o.BlockSize)
-	}
+	o.BlockSize = cmp.Or(o.BlockSize, DefaultBlockSize)
+	o.MaxBatchTokens = cmp.Or(o.MaxBatchTokens, DefaultMaxBatchTokens)
+	o.MaxSequences = cmp.Or(o.MaxSequences, DefaultMaxSequences)
+	o.MaxUnread = cmp.Or(o.MaxUnread, 4<<20)
+	o.Log = cmp.Or(o.Log, slog.Default())
+	o.Blocks = cmp.Or(o.Blocks, max(512, (context+o.BlockSize-1)/o.BlockSize))
 	if l := &o.PromptLookup; l.Tokens > 0 {
-		if l.MinNGram == 0 {
-			l.MinNGram = 1
-		}
-		if l.MaxNGram == 0 {
-			l.MaxNGram = max(4, l.MinNGram)
-		}
-	}
-	switch l := o.PromptLookup; {
-	case o.MaxModelLen < 0 || o.MaxModelLen > context:
-		return o, fmt.Errorf("engine: MaxModelLen %d, want 0 to the model's context of %d", o.MaxModelLen, context)
-	case o.MaxBatchTokens < 1 || o.MaxSequences < 1:
-		return o, fmt.Errorf("engine: MaxBatchTokens %d, MaxSequences %d, want at least 1 each", o.MaxBatchTokens, o.MaxSequences)
-	case o.MaxUnread < 1:
-		return o, fmt.Errorf("engine: MaxUnread %d, want at least 1 byte", o.MaxUnread)
-	case !o.Policy.Valid():
-		return o, fmt.Errorf("engine: Policy %v, want one of the scheduler's", o.Policy)
-	case !o.Memory.Valid():
-		return o, fmt.Errorf("engine: Memory %v, want one of the scheduler's", o.Memory)
-	case l.Tokens < 0 || l.Tokens > maxDrafts:
-		return o, fmt.Errorf("engine: PromptLookup.Tokens %d, want 0 to %d", l.Tokens, maxDrafts)
-	case l.Tokens > 0 && (l.MinNGram < 1 || l.MaxNGram < l.MinNGram):
-		return o, fmt.Errorf("engine: PromptLookup.MinNGram %d, MaxNGram %d, want 1 ≤ MinNGram ≤ MaxNGram", l.MinNGram, l.MaxNGram)
+		l.MinNGram = cmp.Or(l.MinNGram, 1)
+		l.MaxNGram = cmp.Or(l.MaxNGram, max(4, l.MinNGram))
 	}
 	return o, nil
 }
 
 // prefixCaching says whether blocks are found again by their tokens.
 func (o *Options) prefixCaching() bool { return o.Memory == Paged && !o.DisablePrefixCaching }
+
+// longest is the most tokens of a sequence of a model with that context, with the
+// defaults filled in.
+func (o *Options) longest(context int) int {
+	return min(cmp.Or(o.MaxModelLen, context), o.Blocks*o.BlockSize)
+}

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,6 +22,7 @@ type client struct {
 	request engine.Request
 	handle  *engine.Handle
 	changed bool // rewound or given other tokens: its answer is its own
+	broken  bool // its work panics from now on
 	done    chan struct{}
 
 	mu     sync.Mutex
@@ -59,6 +62,34 @@ func (c *client) read() {
 	}
 }
 
+// beamClient is a beam search in the background.
+type beamClient struct {
+	request engine.BeamRequest
+	giveUp  context.CancelFunc
+	done    chan struct{}
+	beams   []engine.Beam
+	err     error
+}
+
+func newBeamClient(ctx context.Context, e *engine.Engine, q engine.BeamRequest) *beamClient {
+	s := &beamClient{request: q, done: make(chan struct{})}
+	ctx, s.giveUp = context.WithCancel(ctx)
+	go func() {
+		defer close(s.done)
+		s.beams, s.err = e.BeamSearch(ctx, q)
+	}()
+	return s
+}
+
+func (s *beamClient) ended() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // Ten thousand random operations on small pools keep the books right after
 // each of them and after each step, and what is answered is what an engine
 // without any of it answers: no token is lost, repeated or another.
@@ -85,6 +116,7 @@ func TestRandomOperations(t *testing.T) {
 func randomOperations(t *testing.T, o engine.Options, operations int, seed uint64) {
 	var e *engine.Engine
 	var wrong atomic.Pointer[error]
+	var forks, shared, copied atomic.Int64
 	hashed, known := map[int32]bool{}, map[kvcache.Hash]bool{} // the engine's, or between two calls
 	o.Observer = &engine.Observer{
 		Plan: func(engine.PlanInfo) {
@@ -92,7 +124,18 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 				wrong.CompareAndSwap(nil, &err)
 			}
 		},
+		Request: func(q engine.RequestInfo) {
+			if q.Index > 0 {
+				forks.Add(1)
+			}
+		},
 		Block: func(b engine.BlockInfo) {
+			if b.Refs > 1 {
+				shared.Add(1)
+			}
+			if b.Cause == kvcache.Copied {
+				copied.Add(1)
+			}
 			if b.Hashed {
 				hashed[b.Block] = true
 			} else {
@@ -116,12 +159,15 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 			}
 		},
 	}
+	log, logger := newLog()
+	o.Log = logger
 	e = tiny(t, cpu.New(1), o)
 	r := rand.New(rand.NewPCG(seed, 2))
 	ctx := t.Context()
 	systems := [][]int32{prompt(r, 16), prompt(r, 21)}
 	salts := []string{"", "", "one", "two"}
 	var clients, live []*client
+	var searches []*beamClient
 	counts := map[string]int{}
 
 	request := func() engine.Request {
@@ -165,6 +211,11 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 			c.changed = true
 			c.mu.Unlock()
 			return "append", h.Append(prompt(r, 1+r.IntN(3)), r.IntN(2) == 0)
+		case k >= 16 && r.IntN(12) == 0: // a mistake in the program, which ends this one alone
+			c.mu.Lock()
+			c.broken = true
+			c.mu.Unlock()
+			return "panic", e.Break(h.ID(), "sampling")
 		case k == 16 && single:
 			from := r.IntN(len(s.Tokens))
 			_, err := h.Probe(ctx, engine.Probe{From: from, Count: 1 + r.IntN(len(s.Tokens)-from), Logits: true})
@@ -192,6 +243,19 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 		case k == 4 && r.IntN(20) == 0:
 			name = "reset the cache"
 			err = e.ResetPrefixCache(ctx)
+		case k == 4 && r.IntN(4) == 0:
+			if last := len(searches) - 1; last >= 0 && !searches[last].ended() && r.IntN(2) == 0 {
+				name = "give a search up"
+				if searches[last].giveUp(); r.IntN(2) == 0 {
+					<-searches[last].done
+				}
+				break
+			}
+			name = "search beams"
+			searches = append(searches, newBeamClient(ctx, e, engine.BeamRequest{
+				Prompt: append(slices.Clone(systems[r.IntN(2)]), prompt(r, r.IntN(4))...), Width: 1 + r.IntN(4), MaxTokens: 1 + r.IntN(8),
+				LengthPenalty: 1, IgnoreEOS: true, Priority: r.IntN(3), CacheSalt: salts[r.IntN(4)],
+			}))
 		default:
 			i := r.IntN(len(live))
 			name, err = operate(live[i])
@@ -200,8 +264,9 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 			}
 		}
 		var refused *engine.RequestError // of what can only be said when it is too late
+		var panicked *engine.Panic       // of a call about a broken request
 		switch {
-		case errors.As(err, &refused) || name == "probe" && err != nil: // a probe may find no memory
+		case errors.As(err, &panicked) && anyBroken(clients) || errors.As(err, &refused) || name == "probe" && err != nil: // a probe may find no memory
 		case err != nil:
 			t.Fatalf("%s: %v", name, err)
 		default:
@@ -231,12 +296,69 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 	for _, c := range clients {
 		<-c.done
 	}
+	for _, s := range searches {
+		<-s.done
+	}
 	s := idle(t, e)
 	if s.HeldBlocks != 0 || s.Paused != 0 {
 		t.Errorf("all have finished: %+v", s)
 	}
-	t.Logf("%v; %+v", counts, s)
+	t.Logf("%v, %d forks, %d blocks shared, %d copied; %+v", counts, forks.Load(), shared.Load(), copied.Load(), s)
 	compare(t, clients)
+	counts["see a search through"] = compareSearches(t, searches)
+
+	counts["fork"], counts["preempt"] = int(forks.Load()), int(s.Preemptions)
+	if operations >= 1000 { // else chance has too much of a part
+		for name, each := range oftenEnough {
+			if name == "preempt" && o.Policy == engine.OneAtATime {
+				continue // where one runs there is nobody to take memory from him
+			}
+			if least := operations / each; counts[name] < least {
+				t.Errorf("%s: %d times in %d operations, want at least %d", name, counts[name], operations, least)
+			}
+		}
+	}
+	if o.Memory == engine.Paged && (shared.Load() == 0 || copied.Load() == 0) {
+		t.Errorf("%d blocks were shared and %d copied, want some", shared.Load(), copied.Load())
+	}
+	if n := counts["panic"]; operations >= 1000 && (n < operations/400 || strings.Count(log.String(), "a panic was kept") < n/4) {
+		t.Errorf("%d requests were broken, and %d panics are logged", n, strings.Count(log.String(), "a panic was kept"))
+	}
+	if s.Finished.Abort < uint64(counts["abort"]) {
+		t.Errorf("%d outputs were aborted, of %d that were told to", s.Finished.Abort, counts["abort"])
+	}
+}
+
+// oftenEnough says of how many operations one at least has to have been, or led to, each of these:
+// a third of what is usual. Otherwise the books would be right because nothing happens.
+var oftenEnough = map[string]int{
+	"add": 20, "pause": 20, "resume": 10, "step": 25, "abort": 80, "release": 80, "watch": 80, "hold the engine": 25,
+	"rewind": 130, "append": 130, "probe": 150, "fork": 150, "preempt": 150,
+	"search beams": 200, "see a search through": 400, "give a search up": 600,
+}
+
+func anyBroken(clients []*client) bool {
+	return slices.ContainsFunc(clients, func(c *client) bool { return c.broken })
+}
+
+// compareSearches holds what beam searches found against an engine that does nothing
+// else, and counts those that nobody gave up.
+func compareSearches(t *testing.T, searches []*beamClient) (whole int) {
+	t.Helper()
+	plain := tiny(t, cpu.New(1), engine.Options{DisablePrefixCaching: true})
+	for i, s := range searches {
+		if errors.Is(s.err, context.Canceled) {
+			continue
+		}
+		q := s.request
+		q.Priority, q.CacheSalt = 0, ""
+		want, err := plain.BeamSearch(t.Context(), q)
+		if err != nil || s.err != nil || !reflect.DeepEqual(s.beams, want) {
+			t.Fatalf("search %d found %+v, %v; want %+v, %v", i, s.beams, s.err, want, err)
+		}
+		whole++
+	}
+	return whole
 }
 
 // compare holds what clients were told against an engine that does nothing but

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"vitrine/engine/sampler"
+	"vitrine/engine/structured"
 	"vitrine/engine/tokenizer"
 )
 
@@ -73,12 +74,22 @@ type SamplingParams struct {
 	// PromptLogProbs asks for those of the prompt's tokens; nil means none.
 	PromptLogProbs *int
 
+	// StructuredOutputs, if not nil, is the form that the text has to have: vLLM's
+	// structured_outputs. Its texts are compiled for the model when they are first asked for,
+	// and remembered.
+	StructuredOutputs *StructuredOutputsParams
+
 	// NoDetokenize leaves the text out: vLLM's detokenize=False.
 	NoDetokenize bool
 	// NoSkipSpecialTokens shows special tokens in the text: vLLM's
 	// skip_special_tokens=False.
 	NoSkipSpecialTokens bool
 }
+
+// StructuredOutputsParams ask for an answer of a form: exactly one field is set, of
+// a JSON schema, any JSON object, a regular expression, and a list of texts to choose from. See
+// package structured for what is understood. An answer may be cut short by MaxTokens.
+type StructuredOutputsParams = structured.Spec
 
 // DefaultSamplingParams returns vLLM's defaults: temperature 1, 16 tokens.
 func DefaultSamplingParams() SamplingParams {

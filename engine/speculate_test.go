@@ -24,12 +24,13 @@ func TestPromptLookup(t *testing.T) {
 	if !slices.Equal(got.ids, want.ids) || got.text != want.text {
 		t.Errorf("with guesses it says %q, want %q", got.text, want.text)
 	}
-	s, steps := guessing.Stats(), plain.Stats().Steps
+	s, without := idle(t, guessing), idle(t, plain) // a token is told before the figures are
+	steps := without.Steps
 	if s.Accepted == 0 || s.Accepted >= s.Drafted || s.Steps != steps-s.Accepted {
 		t.Errorf("%d steps with %d of %d guesses right, want fewer than %d, one a right guess", s.Steps, s.Accepted, s.Drafted, steps)
 	}
-	if s.GenerationTokens != 120 || s.ComputedTokens != plain.Stats().ComputedTokens+s.Drafted-s.Accepted {
-		t.Errorf("%+v; without guesses %+v", s, plain.Stats())
+	if s.GenerationTokens != 120 || s.ComputedTokens != without.ComputedTokens+s.Drafted-s.Accepted {
+		t.Errorf("%+v; without guesses %+v", s, without)
 	}
 
 	// Wherever it ends, it ends there.

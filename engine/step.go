@@ -46,7 +46,7 @@ func (e *Engine) stepOnce() bool {
 	}
 	parts := e.gather(decision)
 	computing := time.Now()
-	if err := e.model.Forward(e.kv, &e.step.batch); err != nil {
+	if err := e.guard("computing a step", func() error { return e.model.Forward(e.kv, &e.step.batch) }); err != nil {
 		for _, p := range parts {
 			e.finish(p.seq, FinishedAborted, err.Error())
 		}
@@ -63,7 +63,7 @@ func (e *Engine) stepOnce() bool {
 	for i := range e.step.scorings {
 		if sc := &e.step.scorings[i]; sc.seq.state.Finished() {
 			continue
-		} else if err := e.score(sc); err != nil {
+		} else if err := e.guard("scoring a prompt", func() error { return e.score(sc) }); err != nil {
 			e.finish(sc.seq, FinishedAborted, err.Error())
 		}
 	}
@@ -73,7 +73,10 @@ func (e *Engine) stepOnce() bool {
 			parts[i].timed = false
 			continue
 		}
-		e.conclude(&parts[i], info)
+		_ = e.guardRequest(parts[i].seq, "drawing a token", func() error { // the request is told
+			e.conclude(&parts[i], info)
+			return nil
+		})
 	}
 	if e.step.timed {
 		e.tellTimed(parts, info)

@@ -187,6 +187,8 @@ func TestGenerateFlags(t *testing.T) {
 		{"--logit-bias 1=100", func(g generated) bool { return g.Text == "" && len(g.IDs) == 12 }},
 		{"--logit-bias 1=100 --no-skip-special-tokens", func(g generated) bool { return g.Text == strings.Repeat("<s>", 12) }},
 		{"--max-tokens 3", func(g generated) bool { return len(g.IDs) == 3 && g.FinishReason == "length" }},
+		{"--block-size 3 --max-num-batched-tokens 2 --num-speculative-tokens 4", func(g generated) bool { return slices.Equal(g.IDs, base.IDs) }},
+		{"--max-model-len 5", func(g generated) bool { return slices.Equal(g.IDs, base.IDs[:3]) && g.FinishReason == "length" }},
 		{"--logprobs -1", func(g generated) bool { return len(g.TopLogProbs[0]) == 320 }},
 		{"--top-p 0.5 --temperature 3 --order llamacpp", func(g generated) bool {
 			return !slices.Equal(g.IDs, generate("--top-p", "0.5", "--temperature", "3").IDs)

@@ -12,9 +12,6 @@ import (
 	"vitrine/engine/sampler"
 )
 
-// blockSize is vLLM's default number of tokens a KV block.
-const blockSize = 16
-
 // output is one continuation of a prompt.
 type output struct {
 	IDs          []int32  `json:"ids"`
@@ -60,6 +57,7 @@ type promptLogProb struct {
 func (c *cli) generateCommand() *cobra.Command {
 	var (
 		m      modelFlags
+		f      engineFlags
 		p      promptFlags
 		s      samplingFlags
 		st     structuredFlags
@@ -97,6 +95,10 @@ func (c *cli) generateCommand() *cobra.Command {
 			if err := b.check(); err != nil {
 				return err
 			}
+			options, err := f.options(cmd.Flags())
+			if err != nil {
+				return err
+			}
 			spec, err := st.spec(c.in)
 			if err != nil {
 				return err
@@ -114,11 +116,10 @@ func (c *cli) generateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			e, err := engine.Start(model.Model, model.Tokenizer, engine.Options{
-				Blocks: model.PoolBlocks(blockSize), BlockSize: blockSize, MaxSequences: max(params.N, min(b.width, engine.MaxBeamWidth)),
-			})
+			options.Blocks, options.MaxSequences = model.PoolBlocks(options.BlockSize), max(params.N, min(b.width, engine.MaxBeamWidth))
+			e, err := engine.Start(model.Model, model.Tokenizer, options)
 			if err != nil {
-				return err
+				return optionUsage(err)
 			}
 			defer e.Close()
 			if b.width > 0 {
@@ -144,6 +145,7 @@ func (c *cli) generateCommand() *cobra.Command {
 		},
 	}
 	m.add(cmd.Flags())
+	f.addOne(cmd.Flags())
 	p.add(cmd.Flags())
 	s.add(cmd.Flags())
 	st.add(cmd.Flags())

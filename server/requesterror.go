@@ -15,3 +15,12 @@ func requestUsage(err error) error {
 	}
 	return paramUsage(err)
 }
+
+// optionUsage turns an error about an option of the engine into one about its flag.
+func optionUsage(err error) error {
+	var wrong *engine.OptionError
+	if errors.As(err, &wrong) {
+		return usagef("--%w", wrong)
+	}
+	return err
+}

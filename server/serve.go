@@ -21,6 +21,7 @@ const keyVariable = "VITRINE_API_KEY"
 func (c *cli) serveCommand() *cobra.Command {
 	var (
 		m      modelFlags
+		e      engineFlags
 		config app.Config
 		noOpen bool
 		ending time.Duration
@@ -36,6 +37,9 @@ func (c *cli) serveCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
 			if config.Run, err = m.options(); err != nil {
+				return err
+			}
+			if config.Serving, err = e.options(cmd.Flags()); err != nil {
 				return err
 			}
 			c.tellMissing(&m)
@@ -58,6 +62,7 @@ func (c *cli) serveCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&config.Addr, "addr", "127.0.0.1:8080", "address to listen on, host:port; port 0 takes a free one")
 	m.add(flags)
+	e.add(flags)
 	flags.IntVar(&config.Blocks, "kv-blocks", 0, "KV blocks in the pool; 0 takes enough for the model's longest sequence, up to half of the memory")
 	flags.IntVar(&config.MaxSessions, "max-sessions", 0, "chats that are kept at once; 0 takes the default of 64")
 	flags.StringVar(&config.Engine.URL, "engine", "", "show a model that runs elsewhere: the address of vLLM or another server with OpenAI's API, http://host:8000")

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"vitrine/engine"
 	"vitrine/engine/hub"
 	"vitrine/engine/load"
 	"vitrine/server/kvevents"
@@ -32,11 +33,14 @@ type Config struct {
 	// Model is a known model or a path, as for [load.Find]. Default [hub.Default].
 	Model string
 	// Engine is a server elsewhere that runs the model; none if it has no URL.
-	// Then Model, Run, Blocks and MaxWaiting have no effect: requests of the API are
-	// passed on to it.
+	// Then Model, Run, Serving, Blocks and MaxWaiting have no effect: requests of the API
+	// are passed on to it.
 	Engine remote.Options
 	// Run says on what the model runs.
 	Run load.Options
+	// Serving says how the engine serves: its policy, its sizes, prefix caching and
+	// prompt lookup. What it observes and shares, and its Blocks, are not taken from here.
+	Serving engine.Options
 	// Blocks is the number of KV blocks in the pool. Default: what
 	// [load.Model.PoolBlocks] finds.
 	Blocks int
@@ -112,6 +116,9 @@ func (c *Config) complete() (*load.Found, error) {
 		return nil, nil //nolint:nilnil // there is no model to be found here
 	}
 	if err := c.Run.Check(); err != nil {
+		return nil, err
+	}
+	if err := c.Serving.Check(); err != nil {
 		return nil, err
 	}
 	found, err := load.Find(c.Model)

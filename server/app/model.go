@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,9 +14,6 @@ import (
 	"vitrine/server/serving"
 	"vitrine/visualizer/wire"
 )
-
-// blockSize is the number of tokens that a KV block holds.
-const blockSize = 16
 
 // running is the engine with the model that belongs to it.
 type running struct {
@@ -83,15 +81,14 @@ func (a *App) openModel(ctx context.Context, c Config, found *load.Found) (*runn
 	if ctx.Err() != nil {
 		return nil, errors.Join(ctx.Err(), m.Close())
 	}
-	blocks := c.Blocks
-	if blocks == 0 {
-		blocks = m.PoolBlocks(blockSize)
-	}
-	if err := m.CheckPool(blocks, blockSize); err != nil {
+	o := c.Serving
+	o.BlockSize = cmp.Or(o.BlockSize, engine.DefaultBlockSize)
+	o.Blocks = cmp.Or(c.Blocks, m.PoolBlocks(o.BlockSize))
+	if err := m.CheckPool(o.Blocks, o.BlockSize); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w; take fewer with --kv-blocks", err), m.Close())
 	}
 	observer := a.sessions.Observer()
-	metrics := openai.NewMetrics(m.Name, m.Config().Context)
+	metrics := openai.NewMetrics(m.Name, cmp.Or(o.MaxModelLen, m.Config().Context))
 	told := metrics.Observer()
 	observer.Request, observer.Plan = told.Request, told.Plan
 	observer.State = func(s engine.StateInfo) {
@@ -101,7 +98,8 @@ func (a *App) openModel(ctx context.Context, c Config, found *load.Found) (*runn
 	if a.events != nil {
 		observer.Prefix = a.events.Publish
 	}
-	e, err := engine.Start(m.Model, m.Tokenizer, engine.Options{Blocks: blocks, BlockSize: blockSize, Turn: &a.turn, Observer: observer})
+	o.Turn, o.Observer, o.Log = &a.turn, observer, a.log
+	e, err := engine.Start(m.Model, m.Tokenizer, o)
 	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}

@@ -59,10 +59,7 @@ type Model struct {
 }
 
 // context is the longest sequence that the engine takes.
-func (m *Model) context() int {
-	pool := m.Engine.Pool()
-	return min(m.Engine.Model().Config().Context, pool.Blocks*pool.BlockSize)
-}
+func (m *Model) context() int { return m.Engine.MaxModelLen() }
 
 // Server is the API's handler. Its methods may be called from any goroutine.
 type Server struct {

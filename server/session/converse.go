@@ -73,10 +73,7 @@ func noModel(status wire.Status) error {
 }
 
 // limit is the longest sequence that the engine takes.
-func (s *session) limit() int {
-	pool := s.inf.engine.Pool()
-	return min(s.inf.engine.Model().Config().Context, pool.Blocks*pool.BlockSize)
-}
+func (s *session) limit() int { return s.inf.engine.MaxModelLen() }
 
 // fits refuses a prompt that leaves no room for an answer.
 func (s *session) fits(tokens, have int) error {

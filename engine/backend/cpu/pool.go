@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"sync/atomic"
 
+	"vitrine/engine/backend"
 	"vitrine/engine/backend/cpu/kernel"
 )
 
@@ -44,6 +45,15 @@ type pool struct {
 	// worker: it finds what it read last time, and what it read ahead, in its
 	// own cache. Who is done with his own takes from the others'.
 	shares []untaken
+	hands  []hand // one a worker
+	_      [64]byte
+	failed atomic.Pointer[backend.Panic] // the first one of the operation at hand
+}
+
+// hand is the chunk that a worker has in hand, for who cleans up behind a panic.
+type hand struct {
+	lo, hi int
+	_      [48]byte // a cache line of its own
 }
 
 // share is a worker's share of n parts.
@@ -123,7 +133,7 @@ func newPool(workers int) *pool {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	p := &pool{workers: workers, sleeper: make([]sleeper, workers), shares: make([]untaken, workers)}
+	p := &pool{workers: workers, sleeper: make([]sleeper, workers), shares: make([]untaken, workers), hands: make([]hand, workers)}
 	for w := range p.sleeper {
 		p.sleeper[w].wake = make(chan struct{}, 1)
 		if w > 0 {
@@ -165,7 +175,8 @@ func linger(ready func() bool) {
 }
 
 // run has t.run called for all parts 0 … n-1, in contiguous chunks, and
-// returns when all are done. There are less than 2³¹ parts.
+// returns when all are done. There are less than 2³¹ parts. If a call panics, so does
+// run, with a *[backend.Panic] where it was on another goroutine, when the others are done.
 func (p *pool) run(n int, t task) {
 	if n <= 0 {
 		return
@@ -190,13 +201,36 @@ func (p *pool) run(n int, t task) {
 	for !done() { // a worker of an earlier operation may wake us late
 		p.sleeper[0].sleep(done)
 	}
+	if failed := p.failed.Load(); failed != nil {
+		p.failed.Store(nil)
+		panic(failed)
+	}
 }
 
 func (p *pool) done() bool { return p.left.Load() == 0 }
 
-// take works off chunks until none is left: the worker's own from the front,
-// and then the others' from the end.
+// take works off chunks until none is left, whichever of them panic.
 func (p *pool) take(worker int) {
+	for !p.takeSome(worker) {
+	}
+}
+
+// takeSome works off chunks until none is left, which it says, or one panics.
+func (p *pool) takeSome(worker int) (all bool) {
+	defer func() {
+		if !all {
+			p.failed.CompareAndSwap(nil, backend.Recovered(recover()))
+			p.end(p.hands[worker].lo, p.hands[worker].hi)
+		}
+	}()
+	p.takeAll(worker)
+	return true
+}
+
+// takeAll works off chunks until none is left: the worker's own from the front,
+// and then the others' from the end.
+func (p *pool) takeAll(worker int) {
+	in := &p.hands[worker]
 	for i := range p.shares {
 		from := &p.shares[(worker+i)%len(p.shares)]
 		for {
@@ -204,11 +238,17 @@ func (p *pool) take(worker int) {
 			if lo == hi {
 				break
 			}
+			in.lo, in.hi = lo, hi
 			p.task.run(worker, lo, hi)
-			if p.left.Add(int64(lo-hi)) == 0 {
-				p.sleeper[0].rouse()
-			}
+			p.end(lo, hi)
 		}
+	}
+}
+
+// end counts the parts lo … hi-1 as done.
+func (p *pool) end(lo, hi int) {
+	if p.left.Add(int64(lo-hi)) == 0 {
+		p.sleeper[0].rouse()
 	}
 }
 

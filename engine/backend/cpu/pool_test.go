@@ -2,9 +2,12 @@ package cpu
 
 import (
 	"math/rand/v2"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"vitrine/engine/backend"
 )
 
 // marks counts how often each part is run.
@@ -61,5 +64,54 @@ func TestShare(t *testing.T) {
 				t.Fatalf("%d threads: part %d was done %d times in 11 runs", threads, i, n)
 			}
 		}
+	}
+}
+
+// fails panics in one of its parts.
+type fails struct {
+	marks
+	part int
+}
+
+func (f fails) run(worker, lo, hi int) {
+	if lo <= f.part && f.part < hi {
+		panic(f.part)
+	}
+	f.marks.run(worker, lo, hi)
+}
+
+// A part that panics, whichever worker has it, is told to the caller when all others
+// are done, and the pool is as good as before.
+func TestPoolPanics(t *testing.T) {
+	for _, workers := range []int{1, 2, 5} {
+		p := newPool(workers)
+		for part := range 200 {
+			f := fails{make(marks, 200), part}
+			func() {
+				defer func() {
+					value := recover()
+					if got, ok := value.(*backend.Panic); ok {
+						if value = got.Value; !strings.Contains(string(got.Stack), "fails.run") {
+							t.Errorf("the stack is %s", got.Stack)
+						}
+					}
+					if value != part {
+						t.Errorf("%d workers: part %d panics with %v", workers, part, value)
+					}
+				}()
+				p.run(len(f.marks), f)
+			}()
+			if n := p.left.Load(); n != 0 {
+				t.Fatalf("%d workers: %d parts are left after a panic", workers, n)
+			}
+			m := make(marks, 50)
+			p.run(len(m), m)
+			for i := range m {
+				if n := m[i].Load(); n != 1 {
+					t.Fatalf("%d workers: part %d was run %d times after a panic", workers, i, n)
+				}
+			}
+		}
+		p.close()
 	}
 }

@@ -37,6 +37,9 @@ func (r *rank) reduceFew(o *op) {
 	a.turn ^= 1
 	a.given[at] = append(a.given[at][:0], o.x.parts[r.id].Data[:n]...)
 	r.of.barrier.wait() // all have given, and are done with the sum before the last
+	if r.of.failed.Load() != nil {
+		return
+	}
 	a.sum = host.Vector(o.x.parts[r.id].Data[:n])
 	copy(a.sum.Data, r.of.ranks[0].allReduce.given[at])
 	for _, other := range r.of.ranks[1:] {
@@ -53,6 +56,12 @@ func (r *rank) reduceMany(o *op) {
 	lines := (n + line - 1) / line
 	from, to := lines*r.id/ranks*line, min(lines*(r.id+1)/ranks*line, n)
 	r.of.barrier.wait() // what all have is there
+	if r.of.failed.Load() != nil {
+		r.of.barrier.wait()
+		return
+	}
+	defer r.of.barrier.wait() // the sum is everywhere, or will never be
+	defer r.catch()
 	a.sum = host.Vector(o.x.parts[0].Data[from:to])
 	for _, p := range o.x.parts[1:] {
 		a.part = host.Vector(p.Data[from:to])
@@ -61,5 +70,4 @@ func (r *rank) reduceMany(o *op) {
 	for _, p := range o.x.parts[1:] {
 		copy(p.Data[from:to], a.sum.Data)
 	}
-	r.of.barrier.wait() // the sum is everywhere
 }

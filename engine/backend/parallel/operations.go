@@ -6,6 +6,7 @@ import "vitrine/engine/backend"
 // until Sync, except those that the model uses again for its next layer.
 type op struct {
 	run        func(r *rank, o *op)
+	waits      bool // all ranks have to call it, come what may
 	dst, x, y  *tensor
 	w          *weight
 	kv         *kvCache
@@ -50,7 +51,7 @@ func (b *Backend) MatMul(x backend.Tensor, n int, products ...backend.Product) {
 
 // AllReduce adds up what the ranks have.
 func (b *Backend) AllReduce(x backend.Tensor, n int) {
-	b.note(op{run: (*rank).reduce, x: tensorOf(x), n: n})
+	b.note(op{run: (*rank).reduce, waits: true, x: tensorOf(x), n: n})
 }
 
 // RMSNorm normalizes rows, in every rank.

@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"vitrine/engine/backend"
@@ -34,8 +35,9 @@ import (
 type Backend struct {
 	ranks   []*rank
 	barrier *barrier
-	clock   host.Clock // of rank 0
-	err     error      // of a Sync that had to come before its time
+	clock   host.Clock                    // of rank 0
+	err     error                         // of a Sync that had to come before its time
+	failed  atomic.Pointer[backend.Panic] // the first one of the operations at hand
 
 	// What is noted until Sync, and what it refers to.
 	ops        []op
@@ -110,7 +112,9 @@ func (b *Backend) each(do func(r *rank) error) error {
 	return nil
 }
 
-// Sync lets the ranks work off what is noted; the caller's goroutine is rank 0.
+// Sync lets the ranks work off what is noted; the caller's goroutine is rank 0. If
+// one of them panics, that is the error, a *[backend.Panic], and what was to come after it
+// is not computed.
 func (b *Backend) Sync() error {
 	err := b.err
 	b.err = nil
@@ -125,6 +129,9 @@ func (b *Backend) Sync() error {
 	clear(b.attentions)
 	clear(b.probs)
 	b.ops, b.products, b.attentions, b.probs = b.ops[:0], b.products[:0], b.attentions[:0], b.probs[:0]
+	if failed := b.failed.Swap(nil); failed != nil && err == nil {
+		err = failed
+	}
 	for _, r := range b.ranks {
 		if r.err != nil && err == nil {
 			err = fmt.Errorf("parallel: rank %d: %w", r.id, r.err)

@@ -32,10 +32,32 @@ func (r *rank) live() {
 func (r *rank) work() {
 	ops := r.of.ops
 	for i := range ops {
-		ops[i].run(r, &ops[i])
+		r.do(&ops[i])
 	}
-	r.err = r.Sync()
+	r.sync()
 	r.of.barrier.wait()
+}
+
+// do carries an operation out. Once one has panicked in any rank, nothing more is
+// computed: only all-reduces still wait, for all ranks have to.
+func (r *rank) do(o *op) {
+	defer r.catch()
+	if r.of.failed.Load() == nil || o.waits {
+		o.run(r, o)
+	}
+}
+
+// sync lets the rank's backend come to its end.
+func (r *rank) sync() {
+	defer r.catch()
+	r.err = r.Sync()
+}
+
+// catch, deferred, keeps a panic for [Backend.Sync] to return.
+func (r *rank) catch() {
+	if value := recover(); value != nil {
+		r.of.failed.CompareAndSwap(nil, backend.Recovered(value))
+	}
 }
 
 // tensor is the rank's part of a tensor, and so on.

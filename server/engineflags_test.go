@@ -1,0 +1,42 @@
+package main
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+
+	"vitrine/engine"
+)
+
+// What the flags of serve say reaches the engine's options.
+func TestEngineFlags(t *testing.T) {
+	defaults := engine.Options{BlockSize: engine.DefaultBlockSize, MaxBatchTokens: engine.DefaultMaxBatchTokens, MaxSequences: engine.DefaultMaxSequences}
+	with := func(change func(*engine.Options)) engine.Options { o := defaults; change(&o); return o }
+	for _, c := range []struct {
+		args string
+		want engine.Options
+	}{
+		{"", defaults},
+		{"--scheduling-policy fcfs --enable-prefix-caching", defaults},
+		{"--scheduling-policy priority", with(func(o *engine.Options) { o.Policy = engine.Priority })},
+		{"--block-size 8 --max-num-seqs 3 --max-num-batched-tokens 64 --max-model-len 100", with(func(o *engine.Options) {
+			o.BlockSize, o.MaxSequences, o.MaxBatchTokens, o.MaxModelLen = 8, 3, 64, 100
+		})},
+		{"--num-speculative-tokens 4", with(func(o *engine.Options) { o.PromptLookup.Tokens = 4 })},
+		{"--no-enable-prefix-caching", with(func(o *engine.Options) { o.DisablePrefixCaching = true })},
+		{"--enable-prefix-caching=false", with(func(o *engine.Options) { o.DisablePrefixCaching = true })},
+		{"--enable-prefix-caching=false --no-enable-prefix-caching", with(func(o *engine.Options) { o.DisablePrefixCaching = true })},
+	} {
+		var f engineFlags
+		flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+		f.add(flags)
+		if err := flags.Parse(strings.Fields(c.args)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := f.options(flags); err != nil || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%q: %+v, %v; want %+v", c.args, got, err, c.want)
+		}
+	}
+}
