@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"runtime"
@@ -26,11 +27,17 @@ import (
 // soakTime is how long the soak runs; ten minutes by
 //
 //	go test ./server/openai -run Soak -soak 10m -timeout 20m -v
-var soakTime = flag.Duration("soak", 20*time.Second, "how long TestSoak lets 64 clients come and go")
+var soakTime = flag.Duration("soak", 12*time.Second, "how long TestSoak lets 64 clients come and go")
 
 const (
 	soakStreams = 64
 	soakSeeds   = 24 // answers that are known: seed, prompt and length
+
+	// soakTimeout is the server's write timeout: whoever reads nothing for that
+	// long is given up.
+	soakTimeout = 4 * time.Second
+	// soakStall is how long a stalled client that comes back reads nothing.
+	soakStall = soakTimeout / 2
 )
 
 // soakBody is the request of a seed. Prompts share a beginning, so that blocks
@@ -40,24 +47,122 @@ func soakBody(seed int, stream bool) string {
 	return fmt.Sprintf(`{"prompt":%q,"seed":%d,"max_tokens":%d,"ignore_eos":true,"stream":%v}`, prompt, seed, 20+seed*5, stream)
 }
 
-// manners are what the clients of a soak do.
-type manners struct{ whole, vanished, stalled, aborted atomic.Int64 }
+// stallBody is a request whose stream is far longer than what the buffers
+// between the server and a client hold: 200 events with 20 log-probabilities each.
+func stallBody(stream bool) string {
+	return fmt.Sprintf(`{"prompt":"the of he","seed":1,"max_tokens":200,"ignore_eos":true,"logprobs":20,"stream":%v}`, stream)
+}
+
+// blockedWrites is a listener whose connections have a small send buffer and
+// note how long the server was held up in writing to them.
+type blockedWrites struct {
+	net.Listener
+	count   atomic.Int64 // of writes that took a quarter of soakStall or more
+	longest atomic.Int64 // nanoseconds
+}
+
+func (b *blockedWrites) Accept() (net.Conn, error) {
+	c, err := b.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.(*net.TCPConn).SetWriteBuffer(8 << 10); err != nil {
+		return nil, err
+	}
+	return &watchedConn{c, b}, nil
+}
+
+type watchedConn struct {
+	net.Conn
+	of *blockedWrites
+}
+
+func (c *watchedConn) Write(p []byte) (int, error) {
+	began := time.Now()
+	n, err := c.Conn.Write(p)
+	took := time.Since(began)
+	if took >= soakStall/4 {
+		c.of.count.Add(1)
+	}
+	for {
+		longest := c.of.longest.Load()
+		if int64(took) <= longest || c.of.longest.CompareAndSwap(longest, int64(took)) {
+			return n, err
+		}
+	}
+}
+
+// smallBuffers is a client that takes in little of what it does not read, and
+// uses each connection once.
+func smallBuffers() *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := new(net.Dialer).DialContext(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return c, c.(*net.TCPConn).SetReadBuffer(16 << 10)
+		},
+	}}
+}
+
+// The manners of a client.
+const (
+	polite   = iota // reads to the end
+	vanishes        // is gone before or while it is answered
+	aborts          // hangs up in the middle
+	stalls          // reads nothing for soakStall, then the rest
+	hangs           // reads nothing until the server has given it up
+)
+
+// mannerOf draws what a client does. Stalls last so much longer than other
+// requests that a quarter of the clients stall at a time.
+func mannerOf(rng *rand.Rand) int {
+	switch n := rng.IntN(64); {
+	case n < 8:
+		return vanishes
+	case n < 16:
+		return aborts
+	case n < 18:
+		return stalls
+	case n < 19:
+		return hangs
+	}
+	return polite
+}
+
+// crowd is the clients of a soak, and what became of them.
+type crowd struct {
+	url     string
+	want    []string // the answers of the seeds
+	long    string   // that of stallBody
+	slow    *http.Client
+	whole   atomic.Int64
+	vanish  atomic.Int64
+	abort   atomic.Int64
+	stalled atomic.Int64 // read nothing for a while, and then the rest
+	dropped atomic.Int64 // read nothing until they were given up
+}
 
 // client sends one request and behaves as chance has it; it checks what it gets.
-func (m *manners) client(ctx context.Context, url string, want []string, rng *rand.Rand) error {
-	seed := rng.IntN(len(want))
+func (m *crowd) client(ctx context.Context, rng *rand.Rand) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	manner := rng.IntN(8)
-	if manner == 0 { // gone before or while it is answered
-		m.vanished.Add(1)
+	manner, seed := mannerOf(rng), rng.IntN(len(m.want))
+	body, want, with := soakBody(seed, true), m.want[seed], http.DefaultClient
+	switch manner {
+	case vanishes:
+		m.vanish.Add(1)
 		time.AfterFunc(time.Duration(rng.IntN(30))*time.Millisecond, cancel)
+	case stalls, hangs:
+		body, want, with = stallBody(true), m.long, m.slow
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/v1/completions", strings.NewReader(soakBody(seed, true)))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, m.url+"/v1/completions", strings.NewReader(body))
 	if err != nil {
 		return err
 	}
-	res, err := http.DefaultClient.Do(r)
+	res, err := with.Do(r)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -69,7 +174,7 @@ func (m *manners) client(ctx context.Context, url string, want []string, rng *ra
 		body, _ := io.ReadAll(res.Body)
 		return fmt.Errorf("seed %d: %d %s", seed, res.StatusCode, body)
 	}
-	text, done, events := "", false, 0
+	text, done, events, leaves := "", false, 0, 1+rng.IntN(20)
 	lines := bufio.NewScanner(res.Body)
 	for lines.Scan() {
 		data, ok := bytes.CutPrefix(lines.Bytes(), []byte("data: "))
@@ -81,41 +186,73 @@ func (m *manners) client(ctx context.Context, url string, want []string, rng *ra
 		}
 		var chunk completion
 		if err := json.Unmarshal(data, &chunk); err != nil || len(chunk.Choices) != 1 {
+			if manner == hangs { // it was cut off in the middle of an event
+				break
+			}
 			return fmt.Errorf("seed %d: event %s: %v", seed, data, err)
 		}
 		text += chunk.Choices[0].Text
 		events++
 		switch {
-		case !strings.HasPrefix(want[seed], text):
-			return fmt.Errorf("seed %d: got %q, want %q: a token was lost or told twice", seed, text, want[seed])
-		case manner == 1 && events == 3: // stops reading for a while
-			m.stalled.Add(1)
-			time.Sleep(time.Duration(rng.IntN(300)) * time.Millisecond)
-		case manner == 2 && events > rng.IntN(40): // hangs up in the middle
-			m.aborted.Add(1)
+		case !strings.HasPrefix(want, text):
+			return fmt.Errorf("seed %d: got %q, want %q: a token was lost or told twice", seed, text, want)
+		case manner == aborts && events == leaves:
+			m.abort.Add(1)
 			return nil
+		case manner == stalls && events == 3:
+			if err := m.hold(soakStall); err != nil {
+				return err
+			}
+		case manner == hangs && events == 3:
+			if err := m.hold(soakTimeout + soakStall); err != nil {
+				return err
+			}
 		}
 	}
 	switch {
 	case ctx.Err() != nil:
 		return nil
-	case !done || text != want[seed]:
-		return fmt.Errorf("seed %d: ends with %q, done %v (%v), want %q", seed, text, done, lines.Err(), want[seed])
+	case manner == hangs && done:
+		return fmt.Errorf("a client that read nothing for %v has got its whole stream: it held nothing up", soakTimeout+soakStall)
+	case manner == hangs:
+		m.dropped.Add(1)
+		return nil
+	case !done || text != want:
+		return fmt.Errorf("manner %d, seed %d: ends with %q, done %v (%v), want %q", manner, seed, text, done, lines.Err(), want)
+	case manner == stalls:
+		m.stalled.Add(1)
 	}
 	m.whole.Add(1)
+	return nil
+}
+
+// hold reads nothing for a time, in which others have to come to their ends.
+func (m *crowd) hold(d time.Duration) error {
+	before := m.whole.Load()
+	time.Sleep(d)
+	if m.whole.Load() == before {
+		return fmt.Errorf("while a client read nothing for %v, no other stream came to its end", d)
+	}
 	return nil
 }
 
 // TestSoak lets 64 clients at a time come, vanish, stall and abort. Afterwards
 // no block, goroutine or memory is lost, and each stream that was read to its end
 // told the tokens of its seed, each once. The pool is small, so that requests
-// are preempted.
+// are preempted. Those that stall hold the server's writes up, and nobody else.
 func TestSoak(t *testing.T) {
-	f := newFixture(t, Options{}, engine.Options{Blocks: 512, BlockSize: 8})
-	want := make([]string, soakSeeds)
-	for seed := range want {
-		want[seed] = at(t, f.ok("/v1/completions", soakBody(seed, false)), "choices", 0, "text").(string)
+	f := newFixture(t, Options{WriteTimeout: soakTimeout}, engine.Options{Blocks: 512, BlockSize: 8})
+	m := &crowd{url: f.url, slow: smallBuffers()}
+	for seed := range soakSeeds {
+		m.want = append(m.want, at(t, f.ok("/v1/completions", soakBody(seed, false)), "choices", 0, "text").(string))
 	}
+	m.long = at(t, f.ok("/v1/completions", stallBody(false)), "choices", 0, "text").(string)
+	web := httptest.NewUnstartedServer(f.server)
+	writes := &blockedWrites{Listener: web.Listener}
+	web.Listener = writes
+	web.Start()
+	t.Cleanup(web.Close)
+	m.url = web.URL
 	measure := func() (goroutines int, heap uint64) {
 		f.quiet()
 		http.DefaultClient.CloseIdleConnections()
@@ -126,7 +263,6 @@ func TestSoak(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return runtime.NumGoroutine(), m.HeapAlloc
 	}
-	var m manners
 	round := func(d time.Duration) {
 		ctx, cancel := context.WithTimeout(t.Context(), d+patience)
 		defer cancel()
@@ -136,7 +272,7 @@ func TestSoak(t *testing.T) {
 			rng := rand.New(rand.NewPCG(uint64(i), uint64(time.Now().UnixNano())))
 			all.Go(func() {
 				for time.Now().Before(end) && !t.Failed() {
-					if err := m.client(ctx, f.url, want, rng); err != nil {
+					if err := m.client(ctx, rng); err != nil {
 						t.Error(err)
 					}
 				}
@@ -149,11 +285,21 @@ func TestSoak(t *testing.T) {
 	round(*soakTime * 3 / 4)
 	goroutinesAfter, heapAfter := measure()
 	s := f.engine.Stats()
-	t.Logf("%v: %d streams whole, %d vanished, %d stalled, %d aborted; %d tokens, %d preemptions, prefix hits %d of %d; goroutines %d then %d, heap %.1f then %.1f MiB",
-		*soakTime, m.whole.Load(), m.vanished.Load(), m.stalled.Load(), m.aborted.Load(), s.GenerationTokens, s.Preemptions, s.PrefixHits, s.PrefixQueries,
+	t.Logf("%v: %d streams whole, %d vanished, %d aborted, %d stalled and came back, %d stalled until they were given up; %d writes were held up, the longest %v; "+
+		"%d tokens, %d preemptions, prefix hits %d of %d; goroutines %d then %d, heap %.1f then %.1f MiB",
+		*soakTime, m.whole.Load(), m.vanish.Load(), m.abort.Load(), m.stalled.Load(), m.dropped.Load(),
+		writes.count.Load(), time.Duration(writes.longest.Load()).Round(time.Millisecond), s.GenerationTokens, s.Preemptions, s.PrefixHits, s.PrefixQueries,
 		goroutines, goroutinesAfter, float64(heap)/(1<<20), float64(heapAfter)/(1<<20))
-	if m.whole.Load() == 0 || m.vanished.Load() == 0 || m.aborted.Load() == 0 {
-		t.Error("not every kind of client came")
+	for what, n := range map[string]int64{
+		"was read to its end": m.whole.Load(), "vanished": m.vanish.Load(), "aborted": m.abort.Load(),
+		"stalled and came back": m.stalled.Load(), "stalled until it was given up": m.dropped.Load(), "was preempted": int64(s.Preemptions),
+	} {
+		if n == 0 {
+			t.Errorf("no stream %s", what)
+		}
+	}
+	if n := writes.count.Load(); n <= m.dropped.Load() {
+		t.Errorf("%d writes were held up, by clients that were given up alone: none by those that came back", n)
 	}
 	if goroutinesAfter > goroutines+8 {
 		t.Errorf("%d goroutines, then %d", goroutines, goroutinesAfter)
