@@ -12,8 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
@@ -307,76 +305,4 @@ func TestSoak(t *testing.T) {
 	if heapAfter > heap+heap/4+(4<<20) {
 		t.Errorf("the heap was %d bytes, then %d", heap, heapAfter)
 	}
-}
-
-// killedServer is set in the process that TestKilledServer kills: the address
-// to serve at.
-const killedServer = "VITRINE_TEST_KILLED_SERVER"
-
-// TestKilledServer kills a server in the middle of 16 streams; started again at
-// the same address it serves at once.
-func TestKilledServer(t *testing.T) {
-	if addr := os.Getenv(killedServer); addr != "" {
-		f := newFixture(t, Options{}, engine.Options{})
-		l, err := net.Listen("tcp", addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Fatal(http.Serve(l, f.server))
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
-	body := soakBody(3, false)
-	start := func() (*exec.Cmd, string) {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestKilledServer$")
-		cmd.Env = append(os.Environ(), killedServer+"="+addr)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-			res, err := http.Post("http://"+addr+"/v1/completions", "application/json", strings.NewReader(body))
-			if err == nil {
-				var v completion
-				err = json.NewDecoder(res.Body).Decode(&v)
-				res.Body.Close()
-				if err == nil && len(v.Choices) == 1 {
-					return cmd, v.Choices[0].Text
-				}
-			}
-			if time.Now().After(deadline) {
-				t.Fatal("it does not serve")
-			}
-		}
-	}
-	cmd, before := start()
-	var streams sync.WaitGroup
-	for seed := range 16 {
-		res, err := http.Post("http://"+addr+"/v1/completions", "application/json", strings.NewReader(soakBody(seed, true)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		streams.Go(func() {
-			defer res.Body.Close()
-			_, _ = io.Copy(io.Discard, res.Body)
-		})
-	}
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait() // says that it was killed
-	streams.Wait()
-	began := time.Now()
-	cmd, after := start()
-	t.Logf("serves again after %v", time.Since(began))
-	if after != before {
-		t.Errorf("it answers %q, before %q", after, before)
-	}
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait()
 }
