@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"runtime"
 	"strings"
 	"sync"
@@ -25,7 +27,7 @@ import (
 // soakTime is how long the soak runs; ten minutes by
 //
 //	go test ./server/openai -run Soak -soak 10m -timeout 20m -v
-var soakTime = flag.Duration("soak", 12*time.Second, "how long TestSoak lets 64 clients come and go")
+var soakTime = flag.Duration("soak", 12*time.Second, "how long TestSoak lets 64 clients come and go; at most 4s with -short")
 
 const (
 	soakStreams = 64
@@ -33,9 +35,9 @@ const (
 
 	// soakTimeout is the server's write timeout: whoever reads nothing for that
 	// long is given up.
-	soakTimeout = 4 * time.Second
-	// soakStall is how long a stalled client that comes back reads nothing.
-	soakStall = soakTimeout / 2
+	soakTimeout = 3 * time.Second
+	// soakStall is how long a stalled client that comes back holds a write up.
+	soakStall = time.Second
 )
 
 // soakBody is the request of a seed. Prompts share a beginning, so that blocks
@@ -52,11 +54,24 @@ func stallBody(stream bool) string {
 }
 
 // blockedWrites is a listener whose connections have a small send buffer and
-// note how long the server was held up in writing to them.
+// note how long the server is held up in writing to them.
 type blockedWrites struct {
 	net.Listener
-	count   atomic.Int64 // of writes that took a quarter of soakStall or more
+	count   atomic.Int64 // of writes that took soakStall or more
 	longest atomic.Int64 // nanoseconds
+	conns   sync.Map     // *connState by the client's address
+}
+
+// connState is what the server does with a connection.
+type connState struct {
+	writing atomic.Int64  // since when, in Unix nanoseconds; 0 if it does not write
+	closed  chan struct{} // when the server has closed it
+}
+
+// state is that of a client's connection; the client may ask before it is accepted.
+func (b *blockedWrites) state(client net.Addr) *connState {
+	s, _ := b.conns.LoadOrStore(client.String(), &connState{closed: make(chan struct{})})
+	return s.(*connState)
 }
 
 func (b *blockedWrites) Accept() (net.Conn, error) {
@@ -67,19 +82,23 @@ func (b *blockedWrites) Accept() (net.Conn, error) {
 	if err := c.(*net.TCPConn).SetWriteBuffer(8 << 10); err != nil {
 		return nil, err
 	}
-	return &watchedConn{c, b}, nil
+	return &watchedConn{Conn: c, of: b, state: b.state(c.RemoteAddr())}, nil
 }
 
 type watchedConn struct {
 	net.Conn
-	of *blockedWrites
+	of    *blockedWrites
+	state *connState
+	end   sync.Once
 }
 
 func (c *watchedConn) Write(p []byte) (int, error) {
 	began := time.Now()
+	c.state.writing.Store(began.UnixNano())
 	n, err := c.Conn.Write(p)
+	c.state.writing.Store(0)
 	took := time.Since(began)
-	if took >= soakStall/4 {
+	if took >= soakStall {
 		c.of.count.Add(1)
 	}
 	for {
@@ -88,6 +107,14 @@ func (c *watchedConn) Write(p []byte) (int, error) {
 			return n, err
 		}
 	}
+}
+
+func (c *watchedConn) Close() error {
+	c.end.Do(func() {
+		close(c.state.closed)
+		c.of.conns.Delete(c.RemoteAddr().String())
+	})
+	return c.Conn.Close()
 }
 
 // smallBuffers is a client that takes in little of what it does not read, and
@@ -110,7 +137,7 @@ const (
 	polite   = iota // reads to the end
 	vanishes        // is gone before or while it is answered
 	aborts          // hangs up in the middle
-	stalls          // reads nothing for soakStall, then the rest
+	stalls          // reads nothing until it holds a write up, and then the rest
 	hangs           // reads nothing until the server has given it up
 )
 
@@ -136,6 +163,8 @@ type crowd struct {
 	want    []string // the answers of the seeds
 	long    string   // that of stallBody
 	slow    *http.Client
+	writes  *blockedWrites // the server's
+	events  atomic.Int64
 	whole   atomic.Int64
 	vanish  atomic.Int64
 	abort   atomic.Int64
@@ -143,11 +172,11 @@ type crowd struct {
 	dropped atomic.Int64 // read nothing until they were given up
 }
 
-// client sends one request and behaves as chance has it; it checks what it gets.
-func (m *crowd) client(ctx context.Context, rng *rand.Rand) error {
+// client sends one request, behaves in its manner and checks what it gets.
+func (m *crowd) client(ctx context.Context, manner int, rng *rand.Rand) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	manner, seed := mannerOf(rng), rng.IntN(len(m.want))
+	seed := rng.IntN(len(m.want))
 	body, want, with := soakBody(seed, true), m.want[seed], http.DefaultClient
 	switch manner {
 	case vanishes:
@@ -155,6 +184,10 @@ func (m *crowd) client(ctx context.Context, rng *rand.Rand) error {
 		time.AfterFunc(time.Duration(rng.IntN(30))*time.Millisecond, cancel)
 	case stalls, hangs:
 		body, want, with = stallBody(true), m.long, m.slow
+	}
+	var server *connState // of this client's connection
+	if manner == stalls || manner == hangs {
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { server = m.writes.state(i.Conn.LocalAddr()) }})
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, m.url+"/v1/completions", strings.NewReader(body))
 	if err != nil {
@@ -191,6 +224,7 @@ func (m *crowd) client(ctx context.Context, rng *rand.Rand) error {
 		}
 		text += chunk.Choices[0].Text
 		events++
+		m.events.Add(1)
 		switch {
 		case !strings.HasPrefix(want, text):
 			return fmt.Errorf("seed %d: got %q, want %q: a token was lost or told twice", seed, text, want)
@@ -198,12 +232,14 @@ func (m *crowd) client(ctx context.Context, rng *rand.Rand) error {
 			m.abort.Add(1)
 			return nil
 		case manner == stalls && events == 3:
-			if err := m.hold(soakStall); err != nil {
+			if err := m.stall(server); err != nil {
 				return err
 			}
 		case manner == hangs && events == 3:
-			if err := m.hold(soakTimeout + soakStall); err != nil {
-				return err
+			select {
+			case <-server.closed:
+			case <-time.After(patience):
+				return fmt.Errorf("a client that has read nothing for %v is not given up", patience)
 			}
 		}
 	}
@@ -211,7 +247,7 @@ func (m *crowd) client(ctx context.Context, rng *rand.Rand) error {
 	case ctx.Err() != nil:
 		return nil
 	case manner == hangs && done:
-		return fmt.Errorf("a client that read nothing for %v has got its whole stream: it held nothing up", soakTimeout+soakStall)
+		return errors.New("a client that read nothing has got its whole stream: it held nothing up")
 	case manner == hangs:
 		m.dropped.Add(1)
 		return nil
@@ -224,14 +260,22 @@ func (m *crowd) client(ctx context.Context, rng *rand.Rand) error {
 	return nil
 }
 
-// hold reads nothing for a time, in which others have to come to their ends.
-func (m *crowd) hold(d time.Duration) error {
-	before := m.whole.Load()
-	time.Sleep(d)
-	if m.whole.Load() == before {
-		return fmt.Errorf("while a client read nothing for %v, no other stream came to its end", d)
+// stall reads nothing until the server has been held up for soakStall. Others
+// have to be told tokens in that time.
+func (m *crowd) stall(server *connState) error {
+	write, told := int64(0), int64(0) // the write that is watched, and what was told when it was first seen
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		switch since := server.writing.Load(); {
+		case since != write:
+			write, told = since, m.events.Load()
+		case since == 0 || time.Since(time.Unix(0, since)) < soakStall:
+		case m.events.Load() == told:
+			return fmt.Errorf("while one client held the server up for %v, no other was told anything", soakStall)
+		default:
+			return nil
+		}
 	}
-	return nil
+	return fmt.Errorf("a client that has read nothing for %v holds nothing up", patience)
 }
 
 // TestSoak lets 64 clients at a time come, vanish, stall and abort. Afterwards
@@ -239,7 +283,7 @@ func (m *crowd) hold(d time.Duration) error {
 // told the tokens of its seed, each once. The pool is small, so that requests
 // are preempted. Those that stall hold the server's writes up, and nobody else.
 func TestSoak(t *testing.T) {
-	f := newFixture(t, Options{WriteTimeout: soakTimeout}, engine.Options{Blocks: 512, BlockSize: 8})
+	f := newFixture(t, Options{WriteTimeout: soakTimeout}, engine.Options{Blocks: 256, BlockSize: 8})
 	m := &crowd{url: f.url, slow: smallBuffers()}
 	for seed := range soakSeeds {
 		m.want = append(m.want, at(t, f.ok("/v1/completions", soakBody(seed, false)), "choices", 0, "text").(string))
@@ -247,7 +291,7 @@ func TestSoak(t *testing.T) {
 	m.long = at(t, f.ok("/v1/completions", stallBody(false)), "choices", 0, "text").(string)
 	web := httptest.NewUnstartedServer(f.server)
 	writes := &blockedWrites{Listener: web.Listener}
-	web.Listener = writes
+	web.Listener, m.writes = writes, writes
 	web.Start()
 	t.Cleanup(web.Close)
 	m.url = web.URL
@@ -261,6 +305,10 @@ func TestSoak(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return runtime.NumGoroutine(), m.HeapAlloc
 	}
+	length := *soakTime
+	if testing.Short() {
+		length = min(length, 4*time.Second)
+	}
 	round := func(d time.Duration) {
 		ctx, cancel := context.WithTimeout(t.Context(), d+patience)
 		defer cancel()
@@ -269,23 +317,28 @@ func TestSoak(t *testing.T) {
 		for i := range soakStreams {
 			rng := rand.New(rand.NewPCG(uint64(i), uint64(time.Now().UnixNano())))
 			all.Go(func() {
+				manner := i % 16 // each manner comes, then chance has it
+				if manner > hangs {
+					manner = polite
+				}
 				for time.Now().Before(end) && !t.Failed() {
-					if err := m.client(ctx, rng); err != nil {
+					if err := m.client(ctx, manner, rng); err != nil {
 						t.Error(err)
 					}
+					manner = mannerOf(rng)
 				}
 			})
 		}
 		all.Wait()
 	}
-	round(*soakTime / 4) // what is made once is made
+	round(length / 4) // what is made once is made
 	goroutines, heap := measure()
-	round(*soakTime * 3 / 4)
+	round(length * 3 / 4)
 	goroutinesAfter, heapAfter := measure()
 	s := f.engine.Stats()
 	t.Logf("%v: %d streams whole, %d vanished, %d aborted, %d stalled and came back, %d stalled until they were given up; %d writes were held up, the longest %v; "+
 		"%d tokens, %d preemptions, prefix hits %d of %d; goroutines %d then %d, heap %.1f then %.1f MiB",
-		*soakTime, m.whole.Load(), m.vanish.Load(), m.abort.Load(), m.stalled.Load(), m.dropped.Load(),
+		length, m.whole.Load(), m.vanish.Load(), m.abort.Load(), m.stalled.Load(), m.dropped.Load(),
 		writes.count.Load(), time.Duration(writes.longest.Load()).Round(time.Millisecond), s.GenerationTokens, s.Preemptions, s.PrefixHits, s.PrefixQueries,
 		goroutines, goroutinesAfter, float64(heap)/(1<<20), float64(heapAfter)/(1<<20))
 	for what, n := range map[string]int64{
@@ -296,8 +349,8 @@ func TestSoak(t *testing.T) {
 			t.Errorf("no stream %s", what)
 		}
 	}
-	if n := writes.count.Load(); n <= m.dropped.Load() {
-		t.Errorf("%d writes were held up, by clients that were given up alone: none by those that came back", n)
+	if n, want := writes.count.Load(), m.stalled.Load()+m.dropped.Load(); n < want {
+		t.Errorf("%d writes were held up by %d clients that stalled", n, want)
 	}
 	if goroutinesAfter > goroutines+8 {
 		t.Errorf("%d goroutines, then %d", goroutines, goroutinesAfter)
