@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,7 +36,7 @@ const (
 
 	// soakTimeout is the server's write timeout: whoever reads nothing for that
 	// long is given up.
-	soakTimeout = 3 * time.Second
+	soakTimeout = 6 * time.Second
 	// soakStall is how long a stalled client that comes back holds a write up.
 	soakStall = time.Second
 )
@@ -48,9 +49,9 @@ func soakBody(seed int, stream bool) string {
 }
 
 // stallBody is a request whose stream is far longer than what the buffers
-// between the server and a client hold: 200 events with 20 log-probabilities each.
+// between the server and a client hold: 480 events with 20 log-probabilities each.
 func stallBody(stream bool) string {
-	return fmt.Sprintf(`{"prompt":"the of he","seed":1,"max_tokens":200,"ignore_eos":true,"logprobs":20,"stream":%v}`, stream)
+	return fmt.Sprintf(`{"prompt":"the of he","seed":1,"n":4,"max_tokens":120,"ignore_eos":true,"logprobs":20,"stream":%v}`, stream)
 }
 
 // blockedWrites is a listener whose connections have a small send buffer and
@@ -160,8 +161,8 @@ func mannerOf(rng *rand.Rand) int {
 // crowd is the clients of a soak, and what became of them.
 type crowd struct {
 	url     string
-	want    []string // the answers of the seeds
-	long    string   // that of stallBody
+	want    [][]string // the answers of the seeds, one each
+	long    []string   // those of stallBody
 	slow    *http.Client
 	writes  *blockedWrites // the server's
 	events  atomic.Int64
@@ -205,7 +206,7 @@ func (m *crowd) client(ctx context.Context, manner int, rng *rand.Rand) error {
 		body, _ := io.ReadAll(res.Body)
 		return fmt.Errorf("seed %d: %d %s", seed, res.StatusCode, body)
 	}
-	text, done, events, leaves := "", false, 0, 1+rng.IntN(20)
+	texts, done, events, leaves := make([]string, len(want)), false, 0, 1+rng.IntN(20)
 	lines := bufio.NewScanner(res.Body)
 	for lines.Scan() {
 		data, ok := bytes.CutPrefix(lines.Bytes(), []byte("data: "))
@@ -216,18 +217,19 @@ func (m *crowd) client(ctx context.Context, manner int, rng *rand.Rand) error {
 			break
 		}
 		var chunk completion
-		if err := json.Unmarshal(data, &chunk); err != nil || len(chunk.Choices) != 1 {
+		if err := json.Unmarshal(data, &chunk); err != nil || len(chunk.Choices) != 1 || chunk.Choices[0].Index >= len(want) {
 			if manner == hangs { // it was cut off in the middle of an event
 				break
 			}
 			return fmt.Errorf("seed %d: event %s: %v", seed, data, err)
 		}
-		text += chunk.Choices[0].Text
+		index := chunk.Choices[0].Index
+		texts[index] += chunk.Choices[0].Text
 		events++
 		m.events.Add(1)
 		switch {
-		case !strings.HasPrefix(want, text):
-			return fmt.Errorf("seed %d: got %q, want %q: a token was lost or told twice", seed, text, want)
+		case !strings.HasPrefix(want[index], texts[index]):
+			return fmt.Errorf("seed %d: got %q, want %q: a token was lost or told twice", seed, texts[index], want[index])
 		case manner == aborts && events == leaves:
 			m.abort.Add(1)
 			return nil
@@ -251,8 +253,8 @@ func (m *crowd) client(ctx context.Context, manner int, rng *rand.Rand) error {
 	case manner == hangs:
 		m.dropped.Add(1)
 		return nil
-	case !done || text != want:
-		return fmt.Errorf("manner %d, seed %d: ends with %q, done %v (%v), want %q", manner, seed, text, done, lines.Err(), want)
+	case !done || !slices.Equal(texts, want):
+		return fmt.Errorf("manner %d, seed %d: ends with %q, done %v (%v), want %q", manner, seed, texts, done, lines.Err(), want)
 	case manner == stalls:
 		m.stalled.Add(1)
 	}
@@ -286,9 +288,12 @@ func TestSoak(t *testing.T) {
 	f := newFixture(t, Options{WriteTimeout: soakTimeout}, engine.Options{Blocks: 256, BlockSize: 8})
 	m := &crowd{url: f.url, slow: smallBuffers()}
 	for seed := range soakSeeds {
-		m.want = append(m.want, at(t, f.ok("/v1/completions", soakBody(seed, false)), "choices", 0, "text").(string))
+		m.want = append(m.want, []string{at(t, f.ok("/v1/completions", soakBody(seed, false)), "choices", 0, "text").(string)})
 	}
-	m.long = at(t, f.ok("/v1/completions", stallBody(false)), "choices", 0, "text").(string)
+	long := f.ok("/v1/completions", stallBody(false))
+	for i := range 4 {
+		m.long = append(m.long, at(t, long, "choices", i, "text").(string))
+	}
 	web := httptest.NewUnstartedServer(f.server)
 	writes := &blockedWrites{Listener: web.Listener}
 	web.Listener, m.writes = writes, writes
