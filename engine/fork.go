@@ -23,10 +23,14 @@ func (h *Handle) Fork() (*Handle, error) {
 		}
 		o.table.Salt = s.table.Salt
 		e.newSequence(o)
+		defer func() {
+			if fork == nil { // refused, or by a panic
+				e.forget(o)
+			}
+		}()
 		if e.options.Memory != Paged {
 			o.computed = 0 // what is reserved for one sequence cannot be shared
 		} else if err := e.pool.Fork(&o.table, &s.table); err != nil {
-			e.forget(o)
 			return err
 		}
 		o.replay(e)

@@ -220,6 +220,24 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 			from := r.IntN(len(s.Tokens))
 			_, err := h.Probe(ctx, engine.Probe{From: from, Count: 1 + r.IntN(len(s.Tokens)-from), Logits: true})
 			return "probe", err
+		case k == 19 && single && r.IntN(2) == 0:
+			switch r.IntN(4) {
+			case 0:
+				return "set aside", h.SetAside()
+			case 1:
+				return "take up", h.TakeUp()
+			}
+			fork, err := h.Fork()
+			if err == nil {
+				q := c.request
+				q.Hold = true
+				f := newClient(q, fork)
+				f.mu.Lock()
+				f.changed = true // it begins where the other one stands
+				f.mu.Unlock()
+				clients, live = append(clients, f), append(live, f)
+			}
+			return "fork a request", err
 		case k == 17:
 			return "abort", h.Abort()
 		case k == 18:
@@ -259,6 +277,9 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 		default:
 			i := r.IntN(len(live))
 			name, err = operate(live[i])
+			if errors.Is(err, engine.ErrReleased) && name == "panic" {
+				err = nil // what is to panic is the first output, and others may go on
+			}
 			if errors.Is(err, engine.ErrReleased) {
 				name, live, err = "find it released", slices.Delete(live, i, i+1), nil
 			}
@@ -333,7 +354,7 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 // a third of what is usual. Otherwise the books would be right because nothing happens.
 var oftenEnough = map[string]int{
 	"add": 20, "pause": 20, "resume": 10, "step": 25, "abort": 80, "release": 80, "watch": 80, "hold the engine": 25,
-	"rewind": 130, "append": 130, "probe": 150, "fork": 150, "preempt": 150,
+	"rewind": 130, "append": 130, "probe": 150, "fork": 150, "fork a request": 500, "preempt": 150,
 	"search beams": 200, "see a search through": 400, "give a search up": 600,
 }
 

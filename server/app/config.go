@@ -24,8 +24,8 @@ type Config struct {
 	// APIKey, if not empty, has to be said by whoever asks for anything but
 	// GET /health; see package guard.
 	APIKey string
-	// RateLimit bounds the API's requests a second of one address. Default 0:
-	// it does not.
+	// RateLimit bounds what one address may ask a second: requests to the API,
+	// connections of pages, and keys that are tried. Default 0: it does not.
 	RateLimit float64
 	// MaxWaiting bounds the API's requests that wait for the engine. Default: what
 	// package openai takes.

@@ -36,9 +36,10 @@ func gates(routes http.Handler, c *Config) (http.Handler, error) {
 	}
 	if c.RateLimit > 0 {
 		// The page's own files come in a handful at a time and cost nothing. A
-		// key that is tried counts wherever it is tried.
+		// connection of a page counts once: what is said on it is bounded by the
+		// page's own queues. A key that is tried counts wherever it is tried.
 		counted := func(r *http.Request) bool {
-			return openai.Has(r.URL.Path) || r.Method == http.MethodPost || r.URL.Query().Has("key") || r.Header.Get("Authorization") != ""
+			return openai.Has(r.URL.Path) || r.URL.Path == "/ws" || r.URL.Path == "/ws/serving" || r.Method == http.MethodPost || r.URL.Query().Has("key") || r.Header.Get("Authorization") != ""
 		}
 		handler = guard.NewRateLimit(c.RateLimit).Protect(handler, counted, refuse)
 	}

@@ -17,9 +17,22 @@ import (
 func TestAPIKey(t *testing.T) {
 	a := start(t, Config{Model: tinymodel.Folder(t), APIKey: "s3cret", RateLimit: 1000})
 	<-a.Ready()
-	for _, path := range []string{"/", "/client.wasm", "/static/style.css", "/ws", "/recording.vitrine", "/v1/models", "/metrics", "/version", "/nothing"} {
+	for _, path := range []string{
+		"/", "/serving", "/client.wasm", "/hall.wasm", "/wasm_exec.js", "/static/style.css", "/ws", "/ws/serving", "/recording.vitrine",
+		"/v1", "/v1/models", "/v1/completions", "/v1/chat/completions", "/tokenize", "/detokenize", "/metrics", "/version", "/nothing",
+	} {
 		if res, _ := get(t, a.URL()+path); res.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s: %d without the key", path, res.StatusCode)
+		}
+	}
+	for _, path := range []string{"/v1/completions", "/v1/chat/completions", "/tokenize", "/detokenize"} {
+		res, err := http.Post(a.URL()+path, "application/json", strings.NewReader(`{"prompt":"the"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != http.StatusUnauthorized {
+			t.Errorf("POST %s: %d without the key", path, res.StatusCode)
 		}
 	}
 	if res, _ := get(t, a.URL()+"/health"); res.StatusCode != http.StatusOK {
@@ -65,6 +78,7 @@ func TestAPIKey(t *testing.T) {
 
 func TestRateLimit(t *testing.T) {
 	a := start(t, Config{Model: tinymodel.Folder(t), RateLimit: 0.001})
+	<-a.Ready()
 	if res, _ := get(t, a.URL()+"/v1/models"); res.StatusCode != 200 {
 		t.Errorf("the first: %d", res.StatusCode)
 	}
@@ -73,6 +87,12 @@ func TestRateLimit(t *testing.T) {
 	}
 	if res, _ := get(t, a.URL()+"/"); res.StatusCode != 200 {
 		t.Errorf("the page: %d", res.StatusCode)
+	}
+	// Connections of the pages count, the files of the pages do not.
+	for path, want := range map[string]int{"/ws": 429, "/ws/serving": 429, "/serving": 200, "/health": 200} {
+		if res, _ := get(t, a.URL()+path); res.StatusCode != want {
+			t.Errorf("%s: %d, want %d", path, res.StatusCode, want)
+		}
 	}
 	// A key can be tried at any path.
 	for _, path := range []string{"/", "/static/style.css", "/nothing"} {

@@ -2,6 +2,7 @@ package openai
 
 import (
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"time"
 )
@@ -17,10 +18,10 @@ func (s *Server) chatCompletions(w http.ResponseWriter, r *http.Request) {
 func decodeChat(o *object, m *Model) (*request, *Error) {
 	r := &request{}
 	takeModel(o, m.Name)
-	r.takeCommon(o, m.Engine.Tokenizer(), m.Engine.Model().Config().Vocab)
+	r.takeCommon(o, m.Engine.Tokenizer(), m.Engine.Model().Config().Vocab, m.context())
 	p := &r.params
 	// OpenAI's newer name comes first.
-	if take(o, "max_completion_tokens", &p.MaxTokens, "a whole number") {
+	if take(o, "max_completion_tokens", &p.MaxTokens, fmt.Sprintf("a whole number from 1 to %d, the model's context less the prompt", m.context()-1)) {
 		r.maxField = "max_completion_tokens"
 	}
 	take(o, "logprobs", &r.logProbs, "true or false")

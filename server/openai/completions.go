@@ -18,7 +18,7 @@ func decodeCompletion(o *object, m *Model) (*request, *Error) {
 	r := &request{}
 	vocab := m.Engine.Model().Config().Vocab
 	takeModel(o, m.Name)
-	r.takeCommon(o, m.Engine.Tokenizer(), vocab)
+	r.takeCommon(o, m.Engine.Tokenizer(), vocab, m.context())
 	p := &r.params
 	take(o, "echo", &r.echo, "true or false")
 	if r.logProbs = take(o, "logprobs", &p.LogProbs, "a whole number"); p.LogProbs < 0 || p.LogProbs > maxLogProbs {

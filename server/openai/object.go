@@ -183,7 +183,7 @@ func (o *object) finish() *Error {
 	}
 	var left []string
 	for field, value := range o.fields {
-		if _, known := unsupported[field]; known && string(value) == "null" {
+		if _, known := unsupported[field]; known && (string(value) == "null" || o.harmless(field, value)) {
 			continue
 		}
 		left = append(left, field)
@@ -193,12 +193,40 @@ func (o *object) finish() *Error {
 	}
 	slices.Sort(left)
 	if why, known := unsupported[left[0]]; known {
+		if values := harmless[left[0]]; len(values) > 0 && why == "" && o.at == "" {
+			why = ", want " + strings.Join(values, " or ") + " or nothing"
+		}
 		return badField(o.name(left[0]), "is not supported here%s", why)
 	}
 	e := badField(o.name(left[0]), "there is no such field")
 	e.Code = "unknown_parameter"
 	return e
 }
+
+// harmless says whether an unsupported field has a value that asks for nothing.
+func (o *object) harmless(field string, value json.RawMessage) bool {
+	values := harmless[field]
+	if o.at != "" {
+		values = harmlessInMessages[field]
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, value); err != nil {
+		return false
+	}
+	return slices.Contains(values, compact.String())
+}
+
+// harmless are values of unsupported fields, as JSON, that ask for what is done
+// anyway: the defaults of OpenAI's and vLLM's references, which clients send.
+var harmless = map[string][]string{
+	"store": {"false"}, "modalities": {`["text"]`}, "service_tier": {`"auto"`, `"default"`}, "verbosity": {`"medium"`}, "reasoning_effort": {`"none"`},
+	"tools": {"[]"}, "tool_choice": {`"none"`, `"auto"`}, "parallel_tool_calls": {"true", "false"}, "functions": {"[]"}, "function_call": {`"none"`, `"auto"`},
+	"suffix": {`""`}, "echo": {"false"}, "best_of": {"1"}, "use_beam_search": {"false"}, "length_penalty": {"1", "1.0"}, "early_stopping": {"false"},
+	"documents": {"[]"}, "chat_template_kwargs": {"{}"}, "mm_processor_kwargs": {"{}"}, "vllm_xargs": {"{}"}, "logits_processors": {"[]"},
+}
+
+// harmlessInMessages are those of a conversation's messages.
+var harmlessInMessages = map[string][]string{"tool_calls": {"[]"}, "annotations": {"[]"}}
 
 // unsupported are fields of OpenAI's and vLLM's requests that are refused, with
 // what would be right where there is something.
@@ -210,7 +238,7 @@ var unsupported = map[string]string{
 	"documents": "", "chat_template": "; the model's own is used", "chat_template_kwargs": "", "mm_processor_kwargs": "",
 	"guided_grammar": "", "grammar": "", "guided_decoding_backend": "", "guided_whitespace_pattern": "",
 	"structural_tag": "", "whitespace_pattern": "", "disable_fallback": "", "disable_any_whitespace": "", "disable_additional_properties": "", "logits_processors": "", "kv_transfer_params": "", "vllm_xargs": "", "repetition_detection": "",
-	"name": "", "tool_calls": "", "tool_call_id": "", "refusal": "", "reasoning_content": "", "reasoning": "",
+	"name": "", "tool_calls": "", "tool_call_id": "", "refusal": "", "reasoning_content": "", "reasoning": "", "annotations": "",
 }
 
 // excerpt is the beginning of a value for an error.

@@ -1,6 +1,8 @@
 package openai
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -21,6 +23,7 @@ const (
 	maxStopSize = 1024 // bytes of a stop string or a bad word
 	maxEntries  = 4096 // of logit_bias, bad_words, stop_token_ids
 	maxLogProbs = 20   // vLLM's --max-logprobs
+	maxBias     = 100  // of logit_bias, which is clamped to it
 )
 
 // request is what completions and chat have in common.
@@ -69,10 +72,10 @@ func noModel(name, served string) *Error {
 
 // takeCommon takes the fields that completions and chat share. Numbers out of
 // range are the sampler's to refuse.
-func (r *request) takeCommon(o *object, t *tokenizer.Tokenizer, vocab int) {
+func (r *request) takeCommon(o *object, t *tokenizer.Tokenizer, vocab, context int) {
 	r.params = sampler.Defaults()
 	p := &r.params
-	take(o, "n", &p.N, "a whole number")
+	take(o, "n", &p.N, fmt.Sprintf("a whole number from 1 to %d", sampler.MaxN))
 	take(o, "temperature", &p.Temperature, "a number")
 	take(o, "top_p", &p.TopP, "a number")
 	take(o, "top_k", &p.TopK, "a whole number")
@@ -84,10 +87,11 @@ func (r *request) takeCommon(o *object, t *tokenizer.Tokenizer, vocab int) {
 	if take(o, "seed", &seed, "a whole number of 64 bits") {
 		p.Seed, p.HasSeed = uint64(seed), true
 	}
-	if take(o, "max_tokens", &p.MaxTokens, "a whole number") {
+	answerLength := fmt.Sprintf("a whole number from 1 to %d, the model's context less the prompt", context-1)
+	if take(o, "max_tokens", &p.MaxTokens, answerLength) {
 		r.maxField = "max_tokens"
 	}
-	take(o, "min_tokens", &p.MinTokens, "a whole number")
+	take(o, "min_tokens", &p.MinTokens, "a whole number from 0 to max_tokens")
 	take(o, "ignore_eos", &p.IgnoreEOS, "true or false")
 	take(o, "skip_special_tokens", &p.SkipSpecialTokens, "true or false")
 	take(o, "include_stop_str_in_output", &p.IncludeStopStrInOutput, "true or false")
@@ -169,9 +173,10 @@ func takeStop(o *object, p *sampler.Params) {
 	}
 }
 
-// takeBias takes logit_bias: an object of token ids and numbers.
+// takeBias takes logit_bias: an object of token ids and numbers. Those beyond
+// ±100 are taken for ±100, as vLLM does, however large they are.
 func takeBias(o *object, p *sampler.Params) {
-	var biases map[string]*float32
+	var biases map[string]json.RawMessage
 	if !take(o, "logit_bias", &biases, "an object of token ids and numbers") {
 		return
 	}
@@ -179,16 +184,26 @@ func takeBias(o *object, p *sampler.Params) {
 		o.fail("logit_bias", "has %d entries, want at most %d", len(biases), maxEntries)
 		return
 	}
-	for key, bias := range biases {
+	for key, raw := range biases {
 		id, err := strconv.ParseInt(key, 10, 32)
-		if err != nil || bias == nil {
-			o.fail("logit_bias", "got %s, want a token id with a number", excerpt([]byte(key)))
+		bias, ok := number(raw)
+		if err != nil || !ok {
+			o.fail("logit_bias", "got %s: %s, want a token id with a number from -%[3]d to %[3]d", excerpt([]byte(key)), excerpt(raw), maxBias)
 			return
 		}
-		p.LogitBias = append(p.LogitBias, sampler.TokenBias{Token: int32(id), Bias: *bias})
+		p.LogitBias = append(p.LogitBias, sampler.TokenBias{Token: int32(id), Bias: float32(max(-maxBias, min(maxBias, bias)))})
 	}
 	// The order of a map is not the same twice, and errors name a place in it.
 	slices.SortFunc(p.LogitBias, func(a, b sampler.TokenBias) int { return int(a.Token) - int(b.Token) })
+}
+
+// number reads a JSON number of any size; what float64 cannot hold is ±Inf.
+func number(raw json.RawMessage) (float64, bool) {
+	if len(raw) == 0 || raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {
+		return 0, false
+	}
+	v, err := strconv.ParseFloat(string(raw), 64)
+	return v, err == nil || errors.Is(err, strconv.ErrRange)
 }
 
 // takeBadWords takes bad_words and tokenizes them as vLLM does

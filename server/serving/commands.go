@@ -23,6 +23,8 @@ const (
 	codeBusy     = "busy"
 	codeBadFrame = "bad_frame"
 	codeInternal = "internal"
+	codeNotYours = "not_yours" // it would end requests of others
+	codeGone     = "gone"      // the server is stopping
 )
 
 // badField says that a field of a command cannot be taken, and why.
@@ -101,6 +103,9 @@ func (s *Server) carryOut(c *conn, command wire.Command) error {
 	case *wire.HallConfigure:
 		if s.racing != nil {
 			return errRacing
+		}
+		if n := s.ofOthers(c); n > 0 {
+			return &refusal{codeNotYours, fmt.Sprintf("an engine that is set up anew ends %d requests of others; wait until they are done", n)}
 		}
 		return s.tryToSetUp(m.Config)
 	case *wire.HallWatch:

@@ -3,6 +3,7 @@ package serving
 import (
 	"errors"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -24,8 +25,10 @@ const (
 var upgrader = websocket.Upgrader{HandshakeTimeout: 10 * time.Second, ReadBufferSize: 4 << 10, WriteBufferSize: 32 << 10}
 
 // conn is a page's WebSocket. Its reader and its writer are a goroutine each;
-// the first three fields are the hall's.
+// reader, locale and watched are the hall's.
 type conn struct {
+	host bool // the page is on the server's own machine
+
 	reader  *reader
 	locale  string
 	watched uint32
@@ -59,11 +62,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.options.Log.Debug("hall: no WebSocket", "error", err) // Upgrade has answered
 		return
 	}
-	c := &conn{ws: ws, wake: make(chan struct{}, 1)}
+	c := &conn{ws: ws, wake: make(chan struct{}, 1), host: onThisMachine(r)}
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
-		c.write(s.quit)
+		c.write(s.done)
 	}()
 	c.read(s)
 	s.do(func() { s.leave(c) })
@@ -72,6 +75,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := ws.Close(); err != nil {
 		s.options.Log.Debug("hall: close", "error", err)
 	}
+}
+
+// onThisMachine says whether a request comes from the server's own machine, where
+// whoever started it sits. What a proxy there passes on comes from elsewhere.
+func onThisMachine(r *http.Request) bool {
+	for _, passedOn := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
+		if r.Header.Get(passedOn) != "" {
+			return false
+		}
+	}
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && from.Addr().Unmap().IsLoopback()
 }
 
 // read takes in what the page sends until the connection ends.
@@ -145,8 +160,8 @@ func (c *conn) next() (queue [][]byte, closed bool, why string) {
 }
 
 // write sends what is queued, and pings, until the connection is closed or the
-// hall is.
-func (c *conn) write(quit <-chan struct{}) {
+// hall has ended and said so.
+func (c *conn) write(ended <-chan struct{}) {
 	defer c.ws.Close() // so that the reader ends too
 	ping := time.NewTicker(pingInterval)
 	defer ping.Stop()
@@ -164,9 +179,9 @@ func (c *conn) write(quit <-chan struct{}) {
 		}
 		select {
 		case <-c.wake:
-		case <-quit:
-			c.sayClose("the server is stopping")
-			return
+		case <-ended:
+			c.hangUp(whyStopping)
+			ended = nil
 		case <-ping.C:
 			if c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeTimeout)) != nil {
 				return

@@ -8,6 +8,10 @@
 // pages know (vitrine/visualizer/hall) and sent to every page, so a page that
 // joins gets the same history as those that were there.
 //
+// A request is the reader's who added it: others cannot cancel it, nor set up the
+// engine anew while it runs, which would end it. A page on the server's own machine
+// may. Pausing, stepping, arrivals and races are everyone's.
+//
 // A request may have several outputs. Each is told of under its own number from when
 // it is forked off; what they share and copy is in the blocks' records and in the events.
 //

@@ -185,7 +185,20 @@ func (s *Server) drawn(epoch uint32, o *output, token int32) {
 	}
 }
 
+// ofOthers counts the requests that wait or run and that the page may not end:
+// those of other readers, unless it is on the server's own machine.
+func (s *Server) ofOthers(c *conn) int {
+	n := 0
+	for _, q := range s.order {
+		if !q.finished() && q.reader != c.reader.ID && !c.host {
+			n++
+		}
+	}
+	return n
+}
+
 // cancel ends the request that an output belongs to, or all of the reader's own.
+// Those of others may be ended from the server's own machine alone.
 func (s *Server) cancel(c *conn, id uint32) error {
 	defer s.settle()
 	which := s.order
@@ -193,6 +206,9 @@ func (s *Server) cancel(c *conn, id uint32) error {
 		o := s.outputs[id]
 		if o == nil || o.request.finished() {
 			return &badField{"request", fmt.Sprintf("is %d, want one that waits or runs", id)}
+		}
+		if o.request.reader != c.reader.ID && !c.host {
+			return &refusal{codeNotYours, fmt.Sprintf("request %d is another reader's", id)}
 		}
 		which = []*request{o.request}
 	}

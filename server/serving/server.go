@@ -135,8 +135,8 @@ func (s *Server) SetModel(m Model) {
 	})
 }
 
-// Close ends the hall: its race, its requests and its connections. The error is
-// ctx's, if the pages did not go in time.
+// Close ends the hall: its race, its requests and its connections. How many
+// requests had not ended is logged, and every page is told. The error is ctx's, if the pages did not go in time.
 func (s *Server) Close(ctx context.Context) error {
 	s.once.Do(func() { close(s.quit) })
 	<-s.done
@@ -195,11 +195,24 @@ func (s *Server) end() {
 		s.racing()
 	}
 	s.raced.Wait()
+	cut := 0
+	for _, q := range s.order {
+		if !q.finished() {
+			cut++
+		}
+	}
+	if cut > 0 {
+		s.options.Log.Warn("hall: the server is stopping; requests that waited or ran have ended", "requests", cut)
+	}
 	s.stopEngine()
 	for c := range s.here {
-		c.hangUp("the server is stopping")
+		c.send(&wire.Problem{Code: codeGone, Field: "server", Detail: whyStopping})
+		c.hangUp(whyStopping)
 	}
 }
+
+// whyStopping is why connections end with the server.
+const whyStopping = "the server is stopping"
 
 func (s *Server) stopEngine() {
 	if s.engine != nil {

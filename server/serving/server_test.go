@@ -27,6 +27,11 @@ const patience = time.Minute
 // open starts a hall on the tiny model.
 func open(t *testing.T) (*Server, string) {
 	t.Helper()
+	return openWith(t, Options{Version: "test"})
+}
+
+func openWith(t *testing.T, o Options) (*Server, string) {
+	t.Helper()
 	dir := tinymodel.Folder(t)
 	lengthen(t, filepath.Join(dir, "config.json"))
 	b := cpu.New(2)
@@ -38,7 +43,7 @@ func open(t *testing.T) (*Server, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewServer(Options{Version: "test"})
+	s := NewServer(o)
 	web := httptest.NewServer(s)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -1,8 +1,10 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
+	"log/slog"
 	"math"
 	"math/rand/v2"
 	"net"
@@ -512,7 +514,8 @@ func TestEngineCloses(t *testing.T) {
 }
 
 func TestCloseSaysGoodbye(t *testing.T) {
-	r := tiny(t, Options{})
+	var log bytes.Buffer
+	r := tiny(t, Options{Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 	url := r.serve(t)
 	p := visit(t, url, "")
 	p.send(&wire.Chat{Text: "Hello", Params: params(900)})
@@ -523,6 +526,9 @@ func TestCloseSaysGoodbye(t *testing.T) {
 	defer cancel()
 	if err := r.server.Close(ctx); err != nil {
 		t.Errorf("Close: %v", err)
+	}
+	if got := log.String(); !strings.Contains(got, "cut short") || !strings.Contains(got, "answers=1") {
+		t.Errorf("the log says %q, want that one answer is cut short", got)
 	}
 	for _, one := range []*page{p, mute} {
 		if code := one.waitClosed(); code != closeGoingAway {

@@ -21,8 +21,12 @@ func (s *session) settle() (running bool, err error) {
 	}
 	s.pump.drain(s.event)
 	s.pump = nil
-	moves := state == wire.StateWaiting || state == wire.StatePrefill || state == wire.StateRunning || state == wire.StatePreempted
-	return moves && !finished(s.tree.active.state), nil
+	return moves(state) && !finished(s.tree.active.state), nil
+}
+
+// moves says whether the engine works on an answer in this state, or is about to.
+func moves(state wire.RunState) bool {
+	return state == wire.StateWaiting || state == wire.StatePrefill || state == wire.StateRunning || state == wire.StatePreempted
 }
 
 // carryOn ends what settle began where nothing was changed.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"vitrine/engine"
@@ -76,6 +77,8 @@ type Server struct {
 	standing wire.Remote       // of a remote engine, as it was last told
 	closed   bool
 	running  sync.WaitGroup // sessions and connections
+
+	cutShort atomic.Int32 // answers that were being written when the server was closed
 }
 
 // inference is what sessions need to run, on an engine of this process or a
@@ -260,7 +263,8 @@ func (s *Server) enter(id string, l *link) (*session, error) {
 
 // Close says goodbye in every page, ends the sessions and waits until what is
 // queued for the pages is written, or until ctx is done; then the connections
-// are cut. The error is the context's, if it had to.
+// are cut. Answers that are being written end; how many is logged. The error is
+// the context's, if it had to.
 func (s *Server) Close(ctx context.Context) error {
 	s.mu.Lock()
 	if !s.closed {
@@ -279,6 +283,9 @@ func (s *Server) Close(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		s.running.Wait()
+		if n := s.cutShort.Swap(0); n > 0 {
+			s.options.Log.Warn("session: the server is stopping; answers that were being written are cut short", "answers", n)
+		}
 		close(done)
 	}()
 	select {

@@ -222,6 +222,9 @@ func (s *session) adopt() bool {
 
 // sayGoodbye tells the page that the server stops.
 func (s *session) sayGoodbye() {
+	if moves(s.tree.active.state) {
+		s.server.cutShort.Add(1)
+	}
 	if s.link != nil {
 		const why = "the server is stopping"
 		s.link.send(gone("server", "problem.gone_server"))

@@ -394,7 +394,7 @@ type Source struct {
 // Problem says that something asked for did not happen. It never ends the session.
 type Problem struct {
 	Query  uint32 // the query or 0 for a command
-	Code   string // "bad_field", "too_long", "no_model", "busy", "gone", "remote", "bad_frame", "internal"
+	Code   string // "bad_field", "too_long", "no_model", "busy", "not_yours", "gone", "remote", "bad_frame", "internal"
 	Field  string // the offending field, if one
 	Detail string // in sentences: what was wrong and what would be right; see [Told] for its language
 }

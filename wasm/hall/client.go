@@ -210,6 +210,10 @@ func (c *client) refused(p *wire.Problem) {
 		key = "problem.no_model"
 	case "busy":
 		key = "problem.busy"
+	case "not_yours":
+		key = "hall.problem_not_yours"
+	case "gone":
+		key = "hall.problem_stopping"
 	case "bad_frame":
 		key = "problem.bad_frame"
 	case "internal":

@@ -13,6 +13,7 @@
 #   KEEP      a folder for what was measured: what is there is not measured
 #             again, so that a comparison that was broken off goes on
 #   THREADS   of both (default: 2)
+#   TORCH, TRANSFORMERS  their versions (default: those of the README's figures)
 #   PEER_VENV a virtual environment outside the sources, by default in the user's
 #             cache, that transformers and torch are installed into. PIP_INDEX_URL
 #             and the like work as with every pip; a build of torch for the
@@ -32,10 +33,14 @@ threads=${THREADS:-2}
 piece=${PIECE:-16}
 venv=${PEER_VENV:-${XDG_CACHE_HOME:-$HOME/.cache}/vitrine/transformers}
 python=$venv/bin/python
+# What the figures of the README were measured with.
+torch=${TORCH:-2.15.0}
+transformers=${TRANSFORMERS:-5.24.0}
 
-if ! "$python" -c 'import torch, transformers, gguf' 2>/dev/null; then
+if ! "$python" -c 'import sys, torch, transformers, gguf, accelerate
+sys.exit([torch.__version__.split("+")[0], transformers.__version__] != sys.argv[1:])' "$torch" "$transformers" 2>/dev/null; then
 	python3 -m venv "$venv"
-	"$venv/bin/pip" install --quiet torch transformers gguf accelerate
+	"$venv/bin/pip" install --quiet "torch==$torch" "transformers==$transformers" gguf accelerate # which transformers needs to read .gguf
 fi
 file=$workload
 [ -f "$file" ] || file=$here/../serving/workloads/$workload.json
@@ -92,7 +97,7 @@ rates = sorted(o["output_tokens_per_second"]["median"] for o in ours)
 rate = sum(t["output_tokens"] for t in theirs) / sum(t["seconds"] for t in theirs)
 pieces = sorted(t["output_tokens_per_second"] for t in theirs)
 print(f"workload {a['workload']}: {a['requests']} requests, {a['output_tokens']} tokens of answers, {a['threads']} threads")
-print(f"{b['program']}, {b['dtype']}, {b['mode']}, batches of {b['batch']}: {rate:.1f} tokens/s (pieces {pieces[0]:.1f} to {pieces[-1]:.1f})")
+print(f"{b['program']}, {b['dtype']}, {b['mode']}, {'compiled' if b['compiled'] else 'not compiled'}, batches of {b['batch']}: {rate:.1f} tokens/s (pieces {pieces[0]:.1f} to {pieces[-1]:.1f})")
 print(f"vitrine, {a['quantization']}, {a['policy']}, {a['kv_memory']}, up to {a['max_num_seqs']} together: "
       f"{statistics.median(rates):.1f} tokens/s ({len(rates)} runs, {rates[0]:.1f} to {rates[-1]:.1f})")
 print(f"ratio {statistics.median(rates) / rate:.1f} ({rates[0] / rate:.1f} to {rates[-1] / rate:.1f})")

@@ -26,8 +26,12 @@ parser.add_argument("--mode", choices=["static", "continuous"], default="static"
                     help="static batches, or the library's own continuous batching (generate_batch)")
 parser.add_argument("--cache", choices=["dynamic", "static"], default="static",
                     help="how generate() keeps keys and values; static is the faster one here, by a tenth")
+parser.add_argument("--compile", action="store_true",
+                    help="let generate() compile the steps with a static cache (torch.compile), as it does by itself on a GPU; the first batch's time counts too")
 parser.add_argument("--attention", choices=["sdpa", "eager"], default="sdpa")
 args = parser.parse_args()
+if args.compile and (args.cache != "static" or args.mode != "static"):
+    parser.error("--compile needs --mode static and --cache static")
 
 # Nothing is fetched: the model lies in a file.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -62,11 +66,21 @@ def prompts(workload, vocabulary):
     return [shared + draw(r["prompt_tokens"]) for r in workload["requests"]]
 
 
+def compilation():
+    """Compilation on the processor too, where the library does not do it by itself; None without --compile."""
+    if not args.compile:
+        return None
+    config = transformers.CompileConfig(fullgraph=False, mode="default")
+    config._compile_all_devices = True
+    return config
+
+
 def settings(output):
     """Greedy, exactly so many tokens."""
     return transformers.GenerationConfig(
         do_sample=False, max_new_tokens=output, min_new_tokens=output, eos_token_id=None, pad_token_id=0, use_cache=True,
-        cache_implementation=None if args.cache == "dynamic" else args.cache, disable_compile=True)
+        cache_implementation=None if args.cache == "dynamic" else args.cache, disable_compile=not args.compile,
+        compile_config=compilation())
 
 
 def run_static(model, requests):
@@ -139,6 +153,8 @@ json.dump({
     "mode": args.mode,
     "order": args.order,
     "batch": args.batch,
+    "cache": args.cache,
+    "compiled": args.compile,
     "requests": len(requests),
     "prompt_tokens": prompt_tokens,
     "output_tokens": output_tokens,

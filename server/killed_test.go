@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"vitrine/engine/modeltest/tinymodel"
+)
+
+// killedPatience bounds the waits for a process: machines are shared and slow.
+const killedPatience = time.Minute
+
+// startProgram starts the program and waits until its model answers.
+func startProgram(t *testing.T, program, addr, model string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program, "serve", "--addr", addr, "--model", model, "--no-open", "--log-level", "error")
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { // whatever the test has not ended
+		if cmd.ProcessState == nil {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}
+	})
+	for deadline := time.Now().Add(killedPatience); ; time.Sleep(2 * time.Millisecond) {
+		res, err := http.Get("http://" + addr + "/health")
+		if err == nil {
+			res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return cmd
+			}
+		}
+		if time.Now().After(deadline) {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+			t.Fatalf("it does not serve (%v): %s", err, &said)
+		}
+	}
+}
+
+// kill ends a process as kill -9 does.
+func kill(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Fatal("it had ended by itself")
+	}
+}
+
+// TestKilledServer kills the program in the middle of 16 streams. Started again
+// at the same address it answers at once what it answered before.
+func TestKilledServer(t *testing.T) {
+	folder, model := t.TempDir(), tinymodel.Folder(t)
+	program := filepath.Join(folder, "vitrine")
+	if runtime.GOOS == "windows" {
+		program += ".exe"
+	}
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	ask := func() string {
+		t.Helper()
+		res, err := client.Post("http://"+addr+"/v1/completions", "application/json", strings.NewReader(`{"prompt":"the of he","seed":3,"max_tokens":40,"ignore_eos":true}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		var v struct{ Choices []struct{ Text string } }
+		if err := json.NewDecoder(res.Body).Decode(&v); err != nil || len(v.Choices) != 1 || v.Choices[0].Text == "" {
+			t.Fatalf("it answers %+v: %v", v, err)
+		}
+		return v.Choices[0].Text
+	}
+	cmd := startProgram(t, program, addr, model)
+	before := ask()
+
+	// Streams of several answers each, so that they are under way for long.
+	const streams = 16
+	var all sync.WaitGroup
+	var begun, whole atomic.Int32
+	half := make(chan struct{}) // of the streams have begun
+	for seed := range streams {
+		all.Go(func() {
+			body := fmt.Sprintf(`{"prompt":"the of he","seed":%d,"n":8,"max_tokens":200,"ignore_eos":true,"stream":true}`, seed)
+			res, err := client.Post("http://"+addr+"/v1/completions", "application/json", strings.NewReader(body))
+			if err != nil {
+				return // killed before it was answered
+			}
+			defer res.Body.Close()
+			events := bufio.NewScanner(res.Body)
+			if !events.Scan() || !strings.HasPrefix(events.Text(), "data: {") {
+				return
+			}
+			if begun.Add(1) == streams/2 {
+				close(half)
+			}
+			for events.Scan() {
+				if events.Text() == "data: [DONE]" {
+					whole.Add(1)
+				}
+			}
+		})
+	}
+	select {
+	case <-half:
+	case <-time.After(killedPatience):
+		t.Fatalf("%d of %d streams have begun", begun.Load(), streams)
+	}
+	kill(t, cmd)
+	all.Wait() // no client waits for ever
+	if cut := begun.Load() - whole.Load(); cut < streams/2 {
+		t.Fatalf("%d streams began and %d were whole before the program was killed; want %d cut off", begun.Load(), whole.Load(), streams/2)
+	}
+
+	began := time.Now()
+	cmd = startProgram(t, program, addr, model)
+	ready := time.Since(began)
+	asked := time.Now()
+	after := ask()
+	t.Logf("ready %v after it was started, the first answer took %v", ready.Round(time.Millisecond), time.Since(asked).Round(time.Millisecond))
+	if after != before {
+		t.Errorf("it answers %q, before %q", after, before)
+	}
+	if took := time.Since(began); took > killedPatience/4 {
+		t.Errorf("the first answer came %v after the start", took)
+	}
+	kill(t, cmd)
+}
