@@ -302,10 +302,10 @@ func (e *Engine) endSearch(search *beamSearch, err error) {
 		search.beams[i].Text = e.tokenizer.Decode(search.beams[i].Tokens, true)
 	}
 	search.over, search.err = true, err
+	defer close(search.done)
 	for _, s := range search.live {
 		if e.sequences[s.id] == s {
 			e.finish(s, how, "")
 		}
 	}
-	close(search.done)
 }

@@ -37,6 +37,7 @@ func (e *Engine) Configure(ctx context.Context, o Options) error {
 		if o.Observer != e.options.Observer {
 			return errors.New("engine: Observer is another than the engine was started with, want the same")
 		}
+		o.Log = e.options.Log // whoever has the engine configured need not know it
 		if e.options.sameMemory(&o) {
 			e.options = o
 			return nil

@@ -16,7 +16,7 @@ const (
 	Waiting         State = iota // in the queue, holds no blocks
 	Prefill                      // its given tokens are being computed
 	Running                      // it draws a token a step
-	Paused                       // skipped, but keeps its blocks
+	Paused                       // skipped, but keeps its blocks unless it is set aside
 	Preempted                    // lost its blocks to others, waits to be recomputed
 	FinishedStopped              // an end token or a stop string
 	FinishedLength               // max_tokens, or the context is full

@@ -5,8 +5,9 @@ import "slices"
 // Fork makes a request of its own that stands where this one stands: with the same
 // tokens and parameters, and with the same blocks until one of the two writes to one
 // (copy-on-write; Kwon et al. 2023, section 4.4). So a chat can try another answer and
-// come back to the first. The fork is held and set aside, see [Handle.SetAside]. A
-// request with several outputs is refused.
+// come back to the first. The fork is held, paused and set aside, see [Handle.SetAside];
+// log-probabilities of its prompt are not told again. A request with several outputs is
+// refused.
 func (h *Handle) Fork() (*Handle, error) {
 	var fork *Handle
 	err := h.do(func(e *Engine, s *sequence) error {
@@ -15,7 +16,7 @@ func (h *Handle) Fork() (*Handle, error) {
 		}
 		o := &sequence{
 			tokens: slices.Clone(s.tokens), computed: s.computed, params: s.params, watch: s.watch, hold: true, aside: true,
-			turns: slices.Clone(s.turns), used: s.used, counted: s.counted, priority: s.priority,
+			turns: slices.Clone(s.turns), used: s.used, counted: s.counted, queried: s.queried, prefixHit: s.prefixHit, priority: s.priority,
 			group: newGroup(1, newMailbox(e.options.MaxUnread, e.drained)), grammar: s.grammar.clone(),
 		}
 		if s.state.Finished() {
@@ -25,6 +26,7 @@ func (h *Handle) Fork() (*Handle, error) {
 		e.newSequence(o)
 		defer func() {
 			if fork == nil { // refused, or by a panic
+				e.finish(o, FinishedAborted, "")
 				e.forget(o)
 			}
 		}()
@@ -42,7 +44,8 @@ func (h *Handle) Fork() (*Handle, error) {
 }
 
 // SetAside pauses the request for the time being: its blocks may be taken from it when
-// memory is short, as those of a finished one, and are computed again when it goes on.
+// memory is short, and are computed again when it goes on. Those of a finished request may
+// be taken anyway.
 func (h *Handle) SetAside() error {
 	return h.do(func(e *Engine, s *sequence) error {
 		for _, o := range s.unfinished() {
@@ -53,8 +56,8 @@ func (h *Handle) SetAside() error {
 	})
 }
 
-// TakeUp ends what SetAside or Fork began. The request stays paused, keeps its blocks,
-// and owns those that it shares with others.
+// TakeUp ends what SetAside or Fork began: what a paused request still has of its blocks
+// it keeps. It owns those that it shares with others.
 func (h *Handle) TakeUp() error {
 	return h.do(func(e *Engine, s *sequence) error {
 		for _, o := range s.outputs {

@@ -100,7 +100,7 @@ func (h *Handle) Abort() error {
 
 // Rewind keeps the first pos tokens, drops the rest with their keys and
 // values, and pauses. It refuses a request with several outputs, as all
-// methods do that are about a single sequence: Append, SetParams, Probe, Lens
+// methods do that are about a single sequence: Append, SetParams, Fork, Probe, Lens
 // and KV.
 func (h *Handle) Rewind(pos int) error {
 	return h.do(func(e *Engine, s *sequence) error {

@@ -12,8 +12,9 @@ import (
 // what met it and nothing else: a request ends aborted, a call returns it, a step's requests
 // end as they do when a device fails. The stack is logged, see Options.Log.
 //
-// Only the scheduler and the pool of blocks are not kept apart so: they are what all
-// requests have in common, and after a mistake there nobody's numbers could be trusted.
+// What all requests have in common is not kept apart so: the scheduler, the pool of blocks
+// and the copies between blocks, and the putting together of a batch. After a mistake there
+// nobody's numbers could be trusted, and the program ends.
 type Panic = backend.Panic
 
 // guard runs f, which does something, and makes an error of its panic. It logs the stack, also
@@ -34,11 +35,12 @@ func (e *Engine) guard(something string, f func() error) (err error) {
 
 // panicIn is the panic that an error is about, nil if it is about none.
 func panicIn(err error) *Panic {
-	var p *Panic
-	if err != nil && errors.As(err, &p) {
-		return p
+	if err == nil {
+		return nil
 	}
-	return nil
+	var p *Panic // in the heap: not for every step that goes well
+	errors.As(err, &p)
+	return p
 }
 
 // recover throws away what a panic may have left half done beside the request that

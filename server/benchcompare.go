@@ -166,7 +166,7 @@ func (c *cli) benchCompare(ctx context.Context, b *benchFlags) error {
 		return writeJSON(c.out, r)
 	}
 	_, err = fmt.Fprintf(c.out, "tokens a second, medians of %d rounds in turns; llama.cpp %v\n", r.Rounds, r.LlamaCpp)
-	if err == nil && b.machine {
+	if err == nil && b.machine && m.int8ShareOf() != "" {
 		_, err = fmt.Fprintf(c.out, "the limit: of a prefill the int8 peak (%s), of a decode the memory's bandwidth, for the weights alone\n", m.int8ShareOf())
 	}
 	return err

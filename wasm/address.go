@@ -86,6 +86,13 @@ func (a *address) ask() {
 // drop gives up what the link has still to ask.
 func (a *address) drop() { a.steps = nil }
 
+// refused gives up the whole link, for a part of it was refused: what comes after builds
+// on that.
+func (a *address) refused() {
+	a.drop()
+	a.placed, a.token = link.Step{}, -1
+}
+
 // askNext asks the next prompt of the link, or puts its next token into its place.
 func (a *address) askNext() {
 	a.asking = false
@@ -102,6 +109,7 @@ func (a *address) askNext() {
 	a.asking = a.c.say(step.Prompt)
 	if !a.asking {
 		a.c.chat.say.SetValue(step.Prompt)
+		a.refused()
 	}
 }
 

@@ -205,7 +205,7 @@ func (c *client) receive(raw []byte) {
 	case *wire.Problem:
 		if f.Query == 0 {
 			c.chat.giveBack()
-			c.address.drop() // what a link asks builds on what was refused
+			c.address.refused()
 			c.status.complain(func() string { return c.status.problemIn(f) })
 		}
 	case *wire.State:

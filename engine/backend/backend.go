@@ -222,9 +222,10 @@ type Viewer interface {
 // Gater is a [Backend] that can compute a gated linear unit part by part along with the
 // two products that it is of, so that these need not pass through memory.
 type Gater interface {
-	// MatMulGLU sets n rows: gate.Dst = a(x·gate.Wᵀ) ⊙ (x·up.Wᵀ), biases included,
-	// the same to the bit as MatMul and then GLU. What is in up.Dst afterwards means
-	// nothing.
+	// MatMulGLU sets n rows: gate.Dst = a(x·gate.Wᵀ) ⊙ (x·up.Wᵀ), biases included. Both
+	// weights have as many outputs. It is the same to the bit as MatMul and then GLU; within
+	// some 10⁻⁵ where a backend was told that it need not be batch-invariant. What is in
+	// up.Dst afterwards means nothing.
 	MatMulGLU(x Tensor, n int, gate, up Product, a Activation)
 }
 

@@ -162,7 +162,8 @@ func (a *App) Stopped() <-chan struct{} { return a.stopped }
 
 // Shutdown ends the server: what is still being built or loaded, the sessions
 // with the engine, and the listener. Requests of the API that are being
-// answered have until ctx is done; then their clients are told that they end.
+// answered have until ctx is done; then their clients are told that they end, but for
+// those that are passed on to a remote engine, which are cut off.
 // The error tells why serving had ended before, or what did not end in time.
 func (a *App) Shutdown(ctx context.Context) error {
 	a.cancel()
@@ -182,6 +183,9 @@ func (a *App) Shutdown(ctx context.Context) error {
 	if err := <-listening; err != nil {
 		errs = append(errs, err, a.http.Close())
 	}
+	if a.forward != nil {
+		a.forward.Close() // its connections are idle now
+	}
 	<-a.stopped
 	return errors.Join(append(errs, a.err)...)
 }
@@ -192,9 +196,6 @@ func (a *App) closeModel(ctx context.Context) error {
 	err := errors.Join(a.hall.Close(ctx), a.sessions.Close(ctx))
 	if a.engine != nil {
 		err = errors.Join(err, a.engine.close())
-	}
-	if a.forward != nil {
-		a.forward.Close()
 	}
 	if a.events != nil {
 		err = errors.Join(err, a.events.Close())

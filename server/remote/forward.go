@@ -48,6 +48,9 @@ func NewForward(o Options, f ForwardOptions) (*Forward, error) {
 		return nil, err
 	}
 	s := newEngine(o, base)
+	// An answer that is not streamed begins when it is whole, however long that takes;
+	// whoever asked may go.
+	s.client.Transport.(*http.Transport).ResponseHeaderTimeout = 0
 	p := &Forward{options: f, server: s}
 	p.proxy = &httputil.ReverseProxy{
 		Rewrite: p.rewrite, Transport: s.client.Transport, ModifyResponse: p.check,
@@ -137,7 +140,7 @@ func (p *Forward) check(res *http.Response) error {
 	}
 	header := http.Header{"Cache-Control": {"no-store"}}
 	copyHeaders(header, res.Header, "Content-Type", "Content-Length", "Retry-After", "X-Request-Id")
-	res.Header = header
+	res.Header, res.Trailer = header, nil
 	return nil
 }
 

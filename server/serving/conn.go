@@ -2,8 +2,10 @@ package serving
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -78,8 +80,17 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // onThisMachine says whether a request comes from the server's own machine, where
-// whoever started it sits. What a proxy there passes on comes from elsewhere.
+// whoever started it sits. What a proxy there passes on comes from elsewhere: it says so in a
+// header, or the browser asked for another host. A tunnel that does neither is taken for
+// this machine, as whoever may open one there could be.
 func onThisMachine(r *http.Request) bool {
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if addr, err := netip.ParseAddr(strings.Trim(host, "[]")); host != "localhost" && (err != nil || !addr.IsLoopback()) {
+		return false
+	}
 	for _, passedOn := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
 		if r.Header.Get(passedOn) != "" {
 			return false

@@ -66,20 +66,22 @@ func TestRequestsHaveOwners(t *testing.T) {
 
 func TestOnThisMachine(t *testing.T) {
 	for _, c := range []struct {
-		from, header string
-		want         bool
+		from, host, header string
+		want               bool
 	}{
-		{"127.0.0.1:80", "", true}, {"127.8.0.1:80", "", true}, {"[::1]:80", "", true}, {"[::ffff:127.0.0.1]:80", "", true},
-		{"192.0.2.1:80", "", false}, {"[2001:db8::1]:80", "", false}, {"", "", false},
-		{"127.0.0.1:80", "X-Forwarded-For", false}, {"127.0.0.1:80", "Forwarded", false}, {"127.0.0.1:80", "Via", false},
+		{"127.0.0.1:80", "127.0.0.1:8080", "", true}, {"127.8.0.1:80", "localhost:8080", "", true}, {"[::1]:80", "[::1]:8080", "", true},
+		{"[::1]:80", "[::1]", "", true}, {"[::ffff:127.0.0.1]:80", "localhost", "", true},
+		{"192.0.2.1:80", "127.0.0.1", "", false}, {"[2001:db8::1]:80", "localhost", "", false}, {"", "localhost", "", false},
+		{"127.0.0.1:80", "class.example", "", false}, {"127.0.0.1:80", "192.0.2.1:8080", "", false}, {"127.0.0.1:80", "", "", false},
+		{"127.0.0.1:80", "localhost", "X-Forwarded-For", false}, {"127.0.0.1:80", "localhost", "Forwarded", false}, {"127.0.0.1:80", "localhost", "Via", false},
 	} {
 		r := httptest.NewRequest("GET", "/ws/serving", nil)
-		r.RemoteAddr = c.from
+		r.RemoteAddr, r.Host = c.from, c.host
 		if c.header != "" {
 			r.Header.Set(c.header, "192.0.2.1")
 		}
 		if got := onThisMachine(r); got != c.want {
-			t.Errorf("from %q with %q: %v, want %v", c.from, c.header, got, c.want)
+			t.Errorf("from %q to %q with %q: %v, want %v", c.from, c.host, c.header, got, c.want)
 		}
 	}
 }

@@ -16,7 +16,7 @@ func (s *session) control(c *wire.Control) error {
 	}
 	if c.Op == wire.OpNew {
 		s.forgetFrom(0)
-		s.letGo()
+		s.letGo(s.tree.branches...)
 		s.release()
 		s.tree.restart()
 		s.seeded = false

@@ -158,7 +158,7 @@ func (s *session) chat(c *wire.Chat) error {
 		return err
 	}
 	if s.tree.active.plain {
-		s.letGo()
+		s.letGo(s.tree.branches...)
 		s.release()
 		s.tree.restart()
 	}
@@ -244,7 +244,7 @@ func (s *session) complete(c *wire.Complete) error {
 	if err := s.fits(len(tokens), 0); err != nil {
 		return err
 	}
-	s.letGo()
+	s.letGo(s.tree.branches...)
 	s.release()
 	s.tree.restart()
 	return s.begin(&branch{
@@ -297,7 +297,7 @@ func (s *session) restore(c *wire.Restore) error {
 	if err != nil {
 		return err
 	}
-	s.letGo()
+	s.letGo(s.tree.branches...)
 	s.release()
 	s.tree.restart()
 	next.id, next.parent = s.tree.active.id, s.tree.active.id

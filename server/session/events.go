@@ -185,7 +185,7 @@ func (s *session) step(e event) {
 
 // lose gives up a request that the engine has closed.
 func (s *session) lose() {
-	s.letGo()
+	s.letGo(s.tree.branches...)
 	s.handle, s.pump, s.speech = nil, nil, nil
 	s.tree.active.state = wire.StateAborted
 	s.own(0)

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"vitrine/engine"
@@ -105,11 +106,7 @@ func (s *session) setAside() {
 		s.log.Warn("session: a branch's blocks are not kept", "err", err)
 		return
 	}
-	if old := s.tree.active.aside; old != nil { // of before the engine gave up a request
-		if err := old.Release(); err != nil {
-			s.log.Debug("session: release of a branch", "err", err)
-		}
-	}
+	s.letGo(s.tree.active) // of before the engine gave up a request
 	s.tree.active.aside = aside
 }
 
@@ -124,11 +121,14 @@ func (s *session) turnTo(target *branch) error {
 	for _, step := range []func() error{
 		s.handle.SetAside, next.TakeUp, func() error { return next.SetParams(s.settings.engine) }, func() error { return next.SetWatch(s.wanted()) },
 	} {
-		if err := step(); err != nil {
+		if err := step(); err != nil { // all stays as it was, and stands still
+			s.log.Warn("session: a branch cannot be taken up", "err", errors.Join(err, next.SetAside(), s.handle.TakeUp()))
 			s.carryOn(false)
+			s.sayState()
 			return err
 		}
 	}
+	s.letGo(s.tree.active)
 	s.tree.active.aside, target.aside = s.handle, nil
 	s.handle = next
 	s.own(next.ID())

@@ -144,7 +144,7 @@ func (s *session) end() {
 	if s.link != nil {
 		s.leave()
 	}
-	s.letGo()
+	s.letGo(s.tree.branches...)
 	s.release()
 	if s.job != nil {
 		s.job.cancel()
@@ -208,7 +208,7 @@ func (s *session) adopt() bool {
 	if inf == s.inf {
 		return false
 	}
-	s.letGo()
+	s.letGo(s.tree.branches...)
 	s.release()
 	s.inf = inf
 	if len(s.tree.branches) > 1 || len(s.tree.active.tokens) > 0 {
@@ -386,8 +386,8 @@ func (s *session) release() {
 }
 
 // letGo gives back the requests that are set aside for branches.
-func (s *session) letGo() {
-	for _, b := range s.tree.branches {
+func (s *session) letGo(branches ...*branch) {
+	for _, b := range branches {
 		if b.aside == nil {
 			continue
 		}

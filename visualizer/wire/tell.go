@@ -8,7 +8,9 @@ const languageEnd = "\x1f"
 
 // Tell puts a text that the page shows in English and in Chinese into one string
 // of a frame. [Told] takes it apart.
-func Tell(en, zh string) string { return en + languageEnd + zh }
+func Tell(en, zh string) string {
+	return strings.ReplaceAll(en, languageEnd, "") + languageEnd + zh // somebody else's words may be in it
+}
 
 // Told is what a string of a frame says in a language, "en" or "zh". One that
 // [Tell] did not make is the same in both.

@@ -125,8 +125,8 @@ func (t *lentTask) run(worker, lo, hi int) {
 // Share lends the workers for n calls of f.
 func (b *Backend) Share(n int, f func(worker, i int)) {
 	b.lent.f = f
+	defer func() { b.lent.f = nil }()
 	b.pool.run(n, &b.lent)
-	b.lent.f = nil
 }
 
 // Close ends the goroutines and frees the weights.

@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"fmt"
+
 	"vitrine/engine/backend"
 	"vitrine/engine/backend/cpu/kernel"
 	"vitrine/engine/backend/host"
@@ -102,6 +104,9 @@ func (b *Backend) MatMulGLU(x backend.Tensor, n int, gate, up backend.Product, a
 	m := &b.matMul
 	m.products = append(m.products[:0], gate, up)
 	g, u := of(gate.W), of(up.W)
+	if g.rows != u.rows {
+		panic(fmt.Sprintf("cpu: a gated linear unit of %d gates and %d others", g.rows, u.rows))
+	}
 	m.unit = n > 1 && g.packed != nil && u.packed != nil && gate.Bias == nil && up.Bias == nil
 	m.gate = a
 	m.start(host.Of(x), n)

@@ -176,7 +176,7 @@ func linger(ready func() bool) {
 
 // run has t.run called for all parts 0 … n-1, in contiguous chunks, and
 // returns when all are done. There are less than 2³¹ parts. If a call panics, so does
-// run, with a *[backend.Panic] where it was on another goroutine, when the others are done.
+// run when the others are done, with a *[backend.Panic] if there are several workers.
 func (p *pool) run(n int, t task) {
 	if n <= 0 {
 		return

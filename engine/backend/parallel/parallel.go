@@ -101,7 +101,14 @@ func (b *Backend) each(do func(r *rank) error) error {
 	errs := make([]error, len(b.ranks))
 	var wg sync.WaitGroup
 	for i, r := range b.ranks {
-		wg.Go(func() { errs[i] = do(r) })
+		wg.Go(func() {
+			defer func() {
+				if value := recover(); value != nil {
+					errs[i] = backend.Recovered(value)
+				}
+			}()
+			errs[i] = do(r)
+		})
 	}
 	wg.Wait()
 	for _, err := range errs {
