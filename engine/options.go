@@ -100,7 +100,6 @@ type PromptLookup struct {
 const (
 	maxDrafts    = 64      // bounds PromptLookup.Tokens
 	maxBlockSize = 1 << 12 // bounds BlockSize, as package kvcache does
-	maxBlocks    = 1 << 28 // bounds Blocks, likewise
 )
 
 // Check says which option is out of range for any model. The error is an
@@ -110,7 +109,7 @@ func (o Options) Check() error {
 		option      string
 		value, most int // 0 means no bound
 	}{
-		{"kv-blocks", o.Blocks, maxBlocks}, {"block-size", o.BlockSize, maxBlockSize}, {"max-num-batched-tokens", o.MaxBatchTokens, 0},
+		{"kv-blocks", o.Blocks, 0}, {"block-size", o.BlockSize, maxBlockSize}, {"max-num-batched-tokens", o.MaxBatchTokens, 0},
 		{"max-num-seqs", o.MaxSequences, 0}, {"max-model-len", o.MaxModelLen, 0}, {"max-unread", o.MaxUnread, 0},
 		{"num-speculative-tokens", o.PromptLookup.Tokens, maxDrafts},
 	} {
