@@ -260,9 +260,7 @@ func (e *Engine) succeed(search *beamSearch, next []candidate) error {
 		o.table.Salt = c.parent.table.Salt
 		e.newSequence(o)
 		live[i] = o
-		if e.options.Memory != Paged {
-			o.computed = 0
-		} else if err := e.pool.Fork(&o.table, &c.parent.table); err != nil {
+		if err := e.share(o, c.parent); err != nil {
 			search.live = append(search.live, live[:i+1]...) // some twice: to be released all
 			return err
 		}

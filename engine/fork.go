@@ -30,9 +30,7 @@ func (h *Handle) Fork() (*Handle, error) {
 				e.forget(o)
 			}
 		}()
-		if e.options.Memory != Paged {
-			o.computed = 0 // what is reserved for one sequence cannot be shared
-		} else if err := e.pool.Fork(&o.table, &s.table); err != nil {
+		if err := e.share(o, s); err != nil {
 			return err
 		}
 		o.replay(e)

@@ -20,8 +20,7 @@ func newGroup(n int, box *mailbox) *group {
 }
 
 // fork makes the other outputs of s, whose prompt has just been computed. They
-// wait at the head of the queue: the request was admitted already. Memory that
-// is not paged cannot be shared, so there they compute the prompt themselves.
+// wait at the head of the queue: the request was admitted already.
 func (e *Engine) fork(s *sequence) error {
 	for at := 0; s.forks > 0; s.forks-- {
 		o := &sequence{
@@ -30,9 +29,7 @@ func (e *Engine) fork(s *sequence) error {
 		}
 		o.table.Salt = s.table.Salt
 		o.params.Seed = s.params.Seed + uint64(len(s.outputs))
-		if e.options.Memory != Paged {
-			o.computed = 0
-		} else if err := e.pool.Fork(&o.table, &s.table); err != nil {
+		if err := e.share(o, s); err != nil {
 			return err
 		}
 		e.newSequence(o)
@@ -41,6 +38,16 @@ func (e *Engine) fork(s *sequence) error {
 		e.setState(o, Waiting, "")
 	}
 	return nil
+}
+
+// share has o, which holds nothing yet, hold the blocks of s too. Memory that is not
+// paged cannot be shared: there o computes for itself what s has computed.
+func (e *Engine) share(o, s *sequence) error {
+	if e.options.Memory != Paged {
+		o.computed = 0
+		return nil
+	}
+	return e.pool.Fork(&o.table, &s.table)
 }
 
 // holds says whether an output of the group is not released.
