@@ -20,6 +20,7 @@ import (
 	"vitrine/engine/backend/ref"
 	"vitrine/engine/hub"
 	"vitrine/engine/model"
+	"vitrine/engine/sampler"
 	"vitrine/engine/tokenizer"
 )
 
@@ -33,8 +34,9 @@ type Options struct {
 	// threads among themselves; 0 means 1. A model cannot be divided among more
 	// than it has KV heads: [Found.Open] returns a *[model.DivisionError] then.
 	TensorParallelSize int
-	// CPU is the highest level of processor features that the cpu backend uses,
-	// one of [CPULevels]; empty means the best that there is.
+	// CPU is the highest level of processor features that the cpu backend and
+	// the program's samplers use, one of [CPULevels]; empty means the best that
+	// there is.
 	CPU string
 	// KV is the format of keys and values of the cpu backend, one of [KVFormats];
 	// empty means the first.
@@ -157,6 +159,7 @@ func (f *Found) Open(o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	sampler.Limit(o.CPU)
 	b, err := newBackend(o)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,10 @@
 package sampler
 
-import "math"
+import (
+	"math"
+	"slices"
+	"sync/atomic"
+)
 
 //go:generate go -C ../backend/cpu/kernel/gen run . -room sampler -out ../../../../sampler/passes_amd64.s -stubs ../../../../sampler/passes_amd64.go -pkg sampler
 
@@ -24,8 +28,27 @@ type passes struct {
 // plain is Go alone.
 var plain = passes{level: "go"}
 
-// fastest returns the passes that suit this processor.
-func fastest() *passes { return levels[len(levels)-1] }
+// allowed are the passes that [Limit] chose; nil before it is called.
+var allowed atomic.Pointer[passes]
+
+// fastest returns the passes that suit this processor, within the limit.
+func fastest() *passes {
+	if p := allowed.Load(); p != nil {
+		return p
+	}
+	return levels[len(levels)-1]
+}
+
+// Limit keeps the samplers of this program that are made from now on to a level of
+// processor features: "go", "avx2" or "avx512", or what is fastest for any other word.
+// It changes how long they take and nothing of what they draw.
+func Limit(level string) {
+	best := levels[len(levels)-1]
+	if i := slices.IndexFunc(levels, func(p *passes) bool { return p.level == level }); i >= 0 {
+		best = levels[i]
+	}
+	allowed.Store(best)
+}
 
 // lanes is the number of logits in a vector.
 const lanes = 16

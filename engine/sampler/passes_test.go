@@ -269,3 +269,17 @@ func compareSamplers(t *testing.T, samplers []*Sampler, x []float32, p *Params, 
 		}
 	}
 }
+
+// TestLimit keeps new samplers to a level; a word that is none takes what is fastest.
+func TestLimit(t *testing.T) {
+	best := fastest()
+	t.Cleanup(func() { Limit(best.level) })
+	for _, p := range levels {
+		if Limit(p.level); New(8).passes != p {
+			t.Errorf("limited to %s, a sampler uses %s", p.level, New(8).passes.level)
+		}
+	}
+	if Limit("amx"); New(8).passes != levels[len(levels)-1] {
+		t.Errorf("limited to what has no passes of its own, a sampler uses %s", New(8).passes.level)
+	}
+}

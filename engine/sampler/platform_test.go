@@ -105,7 +105,7 @@ func TestBitsInWASM(t *testing.T) {
 // TestDependencies holds the list of what the browser's client gets with this package.
 func TestDependencies(t *testing.T) {
 	skipWithout(t, "go")
-	allowed := []string{"errors", "math", "math/bits", "slices", "strconv"}
+	allowed := []string{"errors", "math", "math/bits", "slices", "strconv", "sync/atomic"}
 	browser := []string{"GOOS=js", "GOARCH=wasm"} // elsewhere there is the processor to ask
 	direct := strings.Fields(string(run(t, browser, "go", "list", "-f", `{{join .Imports " "}}`, ".")))
 	for _, path := range direct {
