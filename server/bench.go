@@ -22,15 +22,12 @@ import (
 type measurement struct {
 	Model        string `json:"model"`
 	Quantization string `json:"quantization"`
-	Backend      string `json:"backend"`
-	Threads      int    `json:"threads"`
-	Ranks        int    `json:"tensor_parallel_size"`
-	Invariant    bool   `json:"batch_invariant"`
-	PromptTokens int    `json:"prompt_tokens"`
-	Depth        int    `json:"depth"`
-	OutputTokens int    `json:"output_tokens"`
-	Batch        int    `json:"batch"`
-	Repeat       int    `json:"repeat"`
+	computing
+	PromptTokens int `json:"prompt_tokens"`
+	Depth        int `json:"depth"`
+	OutputTokens int `json:"output_tokens"`
+	Batch        int `json:"batch"`
+	Repeat       int `json:"repeat"`
 
 	// Prefill is not there at a depth.
 	Prefill    float64 `json:"prefill_tokens_per_second,omitzero"`
@@ -221,11 +218,11 @@ func checkCase(m *load.Model, c bench.Case) error {
 // measurement puts together what is told of a combination.
 func (l *loaded) measurement(m bench.Measurement, repeat int) *measurement {
 	r := &measurement{
-		Model: l.Name, Quantization: l.Config().Quantization, Backend: l.Backend().Name(), Threads: l.Threads, Ranks: l.Ranks(), Invariant: l.invariant,
+		Model: l.Name, Quantization: l.Config().Quantization, computing: l.with,
 		PromptTokens: m.Case.Prompt, Depth: m.Case.Depth, OutputTokens: m.Case.Output, Batch: m.Case.Batch, Repeat: repeat,
 		Prefill: m.Prefill.Median, PrefillMin: m.Prefill.Min, PrefillMax: m.Prefill.Max,
 		Decode: m.Decode.Median, DecodeMin: m.Decode.Min, DecodeMax: m.Decode.Max,
-		LoadSeconds: math.Round(l.seconds*1000) / 1000, ModelBytes: l.bytes, KVBytes: m.KVBytes, StepBytes: l.StepBytes(),
+		LoadSeconds: math.Round(l.Loading.Seconds()*1000) / 1000, ModelBytes: l.bytes, KVBytes: m.KVBytes, StepBytes: l.StepBytes(),
 		Memory: l.memory, Compute: l.peak, BandwidthShare: l.share(m.Decode.Median, m.Case.Batch), Int8Share: l.int8Share(m.Prefill.Median),
 		Int8ShareOf: l.int8ShareOf(),
 	}

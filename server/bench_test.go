@@ -42,14 +42,15 @@ func TestBench(t *testing.T) {
 	if m := decodeLines[measurement](t, ok(t, "", append(divided, "--json")...)); len(m) != 1 || m[0].Ranks != 2 || m[0].Threads != 3 || !(m[0].Decode > 0) {
 		t.Errorf("two ranks: %+v", m)
 	}
-	if out := ok(t, "", divided...); !strings.Contains(out, "cpu, 3 threads of 2 ranks") {
+	if out := ok(t, "", divided...); !strings.Contains(out, " KV), 3 threads of 2 ranks") {
 		t.Errorf("two ranks: %q", out)
 	}
 	varied := []string{"bench", "--model", model, "--prompt-tokens", "8", "--output-tokens", "4", "--repeat", "1", "--batch-invariant=false"}
 	if m := decodeLines[measurement](t, ok(t, "", append(varied, "--json")...)); len(m) != 1 || m[0].Invariant || !(m[0].Decode > 0) {
 		t.Errorf("without batch invariance: %+v", m)
 	}
-	if out := ok(t, "", varied...); !strings.Contains(out, "threads, not batch-invariant") {
+	varied = append(varied, "--cpu", "go", "--kv-cache-dtype", "int8")
+	if out := ok(t, "", varied...); !strings.Contains(out, "cpu (go, int8 KV), ") || !strings.Contains(out, "threads, not batch-invariant") {
 		t.Errorf("without batch invariance: %q", out)
 	}
 	status, _, errOut := vitrine(t.Context(), "", "bench", "--model", model, "--prompt-tokens", "250", "--output-tokens", "10")

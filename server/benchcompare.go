@@ -23,12 +23,10 @@ type comparison struct {
 	Int8ShareOf  string             `json:"int8_share_of,omitempty"` // the instructions of the peak that a prefill's share is of
 	Model        string             `json:"model"`
 	Quantization string             `json:"quantization"`
-	Backend      string             `json:"backend"`
-	Threads      int                `json:"threads"`
-	Invariant    bool               `json:"batch_invariant"`
-	Rounds       int                `json:"rounds"`
-	LlamaCpp     bench.Build        `json:"llama_cpp"`
-	Tests        []comparedTest     `json:"tests"`
+	computing
+	Rounds   int            `json:"rounds"`
+	LlamaCpp bench.Build    `json:"llama_cpp"`
+	Tests    []comparedTest `json:"tests"`
 }
 
 // comparedTest is one combination in a comparison: the prefill of a prompt, or
@@ -124,7 +122,7 @@ func (c *cli) benchCompare(ctx context.Context, b *benchFlags) error {
 	}
 	r := comparison{
 		Machine: machine.Describe(), Memory: m.memory, Compute: m.peak, Int8ShareOf: m.int8ShareOf(), Model: m.Name, Quantization: m.Config().Quantization,
-		Backend: m.Backend().Name(), Threads: m.Threads, Invariant: m.invariant, Rounds: b.repeat, Tests: []comparedTest{},
+		computing: m.with, Rounds: b.repeat, Tests: []comparedTest{},
 	}
 	r.LoadAverage, _ = machine.LoadAverage()
 	cases := b.compareCases(m.Config().Context)

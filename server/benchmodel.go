@@ -7,7 +7,6 @@ import (
 	"io"
 	"math"
 	"runtime"
-	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -16,16 +15,14 @@ import (
 	"vitrine/server/machine"
 )
 
-// loaded is a model with what opening it took.
+// loaded is a model with what it is measured against.
 type loaded struct {
 	*load.Model
-	seconds float64
-	bytes   int64              // of its file
-	memory  *machine.Bandwidth // nil without --machine
-	peak    *machine.Peak      // nil without --machine, and where there is no loop for the processor
-	level   kernel.Level       // of processor features in use
-	// invariant is --batch-invariant.
-	invariant bool
+	bytes  int64              // of its file
+	memory *machine.Bandwidth // nil without --machine
+	peak   *machine.Peak      // nil without --machine, and where there is no loop for the processor
+	level  kernel.Level       // of processor features in use
+	with   computing
 }
 
 // open opens the model and measures that, after the memory where that is asked
@@ -40,10 +37,7 @@ func (b *benchFlags) open(ctx context.Context, c *cli) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := loaded{invariant: !o.BatchVariant, level: kernel.Best()}
-	if level, err := kernel.ParseLevel(o.CPU); err == nil {
-		l.level = min(level, l.level)
-	}
+	l := loaded{level: b.model.level()}
 	if b.machine {
 		threads := cmp.Or(o.Threads, runtime.GOMAXPROCS(0))
 		memory, err := machine.ReadBandwidth(ctx, threads, machine.Describe().MemoryBuffer())
@@ -60,11 +54,10 @@ func (b *benchFlags) open(ctx context.Context, c *cli) (*loaded, error) {
 		}
 	}
 	machine.ResetPeak() // which the buffer of that was
-	start := time.Now()
 	if l.Model, err = openModel(found, o); err != nil {
 		return nil, err
 	}
-	l.seconds = time.Since(start).Seconds()
+	l.with = b.model.computing(l.Model)
 	if l.bytes, err = l.FileBytes(); err != nil {
 		c.close(l.Model)
 		return nil, err
@@ -123,15 +116,7 @@ func (l *loaded) int8Share(rate float64) float64 {
 
 // describe writes what is measured on what.
 func (l *loaded) describe(out io.Writer) {
-	ranks := "" // and what else is not as usual
-	if n := l.Ranks(); n > 1 {
-		ranks = fmt.Sprintf(" of %d ranks", n)
-	}
-	if !l.invariant {
-		ranks += ", not batch-invariant"
-	}
-	fmt.Fprintf(out, "%s, %s, %s, %d threads%s; %s loaded in %.2f s\n", l.Name, l.Config().Quantization, l.Backend().Name(), l.Threads, ranks,
-		humanize.IBytes(uint64(l.bytes)), l.seconds)
+	fmt.Fprintf(out, "%s, %s, %v; %s loaded in %.2f s\n", l.Name, l.Config().Quantization, l.with, humanize.IBytes(uint64(l.bytes)), l.Loading.Seconds())
 	fmt.Fprint(out, machine.Describe())
 	if average, ok := machine.LoadAverage(); ok {
 		fmt.Fprintf(out, ", load average %.1f", average)

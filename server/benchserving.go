@@ -38,8 +38,7 @@ type servedRun struct {
 	Machine      machine.Info `json:"machine"`
 	Model        string       `json:"model"`
 	Quantization string       `json:"quantization"`
-	Backend      string       `json:"backend"`
-	Threads      int          `json:"threads"`
+	computing
 
 	Workload     string `json:"workload"`
 	Requests     int    `json:"requests"`
@@ -82,7 +81,9 @@ type servedRun struct {
 	PrefixHitRate  float64 `json:"prefix_hit_rate"`
 	Drafted        uint64  `json:"drafted_tokens"`
 	Accepted       uint64  `json:"accepted_tokens"`
-	Answers        string  `json:"answers"` // a digest of their tokens
+	// Answers is a digest of their tokens, the same for all combinations but without
+	// batch invariance.
+	Answers string `json:"answers"`
 	// Ratio is the throughput in output tokens beside that of the first line.
 	Ratio float64 `json:"ratio"`
 }
@@ -245,7 +246,7 @@ func (c *cli) benchServing(ctx context.Context, b *servingFlags) error {
 	}
 	runs := make([]*servedRun, len(results))
 	for i, r := range results {
-		runs[i] = newServedRun(m, workload, r)
+		runs[i] = newServedRun(m, b.model.computing(m), workload, r)
 		runs[i].Ratio = math.Round(runs[i].OutputPerSecond.Median/runs[0].OutputPerSecond.Median*1000) / 1000
 		if b.asJSON {
 			if err := writeJSON(c.out, runs[i]); err != nil {
@@ -259,7 +260,7 @@ func (c *cli) benchServing(ctx context.Context, b *servingFlags) error {
 		}
 	}
 	for _, r := range runs[1:] {
-		if r.Answers != runs[0].Answers {
+		if b.model.invariant && r.Answers != runs[0].Answers {
 			return errors.New("the combinations did not give the same answers: one of them computes wrongly")
 		}
 	}
@@ -267,7 +268,7 @@ func (c *cli) benchServing(ctx context.Context, b *servingFlags) error {
 }
 
 // newServedRun puts together what is told of the runs of a combination.
-func newServedRun(m *load.Model, w *serving.Workload, results []*serving.Result) *servedRun {
+func newServedRun(m *load.Model, with computing, w *serving.Workload, results []*serving.Result) *servedRun {
 	rates := make([]float64, len(results))
 	for i, r := range results {
 		rates[i] = r.OutputPerSecond()
@@ -276,7 +277,7 @@ func newServedRun(m *load.Model, w *serving.Workload, results []*serving.Result)
 	r := results[(len(results)-1)/2]
 	digits := func(x float64) float64 { return math.Round(x*1e4) / 1e4 }
 	return &servedRun{
-		Machine: machine.Describe(), Model: m.Name, Quantization: m.Config().Quantization, Backend: m.Backend().Name(), Threads: m.Threads,
+		Machine: machine.Describe(), Model: m.Name, Quantization: m.Config().Quantization, computing: with,
 		Workload: w.Name, Requests: r.Requests, PromptTokens: r.PromptTokens, OutputTokens: r.OutputTokens,
 		Policy: policyWords[slices.Index(policies, r.Policy)], KVMemory: memoryWords[slices.Index(memories, r.Memory)],
 		PrefixCaching: r.PrefixCaching, SpeculativeTokens: r.SpeculativeTokens, MaxNumSeqs: r.MaxNumSeqs,
@@ -294,7 +295,7 @@ func newServedRun(m *load.Model, w *serving.Workload, results []*serving.Result)
 func writeServedRuns(out io.Writer, w *serving.Workload, runs []*servedRun) error {
 	first := runs[0]
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s, %s, %s, %d threads\n%v\n", first.Model, first.Quantization, first.Backend, first.Threads, first.Machine)
+	fmt.Fprintf(&text, "%s, %s, %v\n%v\n", first.Model, first.Quantization, first.computing, first.Machine)
 	fmt.Fprintf(&text, "workload %s: %d requests, %d tokens of prompts, %d of answers, at most %d a request\n\n",
 		w.Name, first.Requests, first.PromptTokens, first.OutputTokens, w.MaxModelLen)
 	fmt.Fprintf(&text, "%-44s%9s%9s%7s%7s%21s%21s%8s%15s%9s%9s%9s%9s\n", "", "KV", "tokens/s", "req/s", "ratio",

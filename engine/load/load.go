@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"vitrine/engine/backend"
 	"vitrine/engine/backend/cpu"
@@ -103,6 +104,9 @@ type Model struct {
 	Path      string
 	Threads   int // that the backend uses
 	Tokenizer *tokenizer.Tokenizer
+	// Loading is the time that [Found.Open] took: for the vocabulary, and for the
+	// weights to be read and laid out for the kernels.
+	Loading time.Duration
 }
 
 // Found is a model that has been found by its name.
@@ -155,6 +159,7 @@ func (f *Found) Open(o Options) (*Model, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
+	start := time.Now()
 	t, err := tokenizer.Load(f.Path)
 	if err != nil {
 		return nil, err
@@ -172,6 +177,7 @@ func (f *Found) Open(o Options) (*Model, error) {
 	if m.Licence == "" {
 		m.Licence = f.Licence
 	}
+	m.Loading = time.Since(start)
 	debug.FreeOSMemory() // what was in the way of the vocabulary and the weights
 	return m, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"vitrine/engine"
 	"vitrine/engine/chat"
@@ -55,7 +56,8 @@ func (a *App) use(r *running) {
 		Steps: func() uint64 { return r.engine.Stats().Steps }, Fits: r.model.CheckPool,
 	})
 	a.health.set(wire.PhaseReady)
-	a.log.Info("the model is ready", "model", r.model.Name, "backend", r.model.Backend().Name(), "threads", r.model.Threads)
+	a.log.Info("the model is ready", "model", r.model.Name, "backend", r.model.Backend().Name(), "threads", r.model.Threads,
+		"loaded in", r.model.Loading.Round(time.Millisecond))
 }
 
 // openModel fetches and reads the model and starts its engine.
