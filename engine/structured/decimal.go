@@ -51,26 +51,66 @@ type limit struct {
 	open bool // the limit itself is not in the range
 }
 
+// maxStep bounds the digits' number of what numbers are multiples of: an automaton
+// has a state for each remainder.
+const maxStep = 1000
+
+// multiple is the step of numbers that are multiples of something.
+type multiple struct {
+	of     int // times 10^-digits
+	digits int
+}
+
+// newMultiple reads the value of multipleOf.
+func newMultiple(d decimal) (*multiple, error) {
+	n, err := strconv.Atoi(strings.TrimLeft(d.whole+d.fraction, "0"))
+	switch {
+	case d.zero():
+		return nil, errors.New("is 0, want more")
+	case err != nil || n > maxStep:
+		return nil, fmt.Errorf("has too many digits, want a number whose digits are at most %d, such as 5, 0.01 or 0.25", maxStep)
+	}
+	return &multiple{n, len(d.fraction)}, nil
+}
+
+// next is the remainder behind one more digit. A nil multiple has none.
+func (m *multiple) next(remainder, digit int) int {
+	if m == nil {
+		return 0
+	}
+	return (remainder*10 + digit) % m.of
+}
+
+// holds says whether a number is a multiple that ends with so many digits behind the point.
+func (m *multiple) holds(remainder, digits int) bool {
+	if m == nil {
+		return true
+	}
+	for range m.digits - digits {
+		remainder = remainder * 10 % m.of
+	}
+	return remainder%m.of == 0
+}
+
 // amounts reads amounts from low to high, written without an exponent. high
-// is nil for no limit. With whole set they have no fraction.
+// is nil for no limit. With whole set they have no fraction; with steps they are
+// multiples.
 //
 // It is the product of the automata that compare digit by digit with either
-// limit: as long as all digits were the limit's the comparison is undecided.
-func (g *grammar) amounts(low limit, high *limit, whole bool) frag {
+// limit: as long as all digits were the limit's the comparison is undecided. And of
+// one that counts remainders.
+func (g *grammar) amounts(low limit, high *limit, whole bool, steps *multiple) frag {
 	return func(next pc) pc {
-		a := &amounts{g, low, high, whole, next, map[amountState]pc{}}
+		a := &amounts{g, low, high, whole, steps, next, map[amountState]pc{}, map[[2]int]pc{}}
 		var outs []pc
 		first := max(len(low.whole), 1)
 		for n := first; high == nil && n == first || high != nil && n <= max(len(high.whole), 1); n++ {
 			outs = append(outs, a.digits(amountState{digits: n, low: n == first, high: high != nil && n == max(len(high.whole), 1)}))
 		}
 		if high == nil { // longer ones are all above
-			loose := a.tail(amountState{})
-			at := g.digits()(loose)
-			for range first {
-				at = g.bytes('0', '9')(at)
+			for d := 1; d < 10; d++ {
+				outs = append(outs, g.bytes(byte('0'+d), byte('0'+d))(a.longer(first, a.steps.next(0, d))))
 			}
-			outs = append(outs, g.bytes('1', '9')(at))
 		}
 		return g.split(outs...)
 	}
@@ -81,8 +121,10 @@ type amounts struct {
 	low   limit
 	high  *limit
 	whole bool
+	steps *multiple
 	next  pc
 	seen  map[amountState]pc
+	above map[[2]int]pc // what longer has made
 }
 
 // amountState is what a range has to know of the digits so far.
@@ -90,6 +132,7 @@ type amountState struct {
 	digits, at int  // digits before the point, and those read
 	fraction   bool // at counts digits behind the point
 	low, high  bool // all digits were those of the limit
+	remainder  int  // of the digits so far
 }
 
 // digit is the digit of a limit that is compared with the next one.
@@ -107,7 +150,7 @@ func (s amountState) digit(d decimal) int {
 // digits reads what is left before the point.
 func (a *amounts) digits(s amountState) pc {
 	if s.at == s.digits {
-		return a.tail(amountState{low: s.low, high: s.high})
+		return a.tail(amountState{low: s.low, high: s.high, remainder: s.remainder})
 	}
 	if p, ok := a.seen[s]; ok {
 		return p
@@ -126,6 +169,7 @@ func (a *amounts) branch(s amountState, then func(amountState) pc) pc {
 		}
 		t := s
 		t.at++
+		t.remainder = a.steps.next(s.remainder, d)
 		if s.low {
 			least := s.digit(a.low.decimal)
 			if d < least {
@@ -145,14 +189,37 @@ func (a *amounts) branch(s amountState, then func(amountState) pc) pc {
 	return a.split(outs...)
 }
 
+// longer reads so many digits more and then any number of them, before the point:
+// nothing is left to be compared.
+func (a *amounts) longer(left, remainder int) pc {
+	at := [2]int{left, remainder}
+	if p, ok := a.above[at]; ok {
+		return p
+	}
+	loop := a.grow(inst{op: opSplit}) // it may come after itself
+	if a.full {
+		return pcFail
+	}
+	a.above[at] = loop
+	var outs []pc
+	if left == 0 {
+		outs = append(outs, a.tail(amountState{remainder: remainder}))
+	}
+	for d := range 10 {
+		outs = append(outs, a.bytes(byte('0'+d), byte('0'+d))(a.longer(max(left-1, 0), a.steps.next(remainder, d))))
+	}
+	a.insts[loop].out = outs
+	return loop
+}
+
 // tail ends the number before the point, or reads the point and a fraction.
 func (a *amounts) tail(s amountState) pc {
-	s = amountState{fraction: true, low: s.low, high: s.high}
+	s = amountState{fraction: true, low: s.low, high: s.high, remainder: s.remainder}
 	end := pcFail
 	if a.holds(s) {
 		end = a.next
 	}
-	if a.whole {
+	if a.whole || a.steps != nil && a.steps.digits == 0 {
 		return end
 	}
 	return a.split(end, a.text(".")(a.branch(s, a.fractions)))
@@ -164,11 +231,14 @@ func (a *amounts) fractions(s amountState) pc {
 	if a.high != nil {
 		longest = max(longest, len(a.high.fraction))
 	}
+	if a.steps != nil {
+		longest = max(longest, a.steps.digits)
+	}
 	s.at = min(s.at, longest) // beyond it the limits' digits are all zero
 	if p, ok := a.seen[s]; ok {
 		return p
 	}
-	if !s.low && !s.high {
+	if a.steps == nil && !s.low && !s.high {
 		p := a.grammar.digits()(a.next)
 		a.seen[s] = p
 		return p
@@ -178,7 +248,10 @@ func (a *amounts) fractions(s amountState) pc {
 		return pcFail
 	}
 	a.seen[s] = loop
-	outs := []pc{a.branch(s, a.fractions)}
+	var outs []pc
+	if a.steps == nil || s.at < a.steps.digits {
+		outs = append(outs, a.branch(s, a.fractions))
+	}
 	if a.holds(s) {
 		outs = append(outs, a.next)
 	}
@@ -192,7 +265,7 @@ func (a *amounts) holds(s amountState) bool {
 	rest := func(d decimal) bool { // is there more than zeros?
 		return s.at < len(d.fraction)
 	}
-	if s.low && (rest(a.low.decimal) || a.low.open) {
+	if s.low && (rest(a.low.decimal) || a.low.open) || !a.steps.holds(s.remainder, s.at) {
 		return false
 	}
 	return !s.high || rest(a.high.decimal) || !a.high.open

@@ -32,16 +32,19 @@
 //
 // Whether a schema is one is judged by github.com/santhosh-tekuri/jsonschema.
 // Understood are type, enum, const, anyOf, oneOf, $ref and allOf of one schema;
-// properties, required, additionalProperties; items, minItems, maxItems;
-// minLength, maxLength, pattern, format (date, time, date-time, uuid, ipv4);
-// minimum, maximum, exclusiveMinimum, exclusiveMaximum; and what only describes.
+// properties, required, additionalProperties; prefixItems, items, minItems, maxItems;
+// minLength, maxLength, pattern, format (date, time, date-time, duration, uuid, ipv4, ipv6,
+// hostname, email, uri); minimum, maximum, exclusiveMinimum, exclusiveMaximum,
+// multipleOf; and what only describes.
 // Anything else is refused with its JSON pointer, for an answer must not be
 // called valid that is not. What is written is valid; not all that is valid can be written:
 //
 //   - Properties come in the schema's order, and others only where
 //     additionalProperties is there and not false.
+//   - Items behind those of prefixItems come only where items is there.
 //   - A schema without type is that of the types that its keywords are about.
-//   - Numbers with a bound have no exponent, others one below 100.
+//   - Numbers with a bound or a step have no exponent, others one below 100.
+//   - The digits of multipleOf are at most 1000: 5, 0.01, 0.25.
 //   - oneOf has to be of schemas that can be told apart: by their types, their
 //     listed values, or a property.
 //   - enum and const stand with keywords that hold no schemas, pattern and format without lengths, and

@@ -84,7 +84,7 @@ func (g *grammar) value() int32 {
 	}
 	r := g.newRule("")
 	g.rules["value"] = r
-	g.define(r, g.any(g.call(g.object()), g.array(g.call(r), 0, -1), g.str(0, -1), g.number(),
+	g.define(r, g.any(g.call(g.object()), g.array(nil, g.call(r), 0, -1), g.str(0, -1), g.number(),
 		g.text("true"), g.text("false"), g.text("null")))
 	return r
 }
@@ -103,29 +103,35 @@ func (g *grammar) object() int32 {
 // colon reads what stands between a name and its value.
 func (g *grammar) colon() frag { return g.seq(g.text(":"), g.space()) }
 
-// array reads least to most items; most is negative for no bound.
-func (g *grammar) array(item frag, least, most int) frag {
+// array reads least to most items, the first of them as listed; most is negative
+// for no bound.
+func (g *grammar) array(listed []frag, item frag, least, most int) frag {
+	at := func(i int) frag {
+		if i < len(listed) {
+			return listed[i]
+		}
+		return item
+	}
 	return func(next pc) pc {
-		empty := g.text("]")(next)
 		end := g.seq(g.space(), g.text("]"))(next)
-		more := g.seq(g.comma(), item)
-		// tail is where an array goes on that has at least one item.
-		tail := end
+		// tail is where an array goes on that has i items, from the last i that
+		// makes a difference down to the first.
+		tail, last := end, most
 		if most < 0 {
-			tail = g.star(more)(end)
+			tail, last = g.star(g.seq(g.comma(), item))(end), max(least, len(listed), 1)
 		}
-		for i := max(least, 1); i < most && !g.full; i++ {
-			tail = g.split(more(tail), end)
-		}
-		for i := 1; i < least && !g.full; i++ {
-			tail = more(tail)
+		for i := last - 1; i >= 1 && !g.full; i-- {
+			tail = g.seq(g.comma(), at(i))(tail)
+			if i >= least {
+				tail = g.split(tail, end)
+			}
 		}
 		var outs []pc
 		if least == 0 {
-			outs = append(outs, empty)
+			outs = append(outs, g.text("]")(next))
 		}
 		if most != 0 {
-			outs = append(outs, item(tail))
+			outs = append(outs, at(0)(tail))
 		}
 		return g.seq(g.text("["), g.space())(g.split(outs...))
 	}

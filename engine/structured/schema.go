@@ -21,10 +21,10 @@ var annotations = []string{
 // keywords are those that ask for something of one type of values.
 var keywords = map[string][]string{
 	"string":  {"minLength", "maxLength", "pattern", "format"},
-	"number":  {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"},
-	"integer": {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"},
+	"number":  {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"},
+	"integer": {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"},
 	"object":  {"properties", "required", "additionalProperties"},
-	"array":   {"items", "minItems", "maxItems"},
+	"array":   {"prefixItems", "items", "minItems", "maxItems"},
 	"boolean": nil,
 	"null":    nil,
 }
@@ -35,24 +35,8 @@ var types = []string{"object", "array", "string", "number", "integer", "boolean"
 // heads are the keywords that say alone what a value is.
 var heads = []string{"$ref", "enum", "const", "anyOf", "oneOf", "allOf"}
 
-// formats are the expressions of the formats that are supported (RFC 3339
-// without leap seconds, RFC 4122, RFC 2673).
-var formats = map[string]string{
-	"date":      datePattern,
-	"time":      timePattern,
-	"date-time": datePattern + "T" + timePattern,
-	"uuid":      `[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`,
-	"ipv4":      `((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])`,
-}
-
 // maxResolved bounds the steps to follow all references, some tenths of a second.
 const maxResolved = 100_000
-
-const (
-	// The 29th of February is left out: not every year has one.
-	datePattern = `[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))`
-	timePattern = `([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])`
-)
 
 // schema turns a JSON schema into rules.
 type schema struct {
@@ -415,21 +399,38 @@ func (s *schema) objectOf(pointer string, doc *document) (frag, error) {
 	return s.members(list, s.seq(s.nameBesides(names), s.colon(), s.call(*other))), nil
 }
 
+// arrayOf builds arrays. Behind the items that prefixItems lists others come only
+// where items allows them in so many words, or minItems asks for them.
 func (s *schema) arrayOf(pointer string, doc *document) (frag, error) {
 	least, most, err := bounds(pointer, doc, "minItems", "maxItems")
 	if err != nil {
 		return nil, err
 	}
-	item := s.value()
-	if d := doc.get("items"); d != nil {
-		if d.value == isArray {
-			return nil, errorf(join(pointer, "items"), "is a list, which is not supported, want one schema for all items")
+	var listed []frag
+	if d := doc.get("prefixItems"); d != nil {
+		for i := range d.content {
+			r, err := s.rule(fmt.Sprintf("%s/%d", join(pointer, "prefixItems"), i))
+			if err != nil {
+				return nil, err
+			}
+			listed = append(listed, s.call(r))
 		}
+	}
+	item := s.value()
+	switch d := doc.get("items"); {
+	case d == nil && listed != nil && least <= len(listed):
+		if most < 0 || most > len(listed) {
+			most = len(listed)
+		}
+	case d == nil:
+	case d.value == isArray:
+		return nil, errorf(join(pointer, "items"), "is a list, which is not supported, want one schema for all items, or prefixItems")
+	default:
 		if item, err = s.rule(join(pointer, "items")); err != nil {
 			return nil, err
 		}
 	}
-	return s.array(s.call(item), least, most), nil
+	return s.array(listed, s.call(item), least, most), nil
 }
 
 func (s *schema) stringOf(pointer string, doc *document) (frag, error) {
@@ -452,7 +453,7 @@ func (s *schema) stringOf(pointer string, doc *document) (frag, error) {
 		if k == "format" {
 			format := expression
 			if expression, search = formats[format], false; expression == "" {
-				return nil, errorf(join(pointer, k), "is %q, want one of date, time, date-time, uuid, ipv4", format)
+				return nil, errorf(join(pointer, k), "is %q, want one of %s", format, formatNames())
 			}
 		}
 		f, err := s.pattern(expression, s.quoted, search)
@@ -468,6 +469,7 @@ func (s *schema) stringOf(pointer string, doc *document) (frag, error) {
 func (s *schema) numberOf(pointer string, doc *document, whole bool) (frag, error) {
 	var low, high *big.Rat
 	var lowOpen, highOpen bool
+	var steps *multiple
 	for _, name := range keywords["number"] {
 		d := doc.get(name)
 		if d == nil {
@@ -477,8 +479,15 @@ func (s *schema) numberOf(pointer string, doc *document, whole bool) (frag, erro
 		if !ok {
 			return nil, errorf(join(pointer, name), "is not a number")
 		}
-		if _, _, err := parseDecimal(n.String()); err != nil {
+		d10, _, err := parseDecimal(n.String())
+		if err != nil {
 			return nil, errorf(join(pointer, name), "%v", err)
+		}
+		if name == "multipleOf" {
+			if steps, err = newMultiple(d10); err != nil {
+				return nil, errorf(join(pointer, name), "%v", err)
+			}
+			continue
 		}
 		v, ok := new(big.Rat).SetString(n.String())
 		if !ok {
@@ -493,18 +502,18 @@ func (s *schema) numberOf(pointer string, doc *document, whole bool) (frag, erro
 			high, highOpen = v, open
 		}
 	}
-	switch {
-	case low == nil && high == nil && whole:
+	switch free := low == nil && high == nil && steps == nil; {
+	case free && whole:
 		return s.integer(), nil
-	case low == nil && high == nil:
+	case free:
 		return s.number(), nil
 	}
-	return s.between(low, lowOpen, high, highOpen, whole), nil
+	return s.between(low, lowOpen, high, highOpen, whole, steps), nil
 }
 
 // between reads numbers from low to high, either of which may be nil, without an
-// exponent. Those below zero are a minus and an amount.
-func (g *grammar) between(low *big.Rat, lowOpen bool, high *big.Rat, highOpen, whole bool) frag {
+// exponent, those that steps allows. Those below zero are a minus and an amount.
+func (g *grammar) between(low *big.Rat, lowOpen bool, high *big.Rat, highOpen, whole bool, steps *multiple) frag {
 	zero := limit{}
 	var parts []frag
 	if high == nil || high.Sign() >= 0 {
@@ -516,7 +525,7 @@ func (g *grammar) between(low *big.Rat, lowOpen bool, high *big.Rat, highOpen, w
 			l := newLimit(high, highOpen, whole, -1)
 			most = &l
 		}
-		parts = append(parts, g.amounts(least, most, whole))
+		parts = append(parts, g.amounts(least, most, whole, steps))
 	}
 	if low == nil || low.Sign() < 0 {
 		least, most := limit{open: true}, (*limit)(nil)
@@ -527,7 +536,7 @@ func (g *grammar) between(low *big.Rat, lowOpen bool, high *big.Rat, highOpen, w
 			l := newLimit(new(big.Rat).Neg(low), lowOpen, whole, -1)
 			most = &l
 		}
-		parts = append(parts, g.seq(g.text("-"), g.amounts(least, most, whole)))
+		parts = append(parts, g.seq(g.text("-"), g.amounts(least, most, whole, steps)))
 	}
 	return g.any(parts...)
 }
@@ -565,7 +574,7 @@ func newLimit(v *big.Rat, open, whole bool, direction int) limit {
 func (s *schema) values(pointer string, doc *document) (frag, error) {
 	for _, name := range doc.names {
 		switch name {
-		case "properties", "additionalProperties", "items", "anyOf", "oneOf", "allOf":
+		case "properties", "additionalProperties", "prefixItems", "items", "anyOf", "oneOf", "allOf":
 			return nil, errorf(join(pointer, name), "beside enum or const is not supported")
 		}
 	}

@@ -218,6 +218,11 @@ var schemas = []string{
 	`{}`, `true`, `{"type":"object"}`, `{"type":["string","null"]}`, `{"type":"integer"}`, `{"type":"number"}`, `{"type":"boolean"}`,
 	`{"type":"string","minLength":2,"maxLength":4}`, `{"type":"string","maxLength":0}`, `{"type":"string","pattern":"^[a-c\"\\\\\\n]{1,3}$"}`, `{"type":"string","pattern":"ab"}`,
 	`{"type":"string","format":"date"}`, `{"type":"string","format":"date-time"}`, `{"type":"string","format":"uuid"}`, `{"type":"string","format":"ipv4"}`, `{"type":"string","format":"time"}`,
+	`{"type":"string","format":"ipv6"}`, `{"type":"string","format":"hostname"}`, `{"type":"string","format":"email"}`, `{"type":"string","format":"duration"}`, `{"type":"string","format":"uri"}`,
+	`{"type":"integer","multipleOf":7}`, `{"type":"integer","multipleOf":1000,"minimum":-5000}`, `{"type":"number","multipleOf":0.01}`, `{"type":"number","multipleOf":0.25,"minimum":-1.1,"exclusiveMaximum":3}`,
+	`{"type":"number","multipleOf":12,"exclusiveMinimum":0.5}`, `{"type":"integer","multipleOf":0.6}`, `{"type":"number","multipleOf":0.5,"minimum":0.1234,"maximum":7.77}`, `{"multipleOf":2e2}`,
+	`{"type":"array","prefixItems":[{"type":"integer"},{"type":"string","maxLength":2}]}`, `{"type":"array","prefixItems":[{"type":"integer"},{"type":"null"}],"minItems":2,"maxItems":2}`,
+	`{"type":"array","prefixItems":[{"type":"boolean"}],"items":{"type":"integer"}}`, `{"type":"array","prefixItems":[{"type":"boolean"}],"items":false,"minItems":1}`, `{"prefixItems":[{"const":1}],"minItems":3,"maxItems":4}`,
 	`{"type":"integer","minimum":-13,"maximum":205}`, `{"type":"integer","exclusiveMinimum":9,"exclusiveMaximum":11}`, `{"type":"integer","minimum":1000}`, `{"type":"integer","maximum":-7}`,
 	`{"type":"number","minimum":0.25,"maximum":0.75}`, `{"type":"number","exclusiveMinimum":-1.5,"exclusiveMaximum":1e1}`, `{"type":"number","minimum":3,"exclusiveMaximum":3.01}`, `{"type":"number","exclusiveMinimum":0}`, `{"type":"number","maximum":-0.001}`,
 	`{"type":"integer","minimum":0.5,"maximum":1.5}`,
@@ -357,11 +362,14 @@ func TestRefused(t *testing.T) {
 		{"no schema", structured.Spec{JSON: `[1]`}, "", "no JSON schema"},
 		{"wrong type", structured.Spec{JSON: `{"properties":{"a":{"type":"text"}}}`}, "/properties/a/type", "no JSON schema"},
 		{"wrong count", structured.Spec{JSON: `{"minItems":-1}`}, "/minItems", "no JSON schema"},
-		{"unknown", structured.Spec{JSON: `{"properties":{"a/b":{"multipleOf":2}}}`}, "/properties/a~1b/multipleOf", "not supported"},
+		{"unknown", structured.Spec{JSON: `{"properties":{"a/b":{"contains":{}}}}`}, "/properties/a~1b/contains", "not supported"},
+		{"step of nothing", structured.Spec{JSON: `{"multipleOf":0}`}, "/multipleOf", ""},
+		{"fine step", structured.Spec{JSON: `{"multipleOf":0.1234}`}, "/multipleOf", "at most 1000"},
+		{"no multiple", structured.Spec{JSON: `{"type":"integer","multipleOf":10,"minimum":1,"maximum":9}`}, "", "no value"},
 		{"unknown in a branch", structured.Spec{JSON: `{"anyOf":[{"type":"null"},{"not":{}}]}`}, "/anyOf/1/not", "not supported"},
 		{"unique", structured.Spec{JSON: `{"type":"array","uniqueItems":true}`}, "/uniqueItems", "not supported"},
 		{"patternProperties", structured.Spec{JSON: `{"patternProperties":{}}`}, "/patternProperties", "not supported"},
-		{"format", structured.Spec{JSON: `{"type":"string","format":"email"}`}, "/format", "email"},
+		{"format", structured.Spec{JSON: `{"type":"string","format":"iri"}`}, "/format", "iri"},
 		{"pattern", structured.Spec{JSON: `{"type":"string","pattern":"a\\b"}`}, "/pattern", "not supported"},
 		{"pattern and length", structured.Spec{JSON: `{"type":"string","pattern":"a","minLength":3}`}, "/minLength", "beside pattern"},
 		{"anyOf and type", structured.Spec{JSON: `{"type":"string","anyOf":[{}]}`}, "/type", "beside anyOf"},
@@ -407,5 +415,46 @@ func TestRefused(t *testing.T) {
 				t.Errorf("got %q: %v; want %q and %q", bad.Pointer, err, c.pointer, c.want)
 			}
 		})
+	}
+}
+
+// What is of a format, a multiple or a listed item can be written, and what is not cannot.
+func TestWhatCanBeWritten(t *testing.T) {
+	for _, c := range []struct{ schema, can, cannot string }{
+		{`{"multipleOf":0.25}`, `0 -0.25 1.75 12 -3.5 1000.00`, `0.1 1.7 1.251 1e2 .25`},
+		{`{"type":"integer","multipleOf":15}`, `0 15 -30 12345 150000000000`, `1 16 15.0 014`},
+		{`{"type":"integer","multipleOf":7,"minimum":100,"maximum":120}`, `105 112 119`, `98 100 126 1050`},
+		{`{"format":"email"}`, `"a@b.c" "x.y+z@ex-ample.org"`, `"a@" "@b" "a..b@c" "a@-b" "a@b-"`},
+		{`{"format":"hostname"}`, `"a" "www.example.com"`, `"" "-a" "a..b" "a_b"`},
+		{`{"format":"ipv6"}`, `"::" "::1" "1::" "2001:db8::ff" "1:2:3:4:5:6:7:8" "1:2:3:4:5:6:7::"`, `"1" ":::" "1:2:3:4:5:6:7" "1::2::3" "12345::" "1:2:3:4:5:6:7:8::"`},
+		{`{"format":"duration"}`, `"P1Y" "P1Y2M3DT4H5M6S" "PT1M" "P2W" "P3DT1S"`, `"P" "PT" "P1YT" "P1Y2D" "PT1H1S" "P1W1D"`},
+		{`{"format":"uri"}`, `"https://example.com" "http://a.b:8080/x/y?z=1#q"`, `"example.com" "http://" "http://a b"`},
+		{`{"prefixItems":[{"type":"integer"},{"type":"null"}],"minItems":1}`, `[1] [1,null]`, `[] [null] [1,2] [1,null,1]`},
+		{`{"prefixItems":[{"type":"integer"}],"items":{"type":"null"}}`, `[] [1] [1,null,null]`, `[null] [1,1]`},
+	} {
+		compiled, err := compiler().Compile(structured.Spec{JSON: c.schema})
+		if err != nil {
+			t.Errorf("%s: %v", c.schema, err)
+			continue
+		}
+		written := func(text string) bool {
+			m := compiled.Start()
+			for _, b := range []byte(text) {
+				if m.Accept(2+int32(b)) != nil {
+					return false
+				}
+			}
+			return m.MayEnd()
+		}
+		for _, text := range strings.Fields(c.can) {
+			if !written(text) {
+				t.Errorf("%s: %s cannot be written", c.schema, text)
+			}
+		}
+		for _, text := range strings.Fields(c.cannot) {
+			if written(text) {
+				t.Errorf("%s: %s can be written", c.schema, text)
+			}
+		}
 	}
 }

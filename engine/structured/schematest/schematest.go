@@ -34,6 +34,9 @@ func random(r *rand.Rand, depth int) any {
 		low := r.IntN(2000) - 1000
 		some(o, "minimum", low)
 		some(o, "maximum", low+r.IntN(300))
+		if o["maximum"] == nil || o["minimum"] == nil {
+			some(o, "multipleOf", []any{2, 15, 100, 0.5}[r.IntN(4)])
+		}
 		return o
 	case 1:
 		low := float64(r.IntN(4000)-2000) / 1000
@@ -56,9 +59,12 @@ func random(r *rand.Rand, depth int) any {
 	case 6:
 		return object{"const": []any{"c", 7, nil}[r.IntN(3)]}
 	case 7:
-		return object{"type": "string", "format": []string{"date", "time", "date-time", "uuid", "ipv4"}[r.IntN(5)]}
+		return object{"type": "string", "format": []string{
+			"date", "time", "date-time", "duration", "uuid", "ipv4", "ipv6", "hostname", "email", "uri",
+		}[r.IntN(10)]}
 	case 8:
 		o := object{"type": "array", "items": inner()}
+		some(o, "prefixItems", []any{inner(), inner()})
 		least := r.IntN(3)
 		some(o, "minItems", least)
 		some(o, "maxItems", least+r.IntN(3))
