@@ -64,8 +64,8 @@ func kill(t *testing.T, cmd *exec.Cmd) {
 	}
 }
 
-// TestKilledServer kills the program in the middle of 16 streams. Started again
-// at the same address it answers at once what it answered before.
+// TestKilledServer kills the program in the middle of 64 streams. Started again
+// at the same address it answers what it answered before, as soon as it did then.
 func TestKilledServer(t *testing.T) {
 	folder, model := t.TempDir(), tinymodel.Folder(t)
 	program := filepath.Join(folder, "vitrine")
@@ -97,11 +97,13 @@ func TestKilledServer(t *testing.T) {
 		}
 		return v.Choices[0].Text
 	}
+	began := time.Now()
 	cmd := startProgram(t, program, addr, model)
 	before := ask()
+	first := time.Since(began)
 
 	// Streams of several answers each, so that they are under way for long.
-	const streams = 16
+	const streams = 64
 	var all sync.WaitGroup
 	var begun, whole atomic.Int32
 	half := make(chan struct{}) // of the streams have begun
@@ -138,7 +140,7 @@ func TestKilledServer(t *testing.T) {
 		t.Fatalf("%d streams began and %d were whole before the program was killed; want %d cut off", begun.Load(), whole.Load(), streams/2)
 	}
 
-	began := time.Now()
+	began = time.Now()
 	cmd = startProgram(t, program, addr, model)
 	ready := time.Since(began)
 	asked := time.Now()
@@ -147,8 +149,8 @@ func TestKilledServer(t *testing.T) {
 	if after != before {
 		t.Errorf("it answers %q, before %q", after, before)
 	}
-	if took := time.Since(began); took > killedPatience/4 {
-		t.Errorf("the first answer came %v after the start", took)
+	if took := time.Since(began); took > 2*first+time.Second {
+		t.Errorf("the first answer came %v after the start, when it was started first %v", took, first)
 	}
 	kill(t, cmd)
 }

@@ -104,6 +104,7 @@ func TestRefusals(t *testing.T) {
 		{c, `{"prompt":"` + strings.Repeat("a", 300) + `"}`, 400, "prompt"},
 		{c, `{"prompt":` + strs(257) + `}`, 400, "prompt"},
 		{c, `{"prompt":"the","model":"gpt-4"}`, 404, "model"},
+		{c, `{"prompt":"the","model":"gemma-3-270m"}`, 404, "model"}, // which the registry knows: nobody fetches models by asking
 		{c, `{"prompt":"the","model":7}`, 400, "model"},
 		{c, `{"prompt":"the","structured_outputs":{"regex":"("}}`, 400, "structured_outputs"},
 		{c, `{"prompt":"the","structured_outputs":{"regex":"a","choice":["b"]}}`, 400, "structured_outputs"},
