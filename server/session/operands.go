@@ -14,18 +14,10 @@ import (
 // one that the backend computed before the answer is refused as wrong.
 const weightTolerance = 1e-4
 
-// dotProduct is q·k in float32 as the backend adds it up, so that the operands
-// that the page shows give the weight that the model used. The cpu backend
-// rounds every product and every sum to float32, from left to right; ref adds
-// in float64 and rounds once.
-func dotProduct(backend string, q, k []float32) float32 {
-	if backend == "cpu" {
-		var sum float32
-		for i, x := range q {
-			sum += float32(x * k[i])
-		}
-		return sum
-	}
+// dotProduct is q·k, added up in float64 and rounded once. A backend adds in float32 and
+// in an order of its own, which changes the last bits of a score; what comes of it is held
+// against the model's own weight.
+func dotProduct(q, k []float32) float32 {
 	var sum float64
 	for i, x := range q {
 		sum += float64(x) * float64(k[i])
@@ -44,11 +36,11 @@ type row struct {
 const funcAttend = "server/session.attend"
 
 // attend computes a query's scores with keys, which follow one another.
-func attend(c *model.Config, backend string, layer int, q, keys []float32) row {
+func attend(c *model.Config, layer int, q, keys []float32) row {
 	scale, window, n := attentionScale(c), c.LayerWindow(layer), len(keys)/len(q)
 	r := row{top: float32(math.Inf(-1))}
 	for key := range n {
-		dot := dotProduct(backend, q, keys[key*len(q):][:len(q)])
+		dot := dotProduct(q, keys[key*len(q):][:len(q)])
 		score := float32(dot * scale)
 		if window > 0 && n-1-key >= window {
 			score = float32(math.Inf(-1))
@@ -77,7 +69,6 @@ func attentionScale(c *model.Config) float32 { return float32(1 / math.Sqrt(floa
 // holds it against the model's own.
 func (v *view) cell(ctx context.Context, q *wire.Query) (wire.Frame, error) {
 	c := v.inf.engine.Model().Config()
-	backend := v.inf.engine.Model().Backend().Name()
 	layer, head, pos := int(q.Layer), int(q.Head), int(q.Position)
 	kvHead := head / (c.Heads / c.KVHeads)
 	query := engine.At{Point: model.QRope, Layer: layer}
@@ -96,7 +87,7 @@ func (v *view) cell(ctx context.Context, q *wire.Query) (wire.Frame, error) {
 		Q: p.Row(query, 0)[head*c.HeadDim:][:c.HeadDim], K: keys[int(q.Key)*c.HeadDim:][:c.HeadDim],
 		Scale: attentionScale(&c),
 	}
-	r := attend(&c, backend, layer, f.Q, keys)
+	r := attend(&c, layer, f.Q, keys)
 	f.Dot, f.Score, f.Max, f.Sum, f.Weight = r.dots[q.Key], r.scores[q.Key], r.top, r.sum, r.weight(int(q.Key))
 	if actual := p.Probs(layer, 0, head)[q.Key]; !(math.Abs(float64(f.Weight-actual)) <= weightTolerance) {
 		return nil, fmt.Errorf("the weight of layer %d, head %d, query %d, key %d is %v in the model and %v from its operands", layer, head, pos, q.Key, actual, f.Weight)
@@ -167,7 +158,7 @@ func (v *view) headScores(ctx context.Context, to, queries []float32, layer, kvH
 	}
 	group := c.Heads / c.KVHeads
 	for head := kvHead * group; head < (kvHead+1)*group; head++ {
-		r := attend(&c, v.inf.engine.Model().Backend().Name(), layer, queries[head*c.HeadDim:][:c.HeadDim], keys)
+		r := attend(&c, layer, queries[head*c.HeadDim:][:c.HeadDim], keys)
 		to = append(to, r.scores...)
 	}
 	return to, nil

@@ -159,7 +159,7 @@ func checkQueries(t *testing.T, r *rig, places int) {
 					t.Fatalf("no cell: %+v", *p.know.LastProblem())
 				}
 				near("cell", []float32{cell.Weight}, []float32{weights[key]})
-				near("dot", []float32{cell.Dot}, []float32{dotProduct(r.model.Backend, cell.Q, cell.K)})
+				near("dot", []float32{cell.Dot}, []float32{dotProduct(cell.Q, cell.K)})
 				near("score", []float32{cell.Score}, []float32{cell.Dot * cell.Scale})
 				near("scale", []float32{cell.Scale}, []float32{float32(1 / math.Sqrt(float64(c.HeadDim)))})
 				near("weight", []float32{cell.Weight}, []float32{float32(math.Exp(float64(cell.Score-cell.Max)) / float64(cell.Sum))})
