@@ -184,8 +184,7 @@ func (c *client) lose(seconds int) {
 func (c *client) receive(raw []byte) {
 	frame, err := wire.DecodeFrame(raw)
 	if err != nil {
-		detail := err.Error()
-		c.status.complain(func() string { return c.words.Say("problem.unreadable", "Detail", detail) })
+		c.status.complain(func() string { return c.words.Unreadable(err) })
 		return
 	}
 	if together, ok := frame.(*wire.Bundle); ok {

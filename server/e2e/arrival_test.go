@@ -77,11 +77,21 @@ func TestPageBeforeTheModel(t *testing.T) {
 	if v := eval[float64](p, "document.querySelector('#arrival-bar').value"); v < 0.24 || v > 0.26 {
 		t.Errorf("the bar is at %v, want a quarter", v)
 	}
+	// A link that is opened now names a view and a model. The view is there, and whether the
+	// model is the link's cannot be known yet.
+	eval[bool](p, "(location.hash = 'view=vectors&model=smollm2-135m-instruct', true)")
+	p.wait("the link's view", "document.querySelector('#tab-vectors').getAttribute('aria-selected') === 'true'")
+	if hidden := eval[bool](p, "document.querySelector('#problem').hidden"); !hidden {
+		t.Errorf("before the model is known the page says %q", p.text("#problem-text"))
+	}
 	close(rest)
 	p.wait("the model is here", "document.querySelector('#arrival').hidden")
 	p.wait("the recording can be left", "!document.querySelector('#replay').hidden")
 	p.click("#replay-leave")
 	p.started()
+	if hidden := eval[bool](p, "document.querySelector('#problem').hidden"); !hidden {
+		t.Errorf("of the right model the page says %q", p.text("#problem-text"))
+	}
 	eval[bool](p, "document.querySelector('#more-params').open = true")
 	p.set("#param-max-tokens", "3")
 	p.ask("Hi")
