@@ -257,17 +257,23 @@ func (s *session) restoreRemote(c *wire.Restore) error {
 	if _, err := s.remoteParams(c.Params); err != nil {
 		return err
 	}
-	if len(c.Messages) > maxMessages {
-		return wrong("Messages", "told.too_many", "N", len(c.Messages), "Most", maxMessages)
+	// With a remote engine there are no other branches than the active one.
+	at := slices.IndexFunc(c.Branches, func(b wire.RestoredBranch) bool { return b.ID == c.Active })
+	if at < 0 {
+		return wrong("Active", "told.no_branch", "N", c.Active, "Have", len(c.Branches))
 	}
-	for i, m := range c.Messages {
-		if err := remoteText(fmt.Sprintf("Messages[%d].Text", i), m.Text); err != nil {
+	field, messages := fmt.Sprintf("Branches[%d].Messages", at), c.Branches[at].Messages
+	if len(messages) > maxMessages {
+		return wrong(field, "told.too_many", "N", len(messages), "Most", maxMessages)
+	}
+	for i, m := range messages {
+		if err := remoteText(fmt.Sprintf("%s[%d].Text", field, i), m.Text); err != nil {
 			return err
 		}
 	}
 	s.restartRemote()
 	b := s.tree.active
-	for _, m := range c.Messages {
+	for _, m := range messages {
 		if m.Text == "" {
 			continue
 		}
