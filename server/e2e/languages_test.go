@@ -67,7 +67,8 @@ func TestTheClientsOwnProblemsAreSaidInBothLanguages(t *testing.T) {
 	load(file("cut.vitrine", whole[:len(whole)*2/3]))
 	p.said("#problem-text", "That recording is damaged from byte", "这段录像从第")
 
-	// The recording has tokens and logits, and the link's top-p is still set.
+	// A recording has tokens and logits, and the link's top-p is still set.
+	load(file("whole.vitrine", whole))
 	p.click("#tab-next")
 	p.said("#next-says", "The sampler does not take these settings: top_p is 7", "采样器不接受这些设定：top_p 是 7")
 

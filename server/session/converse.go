@@ -40,6 +40,8 @@ func (s *session) do(c wire.Command) {
 		s.subscribe(c.Views)
 	case *wire.Pace:
 		s.watch()
+	case *wire.Retry:
+		s.server.retry()
 	case *wire.Query:
 		s.ask(c)
 	default:

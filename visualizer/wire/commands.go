@@ -184,6 +184,10 @@ type Query struct {
 // Ping asks for a [Pong].
 type Ping struct{ Number uint32 }
 
+// Retry asks the server to try once more to come to a model, after [PhaseFailed]. A
+// download goes on where it stopped.
+type Retry struct{}
+
 // Pace asks for at least so much time between two messages, for this
 // connection. What comes about in between arrives together, in a [Bundle], and
 // attention and logits with every other message at most. A connection that does

@@ -131,6 +131,11 @@ func (*Ping) Kind() Kind { return KindPing }
 func (m *Ping) fields(c *coder) { c.uint32("Number", &m.Number) }
 
 // Kind implements [Command].
+func (*Retry) Kind() Kind { return KindRetry }
+
+func (*Retry) fields(*coder) {}
+
+// Kind implements [Command].
 func (*Pace) Kind() Kind { return KindPace }
 
 func (m *Pace) fields(c *coder) { c.uint16("Millis", &m.Millis) }

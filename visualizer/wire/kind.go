@@ -53,6 +53,7 @@ const (
 	KindPing
 	KindPace
 	KindRestore
+	KindRetry
 	endCommands
 )
 
@@ -91,7 +92,7 @@ var (
 		"Bundle", "Remote",
 	}
 	commandNames = [endCommands - KindOpen]string{
-		"Open", "Chat", "Complete", "", "SetParams", "Control", "Subscribe", "Query", "Ping", "Pace", "Restore",
+		"Open", "Chat", "Complete", "", "SetParams", "Control", "Subscribe", "Query", "Ping", "Pace", "Restore", "Retry",
 	}
 	hallFrameNames = [endHallFrames - KindHallHello]string{
 		"HallHello", "HallReaders", "HallSnapshot", "HallRecord", "HallText", "HallState", "HallRace",
@@ -213,6 +214,8 @@ func newCommand(k Kind) Command {
 		return new(Ping)
 	case KindPace:
 		return new(Pace)
+	case KindRetry:
+		return new(Retry)
 	}
 	return nil
 }

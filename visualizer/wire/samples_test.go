@@ -95,5 +95,6 @@ func sampleCommands() []Command {
 				Messages: []RestoredMessage{{Role: RoleUser, Text: "What is gravity?", First: 4}, {Role: RoleAssistant, Text: "引力", First: 9}}},
 			{ID: 7, Parent: 2, Fork: 1, Shared: 1, Tokens: []RestoredToken{{ID: 5, Flags: FlagForced}}},
 		}, Params: sampleParams()},
+		&Retry{},
 	}
 }
