@@ -77,7 +77,7 @@ func (v *nextView) ready() bool       { return len(v.c.shown.Tokens()) > 0 }
 
 func (v *nextView) update(what change) {
 	if what.has(session.ChangeLogits|session.ChangeTokens|session.ChangeState|session.ChangeModel|session.ChangeProblem) ||
-		what.saw(changedToken|changedParams|changedSession|changedSocket) {
+		what.saw(changedToken|changedParams|changedSession|changedSocket|changedLanguage) {
 		v.stale = true
 	}
 	if what.has(session.ChangeAnswer) {
