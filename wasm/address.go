@@ -34,7 +34,8 @@ func newAddress(c *client) *address {
 	return a
 }
 
-// arrive reads the address: the place at once, the prompts when there is a model.
+// arrive reads the address: the place at once, the prompts when there is a model, before
+// which it is not known whether it is the link's either.
 // A link that is opened in a page that talks already begins a new chat if it
 // asks something else.
 func (a *address) arrive(inPage bool) {
@@ -42,7 +43,7 @@ func (a *address) arrive(inPage bool) {
 	if wanted.View != "" && !a.c.tabs.chooseName(wanted.View) {
 		wrong = append(wrong, "view="+wanted.View)
 	}
-	if wanted.Model != "" && wanted.Model != a.c.live.Model().Name {
+	if a.settled && wanted.Model != "" && wanted.Model != a.c.live.Model().Name {
 		wrong = append(wrong, "model="+wanted.Model)
 	}
 	if parts := strings.Join(wrong, ", "); parts != "" {
@@ -50,7 +51,7 @@ func (a *address) arrive(inPage bool) {
 	}
 	a.c.choosePlace(wanted.Layer, wanted.Head, wanted.Key)
 	a.token = wanted.Token
-	if inPage && (len(wanted.Steps) == 0 || link.State{Steps: wanted.Steps}.Fragment() == link.State{Steps: stepsOf(a.c.live)}.Fragment()) {
+	if inPage && (!a.settled || len(wanted.Steps) == 0 || link.State{Steps: wanted.Steps}.Fragment() == link.State{Steps: stepsOf(a.c.live)}.Fragment()) {
 		a.c.changed(change{page: changedToken})
 		return
 	}

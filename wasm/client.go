@@ -184,8 +184,7 @@ func (c *client) lose(seconds int) {
 func (c *client) receive(raw []byte) {
 	frame, err := wire.DecodeFrame(raw)
 	if err != nil {
-		detail := err.Error()
-		c.status.complain(func() string { return c.words.Say("problem.unreadable", "Detail", detail) })
+		c.status.complain(func() string { return c.words.Unreadable(err) })
 		return
 	}
 	if together, ok := frame.(*wire.Bundle); ok {
@@ -238,15 +237,13 @@ func (c *client) greet(hello *wire.Hello) {
 	c.changed(change{page: changedSocket})
 }
 
-// restore gives the conversation back to a server that was restarted, and lets
-// an answer that was being written go on.
+// restore gives the conversation, with all its branches, back to a server that was
+// restarted, and lets an answer that was being written go on.
 func (c *client) restore() {
-	command := &wire.Restore{Params: c.inUse()}
-	for _, t := range c.live.Tokens() {
-		command.Tokens = append(command.Tokens, wire.RestoredToken{ID: t.ID, Flags: t.Flags})
-	}
-	for _, m := range c.live.Messages() {
-		command.Messages = append(command.Messages, wire.RestoredMessage{Role: m.Role, Text: m.Text, First: m.First})
+	command, missing := c.live.Restore()
+	command.Params = c.inUse()
+	if missing > 0 {
+		c.status.complain(func() string { return c.words.Count("problem.branches", missing) })
 	}
 	writing := c.writing()
 	c.socket.Send(command)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"strings"
 	"syscall/js"
 
 	"vitrine/visualizer/recording"
@@ -89,7 +90,9 @@ func newRecordings(c *client) *recordings {
 			return
 		}
 		name := file.Get("name").String()
-		read(file.Call("arrayBuffer"), func(b []byte) { r.open(b, name) }, func(detail string) { r.complain(detail) })
+		read(file.Call("arrayBuffer"), func(b []byte) { r.open(b, name) }, func() {
+			r.c.status.complain(func() string { return r.c.words.Say("recording.not_read", "Name", name) })
+		})
 		input.SetValue("") // the same file may be chosen again
 	})
 	page.ByID("replay-again").OnClick(func() {
@@ -106,7 +109,7 @@ func (r *recordings) fetch() {
 		return
 	}
 	r.fetched = true
-	nothing := func(string) {} // there is none; the page says anyway that there is no model yet
+	nothing := func() {} // there is none; the page says anyway that there is no model yet
 	then(page.Window.Call("fetch", "/recording.vitrine"), func(response js.Value) {
 		if !response.Get("ok").Bool() {
 			return
@@ -123,7 +126,7 @@ func (r *recordings) fetch() {
 func (r *recordings) open(file []byte, name string) {
 	label, records, err := recording.Read(file)
 	if err != nil {
-		r.complain(err.Error())
+		r.complain(err, len(records))
 		if len(records) == 0 {
 			return
 		}
@@ -132,8 +135,20 @@ func (r *recordings) open(file []byte, name string) {
 	r.c.play.start()
 }
 
-func (r *recordings) complain(detail string) {
-	r.c.status.complain(func() string { return r.c.words.Say("recording.unreadable", "Detail", detail) })
+// complain says what is wrong with a recording of which so many records are whole. The
+// words of the error are English and meant for a log.
+func (r *recordings) complain(err error, whole int) {
+	key, pairs := "recording.unreadable", []string(nil)
+	if e, ok := err.(*recording.Error); ok { //nolint:errorlint // package recording returns no other, and wraps none
+		pairs = []string{"Field", e.Field, "At", page.Decimal(e.Offset)}
+		switch {
+		case strings.HasSuffix(e.Field, "Version"):
+			key = "recording.other_version"
+		case whole > 0:
+			key = "recording.damaged"
+		}
+	}
+	r.c.status.complain(func() string { return r.c.words.Say(key, pairs...) })
 }
 
 // update writes the label that says that this is a recording.
@@ -149,7 +164,11 @@ func (r *recordings) update(what change) {
 	if r.c.replay.file != "" {
 		text = r.c.words.Say("recording.file", "Name", r.c.replay.file)
 	}
-	page.ByID("replay-text").SetText(r.c.words.Sentences(text, r.c.words.Say("recording.limits")))
+	text = r.c.words.Sentences(text, r.c.words.Say("recording.limits"))
+	if note := wire.Told(r.c.replay.label.Note, r.c.words.Lang); note != "" {
+		text = r.c.words.Sentences(text, note)
+	}
+	page.ByID("replay-text").SetText(text)
 	page.ByID("replay-leave").SetHidden(!r.c.canAsk())
 }
 
@@ -180,8 +199,9 @@ func (c *client) forgetPlace() {
 	c.changed(everything)
 }
 
-// then calls done with what a promise gives, or failed with what went wrong.
-func then(promise js.Value, done func(js.Value), failed func(detail string)) {
+// then calls done with what a promise gives, or failed if it gives nothing: why it does
+// not, the browser says in its own language.
+func then(promise js.Value, done func(js.Value), failed func()) {
 	var onDone, onFailed js.Func
 	release := func() {
 		onDone.Release()
@@ -192,15 +212,15 @@ func then(promise js.Value, done func(js.Value), failed func(detail string)) {
 		done(args[0])
 		return nil
 	})
-	onFailed = js.FuncOf(func(_ js.Value, args []js.Value) any {
+	onFailed = js.FuncOf(func(js.Value, []js.Value) any {
 		release()
-		failed(args[0].Call("toString").String())
+		failed()
 		return nil
 	})
 	promise.Call("then", onDone, onFailed)
 }
 
 // read is then for a promise of an ArrayBuffer.
-func read(promise js.Value, done func([]byte), failed func(detail string)) {
+func read(promise js.Value, done func([]byte), failed func()) {
 	then(promise, func(buffer js.Value) { done(page.BytesOf(buffer)) }, failed)
 }

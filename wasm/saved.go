@@ -81,8 +81,7 @@ func (s *saved) save() {
 			continue
 		}
 		if err := w.Add(r.At, r.Frame); err != nil {
-			detail := err.Error()
-			s.c.status.complain(func() string { return s.c.words.Say("problem.other", "Detail", detail) })
+			s.c.recordings.complain(err, 0)
 			return
 		}
 	}
@@ -90,7 +89,7 @@ func (s *saved) save() {
 	date := page.Window.Get("Date").New().Call("toISOString").String()[:len("2006-01-02")]
 	label := recording.Label{Title: s.title(), Model: model.Title, Date: date}
 	if s.dropped > 0 {
-		label.Note = s.c.words.Count("recording.left_out", s.dropped)
+		label.Note = s.c.words.Told(func(w *page.Words) string { return w.Count("recording.left_out", s.dropped) })
 	}
 	blob := page.Window.Get("Blob").New([]any{page.JsBytes(w.File(label))}, map[string]any{"type": "application/octet-stream"})
 	address := page.Window.Get("URL").Call("createObjectURL", blob)

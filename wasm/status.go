@@ -23,6 +23,7 @@ type status struct {
 	arrivalText *page.TextCell
 	bar         page.Element
 	figures     *page.TextCell
+	again       page.Element
 	problem     page.Element
 	problemText *page.TextCell
 	said        func() string // what the problem says, in the language of the moment
@@ -33,10 +34,11 @@ func newStatus(c *client) *status {
 	s := &status{
 		c: c, model: page.ByID("model"), welcome: page.ByID("welcome").Find(".quiet [data-t]"), text: page.NewTextCell(page.ByID("status-text")), dot: page.ByID("status-dot"),
 		arrival: page.ByID("arrival"), arrivalText: page.NewTextCell(page.ByID("arrival-text")), bar: page.ByID("arrival-bar"),
-		figures: page.NewTextCell(page.ByID("arrival-figures")), problem: page.ByID("problem"), problemText: page.NewTextCell(page.ByID("problem-text")),
+		figures: page.NewTextCell(page.ByID("arrival-figures")), again: page.ByID("arrival-again"), problem: page.ByID("problem"), problemText: page.NewTextCell(page.ByID("problem-text")),
 		lostFor: -1,
 	}
 	page.ByID("problem-close").OnClick(s.calm)
+	s.again.OnClick(func() { c.socket.Send(&wire.Retry{}) })
 	return s
 }
 
@@ -163,6 +165,7 @@ func (s *status) showArrival() {
 	phase, now := s.c.phase(), s.c.live.Status()
 	s.arrival.SetHidden(!s.c.socket.Ready || phase == wire.PhaseReady)
 	s.arrival.SetClass("problem", phase == wire.PhaseFailed)
+	s.again.SetHidden(phase != wire.PhaseFailed)
 	s.bar.SetHidden(phase == wire.PhaseFailed || phase == wire.PhaseNoModel)
 	s.figures.Show("")
 	say := s.c.words.Say

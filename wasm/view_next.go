@@ -77,7 +77,7 @@ func (v *nextView) ready() bool       { return len(v.c.shown.Tokens()) > 0 }
 
 func (v *nextView) update(what change) {
 	if what.has(session.ChangeLogits|session.ChangeTokens|session.ChangeState|session.ChangeModel|session.ChangeProblem) ||
-		what.saw(changedToken|changedParams|changedSession|changedSocket) {
+		what.saw(changedToken|changedParams|changedSession|changedSocket|changedLanguage) {
 		v.stale = true
 	}
 	if what.has(session.ChangeAnswer) {
@@ -172,7 +172,7 @@ func (v *nextView) draw() {
 		Logits: logits, Tokens: v.c.shown.Tokens(), Params: params, Seed: seed, EOS: v.c.shown.Model().EOS,
 	})
 	if err != nil {
-		v.forget(v.c.words.Say("next.says_failed", "Detail", err.Error()))
+		v.forget(v.refusal(err))
 		return
 	}
 	v.took = page.Now() - began
@@ -187,6 +187,14 @@ func (v *nextView) draw() {
 		ids[i] = v.rows[i].Token
 	}
 	v.askNames(ids)
+}
+
+// refusal says why the sampler does not draw; its own words are English.
+func (v *nextView) refusal(err error) string {
+	if e, ok := err.(*sampler.ParamError); ok { //nolint:errorlint // the sampler wraps none
+		return v.c.words.Say("next.says_param", "Field", e.Field, "Got", e.Got)
+	}
+	return v.c.words.Say("next.says_nothing")
 }
 
 // askNames asks what tokens stand for.

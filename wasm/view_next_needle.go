@@ -4,6 +4,7 @@ package main
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"syscall/js"
 
@@ -182,32 +183,44 @@ func (n *nextNeedle) paint() {
 	pen.Letter(theme.Font(theme.Mono, 0.72), "right")
 	pen.Fill(theme.Quiet)
 	for _, share := range []float64{0, 0.5, 1} {
+		if math.Abs(n.of.Draw-share) < 0.08 {
+			continue // u itself is more to the point
+		}
 		pen.Text(strconv.FormatFloat(share, 'g', -1, 64), left-0.4*theme.Rem, top+height*(1-share)+0.25*theme.Rem)
 	}
-	u := strconv.FormatFloat(n.of.Draw, 'f', 3, 64)
-	if at := n.of.Draw; math.Abs(at) > 0.08 && math.Abs(at-0.5) > 0.08 && math.Abs(at-1) > 0.08 {
-		pen.Fill(theme.Mark)
-		pen.Text(u, left-0.4*theme.Rem, top+height*(1-at)+0.25*theme.Rem)
-	}
+	pen.Fill(theme.Mark)
+	pen.Text(strconv.FormatFloat(n.of.Draw, 'f', 3, 64), left-0.4*theme.Rem, top+height*(1-n.of.Draw)+0.25*theme.Rem)
+
+	// The token that is drawn has its name whatever room its step has; the others have
+	// theirs where they are as wide as it and clear of that one.
 	pen.Letter(theme.Font(theme.Mono, 0.76), "center")
-	for i, id := range n.steps.Tokens {
+	line := min(top+height+1.05*theme.Rem, n.Height-2)
+	middle := func(i int) (x, w float64) {
 		step := n.curve.Step(i)
+		w = float64(step.W) / n.Ratio
+		return float64(step.X)/n.Ratio + w/2, w
+	}
+	from, to := 0.0, 0.0 // of the drawn token's name
+	if i := slices.Index(n.steps.Tokens, n.of.Token); i >= 0 {
+		label := n.v.piece(n.of.Token)
+		half := pen.Width(label) / 2
+		x, _ := middle(i)
+		x = max(min(x, left+width-half), half)
+		pen.Text(label, x, line)
+		from, to = x-half-0.5*theme.Rem, x+half+0.5*theme.Rem
+	}
+	pen.Fill(theme.Quiet)
+	for i, id := range n.steps.Tokens {
 		label := "…"
 		if id >= 0 {
 			label = n.v.piece(id)
 		}
-		w := float64(step.W) / n.Ratio
-		if pen.Width(label)+0.5*theme.Rem > w {
+		x, w := middle(i)
+		half := pen.Width(label) / 2
+		if id == n.of.Token || 2*half+0.5*theme.Rem > w || x+half > from && x-half < to {
 			continue
 		}
-		pen.Fill(theme.Quiet)
-		if id == n.of.Token {
-			pen.Fill(theme.Mark)
-		}
-		pen.Text(label, float64(step.X)/n.Ratio+w/2, min(top+height+1.05*theme.Rem, n.Height-2))
-		if float64(step.X)/n.Ratio > left+width {
-			break
-		}
+		pen.Text(label, x, line)
 	}
 }
 

@@ -80,6 +80,7 @@ func (s *nextStages) show() {
 			seed = p.Seed
 		}
 		s.seed.SetValue(strconv.FormatUint(seed, 10))
+		markWrong(s.seed, false)
 	}
 	for _, card := range s.cards {
 		if card.field != nil {

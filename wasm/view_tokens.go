@@ -19,6 +19,7 @@ type tokensView struct {
 	list      page.Element
 	segmenter js.Value // graphemes; undefined in a browser that has none
 	merges    *mergesPanel
+	height    int // of the list, in pixels
 
 	tokens    []wire.Token // what the chips show
 	groups    []chipGroup  // the groups of chips in the page
@@ -82,11 +83,18 @@ func (v *tokensView) frame(t float64) (again bool) {
 		again = v.makeChips()
 		v.stale = again
 	}
+	told := v.merges.stale
+	again = v.merges.frame(t) || again
+	if told { // the merges may take another part of the list's room
+		height := v.list.Get("clientHeight").Int()
+		v.reveal = v.reveal || height != v.height
+		v.height = height
+	}
 	if v.reveal && !again {
 		v.reveal = false
 		v.mark()
 	}
-	return v.merges.frame(t) || again
+	return again
 }
 
 // makeChips brings the chips to the session's tokens: groups that hold a token

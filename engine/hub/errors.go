@@ -3,6 +3,7 @@ package hub
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -128,6 +129,11 @@ func (e *DiskError) Error() string {
 
 // Unwrap returns the cause.
 func (e *DiskError) Unwrap() error { return e.Err }
+
+// Full reports whether the disk has no room left.
+func (e *DiskError) Full() bool {
+	return slices.ContainsFunc(fullErrors, func(full error) bool { return errors.Is(e.Err, full) })
+}
 
 // ends reports whether an error would meet every other source too.
 func ends(err error) bool {

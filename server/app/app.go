@@ -47,7 +47,8 @@ type App struct {
 	events  *kvevents.Publisher // of the prefix cache; nil if nobody wants them
 	cancel  context.CancelFunc  // ends the work that goes on beside serving
 	work    sync.WaitGroup
-	engine  *running // nil until the model is loaded; owned by the loading goroutine until work is done
+	again   chan struct{} // somebody asked for another try to come to a model
+	engine  *running      // nil until the model is loaded; owned by the loading goroutine until work is done
 	stopped chan struct{}
 	err     error // why serving ended; read it after stopped
 }
@@ -89,16 +90,19 @@ func Start(ctx context.Context, c Config) (*App, error) {
 		c.Log.Info("KV events are published", "endpoints", events.Endpoints())
 	}
 	a := &App{
-		events:   events,
-		log:      c.Log,
-		url:      "http://" + reachable(listener.Addr()),
-		sessions: session.NewServer(session.Options{Version: c.Version, Log: c.Log, MaxSessions: c.MaxSessions, WatchInterval: watchInterval}),
-		api:      openai.New(openai.Options{Version: c.Version, Log: c.Log, MaxBody: maxBodyBytes, MaxWaiting: c.MaxWaiting, WriteTimeout: writeTimeout}),
-		forward:  forward,
-		health:   newHealth(),
-		rest:     newRest(),
-		stopped:  make(chan struct{}),
+		events:  events,
+		log:     c.Log,
+		url:     "http://" + reachable(listener.Addr()),
+		api:     openai.New(openai.Options{Version: c.Version, Log: c.Log, MaxBody: maxBodyBytes, MaxWaiting: c.MaxWaiting, WriteTimeout: writeTimeout}),
+		forward: forward,
+		health:  newHealth(),
+		rest:    newRest(),
+		again:   make(chan struct{}, 1),
+		stopped: make(chan struct{}),
 	}
+	a.sessions = session.NewServer(session.Options{
+		Version: c.Version, Log: c.Log, MaxSessions: c.MaxSessions, WatchInterval: watchInterval, Retry: a.retry,
+	})
 	a.hall = serving.NewServer(serving.Options{Version: c.Version, Log: c.Log, State: a.rest.hallState})
 	ctx, a.cancel = context.WithCancel(ctx)
 	files, hallFiles := newClientFiles(client.Chat), newClientFiles(client.Hall)

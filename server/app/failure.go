@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 
 	"vitrine/engine/hub"
@@ -11,7 +12,7 @@ import (
 )
 
 // failure says in every language of the page why there is no model. In English
-// it is the error's own text; the other languages name what it is about and
+// it is the error's own text, but for a full disk, which people meet and mend; the other languages name what it is about and
 // what would help, and the log has the rest.
 func failure(model string, err error) telling.Message {
 	english := err.Error()
@@ -29,6 +30,8 @@ func failure(model string, err error) telling.Message {
 		return telling.From(english, "told.no_memory", "Blocks", memory.Blocks, "Memory", memory.Memory, "Most", memory.Most, "Size", memory.BlockSize)
 	case errors.As(err, &option):
 		return telling.From(english, "told.option", "Option", option.Option, "Got", option.Got)
+	case errors.As(err, &disk) && disk.Full():
+		return telling.Of("told.disk_full", "Path", disk.Path, "Need", megabytes(disk.Need), "Kept", megabytes(disk.Kept))
 	case errors.As(err, &disk):
 		return telling.From(english, "told.disk", "Path", disk.Path, "Kept", disk.Kept)
 	case errors.As(err, &pull):
@@ -47,6 +50,11 @@ func failure(model string, err error) telling.Message {
 		return telling.From(english, "told.remote_failed", "Address", other.Address, "Status", other.Status)
 	}
 	return telling.From(english, "told.not_loaded", "Model", model)
+}
+
+// megabytes is a number of bytes as the page writes those of a download.
+func megabytes(bytes int64) string {
+	return strconv.FormatFloat(float64(bytes)/1e6, 'f', 1, 64) + " MB"
 }
 
 // sources are what the page calls the places that a model comes from.

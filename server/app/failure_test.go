@@ -30,7 +30,7 @@ func TestFailuresAreSaidInBothLanguages(t *testing.T) {
 		{pull(errors.New("the connection was refused by the peer")), "http://127.0.0.1:1"},
 		{pull(&hub.ChecksumError{Got: "1 bytes", Want: "2 bytes"}), "校验"},
 		{pull(&hub.StatusError{URL: "http://127.0.0.1:1/x", Code: 404}), "smollm2"},
-		{pull(&hub.DiskError{Path: "/models/a.gguf", Kept: 77, Need: 5, Err: syscall.ENOSPC}), "77"},
+		{pull(&hub.DiskError{Path: "/models/a.gguf", Kept: 77, Need: 5, Err: syscall.EACCES}), "77"},
 		{&hub.PathError{Path: "/models/b.gguf", Err: errors.New("there is no such file here")}, "/models/b.gguf"},
 		{&remote.Error{Address: "http://127.0.0.1:2", Reason: "the server does not answer"}, "http://127.0.0.1:2"},
 		{errors.New("gguf: tensor_count: want at most 12 of them"), "broken.gguf"},
@@ -42,6 +42,15 @@ func TestFailuresAreSaidInBothLanguages(t *testing.T) {
 		}
 		if latin.MatchString(zh) || !strings.Contains(zh, c.says) || !strings.ContainsRune(zh, '。') || strings.Contains(zh, "<no value>") || strings.Contains(zh, "told.") {
 			t.Errorf("%v in Chinese: %q, want %q in it", c.err, zh, c.says)
+		}
+	}
+	full := failure("smollm2", pull(&hub.DiskError{Path: "/models/a.gguf.part", Kept: 70_000_000, Need: 28_540_000, Err: syscall.ENOSPC}))
+	for lang, want := range map[string]string{
+		"en": "The disk is full: 28.5 MB more are needed for /models/a.gguf.part. The 70.0 MB that are there are kept. Make room and try again; the download goes on where it stopped.",
+		"zh": "磁盘满了：/models/a.gguf.part 还需要 28.5 MB。已下载的 70.0 MB 留着。请腾出空间再试一次，下载从停下的地方继续。",
+	} {
+		if got := full.In(lang); got != want {
+			t.Errorf("a full disk in %s: %q, want %q", lang, got, want)
 		}
 	}
 	for source, want := range map[hub.Source]string{hub.FromHub: "模型库", hub.FromMirror: "镜像站", hub.FromPackage: "Python 软件包", "elsewhere": "elsewhere"} {

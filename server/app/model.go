@@ -27,18 +27,35 @@ func (r *running) close() error { return errors.Join(r.engine.Close(), r.model.C
 
 // loadModel fetches and loads the model and lets the sessions have it, and
 // measures what its speed is held against. What goes wrong is told in the page and in the log; the server goes on, for the
-// page still plays its recording.
+// page still plays its recording, and tries again when the page asks for it.
 func (a *App) loadModel(ctx context.Context, c Config, found *load.Found) {
 	r, err := a.openModel(ctx, c, found)
-	if err != nil {
-		if ctx.Err() == nil {
-			a.log.Error("there is no model", "model", found.Name, "error", err)
-			a.report(wire.Status{Phase: wire.PhaseFailed, Name: found.Title, Detail: failure(found.Title, err).Told()})
+	for ; err != nil; r, err = a.openModel(ctx, c, found) {
+		if ctx.Err() != nil {
+			return
 		}
-		return
+		a.log.Error("there is no model", "model", found.Name, "error", err)
+		select {
+		case <-a.again: // asked for while the last one was being tried
+		default:
+		}
+		a.report(wire.Status{Phase: wire.PhaseFailed, Name: found.Title, Detail: failure(found.Title, err).Told()})
+		select {
+		case <-a.again:
+		case <-ctx.Done():
+			return
+		}
 	}
 	a.use(r)
 	a.measureBandwidth(ctx, r.model.Threads)
+}
+
+// retry has [App.loadModel] try once more, if it has failed.
+func (a *App) retry() {
+	select {
+	case a.again <- struct{}{}:
+	default:
+	}
 }
 
 // use lets the sessions have the engine, which ends with the App.

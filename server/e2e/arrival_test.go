@@ -1,11 +1,14 @@
 package e2e_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -77,15 +80,120 @@ func TestPageBeforeTheModel(t *testing.T) {
 	if v := eval[float64](p, "document.querySelector('#arrival-bar').value"); v < 0.24 || v > 0.26 {
 		t.Errorf("the bar is at %v, want a quarter", v)
 	}
+	// A link that is opened now names a view and a model. The view is there, and whether the
+	// model is the link's cannot be known yet.
+	eval[bool](p, "(location.hash = 'view=vectors&model=smollm2-135m-instruct', true)")
+	p.wait("the link's view", "document.querySelector('#tab-vectors').getAttribute('aria-selected') === 'true'")
+	if hidden := eval[bool](p, "document.querySelector('#problem').hidden"); !hidden {
+		t.Errorf("before the model is known the page says %q", p.text("#problem-text"))
+	}
 	close(rest)
 	p.wait("the model is here", "document.querySelector('#arrival').hidden")
 	p.wait("the recording can be left", "!document.querySelector('#replay').hidden")
 	p.click("#replay-leave")
 	p.started()
+	if hidden := eval[bool](p, "document.querySelector('#problem').hidden"); !hidden {
+		t.Errorf("of the right model the page says %q", p.text("#problem-text"))
+	}
 	eval[bool](p, "document.querySelector('#more-params').open = true")
 	p.set("#param-max-tokens", "3")
 	p.ask("Hi")
 	p.state("Finished")
+}
+
+// A disk that fills up during the download is said in the page, with how much room is
+// wanted; what has arrived is kept, and another try goes on from there.
+func TestFullDiskIsSaidAndTriedAgain(t *testing.T) {
+	path := modeltest.SmolLM2(t)
+	model, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const full = "/dev/full" // takes every write for one to a full disk
+	if _, err := os.Stat(full); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip("no disk that is full here: ", err)
+	}
+	ranges := make(chan string, 16)
+	hubs := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.URL.Path, ".gguf") {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("ETag", `"1"`)
+		if r.Method == http.MethodGet {
+			ranges <- r.Header.Get("Range")
+		}
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(model))
+	}))
+	defer hubs.Close()
+	cache := t.TempDir()
+	t.Setenv("VITRINE_CACHE", cache)
+	t.Setenv("VITRINE_SOURCES", "hub")
+	t.Setenv("VITRINE_HUB", hubs.URL)
+	// A part of the file that nothing more can be written to.
+	final := filepath.Join(cache, filepath.Base(filepath.Dir(path)), filepath.Base(path))
+	part := final + ".part"
+	if err := os.MkdirAll(filepath.Dir(final), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(full, part); err != nil {
+		t.Fatal(err)
+	}
+	origin := fmt.Sprintf(`{"size":%d,"sha256":"%x"}`, len(model), sha256.Sum256(model))
+	if err := os.WriteFile(part+".json", []byte(origin), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	a, err := app.Start(context.Background(), app.Config{Addr: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := a.Shutdown(ctx); err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+	}()
+	p := open(t, a.URL()+"/?lang=en")
+	need := fmt.Sprintf("%.1f MB", float64(len(model))/1e6)
+	p.said("#arrival", "The disk is full: "+need+" more are needed for "+part, "磁盘满了："+part+" 还需要 "+need)
+	p.said("#arrival", "the download goes on where it stopped", "下载从停下的地方继续")
+	p.wait("the button", "document.querySelector('#arrival-again').checkVisibility()")
+	<-ranges
+	p.click("#arrival-again")
+	select {
+	case <-ranges: // it was tried, and the disk is still full
+	case <-time.After(time.Minute):
+		t.Fatal("the download is not tried again")
+	}
+	p.said("#arrival", "The disk is full", "磁盘满了")
+	p.wait("the recording plays meanwhile", answer+".length > 0")
+
+	// There is room again, and some of the file has arrived.
+	have := len(model) / 2
+	if err := os.Remove(part); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(part, model[:have], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.click("#arrival-again")
+	p.wait("the model is here", "document.querySelector('#arrival').hidden")
+	if got, want := <-ranges, fmt.Sprintf("bytes=%d-", have); got != want {
+		t.Errorf("the other half is asked for with %q, want %q", got, want)
+	}
+	if got, err := os.ReadFile(final); err != nil || !bytes.Equal(got, model) {
+		t.Errorf("the file that arrived is another one: %v", err)
+	}
+	p.click("#replay-leave")
+	p.started()
+	p.short(3)
+	p.ask("Hi")
+	p.state("完")
 }
 
 // A pool of KV blocks that the machine has no memory for is said in the page,

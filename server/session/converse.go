@@ -1,7 +1,6 @@
 package session
 
 import (
-	"fmt"
 	"slices"
 
 	"vitrine/engine/sampler"
@@ -41,6 +40,8 @@ func (s *session) do(c wire.Command) {
 		s.subscribe(c.Views)
 	case *wire.Pace:
 		s.watch()
+	case *wire.Retry:
+		s.server.retry()
 	case *wire.Query:
 		s.ask(c)
 	default:
@@ -279,86 +280,6 @@ func (s *session) begin(next *branch, set settings, paused bool) error {
 	s.sayMessages(0)
 	s.sayBranches()
 	return err
-}
-
-// restore takes in a conversation that the server has lost and the page kept.
-func (s *session) restore(c *wire.Restore) error {
-	if err := s.ready(); err != nil {
-		return err
-	}
-	set, err := s.check(c.Params)
-	if err != nil {
-		return err
-	}
-	if err := s.fits(len(c.Tokens), 0); err != nil {
-		return err
-	}
-	next, err := restored(s.inf.engine.Tokenizer(), s.inf.engine.Model().Config().Vocab, c)
-	if err != nil {
-		return err
-	}
-	s.letGo(s.tree.branches...)
-	s.release()
-	s.tree.restart()
-	next.id, next.parent = s.tree.active.id, s.tree.active.id
-	if err := s.load(next.tokens, set); err != nil {
-		return err
-	}
-	b := s.tree.active
-	*b = *next
-	s.reciteAloud(b)
-	// The page has the tokens, and knows with which probabilities they were
-	// drawn: it keeps them all, as those of this branch.
-	s.sayTokens(len(b.tokens))
-	s.sayBranches()
-	s.sayState()
-	return nil
-}
-
-// restored is the branch that a page remembers.
-func restored(t *tokenizer.Tokenizer, vocab int, c *wire.Restore) (*branch, error) {
-	b := &branch{state: wire.StatePaused}
-	if len(c.Tokens) == 0 {
-		return nil, wrong("Tokens", "told.empty")
-	}
-	for i, r := range c.Tokens {
-		if r.ID < 0 || int(r.ID) >= vocab {
-			return nil, wrong(fmt.Sprintf("Tokens[%d].ID", i), "told.range", "N", r.ID, "Most", vocab-1)
-		}
-		token := given(t, r.ID)
-		token.Flags |= r.Flags & (wire.FlagDrawn | wire.FlagForced)
-		b.tokens = append(b.tokens, token)
-		if !ofAnswer(token) {
-			b.start = i + 1
-		}
-	}
-	if len(c.Messages) > maxMessages {
-		return nil, wrong("Messages", "told.too_many", "N", len(c.Messages), "Most", maxMessages)
-	}
-	for i, r := range c.Messages {
-		field := fmt.Sprintf("Messages[%d]", i)
-		if err := checkText(field+".Text", r.Text); err != nil {
-			return nil, err
-		}
-		if int(r.First) > len(b.tokens) || i > 0 && r.First < c.Messages[i-1].First {
-			return nil, wrong(field+".First", "told.not_in_order", "N", r.First, "Most", len(b.tokens))
-		}
-		m := message{role: r.Role, text: r.Text, first: int(r.First), end: stillOpen}
-		if i < len(c.Messages)-1 {
-			m.end = spokenEnd(b.tokens, m)
-		}
-		b.messages = append(b.messages, m)
-	}
-	return b, nil
-}
-
-// spokenEnd is the position behind the tokens that spell a message's text.
-func spokenEnd(tokens []wire.Token, m message) int {
-	end := m.first
-	for left := len(m.text); left > 0 && end < len(tokens); end++ {
-		left -= len(tokens[end].Bytes)
-	}
-	return end
 }
 
 // setParams changes what the next draws go by.

@@ -72,7 +72,7 @@ func TestEveryProblemIsSaidInBothLanguages(t *testing.T) {
 		{codeGone, errClosed, "正在停止"},
 		{codeGone, engine.ErrReleased, "释放"},
 		{codeGone, fmt.Errorf("asking: %w", context.Canceled), "释放"},
-		{codeRemote, elsewhere("paused before its first token"), "不能暂停"},
+		{codeRemote, elsewhere("told.elsewhere_first"), "全速"},
 		{codeElsewhere, &remote.Error{Address: "http://127.0.0.1:1", Status: 500, Reason: "the server answered 500"}, "500"},
 		{codeBadFrame, &wire.Error{Field: "Tokens[3].Bytes", Want: "12 bytes, 3 are left"}, "Tokens[3].Bytes"},
 		{codeBadFrame, &refusal{codeBadFrame, telling.Of("told.not_open", "Kind", wire.KindPing)}, "Ping"},
@@ -88,6 +88,11 @@ func TestEveryProblemIsSaidInBothLanguages(t *testing.T) {
 	}
 	for _, field := range []string{"session", "server", "engine"} {
 		checkLanguages(t, gone(field, "problem.gone_"+field))
+	}
+	for code, key := range sentences {
+		if en := telling.Of(key, "Detail", "the reason").In("en"); !strings.Contains(en, "the reason") {
+			t.Errorf("what the page says of %s, %q, does not give the reason", code, en)
+		}
 	}
 	for _, code := range []string{codeBadField, codeTooLong, codeNoModel, codeBusy, codeGone, codeRemote, codeElsewhere, codeBadFrame, codeInternal} {
 		if !codes[code] {

@@ -82,17 +82,11 @@ func TestTourOfTheRealModel(t *testing.T) {
 
 	// The server is restarted; the page gives the conversation back.
 	kept := p.ids()
-	restore := &wire.Restore{Params: set}
-	for _, token := range p.tokens()[:len(kept)-3] {
-		restore.Tokens = append(restore.Tokens, wire.RestoredToken{ID: token.ID, Flags: token.Flags})
-	}
-	for _, m := range p.messages() {
-		restore.Messages = append(restore.Messages, wire.RestoredMessage{Role: m.Role, Text: m.Text, First: m.First})
-	}
+	restore := restoreOf(set, p.tokens()[:len(kept)-3], p.messages())
 	p.send(control(wire.OpNew))
 	p.wait("nothing", func() bool { return len(p.know.Tokens()) == 0 })
 	p.mu.Lock()
-	for _, token := range restore.Tokens {
+	for _, token := range restore.Branches[0].Tokens {
 		p.know.Apply(&wire.Tokens{From: uint32(len(p.know.Tokens())), Tokens: []wire.Token{given(r.engine.Tokenizer(), token.ID)}})
 	}
 	p.mu.Unlock()

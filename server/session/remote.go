@@ -74,10 +74,9 @@ func sameStanding(a, b wire.Remote) bool {
 	return slices.Equal(wire.AppendFrame(nil, &a), wire.AppendFrame(nil, &b))
 }
 
-// elsewhere is the refusal of what only an engine of this process can do.
-func elsewhere(what string) error {
-	return &refusal{codeRemote, telling.From("A remote engine cannot be "+what+".", "told.elsewhere")}
-}
+// elsewhere is the refusal of what only an engine of this process can do; key says what
+// that is.
+func elsewhere(key string) error { return &refusal{codeRemote, telling.Of(key)} }
 
 // doRemote carries out a command on a remote engine. handled is false for a
 // command that any session does in the same way.
@@ -117,15 +116,15 @@ func (s *session) controlRemote(c *wire.Control) error {
 		s.endAnswer(wire.StateAborted)
 		return nil
 	case wire.OpPause:
-		return elsewhere("paused")
+		return elsewhere("told.elsewhere_pause")
 	case wire.OpResume:
-		return elsewhere("resumed")
+		return elsewhere("told.elsewhere_resume")
 	case wire.OpStep:
-		return elsewhere("stepped token by token")
+		return elsewhere("told.elsewhere_step")
 	case wire.OpRewind:
-		return elsewhere("rewound")
+		return elsewhere("told.elsewhere_rewind")
 	case wire.OpBranch, wire.OpSwitch:
-		return elsewhere("branched off")
+		return elsewhere("told.elsewhere_branch")
 	}
 	return wrong("Op", "told.unknown", "N", uint8(c.Op))
 }
@@ -191,7 +190,7 @@ func (s *session) chatRemote(c *wire.Chat) error {
 	case c.Text == "":
 		return wrong("text", "told.empty")
 	case c.Paused:
-		return elsewhere("paused before its first token; choose full speed")
+		return elsewhere("told.elsewhere_first")
 	}
 	if err := remoteText("text", c.Text); err != nil {
 		return err
@@ -232,7 +231,7 @@ func (s *session) completeRemote(c *wire.Complete) error {
 	case c.Text == "":
 		return wrong("text", "told.empty")
 	case c.Paused:
-		return elsewhere("paused before its first token; choose full speed")
+		return elsewhere("told.elsewhere_first")
 	}
 	if err := remoteText("text", c.Text); err != nil {
 		return err
@@ -258,17 +257,23 @@ func (s *session) restoreRemote(c *wire.Restore) error {
 	if _, err := s.remoteParams(c.Params); err != nil {
 		return err
 	}
-	if len(c.Messages) > maxMessages {
-		return wrong("Messages", "told.too_many", "N", len(c.Messages), "Most", maxMessages)
+	// With a remote engine there are no other branches than the active one.
+	at := slices.IndexFunc(c.Branches, func(b wire.RestoredBranch) bool { return b.ID == c.Active })
+	if at < 0 {
+		return wrong("Active", "told.no_branch", "N", c.Active, "Have", len(c.Branches))
 	}
-	for i, m := range c.Messages {
-		if err := remoteText(fmt.Sprintf("Messages[%d].Text", i), m.Text); err != nil {
+	field, messages := fmt.Sprintf("Branches[%d].Messages", at), c.Branches[at].Messages
+	if len(messages) > maxMessages {
+		return wrong(field, "told.too_many", "N", len(messages), "Most", maxMessages)
+	}
+	for i, m := range messages {
+		if err := remoteText(fmt.Sprintf("%s[%d].Text", field, i), m.Text); err != nil {
 			return err
 		}
 	}
 	s.restartRemote()
 	b := s.tree.active
-	for _, m := range c.Messages {
+	for _, m := range messages {
 		if m.Text == "" {
 			continue
 		}
@@ -305,11 +310,11 @@ func (v *view) checkRemote(q *wire.Query) (needs int, err error) {
 		return 0, nil
 	case wire.QueryLogits:
 		if v.heard == nil {
-			return 0, elsewhere("asked for the choices at a token that it has not told them of")
+			return 0, elsewhere("told.elsewhere_choices")
 		}
 		return int(min(q.Position, math.MaxInt32)), nil
 	}
-	return 0, elsewhere("looked into: it tells its tokens and how likely they were, nothing of its inside")
+	return 0, elsewhere("told.elsewhere_inside")
 }
 
 // answerRemote answers a question that checkRemote has let pass.

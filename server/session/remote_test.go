@@ -239,8 +239,10 @@ func TestRemoteAbortAndRestore(t *testing.T) {
 	p.waitState(wire.StateAborted)
 	told("stop")
 	p.send(&wire.Restore{
-		Tokens: []wire.RestoredToken{{ID: 1}}, Params: params(5),
-		Messages: []wire.RestoredMessage{{Role: wire.RoleUser, Text: "Hello"}, {Role: wire.RoleAssistant, Text: "Hi!"}},
+		Params: params(5), Branches: []wire.RestoredBranch{{
+			Tokens:   []wire.RestoredToken{{ID: 1}},
+			Messages: []wire.RestoredMessage{{Role: wire.RoleUser, Text: "Hello"}, {Role: wire.RoleAssistant, Text: "Hi!"}},
+		}},
 	})
 	p.waitState(wire.StateStopped)
 	if tokens := p.tokens(); text(tokens) != "HelloHi!" || tokens[0].ID != remote.Unknown || len(p.messages()) != 2 {

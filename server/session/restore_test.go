@@ -1,6 +1,7 @@
 package session
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -41,6 +42,18 @@ func TestResumeAfterDisconnect(t *testing.T) {
 	again.ask(wire.Query{What: wire.QueryVector, Position: 3})
 }
 
+// restoreOf is a conversation of one branch as a page gives it back.
+func restoreOf(set wire.Params, tokens []wire.Token, messages []wire.Message) *wire.Restore {
+	var b wire.RestoredBranch
+	for _, token := range tokens {
+		b.Tokens = append(b.Tokens, wire.RestoredToken{ID: token.ID, Flags: token.Flags})
+	}
+	for _, m := range messages {
+		b.Messages = append(b.Messages, wire.RestoredMessage{Role: m.Role, Text: m.Text, First: m.First})
+	}
+	return &wire.Restore{Params: set, Branches: []wire.RestoredBranch{b}}
+}
+
 // After a restart the page gives the conversation back. It goes on with the
 // tokens that would have come without the restart.
 func TestRestore(t *testing.T) {
@@ -57,13 +70,7 @@ func TestRestore(t *testing.T) {
 	// The connection was lost before the last of it came.
 	p.see(func(s *vis.Session) { s.Apply(&wire.Tokens{Branch: s.ActiveBranch(), From: uint32(cut)}) })
 
-	restore := &wire.Restore{Params: set}
-	for _, token := range all[:cut] {
-		restore.Tokens = append(restore.Tokens, wire.RestoredToken{ID: token.ID, Flags: token.Flags})
-	}
-	for _, m := range messages {
-		restore.Messages = append(restore.Messages, wire.RestoredMessage{Role: m.Role, Text: m.Text, First: m.First})
-	}
+	restore := restoreOf(set, all[:cut], messages)
 	p.close()
 	p.waitClosed()
 	q := visitWith(t, tiny(t, Options{}).serve(t), p.session(), p.know)
@@ -99,18 +106,36 @@ func TestRestore(t *testing.T) {
 func TestBadRestore(t *testing.T) {
 	p := visit(t, tiny(t, Options{}).serve(t), "")
 	good := []wire.RestoredToken{{ID: 65}, {ID: 66, Flags: wire.FlagDrawn}}
+	tree := func(b ...wire.RestoredBranch) wire.Restore { return wire.Restore{Active: 1, Branches: b} }
+	one := func(tokens []wire.RestoredToken, m ...wire.RestoredMessage) wire.Restore {
+		return tree(wire.RestoredBranch{ID: 1, Parent: 1, Tokens: tokens, Messages: m})
+	}
+	root := wire.RestoredBranch{ID: 1, Parent: 1, Tokens: good}
 	for _, c := range []struct {
 		restore wire.Restore
 		code    string
 		field   string
 	}{
-		{wire.Restore{}, codeBadField, "Tokens"},
-		{wire.Restore{Tokens: []wire.RestoredToken{{ID: 65}, {ID: 320}}}, codeBadField, "Tokens[1].ID"},
-		{wire.Restore{Tokens: []wire.RestoredToken{{ID: -1}}}, codeBadField, "Tokens[0].ID"},
-		{wire.Restore{Tokens: make([]wire.RestoredToken, tinyContext)}, codeTooLong, "text"},
-		{wire.Restore{Tokens: good, Messages: []wire.RestoredMessage{{First: 3}}}, codeBadField, "Messages[0].First"},
-		{wire.Restore{Tokens: good, Messages: []wire.RestoredMessage{{First: 1}, {First: 0}}}, codeBadField, "Messages[1].First"},
-		{wire.Restore{Tokens: good, Messages: make([]wire.RestoredMessage, maxMessages+1)}, codeBadField, "Messages"},
+		{wire.Restore{}, codeBadField, "Branches"},
+		{one(nil), codeBadField, "Active"},
+		{one([]wire.RestoredToken{{ID: 65}, {ID: 320}}), codeBadField, "Branches[0].Tokens[1].ID"},
+		{one([]wire.RestoredToken{{ID: -1}}), codeBadField, "Branches[0].Tokens[0].ID"},
+		{one(make([]wire.RestoredToken, tinyContext)), codeTooLong, "text"},
+		{one(good, wire.RestoredMessage{First: 3}), codeBadField, "Branches[0].Messages[0].First"},
+		{one(good, wire.RestoredMessage{First: math.MaxUint32}), codeBadField, "Branches[0].Messages[0].First"},
+		{one(good, wire.RestoredMessage{First: 1}, wire.RestoredMessage{First: 0}), codeBadField, "Branches[0].Messages[1].First"},
+		{one(good, make([]wire.RestoredMessage, maxMessages+1)...), codeBadField, "Branches[0].Messages"},
+		{tree(make([]wire.RestoredBranch, maxBranches+1)...), codeBadField, "Branches"},
+		{tree(root, root), codeBadField, "Branches[1].ID"},
+		{tree(wire.RestoredBranch{ID: 1 << 31, Parent: 1 << 31}), codeBadField, "Branches[0].ID"},
+		{tree(root, wire.RestoredBranch{ID: 2, Parent: 9}), codeBadField, "Branches[1].Parent"},
+		{tree(wire.RestoredBranch{ID: 2, Parent: 1}, root), codeBadField, "Branches[0].Parent"},
+		{tree(root, wire.RestoredBranch{ID: 2, Parent: 1, Shared: 3}), codeBadField, "Branches[1].Shared"},
+		{tree(root, wire.RestoredBranch{ID: 2, Parent: 1, Shared: math.MaxUint32}), codeBadField, "Branches[1].Shared"},
+		{tree(wire.RestoredBranch{ID: 1, Parent: 1, Shared: 1}), codeBadField, "Branches[0].Shared"},
+		{tree(root, wire.RestoredBranch{ID: 2, Parent: 1, Shared: 2, Fork: 3}), codeBadField, "Branches[1].Fork"},
+		{tree(root, wire.RestoredBranch{ID: 2, Parent: 1, Shared: 2, Tokens: make([]wire.RestoredToken, tinyContext-2)}), codeTooLong, "text"},
+		{wire.Restore{Active: 7, Branches: []wire.RestoredBranch{root}}, codeBadField, "Active"},
 	} {
 		c.restore.Params = params(5)
 		if got := p.problem(&c.restore); got.Code != c.code || got.Field != c.field {
@@ -121,9 +146,117 @@ func TestBadRestore(t *testing.T) {
 		t.Errorf("%d tokens are there after all", n)
 	}
 	// Tokens that all claim to be drawn, and none of a message, are taken too.
-	p.see(func(s *vis.Session) { s.Apply(&wire.Tokens{Tokens: []wire.Token{{ID: 65}, {ID: 66}}}) })
-	p.send(&wire.Restore{Tokens: []wire.RestoredToken{{ID: 65, Flags: wire.FlagDrawn}, {ID: 66, Flags: wire.FlagDrawn}}, Params: params(5)})
+	p.see(func(s *vis.Session) { s.Apply(&wire.Tokens{Branch: 1, Tokens: []wire.Token{{ID: 65}, {ID: 66}}}) })
+	drawn := one([]wire.RestoredToken{{ID: 65, Flags: wire.FlagDrawn}, {ID: 66, Flags: wire.FlagDrawn}})
+	drawn.Params = params(5)
+	p.send(&drawn)
 	p.wait("two tokens", func() bool { return len(p.know.Tokens()) == 2 })
 	p.send(&wire.Control{Op: wire.OpStep, Count: 1})
 	p.wait("a third", func() bool { return len(p.know.Tokens()) == 3 && len(p.know.Messages()) == 1 })
+}
+
+// After a restart all branches are there again: one that did not go on is computed when
+// it is turned to, and goes on with the tokens that would have come without the restart.
+func TestRestoreBringsBackTheBranches(t *testing.T) {
+	set := params(12)
+	set.PresencePenalty, set.RepetitionPenalty = 1, 1.3
+	url := tiny(t, Options{}).serve(t)
+	p := visit(t, url, "")
+	p.send(&wire.Chat{Text: "Hello", Params: set})
+	p.waitState(wire.StateLengthCapped)
+	trunk := p.tokens()
+	var root uint32
+	p.see(func(s *vis.Session) { root = s.ActiveBranch() })
+	turnTo := func(p *page, branch uint32, want []int32) {
+		t.Helper()
+		p.send(&wire.Control{Op: wire.OpSwitch, Branch: branch})
+		p.wait("the other branch", func() bool { return p.know.ActiveBranch() == branch && slices.Equal(ids(p.know.Tokens()), want) })
+		p.settle()
+	}
+	type told struct {
+		branch uint32
+		tokens []wire.Token
+	}
+	var sides []told // a branch of the first line, and one of that
+	for i := range 2 {
+		at := len(trunk) - 8 + 3*i
+		p.send(&wire.Control{Op: wire.OpBranch, Position: uint32(at), Token: int32(70 + i)})
+		p.wait("the branch is written", func() bool {
+			return len(p.know.Branches()) == i+2 && len(p.know.Tokens()) > at+1 && p.know.State().State == wire.StateLengthCapped
+		})
+		p.settle()
+		p.see(func(s *vis.Session) { sides = append(sides, told{s.ActiveBranch(), slices.Clone(s.Tokens())}) })
+	}
+	// The last tokens of one of them never came.
+	cut := len(sides[1].tokens) - 3
+	p.see(func(s *vis.Session) { s.Apply(&wire.Tokens{Branch: sides[1].branch, From: uint32(cut)}) })
+	turnTo(p, root, ids(trunk))
+	var tree []wire.Branch
+	p.see(func(s *vis.Session) { tree = slices.Clone(s.Branches()) })
+
+	// A page that is opened anew has them all, for it is told of them.
+	anew := visit(t, url, p.session())
+	anew.wait("the conversation", func() bool { return len(anew.know.Tokens()) == len(trunk) && len(anew.know.Messages()) == 2 })
+	anew.settle()
+	anew.see(func(s *vis.Session) {
+		if _, missing := s.Restore(); missing > 0 {
+			t.Errorf("%d of the branches are not told to a page that is opened anew", missing)
+		}
+	})
+
+	p.waitClosed()
+	q := visitWith(t, tiny(t, Options{}).serve(t), p.session(), p.know)
+	var command *wire.Restore
+	q.see(func(s *vis.Session) {
+		missing := 0
+		if command, missing = s.Restore(); missing > 0 {
+			t.Errorf("%d branches are not known to the page", missing)
+		}
+	})
+	if n := len(command.Branches[1].Tokens); n > 8 {
+		t.Errorf("a branch tells %d tokens, though it shares all but 8 of them", n)
+	}
+	command.Params = set
+	mark := q.mark()
+	q.send(command)
+	q.waitFrame("the tree", mark, func(f wire.Frame) bool { _, ok := f.(*wire.Branches); return ok })
+	q.settle()
+	q.see(func(s *vis.Session) {
+		for i, b := range s.Branches() {
+			want := tree[i]
+			if i == 2 {
+				want.Length = uint32(cut)
+			}
+			if b.ID != want.ID || b.Parent != want.Parent || b.Fork != want.Fork || b.Length != want.Length {
+				t.Errorf("branch %d is %+v, was %+v", i, b, want)
+			}
+		}
+	})
+	if got := q.ids(); !slices.Equal(got, ids(trunk)) {
+		t.Errorf("the active branch is %v, was %v", got, ids(trunk))
+	}
+	turnTo(q, sides[1].branch, ids(sides[1].tokens[:cut]))
+	for i, token := range q.tokens() {
+		if want := sides[1].tokens[i]; token.Flags != want.Flags || token.Prob != want.Prob && want.Prob == want.Prob || token.LogProb != want.LogProb && want.LogProb == want.LogProb {
+			t.Errorf("token %d is %+v, was %+v", i, token, want)
+		}
+	}
+	if m := q.messages(); len(m) != 2 || m[0].Text != "Hello" || m[1].Text == "" {
+		t.Errorf("messages %+v", m)
+	}
+	q.send(&wire.Control{Op: wire.OpStep, Count: 3})
+	q.wait("what the page had not got", func() bool { return len(q.know.Tokens()) == len(sides[1].tokens) })
+	if got := q.ids(); !slices.Equal(got, ids(sides[1].tokens)) {
+		t.Errorf("goes on with %v, want %v", got[cut:], ids(sides[1].tokens[cut:]))
+	}
+	turnTo(q, sides[0].branch, ids(sides[0].tokens))
+	q.send(&wire.Control{Op: wire.OpBranch, Position: uint32(len(trunk) - 2), Token: 75})
+	q.wait("one more branch", func() bool { return len(q.know.Branches()) == 4 })
+	q.see(func(s *vis.Session) {
+		for _, b := range tree {
+			if s.ActiveBranch() == b.ID {
+				t.Errorf("the new branch has the number %d, which is another's", b.ID)
+			}
+		}
+	})
 }

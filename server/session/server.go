@@ -38,6 +38,9 @@ type Options struct {
 	// logits a page is sent while an answer is written without a pause; what it
 	// misses it asks for. Default 0: each token's.
 	WatchInterval time.Duration
+	// Retry is called when a page asks to try once more after [wire.PhaseFailed]. It
+	// must not wait. Default: nothing is tried again.
+	Retry func()
 }
 
 func (o Options) withDefaults() Options {
@@ -49,6 +52,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.KeepAlive <= 0 {
 		o.KeepAlive = 10 * time.Minute
+	}
+	if o.Retry == nil {
+		o.Retry = func() {}
 	}
 	if o.WriteTimeout <= 0 {
 		o.WriteTimeout = 15 * time.Second
@@ -128,6 +134,13 @@ func (s *Server) SetStatus(status wire.Status) {
 	defer s.mu.Unlock()
 	s.status = status
 	s.wake()
+}
+
+// retry has another try made if the last one failed.
+func (s *Server) retry() {
+	if s.currentStatus().Phase == wire.PhaseFailed {
+		s.options.Retry()
+	}
 }
 
 // SetEngine gives the sessions an engine, made with [Server.Observer], the

@@ -96,6 +96,14 @@ func (t *tree) restart() {
 	t.branches, t.active = []*branch{b}, b
 }
 
+// regrow puts restored branches, which keep their numbers, in the place of everything.
+func (t *tree) regrow(branches []*branch, active *branch) {
+	t.branches, t.active = branches, active
+	for _, b := range branches {
+		t.nextID = max(t.nextID, b.id+1)
+	}
+}
+
 // find is the branch of that number, or nil.
 func (t *tree) find(id uint32) *branch {
 	for _, b := range t.branches {

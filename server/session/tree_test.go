@@ -85,12 +85,12 @@ func TestRun(t *testing.T) {
 
 func TestRestoredMessages(t *testing.T) {
 	tok := tinyTokenizer(t)
-	var c wire.Restore
+	var c wire.RestoredBranch
 	for _, b := range []byte("..Hello..you") {
 		c.Tokens = append(c.Tokens, wire.RestoredToken{ID: int32(b)})
 	}
 	c.Messages = []wire.RestoredMessage{{Role: wire.RoleUser, Text: "Hello", First: 2}, {Role: wire.RoleAssistant, Text: "you", First: 9}}
-	b, err := restored(tok, 320, &c)
+	b, err := restored(tok, 320, "Branches[0]", nil, &c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,10 +99,10 @@ func TestMeters(t *testing.T) {
 			t.Errorf("meter %d tells %g of nothing", m, v)
 		}
 	}
-	if lines := MeterWaste.Formula(f, 64); len(lines) != 1 || lines[0].String() != "waste = (128 − 120)/128 = 6.2 %" {
+	if lines := MeterWaste.Formula("waste", f, 64); len(lines) != 1 || lines[0].String() != "waste = (128 − 120)/128 = 6.2 %" {
 		t.Errorf("the formula is %v", lines)
 	}
-	if lines := MeterLength.Formula(f, 64); len(lines) != 1 || lines[0].String() != "mean length = 1 + 50/40 = 2.25" {
+	if lines := MeterLength.Formula("mean length", f, 64); len(lines) != 1 || lines[0].String() != "mean length = 1 + 50/40 = 2.25" {
 		t.Errorf("the formula is %v", lines)
 	}
 }

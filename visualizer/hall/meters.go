@@ -98,24 +98,24 @@ func Duration(ms float64) string {
 	return strconv.FormatFloat(ms, 'f', 1, 64) + " ms"
 }
 
-// Formula is how a share came about, its operands filled in; nil for what is
-// counted or measured as it is.
+// Formula is how a share came about, its operands filled in, under the name that the
+// page has for it in its language; nil for what is counted or measured as it is.
 //
 //	waste = (192 − 180)/192 = 6.25 %
-func (m Meter) Formula(f *wire.HallMeters, blocks uint32) []view.Line {
+func (m Meter) Formula(name string, f *wire.HallMeters, blocks uint32) []view.Line {
 	n := func(v uint64) string { return strconv.FormatUint(v, 10) }
-	var name, sum string
+	var sum string
 	switch m {
 	case MeterHeld:
-		name, sum = "use", n(uint64(f.Held))+"/"+n(uint64(blocks))
+		sum = n(uint64(f.Held)) + "/" + n(uint64(blocks))
 	case MeterWaste:
-		name, sum = "waste", "("+n(uint64(f.Slots))+" − "+n(uint64(f.Filled))+")/"+n(uint64(f.Slots))
+		sum = "(" + n(uint64(f.Slots)) + " − " + n(uint64(f.Filled)) + ")/" + n(uint64(f.Slots))
 	case MeterHits:
-		name, sum = "hit rate", n(f.Hits)+"/"+n(f.Lookups)
+		sum = n(f.Hits) + "/" + n(f.Lookups)
 	case MeterAccepted:
-		name, sum = "acceptance rate", n(f.Accepted)+"/"+n(f.Drafted)
+		sum = n(f.Accepted) + "/" + n(f.Drafted)
 	case MeterLength:
-		name, sum = "mean length", "1 + "+n(f.Accepted)+"/"+n(f.Proposed)
+		sum = "1 + " + n(f.Accepted) + "/" + n(f.Proposed)
 	default:
 		return nil
 	}

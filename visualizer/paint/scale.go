@@ -143,9 +143,9 @@ func MaxAbs(values []float32) float32 {
 // p = 0.98 as the limit of [Theme.Signed] shows the rest, and the legend's ends
 // then mean "or beyond".
 func AbsQuantile(values []float32, p float32) float32 {
-	a := make([]float32, 0, len(values))
+	a := make([]float64, 0, len(values))
 	for _, v := range values {
-		if m := float32(math.Abs(float64(v))); m == m && !math.IsInf(float64(m), 0) {
+		if m := math.Abs(float64(v)); m-m == 0 {
 			a = append(a, m)
 		}
 	}
@@ -154,10 +154,10 @@ func AbsQuantile(values []float32, p float32) float32 {
 	}
 	slices.Sort(a)
 	if !(p > 0) {
-		return a[0]
+		return float32(a[0])
 	}
 	// 0.2 as a float32 is a little more than a fifth: a rank that is whole but for
 	// rounding is taken as whole.
 	rank := math.Ceil(float64(p) * float64(len(a)) * (1 - 1e-6))
-	return a[int(min(max(rank, 1), float64(len(a))))-1]
+	return float32(a[int(min(max(rank, 1), float64(len(a))))-1])
 }

@@ -104,6 +104,9 @@ func (r *Reader) Next() bool {
 	frame := left[:n:n]
 	kind, err := wire.KindOf(frame)
 	if err != nil {
+		if len(frame) > 0 && frame[0] != wire.Version {
+			return r.stop(".Frame.Version", strconv.Itoa(wire.Version)+", not "+strconv.Itoa(int(frame[0])))
+		}
 		return r.stop(".Frame", "a frame: "+err.Error())
 	}
 	if !kind.IsFrame() {

@@ -152,7 +152,7 @@ func TestReadErrors(t *testing.T) {
 		{"short record", join(empty, record(1, pong), []byte{1, 2, 3}), 1, "recording: Records[1] at byte 20: want 8 bytes of time and length, 3 are left"},
 		{"huge record", join(empty, []byte{0, 0, 0, 0, 255, 255, 255, 255, 1}), 0, "recording: Records[0].Frame at byte 6: want 4294967295 bytes, 1 are left"},
 		{"back in time", join(empty, record(9, pong), record(8, pong)), 1, "recording: Records[1].At at byte 20: want at least 9 ms, not 8"},
-		{"no frame", join(empty, record(9, []byte{9, 9})), 0, "recording: Records[0].Frame at byte 6: want a frame: wire: Version at byte 0: want 3, not 9"},
+		{"no frame", join(empty, record(9, []byte{9, 9})), 0, "recording: Records[0].Frame.Version at byte 6: want 3, not 9"},
 		{"a command", join(empty, record(9, wire.AppendCommand(nil, &wire.Ping{}))), 0, "recording: Records[0].Frame at byte 6: want a frame, not the command Ping"},
 	}
 	for _, tt := range tests {

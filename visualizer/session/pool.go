@@ -1,11 +1,6 @@
 package session
 
-import (
-	"cmp"
-	"slices"
-
-	"vitrine/visualizer/wire"
-)
+import "vitrine/visualizer/wire"
 
 // pool is the server's pool of KV blocks, as far as it was told.
 type pool struct {
@@ -74,14 +69,26 @@ func (s *Session) Pool() Pool {
 	if p.table == nil && p.own != 0 {
 		for _, b := range p.blocks {
 			if b.Owner == p.own && b.Refs > 0 {
-				p.table = append(p.table, b.BlockChange)
+				p.insert(b.BlockChange)
 			}
 		}
-		slices.SortFunc(p.table, func(a, b wire.BlockChange) int {
-			return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.Block, b.Block))
-		})
 	}
 	return Pool{Total: int(p.total), Used: int(p.used), Own: p.own, Table: p.table}
+}
+
+// insert puts a block into its place in the table, which is short: a sort of its own
+// would cost the browser's download more.
+func (p *pool) insert(b wire.BlockChange) {
+	p.table = append(p.table, b)
+	at := len(p.table) - 1
+	for ; at > 0; at-- {
+		before := p.table[at-1]
+		if before.Index < b.Index || before.Index == b.Index && before.Block < b.Block {
+			break
+		}
+		p.table[at] = before
+	}
+	p.table[at] = b
 }
 
 // PoolBlock is the condition of one block of the pool; a block that was not

@@ -9,13 +9,27 @@ type sequence struct {
 	hashes []uint64 // hashes[p] stands for tokens 0 … p
 }
 
-// set cuts the sequence at f.From and continues it with f's tokens.
-func (q *sequence) set(f *wire.Tokens) {
+// set cuts the sequence at f.From and continues it with f's tokens. known are those that
+// the branch had before: a server to which the conversation was given back does not know
+// how they were drawn, and the page still does.
+func (q *sequence) set(f *wire.Tokens, known []wire.Token) {
 	q.branch = f.Branch
 	q.cut(int(f.From))
+	same := len(known) > len(q.tokens)
+	for i := range q.tokens {
+		if !same {
+			break
+		}
+		same = known[i].ID == q.tokens[i].ID
+	}
 	for i := range f.Tokens {
 		last, _ := q.prefix(len(q.tokens) - 1)
-		q.tokens = append(q.tokens, f.Tokens[i])
+		t, at := f.Tokens[i], len(q.tokens)
+		if same = same && at < len(known) && known[at].ID == t.ID; same && t.LogProb != t.LogProb && known[at].Flags == t.Flags {
+			was := &known[at]
+			t.LogProb, t.Prob, t.Draw, t.Kept, t.Micros = was.LogProb, was.Prob, was.Draw, was.Kept, was.Micros
+		}
+		q.tokens = append(q.tokens, t)
 		q.hashes = append(q.hashes, extend(last, f.Tokens[i].ID))
 	}
 }

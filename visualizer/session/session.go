@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"strconv"
 
 	"vitrine/visualizer/wire"
@@ -40,6 +41,7 @@ type Session struct {
 	stepped  bool // step holds a step of this sequence
 	messages []wire.Message
 	branches []wire.Branch
+	aside    map[uint32]line // by ID: branches that do not go on
 	problem  wire.Problem
 	machine  wire.Machine
 	remote   *wire.Remote // nil for an engine of the server's own
@@ -61,6 +63,7 @@ func New() *Session {
 		logits:    newLRU[answerKey, *wire.Logits](MaxLogits),
 		answers:   newLRU[answerKey, *answer](MaxAnswerBytes),
 		pieces:    map[int32]Piece{},
+		aside:     map[uint32]line{},
 		pool:      newPool(),
 		wants:     newWants(),
 	}
@@ -119,8 +122,7 @@ func (s *Session) Apply(f wire.Frame) Change {
 	case *wire.Blocks:
 		return s.pool.apply(f)
 	case *wire.Branches:
-		s.branches = f.Branches
-		return ChangeBranches
+		return s.applyBranches(f)
 	case *wire.Problem:
 		return s.applyProblem(f)
 	case *wire.Pieces:
@@ -163,6 +165,7 @@ func (s *Session) applyHello(f *wire.Hello) Change {
 		if before.Name != f.Model.Name || before.Vocab != f.Model.Vocab {
 			s.sequence.cut(0)
 			s.messages, s.branches = nil, nil
+			clear(s.aside)
 			s.state, s.step, s.stepped = wire.State{}, wire.Step{}, false
 			change |= ChangeTokens | ChangeMessages | ChangeBranches | ChangeState | ChangeStep
 		}
@@ -183,10 +186,22 @@ func (s *Session) applyTokens(f *wire.Tokens) Change {
 		return s.badFrame("Tokens.From", "at most the "+strconv.Itoa(len(s.sequence.tokens))+
 			" positions that are known, not "+strconv.FormatUint(uint64(f.From), 10))
 	}
-	s.sequence.set(f)
+	change := ChangeTokens
+	known := s.aside[f.Branch].tokens
+	switch {
+	case f.Branch != s.sequence.branch:
+		s.leave()
+		if f.From == 0 && len(s.messages) > 0 {
+			s.messages = nil // those of the other branch; its own follow
+			change |= ChangeMessages
+		}
+	case int(f.From) < len(s.sequence.tokens):
+		known = slices.Clone(s.sequence.tokens)
+	}
+	s.sequence.set(f, known)
+	delete(s.aside, f.Branch)
 	s.attention.follow(&s.sequence, int(f.From))
 	s.wants.cut(int(f.From))
-	change := ChangeTokens
 	if f.From == 0 && len(f.Tokens) == 0 && len(s.messages) > 0 {
 		s.messages = nil // a new conversation: nothing was said in it
 		change |= ChangeMessages

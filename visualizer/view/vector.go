@@ -88,9 +88,9 @@ func CosineLines(x, y int32, cosine float32) []Line {
 // 1 if there are no numbers but zeros.
 func SignedLimit(values []float32) (limit float32, beyond int) {
 	const share, far = 0.98, 2.5
-	sizes := make([]float32, 0, len(values))
+	sizes := make([]float64, 0, len(values))
 	for _, v := range values {
-		if size := float32(math.Abs(float64(v))); size-size == 0 { // neither NaN nor infinite
+		if size := math.Abs(float64(v)); size-size == 0 { // neither NaN nor infinite
 			sizes = append(sizes, size)
 		}
 	}
@@ -99,17 +99,17 @@ func SignedLimit(values []float32) (limit float32, beyond int) {
 	}
 	slices.Sort(sizes)
 	last := len(sizes) - 1
-	limit = sizes[last]
-	if most := sizes[int(share*float64(last))]; most > 0 && limit > far*most {
-		limit = most
+	end := sizes[last]
+	if most := sizes[int(share*float64(last))]; most > 0 && end > far*most {
+		end = most
 	}
-	if limit == 0 {
+	if end == 0 {
 		return 1, 0
 	}
-	for beyond <= last && sizes[last-beyond] > limit {
+	for beyond <= last && sizes[last-beyond] > end {
 		beyond++
 	}
-	return limit, beyond
+	return float32(end), beyond
 }
 
 // Decades are the powers of ten around the positive ones of the values: low is

@@ -61,7 +61,7 @@ func TestDecodeErrors(t *testing.T) {
 		{"other version", []byte{1, 1}, "wire: Version at byte 0: want 3, not 1"},
 		{"kind 0", []byte{Version, 0}, "wire: Kind at byte 1: want a known kind, not 0"},
 		{"kind after the last frame", []byte{Version, byte(endFrames)}, "wire: Kind at byte 1: want a known kind, not 28"},
-		{"kind after the last command", []byte{Version, byte(endCommands)}, "wire: Kind at byte 1: want a known kind, not 138"},
+		{"kind after the last command", []byte{Version, byte(endCommands)}, "wire: Kind at byte 1: want a known kind, not 140"},
 		{"the other direction", command(&Ping{}), "wire: Ping: Kind at byte 1: want a frame (server to page)"},
 		{"no fields", []byte{Version, byte(KindPong)}, "wire: Pong: Number at byte 2: want 4 bytes, 0 are left"},
 		{"trailing", append(frame(&Pong{}), 0), "wire: Pong: end at byte 6: want no more bytes, 1 follow"},

@@ -65,11 +65,23 @@ type Complete struct {
 }
 
 // Restore gives a server that has lost the session (it was restarted) the
-// conversation back: tokens are prefilled as they are.
+// conversation back, with the tree of its branches: the tokens of the active one
+// are prefilled as they are, those of another when it is turned to.
 type Restore struct {
-	Tokens   []RestoredToken
-	Messages []RestoredMessage
+	Active   uint32           // ID of the branch that goes on
+	Branches []RestoredBranch // in the order in which they were made
 	Params   Params
+}
+
+// RestoredBranch is a line of a restored conversation. With another branch it
+// often has most of its tokens in common, so they are told once.
+type RestoredBranch struct {
+	ID       uint32 // as the page has it from [Branches]; no two are the same
+	Parent   uint32 // a branch before it in the list, or itself
+	Fork     uint32 // see [Branch]
+	Shared   uint32 // so many tokens at its beginning are the parent's
+	Tokens   []RestoredToken
+	Messages []RestoredMessage // all of them
 }
 
 // RestoredToken is a position of a restored sequence.
@@ -171,6 +183,10 @@ type Query struct {
 
 // Ping asks for a [Pong].
 type Ping struct{ Number uint32 }
+
+// Retry asks the server to try once more to come to a model, after [PhaseFailed]. A
+// download goes on where it stopped.
+type Retry struct{}
 
 // Pace asks for at least so much time between two messages, for this
 // connection. What comes about in between arrives together, in a [Bundle], and

@@ -54,9 +54,18 @@ func (m *Complete) fields(c *coder) {
 func (*Restore) Kind() Kind { return KindRestore }
 
 func (m *Restore) fields(c *coder) {
-	list(c, "Tokens", &m.Tokens, func(c *coder, t *RestoredToken) { t.fields(c) })
-	list(c, "Messages", &m.Messages, func(c *coder, r *RestoredMessage) { r.fields(c) })
+	c.uint32("Active", &m.Active)
+	list(c, "Branches", &m.Branches, func(c *coder, b *RestoredBranch) { b.fields(c) })
 	c.group("Params", m.Params.fields)
+}
+
+func (b *RestoredBranch) fields(c *coder) {
+	c.uint32("ID", &b.ID)
+	c.uint32("Parent", &b.Parent)
+	c.uint32("Fork", &b.Fork)
+	c.uint32("Shared", &b.Shared)
+	list(c, "Tokens", &b.Tokens, func(c *coder, t *RestoredToken) { t.fields(c) })
+	list(c, "Messages", &b.Messages, func(c *coder, r *RestoredMessage) { r.fields(c) })
 }
 
 func (t *RestoredToken) fields(c *coder) {
@@ -120,6 +129,11 @@ func (m *Query) fields(c *coder) {
 func (*Ping) Kind() Kind { return KindPing }
 
 func (m *Ping) fields(c *coder) { c.uint32("Number", &m.Number) }
+
+// Kind implements [Command].
+func (*Retry) Kind() Kind { return KindRetry }
+
+func (*Retry) fields(*coder) {}
 
 // Kind implements [Command].
 func (*Pace) Kind() Kind { return KindPace }

@@ -45,13 +45,15 @@ const (
 	KindOpen Kind = 128 + iota
 	KindChat
 	KindComplete
-	KindRestore
+	_ // was a Restore of one branch
 	KindSetParams
 	KindControl
 	KindSubscribe
 	KindQuery
 	KindPing
 	KindPace
+	KindRestore
+	KindRetry
 	endCommands
 )
 
@@ -90,7 +92,7 @@ var (
 		"Bundle", "Remote",
 	}
 	commandNames = [endCommands - KindOpen]string{
-		"Open", "Chat", "Complete", "Restore", "SetParams", "Control", "Subscribe", "Query", "Ping", "Pace",
+		"Open", "Chat", "Complete", "", "SetParams", "Control", "Subscribe", "Query", "Ping", "Pace", "Restore", "Retry",
 	}
 	hallFrameNames = [endHallFrames - KindHallHello]string{
 		"HallHello", "HallReaders", "HallSnapshot", "HallRecord", "HallText", "HallState", "HallRace",
@@ -104,7 +106,9 @@ var (
 func (k Kind) IsFrame() bool { return k >= KindHello && k < endFrames }
 
 // IsCommand says whether k is a command that this version knows.
-func (k Kind) IsCommand() bool { return k >= KindOpen && k < endCommands }
+func (k Kind) IsCommand() bool {
+	return k >= KindOpen && k < endCommands && commandNames[k-KindOpen] != ""
+}
 
 // isHall says whether k is a frame or a command of the hall alone.
 func (k Kind) isHall() bool {
@@ -210,6 +214,8 @@ func newCommand(k Kind) Command {
 		return new(Ping)
 	case KindPace:
 		return new(Pace)
+	case KindRetry:
+		return new(Retry)
 	}
 	return nil
 }

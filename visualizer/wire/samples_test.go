@@ -83,8 +83,6 @@ func sampleCommands() []Command {
 		&Open{Session: "s-7f", Locale: "zh"},
 		&Chat{Text: "什么是引力？", System: "Be brief.", Params: sampleParams(), Paused: true},
 		&Complete{Text: "Once upon a time", Params: sampleParams(), Paused: true},
-		&Restore{Tokens: []RestoredToken{{ID: 1, Flags: FlagSpecial}, {ID: 9354, Flags: FlagDrawn}},
-			Messages: []RestoredMessage{{Role: RoleUser, Text: "What is gravity?", First: 4}}, Params: sampleParams()},
 		&SetParams{Params: sampleParams()},
 		&Control{Op: OpNew, Count: 5, Position: 33, Token: -1, Branch: 2},
 		&Subscribe{Views: ViewAttention | ViewBlocks | ViewTiming},
@@ -92,5 +90,11 @@ func sampleCommands() []Command {
 			Tokens: []int32{1, 2}, Text: "engine/backend/ref.RMSNorm"},
 		&Ping{Number: 7},
 		&Pace{Millis: 50},
+		&Restore{Active: 7, Branches: []RestoredBranch{
+			{ID: 2, Parent: 2, Tokens: []RestoredToken{{ID: 1, Flags: FlagSpecial}, {ID: 9354, Flags: FlagDrawn}},
+				Messages: []RestoredMessage{{Role: RoleUser, Text: "What is gravity?", First: 4}, {Role: RoleAssistant, Text: "引力", First: 9}}},
+			{ID: 7, Parent: 2, Fork: 1, Shared: 1, Tokens: []RestoredToken{{ID: 5, Flags: FlagForced}}},
+		}, Params: sampleParams()},
+		&Retry{},
 	}
 }

@@ -133,8 +133,7 @@ func (c *client) join() {
 func (c *client) receive(raw []byte) {
 	frame, err := wire.DecodeHallFrame(raw)
 	if err != nil {
-		detail := err.Error()
-		c.complain(func() string { return c.words.Say("problem.unreadable", "Detail", detail) })
+		c.complain(func() string { return c.words.Unreadable(err) })
 		return
 	}
 	switch f := frame.(type) {

@@ -60,7 +60,7 @@ func (m *meters) reading(one *meter) page.Reading {
 	r := page.Reading{Title: c.words.Say(one.name), Value: "—", Note: c.words.Say(one.note), Fn: one.kind.Func()}
 	if v, ok := one.kind.Of(&c.moment.Meters, c.hall.Config().Blocks); ok {
 		r.Value = one.kind.Text(v)
-		if lines := one.kind.Formula(&c.moment.Meters, c.hall.Config().Blocks); lines != nil {
+		if lines := one.kind.Formula(r.Title, &c.moment.Meters, c.hall.Config().Blocks); lines != nil {
 			r.AddFormula(lines)
 			r.By = hall.FuncFormula
 		}

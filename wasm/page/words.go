@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall/js"
+
+	"vitrine/visualizer/wire"
 )
 
 // Words is the page's catalogue of messages, in the language that is chosen.
@@ -62,6 +64,17 @@ func (w *Words) Count(key string, n int, pairs ...string) string {
 		text = one
 	}
 	return fill(text, append(pairs, "N", strconv.Itoa(n)))
+}
+
+// Told is what say says in both languages, as one string that [wire.Told] takes apart:
+// for what is kept in a file, which may be opened in the other language.
+func (w *Words) Told(say func(*Words) string) string {
+	in := func(lang string) string {
+		other := &Words{Lang: lang, catalogue: w.catalogue}
+		other.forget()
+		return say(other)
+	}
+	return wire.Tell(in("en"), in("zh"))
 }
 
 // Sentences puts sentences one after the other; in Chinese the full stop brings
