@@ -116,7 +116,8 @@ func (c *conn) read(s *Server) {
 			err = &wire.Error{Field: "message", Want: "a binary message, not text"}
 		}
 		if err != nil {
-			c.send(problemOf(err))
+			p, _ := problemOf(err)
+			c.send(p)
 			if bad++; bad > maxBadFrames {
 				c.hangUp("too many messages that are no command of this page's version")
 				return

@@ -206,7 +206,7 @@ func (s *Server) end() {
 	}
 	s.stopEngine()
 	for c := range s.here {
-		c.send(&wire.Problem{Code: codeGone, Field: "server", Detail: whyStopping})
+		c.send(stopping())
 		c.hangUp(whyStopping)
 	}
 }
@@ -227,7 +227,8 @@ func (s *Server) stopEngine() {
 func (s *Server) setUp(c wire.HallConfig) {
 	if err := s.tryToSetUp(c); err != nil {
 		s.options.Log.Warn("hall: no engine", "error", err)
-		s.toAll(&wire.Problem{Code: codeInternal, Detail: err.Error()})
+		p, _ := problemOf(err)
+		s.toAll(p)
 	}
 }
 
@@ -264,21 +265,21 @@ func (s *Server) check(c wire.HallConfig) error {
 	const slots = 1 << 15
 	switch n := c.Blocks * uint32(c.BlockSize); {
 	case c.Blocks < 4 || c.Blocks > 4096:
-		return &badField{"blocks", fmt.Sprintf("are %d, want 4 to 4096", c.Blocks)}
+		return outside("blocks", c.Blocks, 4, 4096)
 	case c.BlockSize < 1 || c.BlockSize > 256:
-		return &badField{"block_size", fmt.Sprintf("is %d, want 1 to 256", c.BlockSize)}
+		return outside("block_size", c.BlockSize, 1, 256)
 	case n > slots:
-		return &badField{"blocks", fmt.Sprintf("hold %d tokens, want at most %d", n, slots)}
+		return wrong("blocks", "told.slots", "N", n, "Most", slots)
 	case c.BatchTokens < 1 || c.BatchTokens > 2048:
-		return &badField{"batch_tokens", fmt.Sprintf("are %d, want 1 to 2048", c.BatchTokens)}
+		return outside("batch_tokens", c.BatchTokens, 1, 2048)
 	case c.Sequences < 1 || c.Sequences > 256:
-		return &badField{"sequences", fmt.Sprintf("are %d, want 1 to 256", c.Sequences)}
+		return outside("sequences", c.Sequences, 1, 256)
 	case c.Drafts > maxDrafts:
-		return &badField{"drafts", fmt.Sprintf("are %d, want 0 to %d", c.Drafts, maxDrafts)}
+		return outside("drafts", c.Drafts, 0, maxDrafts)
 	}
 	if s.model.Fits != nil {
 		if err := s.model.Fits(int(c.Blocks), int(c.BlockSize)); err != nil {
-			return &badField{"blocks", err.Error()}
+			return noRoom(err)
 		}
 	}
 	return nil

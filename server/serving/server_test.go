@@ -294,6 +294,7 @@ func TestRefusals(t *testing.T) {
 		{&wire.HallAdd{Count: 1, Sort: wire.HallOwn, Text: " \n"}, codeBadField, "text"},
 		{&wire.HallAdd{Count: 1, Sort: wire.HallOwn, Text: strings.Repeat("a", maxText+1)}, codeBadField, "text"},
 		{&wire.HallAdd{Count: 1, Sort: wire.HallOwn, Text: strings.Repeat("a", 1100)}, codeTooLong, "prompt"},
+		{&wire.HallAdd{Count: 3, Sort: wire.HallOwn, Text: strings.Repeat("a", 1100)}, codeTooLong, "prompt"},
 		{&wire.HallAdd{Count: 1, MaxTokens: 5000}, codeBadField, "max_tokens"},
 		{&wire.HallAdd{Count: 1, Outputs: 9}, codeBadField, "outputs"},
 		{&wire.HallAdd{Count: 64, Outputs: 8}, codeBusy, ""},
@@ -320,6 +321,7 @@ func TestRefusals(t *testing.T) {
 		if got := p.problems[0]; got.Code != c.code || got.Field != c.field || got.Detail == "" {
 			t.Errorf("%T %+v: %+v, want %s of %s", c.command, c.command, got, c.code, c.field)
 		}
+		checkLanguages(t, p.problems[0].Detail)
 	}
 	p.problems = nil
 	if err := p.ws.WriteMessage(websocket.TextMessage, []byte("{}")); err != nil {
