@@ -88,18 +88,19 @@ func Start(ctx context.Context, c Config) (*App, error) {
 		}
 		c.Log.Info("KV events are published", "endpoints", events.Endpoints())
 	}
+	commands := c.commandLimit()
 	a := &App{
 		events:   events,
 		log:      c.Log,
 		url:      "http://" + reachable(listener.Addr()),
-		sessions: session.NewServer(session.Options{Version: c.Version, Log: c.Log, MaxSessions: c.MaxSessions, WatchInterval: watchInterval}),
+		sessions: session.NewServer(session.Options{Version: c.Version, Log: c.Log, MaxSessions: c.MaxSessions, WatchInterval: watchInterval, Commands: commands}),
 		api:      openai.New(openai.Options{Version: c.Version, Log: c.Log, MaxBody: maxBodyBytes, MaxWaiting: c.MaxWaiting, WriteTimeout: writeTimeout}),
 		forward:  forward,
 		health:   newHealth(),
 		rest:     newRest(),
 		stopped:  make(chan struct{}),
 	}
-	a.hall = serving.NewServer(serving.Options{Version: c.Version, Log: c.Log, State: a.rest.hallState})
+	a.hall = serving.NewServer(serving.Options{Version: c.Version, Log: c.Log, State: a.rest.hallState, Commands: commands})
 	ctx, a.cancel = context.WithCancel(ctx)
 	files, hallFiles := newClientFiles(client.Chat), newClientFiles(client.Hall)
 	handler, err := gates(a.routes(pages, hallPages, static, files, hallFiles), &c)

@@ -17,14 +17,9 @@ import (
 // obey carries a command out and tells the page what is wrong with it.
 func (s *Server) obey(c *conn, command wire.Command) {
 	if err := s.carryOut(c, command); err != nil {
-		p, known := problemOf(err)
-		if !known {
+		if known := c.refuse(command, err); !known {
 			s.options.Log.Warn("hall: a command failed", "command", command.Kind().String(), "error", err)
 		}
-		if q, ok := command.(*wire.Query); ok {
-			p.Query = q.ID
-		}
-		c.send(p)
 	}
 }
 

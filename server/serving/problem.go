@@ -6,6 +6,7 @@ import (
 
 	"vitrine/engine"
 	"vitrine/engine/load"
+	"vitrine/server/socket"
 	"vitrine/server/telling"
 	"vitrine/visualizer/wire"
 )
@@ -71,12 +72,15 @@ func problemOf(err error) (p *wire.Problem, known bool) {
 		own    *refusal
 		reject *engine.RequestError
 		frame  *wire.Error
+		many   *socket.LimitError
 	)
 	switch {
 	case errors.As(err, &field):
 		return problem(codeBadField, field.field, "told.bad_field", field.why), true
 	case errors.As(err, &own):
 		return problem(own.code, own.field, sentences[own.code], own.why), true
+	case errors.As(err, &many):
+		return problem(codeBusy, "", sentences[codeBusy], telling.Of("told.too_many_commands", "Most", many.PerSecond)), true
 	case errors.As(err, &reject):
 		return problem(codeBadField, reject.Field, "told.bad_field", telling.From(reject.Reason, "told.engine_refuses")), false
 	case errors.As(err, &frame):

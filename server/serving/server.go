@@ -14,6 +14,7 @@ import (
 	"vitrine/engine/chat"
 	"vitrine/engine/model"
 	"vitrine/engine/tokenizer"
+	"vitrine/server/guard"
 	"vitrine/visualizer/hall"
 	"vitrine/visualizer/wire"
 )
@@ -27,6 +28,8 @@ type Options struct {
 	// State is told of the states of the hall's requests, as an
 	// [engine.Observer] is; may be nil.
 	State func(engine.StateInfo)
+	// Commands bounds the commands of pages by their addresses. Default: no bound.
+	Commands *guard.RateLimit
 }
 
 // Model is what the hall runs on.
@@ -207,7 +210,7 @@ func (s *Server) end() {
 	s.stopEngine()
 	for c := range s.here {
 		c.send(stopping())
-		c.hangUp(whyStopping)
+		c.goodbye()
 	}
 }
 
@@ -344,7 +347,7 @@ func (s *Server) toAll(f wire.Frame) {
 	}
 	b := wire.AppendFrame(nil, f)
 	for c := range s.here {
-		c.push(b)
+		c.Push(b)
 	}
 }
 

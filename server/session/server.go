@@ -11,6 +11,7 @@ import (
 
 	"vitrine/engine"
 	"vitrine/engine/chat"
+	"vitrine/server/guard"
 	"vitrine/server/machine"
 	"vitrine/server/remote"
 	"vitrine/server/telling"
@@ -38,6 +39,8 @@ type Options struct {
 	// logits a page is sent while an answer is written without a pause; what it
 	// misses it asks for. Default 0: each token's.
 	WatchInterval time.Duration
+	// Commands bounds the commands of pages by their addresses. Default: no bound.
+	Commands *guard.RateLimit
 }
 
 func (o Options) withDefaults() Options {
