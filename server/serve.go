@@ -74,7 +74,7 @@ func (c *cli) serveCommand() *cobra.Command {
 	flags.StringVar(&config.KVEvents.ReplayEndpoint, "kv-events-replay-endpoint", "", "replay events that were missed here, tcp://127.0.0.1:5558")
 	flags.StringSliceVar(&config.AllowHosts, "allowed-hosts", nil, "also answer who asks for these host names, beside the loopback names and the host of --addr")
 	flags.StringVar(&config.APIKey, "api-key", "", "ask for this key everywhere but at /health: programs in Authorization: Bearer KEY, the page by a form (default: $"+keyVariable+")")
-	flags.Float64Var(&config.RateLimit, "rate-limit", 0, "requests to the API, connections of pages and keys that are tried a second from one address; more get 429; files of the page, /health and what is said on a connection do not count; 0 sets no limit")
+	flags.Float64Var(&config.RateLimit, "rate-limit", 0, "requests to the API, connections of pages and keys that are tried a second from one address; more get 429; of the commands on the connections of its pages 20 times as many are taken, and 200 at least; files of the page and /health do not count; 0 sets no limit")
 	flags.IntVar(&config.MaxWaiting, "max-waiting", 0, "requests to the API that may wait for the engine; more get 429; 0 takes the default of 1024")
 	flags.DurationVar(&ending, "shutdown-timeout", 10*time.Second, "how long requests that run may take to end when the server is told to")
 	flags.BoolVar(&noOpen, "no-open", false, "do not open the browser")

@@ -89,6 +89,7 @@ func Start(ctx context.Context, c Config) (*App, error) {
 		}
 		c.Log.Info("KV events are published", "endpoints", events.Endpoints())
 	}
+	commands := c.commandLimit()
 	a := &App{
 		events:  events,
 		log:     c.Log,
@@ -101,9 +102,9 @@ func Start(ctx context.Context, c Config) (*App, error) {
 		stopped: make(chan struct{}),
 	}
 	a.sessions = session.NewServer(session.Options{
-		Version: c.Version, Log: c.Log, MaxSessions: c.MaxSessions, WatchInterval: watchInterval, Retry: a.retry,
+		Version: c.Version, Log: c.Log, MaxSessions: c.MaxSessions, WatchInterval: watchInterval, Retry: a.retry, Commands: commands,
 	})
-	a.hall = serving.NewServer(serving.Options{Version: c.Version, Log: c.Log, State: a.rest.hallState})
+	a.hall = serving.NewServer(serving.Options{Version: c.Version, Log: c.Log, State: a.rest.hallState, Commands: commands})
 	ctx, a.cancel = context.WithCancel(ctx)
 	files, hallFiles := newClientFiles(client.Chat), newClientFiles(client.Hall)
 	handler, err := gates(a.routes(pages, hallPages, static, files, hallFiles), &c)

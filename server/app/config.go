@@ -25,7 +25,8 @@ type Config struct {
 	// GET /health; see package guard.
 	APIKey string
 	// RateLimit bounds what one address may ask a second: requests to the API,
-	// connections of pages, and keys that are tried. Default 0: it does not.
+	// connections of pages, and keys that are tried. Twenty times as many commands of
+	// pages are taken on their connections, and 200 at least. Default 0: no bounds.
 	RateLimit float64
 	// MaxWaiting bounds the API's requests that wait for the engine. Default: what
 	// package openai takes.

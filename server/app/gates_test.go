@@ -6,10 +6,12 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 
 	"vitrine/engine/modeltest/tinymodel"
+	"vitrine/visualizer/wire"
 )
 
 // TestAPIKey: with a key nothing but /health answers without it: not the page,
@@ -98,6 +100,84 @@ func TestRateLimit(t *testing.T) {
 	for _, path := range []string{"/", "/static/style.css", "/nothing"} {
 		if res, _ := get(t, a.URL()+path, "Authorization", "Bearer guess"); res.StatusCode != 429 {
 			t.Errorf("%s with a guessed key: %d", path, res.StatusCode)
+		}
+	}
+}
+
+// Commands on both sockets of an address have one limit, high enough for any page; who
+// passes it is told so in both languages, and is served again afterwards.
+func TestCommandLimit(t *testing.T) {
+	if l := (&Config{}).commandLimit(); l != nil {
+		t.Error("without --rate-limit commands have a limit")
+	}
+	for rate, want := range map[float64]float64{0.001: leastCommands, 10: leastCommands, 50: 1000} {
+		if got := (&Config{RateLimit: rate}).commandLimit().PerSecond(); got != want {
+			t.Errorf("with --rate-limit %v, %v commands a second are taken, want %v", rate, got, want)
+		}
+	}
+	a := start(t, Config{Model: tinymodel.Folder(t), RateLimit: 2})
+	<-a.Ready()
+	for path, first := range map[string]wire.Command{"/ws": &wire.Open{}, "/ws/serving": &wire.HallJoin{}} {
+		conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(a.URL(), "http")+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		send := func(c wire.Command) {
+			if err := conn.WriteMessage(websocket.BinaryMessage, wire.AppendCommand(nil, c)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// next is the number of a pong, or the problem that came in its place.
+		next := func() (uint32, *wire.Problem) {
+			for {
+				_, b, err := conn.ReadMessage()
+				if err != nil {
+					t.Fatal(err)
+				}
+				decode := wire.DecodeFrame
+				if path == "/ws/serving" {
+					decode = wire.DecodeHallFrame
+				}
+				f, err := decode(b)
+				if err != nil {
+					t.Fatal(err)
+				}
+				switch f := f.(type) {
+				case *wire.Pong:
+					return f.Number, nil
+				case *wire.Problem:
+					return 0, f
+				}
+			}
+		}
+		send(first)
+		const pings = 2 * leastCommands
+		for n := range uint32(pings) {
+			send(&wire.Ping{Number: n})
+		}
+		taken, refused := 0, 0
+		for range pings {
+			_, p := next()
+			switch {
+			case p == nil:
+				taken++
+			case p.Code != "busy" || !strings.Contains(wire.Told(p.Detail, "en"), "at most 200 a second") || !strings.Contains(wire.Told(p.Detail, "zh"), "每秒最多执行 200 条"):
+				t.Fatalf("%s: %+v", path, p)
+			default:
+				refused++
+			}
+		}
+		if taken < leastCommands/2 || refused == 0 {
+			t.Errorf("%s: %d commands were taken, %d refused", path, taken, refused)
+		}
+		time.Sleep(1100 * time.Millisecond)
+		send(&wire.Ping{Number: 9999})
+		if n, p := next(); n != 9999 {
+			t.Errorf("%s: a second later: %+v", path, p)
 		}
 	}
 }

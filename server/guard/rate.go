@@ -16,7 +16,7 @@ import (
 // has not asked for longest is forgotten first.
 const maxClients = 4096
 
-// RateLimit bounds the requests of one address, of IPv6 of one /64 network,
+// RateLimit bounds what one address asks for, of IPv6 of one /64 network,
 // by a token bucket that holds a second's worth and one at least. Behind a proxy all
 // clients have one address: what a proxy says of them is not believed.
 type RateLimit struct {
@@ -48,7 +48,7 @@ func NewRateLimit(perSecond float64) *RateLimit {
 func (l *RateLimit) Protect(next http.Handler, counted func(*http.Request) bool, refuse func(w http.ResponseWriter, r *http.Request, status int, message string)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if counted(r) {
-			if wait := l.take(network(r.RemoteAddr)); wait > 0 {
+			if wait := l.Take(r.RemoteAddr); wait > 0 {
 				w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 				refuse(w, r, http.StatusTooManyRequests, "too many requests from this address; at most "+strconv.FormatFloat(float64(l.perSecond), 'g', 3, 64)+" a second are answered")
 				return
@@ -56,6 +56,18 @@ func (l *RateLimit) Protect(next http.Handler, counted func(*http.Request) bool,
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// PerSecond is how many are within the limit.
+func (l *RateLimit) PerSecond() float64 { return float64(l.perSecond) }
+
+// Take counts something that an address, host:port, asks for and returns 0, or how
+// long that is too much. A nil limit has room for everything.
+func (l *RateLimit) Take(remote string) (wait time.Duration) {
+	if l == nil {
+		return 0
+	}
+	return l.take(network(remote))
 }
 
 // take takes a token for a client and returns 0, or how long there is none.

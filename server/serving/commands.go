@@ -3,74 +3,23 @@ package serving
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"time"
 
 	"vitrine/engine"
-	"vitrine/engine/sampler"
 	"vitrine/server/source"
+	"vitrine/server/telling"
 	"vitrine/visualizer"
 	"vitrine/visualizer/wire"
 )
 
-// The codes of a wire.Problem that the hall sends.
-const (
-	codeBadField = "bad_field"
-	codeTooLong  = "too_long"
-	codeNoModel  = "no_model"
-	codeBusy     = "busy"
-	codeBadFrame = "bad_frame"
-	codeInternal = "internal"
-	codeNotYours = "not_yours" // it would end requests of others
-	codeGone     = "gone"      // the server is stopping
-)
-
-// badField says that a field of a command cannot be taken, and why.
-type badField struct{ field, reason string }
-
-func (e *badField) Error() string { return e.field + " " + e.reason }
-
-// refusal is a problem that concerns no field.
-type refusal struct{ code, reason string }
-
-func (e *refusal) Error() string { return e.reason }
-
-// problemOf puts an error into the page's terms.
-func problemOf(err error) *wire.Problem {
-	var (
-		field  *badField
-		own    *refusal
-		param  *sampler.ParamError
-		reject *engine.RequestError
-		frame  *wire.Error
-	)
-	switch {
-	case errors.As(err, &field):
-		return &wire.Problem{Code: codeBadField, Field: field.field, Detail: err.Error()}
-	case errors.As(err, &own):
-		return &wire.Problem{Code: own.code, Detail: own.reason}
-	case errors.As(err, &reject) && reject.Field == "prompt":
-		return &wire.Problem{Code: codeTooLong, Field: reject.Field, Detail: err.Error()}
-	case errors.As(err, &reject):
-		return &wire.Problem{Code: codeBadField, Field: reject.Field, Detail: err.Error()}
-	case errors.As(err, &param):
-		return &wire.Problem{Code: codeBadField, Field: param.Field, Detail: err.Error()}
-	case errors.As(err, &frame):
-		return &wire.Problem{Code: codeBadFrame, Field: frame.Field, Detail: err.Error()}
-	}
-	return &wire.Problem{Code: codeInternal, Detail: err.Error()}
-}
-
 // obey carries a command out and tells the page what is wrong with it.
 func (s *Server) obey(c *conn, command wire.Command) {
 	if err := s.carryOut(c, command); err != nil {
-		p := problemOf(err)
-		if q, ok := command.(*wire.Query); ok {
-			p.Query = q.ID
+		if known := c.refuse(command, err); !known {
+			s.options.Log.Warn("hall: a command failed", "command", command.Kind().String(), "error", err)
 		}
-		c.send(p)
 	}
 }
 
@@ -87,9 +36,9 @@ func (s *Server) carryOut(c *conn, command wire.Command) error {
 	}
 	switch {
 	case c.reader == nil:
-		return &refusal{codeBadFrame, "the first message has to be HallJoin, not " + command.Kind().String()}
+		return refuse(codeBadFrame, "told.not_joined", "Kind", command.Kind())
 	case s.engine == nil:
-		return &refusal{codeNoModel, "there is no model yet"}
+		return refuse(codeNoModel, "told.no_engine")
 	}
 	switch m := command.(type) {
 	case *wire.HallAdd:
@@ -105,7 +54,7 @@ func (s *Server) carryOut(c *conn, command wire.Command) error {
 			return errRacing
 		}
 		if n := s.ofOthers(c); n > 0 {
-			return &refusal{codeNotYours, fmt.Sprintf("an engine that is set up anew ends %d requests of others; wait until they are done", n)}
+			return refuse(codeNotYours, "told.not_yours_all", "N", n)
 		}
 		return s.tryToSetUp(m.Config)
 	case *wire.HallWatch:
@@ -117,10 +66,10 @@ func (s *Server) carryOut(c *conn, command wire.Command) error {
 	case *wire.HallStartRace:
 		return s.startRace(c, m.Race)
 	}
-	return &refusal{codeBadFrame, "the hall does not know " + command.Kind().String()}
+	return refuse(codeBadFrame, "told.unexpected", "Kind", command.Kind())
 }
 
-var errRacing = &refusal{codeBusy, "a race is being run; wait for its end, or end it"}
+var errRacing = refuse(codeBusy, "told.racing")
 
 // sources are the texts of what computes the hall's numbers.
 var sources = source.Trees{"engine": engine.Sources, "visualizer": visualizer.Sources, "server/serving": own}
@@ -128,11 +77,11 @@ var sources = source.Trees{"engine": engine.Sources, "visualizer": visualizer.So
 // answer answers a question about the source of a function.
 func (s *Server) answer(c *conn, q *wire.Query) error {
 	if q.What != wire.QuerySource {
-		return &badField{"What", fmt.Sprintf("is %d, want %d: the hall shows sources of functions only", q.What, wire.QuerySource)}
+		return wrong("What", "told.only_sources", "N", q.What, "Want", wire.QuerySource)
 	}
 	f, err := sources.Find(q.Text)
 	if err != nil {
-		return &badField{"Text", "is " + err.Error()}
+		return &badField{"Text", telling.From("it is "+err.Error(), "told.no_source")}
 	}
 	c.send(&wire.Source{Query: q.ID, Func: q.Text, File: f.File, Line: uint32(f.Line), Text: f.Text})
 	return nil
@@ -157,13 +106,13 @@ func (s *Server) run(op wire.HallOp) error {
 // arrivals lets requests arrive by themselves, or no longer.
 func (s *Server) arrivals(c *conn, m *wire.HallArrivals) error {
 	if m.On && !(m.Rate > 0 && m.Rate <= maxRate) {
-		return &badField{"rate", fmt.Sprintf("is %g, want more than 0 and at most %d requests a second", m.Rate, maxRate)}
+		return wrong("rate", "told.arrivals", "N", m.Rate, "Most", maxRate)
 	}
 	if m.Sort == wire.HallOwn {
-		return &badField{"sort", "is the reader's own text, want another: requests that arrive by themselves have none"}
+		return wrong("sort", "told.own_arrives")
 	}
 	if m.Outputs > maxOutputs {
-		return badOutputs(m.Outputs)
+		return outside("outputs", m.Outputs, 1, maxOutputs)
 	}
 	s.control.Arriving, s.control.Sort, s.control.Outputs, s.arriving = m.On, m.Sort, max(m.Outputs, 1), c.reader
 	if m.On {
@@ -254,9 +203,9 @@ func (s *Server) endRace(kind wire.HallRaceKind, err error) {
 	s.tellRace()
 	if err != nil {
 		race := s.state.Race().Copy()
-		race.Race, race.Running, race.Problem = kind, false, err.Error()
-		if errors.Is(err, context.Canceled) {
-			race.Problem = "it was ended"
+		race.Race, race.Running, race.Problem = kind, false, unfinished(err)
+		if !errors.Is(err, context.Canceled) {
+			s.options.Log.Warn("hall: a race failed", "error", err)
 		}
 		s.state.Apply(&race)
 		s.toAll(&race)

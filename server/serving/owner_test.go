@@ -41,6 +41,7 @@ func TestRequestsHaveOwners(t *testing.T) {
 		if got := member.problems[n]; got.Code != codeNotYours || got.Detail == "" {
 			t.Errorf("%T: %+v, want %s", command, got, codeNotYours)
 		}
+		checkLanguages(t, member.problems[n].Detail)
 	}
 	state := func(p *page, i int) wire.RunState { return p.hall.Now().Requests[i].State }
 	member.send(&wire.HallCancel{Request: ids[1]})

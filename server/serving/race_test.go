@@ -68,12 +68,13 @@ func TestRaces(t *testing.T) {
 	p.send(&wire.HallStartRace{Race: wire.HallRaceKV})
 	p.send(&wire.HallStartRace{Race: wire.HallRaceBatch})
 	p.send(&wire.HallConfigure{Config: defaultConfig})
+	p.send(&wire.HallStartRace{})
 	p.until("two refusals", func() bool { return len(p.problems) == 2 })
 	for _, problem := range p.problems {
 		if problem.Code != codeBusy {
 			t.Errorf("%+v", problem)
 		}
 	}
-	p.send(&wire.HallStartRace{})
-	p.until("the end of the race", func() bool { return !p.hall.Race().Running })
+	p.until("the end of the race", func() bool { r := p.hall.Race(); return r.Race == wire.HallRaceKV && !r.Running && r.Problem != "" })
+	checkLanguages(t, p.hall.Race().Problem)
 }

@@ -3,11 +3,11 @@ package serving
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
 	"vitrine/engine"
+	"vitrine/server/telling"
 	"vitrine/visualizer/wire"
 )
 
@@ -36,28 +36,28 @@ func (s *Server) add(c *conn, m *wire.HallAdd) error {
 	text := strings.TrimSpace(m.Text)
 	switch {
 	case m.Count < 1 || m.Count > 64:
-		return &badField{"count", fmt.Sprintf("is %d, want 1 to 64", m.Count)}
+		return outside("count", m.Count, 1, 64)
 	case m.MaxTokens > 1024:
-		return &badField{"max_tokens", fmt.Sprintf("is %d, want at most 1024", m.MaxTokens)}
+		return outside("max_tokens", m.MaxTokens, 0, 1024)
 	case m.Outputs > maxOutputs:
-		return badOutputs(m.Outputs)
+		return outside("outputs", m.Outputs, 1, maxOutputs)
 	case m.Sort == wire.HallOwn && text == "":
-		return &badField{"text", "is empty, want what to ask"}
+		return wrong("text", "told.empty")
 	case len(text) > maxText:
-		return &badField{"text", fmt.Sprintf("is %d bytes long, want at most %d", len(text), maxText)}
+		return wrong("text", "told.too_many_bytes", "N", len(text), "Most", maxText)
 	}
 	defer s.settle()
 	if m.Count > 1 { // all of them come between the same two steps
 		s.steer(0)
 		defer s.hold()
 	}
-	var refused error
+	var long *refusal
 	n := 0
 	for range m.Count {
 		err := s.addOne(c.reader, m, c.locale, text)
-		if reject := (*engine.RequestError)(nil); errors.As(err, &reject) {
+		if own := (*refusal)(nil); errors.As(err, &own) && own.code == codeTooLong {
 			// The others may well fit.
-			refused = err
+			long = own
 			n++
 			continue
 		}
@@ -65,14 +65,13 @@ func (s *Server) add(c *conn, m *wire.HallAdd) error {
 			return err
 		}
 	}
-	if refused != nil && m.Count > 1 {
-		return fmt.Errorf("%d of %d requests were not added: %w", n, m.Count, refused)
+	switch {
+	case long == nil:
+		return nil
+	case m.Count == 1:
+		return long
 	}
-	return refused
-}
-
-func badOutputs(n uint8) error {
-	return &badField{"outputs", fmt.Sprintf("are %d, want at most %d answers to a request", n, maxOutputs)}
+	return &refusal{codeTooLong, long.field, telling.Of("told.not_added", "N", n, "Count", m.Count, "Detail", long.why)}
 }
 
 // addOne adds one of the requests that m asks for.
@@ -86,14 +85,17 @@ func (s *Server) addOne(r *reader, m *wire.HallAdd, locale, text string) error {
 		}
 	}
 	if unfinished+outputs > maxUnfinished {
-		return &refusal{codeBusy, fmt.Sprintf("%d answers wait or run, want at most %d; wait for some of them to end", unfinished, maxUnfinished)}
+		return refuse(codeBusy, "told.hall_full", "N", unfinished, "Most", maxUnfinished)
 	}
 	p := &prompter{s.model.Tokenizer, s.model.Template}
 	t, err := p.make(m.Sort, s.numbers, locale, text, int(m.MaxTokens))
 	if err != nil {
 		return err
 	}
-	s.numbers++
+	s.numbers++ // in any case: the next of the sort may be shorter
+	if n, limit := len(t.request.Prompt), s.engine.MaxModelLen(); n >= limit {
+		return &refusal{codeTooLong, "prompt", telling.Of("told.too_long_for_hall", "Tokens", n, "Limit", limit)}
+	}
 	t.request.Params.N = outputs
 	s.record.expect(wire.HallRequest{Reader: r.ID, Sort: m.Sort, Outputs: uint8(outputs), Title: t.title})
 	handle, err := s.engine.Add(context.Background(), t.request)
@@ -205,10 +207,10 @@ func (s *Server) cancel(c *conn, id uint32) error {
 	if id != 0 {
 		o := s.outputs[id]
 		if o == nil || o.request.finished() {
-			return &badField{"request", fmt.Sprintf("is %d, want one that waits or runs", id)}
+			return wrong("request", "told.not_running", "N", id)
 		}
 		if o.request.reader != c.reader.ID && !c.host {
-			return &refusal{codeNotYours, fmt.Sprintf("request %d is another reader's", id)}
+			return refuse(codeNotYours, "told.not_yours_one", "N", id)
 		}
 		which = []*request{o.request}
 	}

@@ -14,6 +14,7 @@ import (
 	"vitrine/engine/chat"
 	"vitrine/engine/model"
 	"vitrine/engine/tokenizer"
+	"vitrine/server/guard"
 	"vitrine/visualizer/hall"
 	"vitrine/visualizer/wire"
 )
@@ -27,6 +28,8 @@ type Options struct {
 	// State is told of the states of the hall's requests, as an
 	// [engine.Observer] is; may be nil.
 	State func(engine.StateInfo)
+	// Commands bounds the commands of pages by their addresses. Default: no bound.
+	Commands *guard.RateLimit
 }
 
 // Model is what the hall runs on.
@@ -206,8 +209,8 @@ func (s *Server) end() {
 	}
 	s.stopEngine()
 	for c := range s.here {
-		c.send(&wire.Problem{Code: codeGone, Field: "server", Detail: whyStopping})
-		c.hangUp(whyStopping)
+		c.send(stopping())
+		c.goodbye()
 	}
 }
 
@@ -227,7 +230,8 @@ func (s *Server) stopEngine() {
 func (s *Server) setUp(c wire.HallConfig) {
 	if err := s.tryToSetUp(c); err != nil {
 		s.options.Log.Warn("hall: no engine", "error", err)
-		s.toAll(&wire.Problem{Code: codeInternal, Detail: err.Error()})
+		p, _ := problemOf(err)
+		s.toAll(p)
 	}
 }
 
@@ -264,21 +268,21 @@ func (s *Server) check(c wire.HallConfig) error {
 	const slots = 1 << 15
 	switch n := c.Blocks * uint32(c.BlockSize); {
 	case c.Blocks < 4 || c.Blocks > 4096:
-		return &badField{"blocks", fmt.Sprintf("are %d, want 4 to 4096", c.Blocks)}
+		return outside("blocks", c.Blocks, 4, 4096)
 	case c.BlockSize < 1 || c.BlockSize > 256:
-		return &badField{"block_size", fmt.Sprintf("is %d, want 1 to 256", c.BlockSize)}
+		return outside("block_size", c.BlockSize, 1, 256)
 	case n > slots:
-		return &badField{"blocks", fmt.Sprintf("hold %d tokens, want at most %d", n, slots)}
+		return wrong("blocks", "told.slots", "N", n, "Most", slots)
 	case c.BatchTokens < 1 || c.BatchTokens > 2048:
-		return &badField{"batch_tokens", fmt.Sprintf("are %d, want 1 to 2048", c.BatchTokens)}
+		return outside("batch_tokens", c.BatchTokens, 1, 2048)
 	case c.Sequences < 1 || c.Sequences > 256:
-		return &badField{"sequences", fmt.Sprintf("are %d, want 1 to 256", c.Sequences)}
+		return outside("sequences", c.Sequences, 1, 256)
 	case c.Drafts > maxDrafts:
-		return &badField{"drafts", fmt.Sprintf("are %d, want 0 to %d", c.Drafts, maxDrafts)}
+		return outside("drafts", c.Drafts, 0, maxDrafts)
 	}
 	if s.model.Fits != nil {
 		if err := s.model.Fits(int(c.Blocks), int(c.BlockSize)); err != nil {
-			return &badField{"blocks", err.Error()}
+			return noRoom(err)
 		}
 	}
 	return nil
@@ -343,7 +347,7 @@ func (s *Server) toAll(f wire.Frame) {
 	}
 	b := wire.AppendFrame(nil, f)
 	for c := range s.here {
-		c.push(b)
+		c.Push(b)
 	}
 }
 

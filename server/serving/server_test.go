@@ -3,9 +3,6 @@ package serving
 import (
 	"context"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -32,8 +29,7 @@ func open(t *testing.T) (*Server, string) {
 
 func openWith(t *testing.T, o Options) (*Server, string) {
 	t.Helper()
-	dir := tinymodel.Folder(t)
-	lengthen(t, filepath.Join(dir, "config.json"))
+	dir := tinymodel.LongFolder(t, 4096) // the hall's texts fit in
 	b := cpu.New(2)
 	m, err := model.Load(dir, b, model.LoadOptions{})
 	if err != nil {
@@ -57,20 +53,6 @@ func openWith(t *testing.T, o Options) (*Server, string) {
 	})
 	s.SetModel(Model{Model: m, Tokenizer: tok, Info: wire.Model{Name: "tiny"}, Turn: new(sync.Mutex)})
 	return s, "ws" + strings.TrimPrefix(web.URL, "http")
-}
-
-// lengthen gives the tiny model a context that the hall's texts fit in: each of
-// their bytes is a token of its.
-func lengthen(t *testing.T, config string) {
-	t.Helper()
-	body, err := os.ReadFile(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	long := regexp.MustCompile(`("max_position_embeddings": *)[0-9]+`).ReplaceAll(body, []byte("${1}4096"))
-	if err := os.WriteFile(config, long, 0o600); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // page is a page that has joined.
@@ -294,6 +276,7 @@ func TestRefusals(t *testing.T) {
 		{&wire.HallAdd{Count: 1, Sort: wire.HallOwn, Text: " \n"}, codeBadField, "text"},
 		{&wire.HallAdd{Count: 1, Sort: wire.HallOwn, Text: strings.Repeat("a", maxText+1)}, codeBadField, "text"},
 		{&wire.HallAdd{Count: 1, Sort: wire.HallOwn, Text: strings.Repeat("a", 1100)}, codeTooLong, "prompt"},
+		{&wire.HallAdd{Count: 3, Sort: wire.HallOwn, Text: strings.Repeat("a", 1100)}, codeTooLong, "prompt"},
 		{&wire.HallAdd{Count: 1, MaxTokens: 5000}, codeBadField, "max_tokens"},
 		{&wire.HallAdd{Count: 1, Outputs: 9}, codeBadField, "outputs"},
 		{&wire.HallAdd{Count: 64, Outputs: 8}, codeBusy, ""},
@@ -320,6 +303,7 @@ func TestRefusals(t *testing.T) {
 		if got := p.problems[0]; got.Code != c.code || got.Field != c.field || got.Detail == "" {
 			t.Errorf("%T %+v: %+v, want %s of %s", c.command, c.command, got, c.code, c.field)
 		}
+		checkLanguages(t, p.problems[0].Detail)
 	}
 	p.problems = nil
 	if err := p.ws.WriteMessage(websocket.TextMessage, []byte("{}")); err != nil {

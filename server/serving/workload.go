@@ -8,6 +8,7 @@ import (
 	"vitrine/engine/chat"
 	"vitrine/engine/sampler"
 	"vitrine/engine/tokenizer"
+	"vitrine/server/telling"
 	"vitrine/visualizer/wire"
 )
 
@@ -110,12 +111,12 @@ func (p *prompter) encode(system, text string) ([]int32, error) {
 		}
 		var err error
 		if rendered, err = p.template.Render(append(messages, chat.Message{Role: "user", Content: text}), o); err != nil {
-			return nil, fmt.Errorf("the model's chat template does not take this text: %w", err)
+			return nil, &badField{"text", telling.From(fmt.Sprintf("the model's chat template does not take it: %v", err), "told.template")}
 		}
 	}
 	ids, err := p.tokenizer.Encode(rendered, tokenizer.EncodeOptions{ParseSpecial: true})
 	if err != nil {
-		return nil, fmt.Errorf("the text cannot be encoded: %w", err)
+		return nil, &badField{"text", telling.From(fmt.Sprintf("it cannot be encoded: %v", err), "told.not_encoded")}
 	}
 	return ids, nil
 }

@@ -7,8 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gorilla/websocket"
-
+	"vitrine/server/socket"
 	"vitrine/server/telling"
 	"vitrine/visualizer/wire"
 )
@@ -20,42 +19,26 @@ const (
 	// maxBadFrames is how many messages that are no command are answered with
 	// a problem before the connection is closed.
 	maxBadFrames = 20
-	// maxBundleBytes is the size from which on a bundle takes in no more frames.
-	maxBundleBytes = 1 << 20
 	// openTimeout is how long a connection may take to say Open.
 	openTimeout = 10 * time.Second
-	// closeTimeout is how long the page may take to answer a close.
-	closeTimeout = time.Second
 
-	closeNormal         = websocket.CloseNormalClosure
-	closeGoingAway      = websocket.CloseGoingAway
-	closeUnsupported    = websocket.CloseUnsupportedData
-	closePolicy         = websocket.ClosePolicyViolation
-	closeTryAgainLater  = websocket.CloseTryAgainLater
-	closeInternal       = websocket.CloseInternalServerErr
-	closeReasonMaxBytes = 123 // RFC 6455, section 5.5: 125 with the code
+	closeNormal        = socket.Normal
+	closeGoingAway     = socket.GoingAway
+	closeUnsupported   = socket.Unsupported
+	closePolicy        = socket.Policy
+	closeTryAgainLater = socket.TryAgainLater
+	closeInternal      = socket.Internal
 )
 
-// upgrader checks the Origin as gorilla does by default: a page of another
-// host is refused, a client that is no browser and sends none is let in.
-// Compression is off: it gains an eighth and costs ten times the time.
-var upgrader = websocket.Upgrader{
-	HandshakeTimeout: openTimeout,
-	ReadBufferSize:   4 << 10,
-	WriteBufferSize:  32 << 10,
-}
-
-// conn is one WebSocket. Its reader and its writer are a goroutine each.
+// conn is one WebSocket.
 type conn struct {
 	link
 	server *Server
-	ws     *websocket.Conn
+	socket *socket.Conn // nil until there is one
 
 	entered atomic.Bool // it belongs to a session, which says goodbye
 	hang    sync.Once
-	code    int // of the close, with its reason; set before out is closed
-	reason  string
-	closing atomic.Bool // the close was sent: the read deadline stands
+	how     socket.Close // set before out is closed
 }
 
 // ServeHTTP is the WebSocket endpoint. It returns when the connection ends.
@@ -66,24 +49,22 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.dismiss(c)
-	ws, err := upgrader.Upgrade(w, r, nil)
+	ws, err := socket.Upgrade(w, r, socket.Options{
+		MaxMessage: maxMessageBytes, PingInterval: s.options.PingInterval, WriteTimeout: s.options.WriteTimeout,
+		Decode: wire.DecodeCommand, Limit: s.options.Commands,
+	})
 	if err != nil {
 		s.options.Log.Debug("session: no WebSocket", "err", err) // Upgrade has answered
 		return
 	}
 	s.mu.Lock()
-	c.ws = ws
+	c.socket = ws
 	s.mu.Unlock()
-	written := make(chan struct{})
-	go func() {
-		defer close(written)
-		c.write()
-	}()
-	c.read()
-	c.hangUp(closeNormal, "")
-	<-written
-	if err := ws.Close(); err != nil {
-		s.options.Log.Debug("session: close", "err", err)
+	if err := ws.Serve(outgoing{c}, func() {
+		c.read()
+		c.hangUp(closeNormal, "")
+	}); err != nil {
+		s.options.Log.Info("session: a page does not read or is gone; the connection is closed, the session stays", "err", err)
 	}
 }
 
@@ -113,23 +94,20 @@ func (s *Server) dismiss(c *conn) {
 // end lets the writer finish and close the connection.
 func (c *conn) end(code int, reason string) {
 	c.hang.Do(func() {
-		c.code, c.reason = code, reason[:min(len(reason), closeReasonMaxBytes)]
+		c.how = socket.Close{Code: code, Reason: reason}
 		c.out.close()
 	})
 }
 
 // cut closes the connection at once; the server's lock is held.
 func (c *conn) cut() {
-	if c.ws != nil {
-		c.ws.Close()
+	if c.socket != nil {
+		c.socket.Cut()
 	}
 }
 
 // read takes in what the page sends until the connection ends.
 func (c *conn) read() {
-	c.ws.SetReadLimit(maxMessageBytes)
-	c.wait(openTimeout)
-	c.ws.SetPongHandler(func(string) error { c.alive(); return nil })
 	s, err := c.greet()
 	if err != nil {
 		return
@@ -142,10 +120,13 @@ func (c *conn) read() {
 	}()
 	bad := 0
 	for {
-		c.alive()
-		command, err := c.next()
+		command, err := c.socket.Next()
 		var reject *wire.Error
+		var tooMany *socket.LimitError
 		switch {
+		case errors.As(err, &tooMany):
+			c.refuse(command, err)
+			continue
 		case errors.As(err, &reject):
 			bad++
 			p, _ := problemOf(err)
@@ -180,17 +161,22 @@ func (c *conn) pass(s *session, order wire.Command) {
 	select {
 	case s.commands <- command{&c.link, order}:
 	default:
-		p, _ := problemOf(errBusy)
-		if q, ok := order.(*wire.Query); ok {
-			p.Query = q.ID
-		}
-		c.send(p)
+		c.refuse(order, errBusy)
 	}
+}
+
+// refuse tells the page why a command is not carried out.
+func (c *conn) refuse(order wire.Command, err error) {
+	p, _ := problemOf(err)
+	if q, ok := order.(*wire.Query); ok {
+		p.Query = q.ID
+	}
+	c.send(p)
 }
 
 // greet waits for Open and enters the session that it names.
 func (c *conn) greet() (*session, error) {
-	command, err := c.next()
+	command, err := c.socket.NextWithin(openTimeout)
 	var reject *wire.Error
 	open, ok := command.(*wire.Open)
 	switch {
@@ -223,117 +209,16 @@ func (c *conn) greet() (*session, error) {
 	return s, nil
 }
 
-// next reads one command. A *wire.Error is the page's fault; any other error
-// ends the connection.
-func (c *conn) next() (wire.Command, error) {
-	sort, b, err := c.ws.ReadMessage()
-	if err != nil {
-		return nil, err
-	}
-	if sort != websocket.BinaryMessage {
-		return nil, &wire.Error{Field: "message", Want: "a binary message, not text"}
-	}
-	return wire.DecodeCommand(b)
-}
+// outgoing gives a connection what its outbox holds.
+type outgoing struct{ c *conn }
 
-// alive is called at every sign of life.
-func (c *conn) alive() { c.wait(3 * c.server.options.PingInterval) }
-
-// wait sets the time for the next sign of life. It cannot fail but on a closed
-// connection, which the next read reports.
-func (c *conn) wait(d time.Duration) {
-	if !c.closing.Load() {
-		_ = c.ws.SetReadDeadline(time.Now().Add(d))
+func (f outgoing) Take() (message []byte, ok bool) { return f.c.out.pop() }
+func (f outgoing) Wake() <-chan struct{}           { return f.c.out.wake }
+func (f outgoing) Pace() time.Duration             { return time.Duration(f.c.link.pace.Load()) }
+func (f outgoing) Rest(on bool)                    { f.c.out.rest(on) }
+func (f outgoing) Closed() (socket.Close, bool) {
+	if !f.c.out.isClosed() {
+		return socket.Close{}, false
 	}
-}
-
-// write sends what is in the outbox, and pings, until the outbox is closed and
-// empty or the page does not read in time.
-func (c *conn) write() {
-	ping := time.NewTicker(c.server.options.PingInterval)
-	defer ping.Stop()
-	var sent time.Time
-	for {
-		c.rest(sent)
-		b, ok := c.gather()
-		if ok {
-			if err := c.sendBytes(b); err != nil {
-				c.giveUp("a page does not read", err)
-				return
-			}
-			sent = time.Now()
-			continue
-		}
-		if c.out.isClosed() {
-			c.sayClose()
-			return
-		}
-		select {
-		case <-c.out.wake:
-		case <-ping.C:
-			if err := c.ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(c.server.options.WriteTimeout)); err != nil {
-				c.giveUp("a page is gone", err)
-				return
-			}
-		}
-	}
-}
-
-// rest lets the time go by that the page wants between two messages. It is not
-// long, so that not even a close needs to break it off.
-func (c *conn) rest(sent time.Time) {
-	left := time.Duration(c.link.pace.Load()) - time.Since(sent)
-	if left <= 0 {
-		return
-	}
-	c.out.rest(true)
-	time.Sleep(left)
-	c.out.rest(false)
-}
-
-// gather takes what is to be sent next: one frame, or all that wait if the page
-// wants them together.
-func (c *conn) gather() (b []byte, ok bool) {
-	b, ok = c.out.pop()
-	if !ok || c.link.pace.Load() == 0 {
-		return b, ok
-	}
-	together := wire.Bundle{Frames: [][]byte{b}}
-	for size := len(b); size < maxBundleBytes; size += len(b) {
-		if b, ok = c.out.pop(); !ok {
-			break
-		}
-		together.Frames = append(together.Frames, b)
-	}
-	if len(together.Frames) == 1 {
-		return together.Frames[0], true
-	}
-	return wire.AppendFrame(nil, &together), true
-}
-
-func (c *conn) sendBytes(b []byte) error {
-	if err := c.ws.SetWriteDeadline(time.Now().Add(c.server.options.WriteTimeout)); err != nil {
-		return err
-	}
-	return c.ws.WriteMessage(websocket.BinaryMessage, b)
-}
-
-// giveUp cuts a connection that cannot be written to, so that its reader ends
-// too.
-func (c *conn) giveUp(why string, err error) {
-	c.server.options.Log.Info("session: "+why+"; the connection is closed, the session stays", "err", err)
-	c.hangUp(closeTryAgainLater, why)
-	c.ws.Close()
-}
-
-// sayClose sends the close and gives the page a moment to answer it.
-func (c *conn) sayClose() {
-	c.closing.Store(true)
-	deadline := time.Now().Add(closeTimeout)
-	message := websocket.FormatCloseMessage(c.code, c.reason)
-	if err := c.ws.WriteControl(websocket.CloseMessage, message, deadline); err != nil {
-		c.ws.Close()
-		return
-	}
-	_ = c.ws.SetReadDeadline(deadline) // fails only where the reader has ended already
+	return f.c.how, true
 }

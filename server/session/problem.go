@@ -9,6 +9,7 @@ import (
 	"vitrine/engine"
 	"vitrine/engine/sampler"
 	"vitrine/server/remote"
+	"vitrine/server/socket"
 	"vitrine/server/telling"
 	"vitrine/visualizer/wire"
 )
@@ -92,6 +93,7 @@ func problemOf(err error) (p *wire.Problem, known bool) {
 		param  *sampler.ParamError
 		reject *engine.RequestError
 		frame  *wire.Error
+		many   *socket.LimitError
 		other  *remote.Error
 		extra  *remote.ParamError
 	)
@@ -102,6 +104,8 @@ func problemOf(err error) (p *wire.Problem, known bool) {
 		return problem(codeTooLong, "text", "problem.too_long", long.told()), true
 	case errors.As(err, &own):
 		return problem(own.code, "", sentences[own.code], own.why), true
+	case errors.As(err, &many):
+		return problem(codeBusy, "", sentences[codeBusy], telling.Of("told.too_many_commands", "Most", many.PerSecond)), true
 	case errors.As(err, &param):
 		return problemWith(param.Field, wanted(param)), true
 	case errors.As(err, &reject):

@@ -11,6 +11,7 @@ import (
 	"vitrine/engine"
 	"vitrine/engine/sampler"
 	"vitrine/server/remote"
+	"vitrine/server/socket"
 	"vitrine/server/telling"
 	"vitrine/visualizer/wire"
 )
@@ -69,6 +70,7 @@ func TestEveryProblemIsSaidInBothLanguages(t *testing.T) {
 		{codeNoModel, noModel(wire.Status{Phase: wire.PhaseNoModel}), "没有指定"},
 		{codeBusy, errBusy, "太多"},
 		{codeBusy, errFull, "占满"},
+		{codeBusy, &socket.LimitError{PerSecond: 200}, "200"},
 		{codeGone, errClosed, "正在停止"},
 		{codeGone, engine.ErrReleased, "释放"},
 		{codeGone, fmt.Errorf("asking: %w", context.Canceled), "释放"},

@@ -11,6 +11,7 @@ import (
 
 	"vitrine/engine"
 	"vitrine/engine/chat"
+	"vitrine/server/guard"
 	"vitrine/server/machine"
 	"vitrine/server/remote"
 	"vitrine/server/telling"
@@ -41,6 +42,8 @@ type Options struct {
 	// Retry is called when a page asks to try once more after [wire.PhaseFailed]. It
 	// must not wait. Default: nothing is tried again.
 	Retry func()
+	// Commands bounds the commands of pages by their addresses. Default: no bound.
+	Commands *guard.RateLimit
 }
 
 func (o Options) withDefaults() Options {

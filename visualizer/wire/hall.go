@@ -270,7 +270,7 @@ type HallRace struct {
 	Disturbed bool   // the model also worked for others meanwhile
 	Same      bool   // all sides are through, and gave the same tokens
 	Runs      []HallRun
-	Problem   string // in English: why it did not come to an end
+	Problem   string // why it did not come to an end, as [Tell] writes it
 }
 
 // HallJoin is the first command on every connection.

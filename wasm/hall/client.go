@@ -195,30 +195,12 @@ const curvesPace = 1000
 
 // refused tells of a command that the server did not take.
 func (c *client) refused(p *wire.Problem) {
+	say := func() string { return wire.Told(p.Detail, c.words.Lang) }
 	if p.Query != 0 {
-		page.ByID("source-text").SetText(p.Detail)
+		page.ByID("source-text").SetText(say())
 		return
 	}
-	key := "problem.other"
-	switch p.Code {
-	case "bad_field":
-		key = "problem.bad_field"
-	case "too_long":
-		key = "problem.too_long"
-	case "no_model":
-		key = "problem.no_model"
-	case "busy":
-		key = "problem.busy"
-	case "not_yours":
-		key = "hall.problem_not_yours"
-	case "gone":
-		key = "hall.problem_stopping"
-	case "bad_frame":
-		key = "problem.bad_frame"
-	case "internal":
-		key = "problem.internal"
-	}
-	c.complain(func() string { return c.words.Say(key, "Field", p.Field, "Detail", p.Detail) })
+	c.complain(say)
 }
 
 // complain shows a problem until it is closed; nil takes it away.

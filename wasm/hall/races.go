@@ -119,7 +119,7 @@ func (r *races) sentence(race *wire.HallRace) string {
 	w := r.c.words
 	switch {
 	case race.Problem != "":
-		return w.Say("hall.race_failed", "Detail", race.Problem)
+		return w.Say("hall.race_failed", "Detail", wire.Told(race.Problem, w.Lang))
 	case race.Race == wire.HallRaceNone:
 		return w.Say("hall.race_none")
 	case race.Running:

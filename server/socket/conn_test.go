@@ -1,0 +1,256 @@
+package socket
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"vitrine/server/guard"
+	"vitrine/visualizer/wire"
+)
+
+const patience = 20 * time.Second
+
+// serve answers pings by pongs, and says in the close what else came.
+func serve(t *testing.T, o Options) (dial func() *websocket.Conn, box func() *Mailbox) {
+	t.Helper()
+	o.MaxMessage, o.Decode = 1<<10, wire.DecodeCommand
+	boxes, ended := make(chan *Mailbox, 1), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(ended)
+		c, err := Upgrade(w, r, o)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		m := NewMailbox(1 << 20)
+		boxes <- m
+		err = c.Serve(m, func() {
+			why := ""
+			for why == "" {
+				command, err := c.Next()
+				var reject *wire.Error
+				var many *LimitError
+				switch {
+				case errors.As(err, &many):
+					m.Push(wire.AppendFrame(nil, &wire.Problem{Code: "many", Query: command.(*wire.Ping).Number, Detail: err.Error()}))
+				case errors.As(err, &reject):
+					why = "no command: " + reject.Field
+				case err != nil:
+					why = err.Error()
+				default:
+					m.Push(wire.AppendFrame(nil, &wire.Pong{Number: command.(*wire.Ping).Number}))
+				}
+			}
+			m.Close(Close{Code: Policy, Reason: why})
+		})
+		if err != nil {
+			t.Logf("the page could not be written to: %v", err)
+		}
+	}))
+	t.Cleanup(func() {
+		select {
+		case <-ended:
+		case <-time.After(patience):
+			t.Error("the connection does not end")
+		}
+		server.Close()
+	})
+	return func() *websocket.Conn {
+		ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(server.URL, "http"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { ws.Close() })
+		if err := ws.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		return ws
+	}, func() *Mailbox { return <-boxes }
+}
+
+// ask sends a ping.
+func ask(t *testing.T, ws *websocket.Conn, n uint32) {
+	t.Helper()
+	if err := ws.WriteMessage(websocket.BinaryMessage, wire.AppendCommand(nil, &wire.Ping{Number: n})); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// read reads a frame, or the error that ends the connection.
+func read(ws *websocket.Conn) (wire.Frame, error) {
+	_, b, err := ws.ReadMessage()
+	if err != nil {
+		return nil, err
+	}
+	return wire.DecodeFrame(b)
+}
+
+func TestCommandsAndClose(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind    int
+		message []byte
+		reason  string
+	}{
+		"text":      {websocket.TextMessage, []byte("{}"), "no command: message"},
+		"garbage":   {websocket.BinaryMessage, []byte{wire.Version, 250}, "no command: Kind"},
+		"too large": {websocket.BinaryMessage, bytes.Repeat([]byte{1}, 2<<10), ""}, // gorilla has closed it
+	} {
+		t.Run(name, func(t *testing.T) {
+			dial, _ := serve(t, Options{PingInterval: time.Minute, WriteTimeout: patience})
+			ws := dial()
+			ask(t, ws, 7)
+			if f, err := read(ws); err != nil || f.(*wire.Pong).Number != 7 {
+				t.Fatalf("%v, %v", f, err)
+			}
+			if err := ws.WriteMessage(c.kind, c.message); err != nil {
+				t.Fatal(err)
+			}
+			_, err := read(ws)
+			var end *websocket.CloseError
+			if !errors.As(err, &end) {
+				t.Fatalf("%v, want a close", err)
+			}
+			if c.reason != "" && (end.Code != Policy || end.Text != c.reason) {
+				t.Errorf("closed with %d %q, want %q", end.Code, end.Text, c.reason)
+			}
+		})
+	}
+}
+
+// A long reason is cut, and what was pushed before the close comes before it.
+func TestLastWords(t *testing.T) {
+	dial, box := serve(t, Options{PingInterval: time.Minute, WriteTimeout: patience})
+	ws := dial()
+	m := box()
+	for n := range uint32(100) {
+		m.Push(wire.AppendFrame(nil, &wire.Pong{Number: n}))
+	}
+	m.Close(Close{Code: GoingAway, Reason: strings.Repeat("long ", 100)})
+	m.Close(Close{Code: Normal})
+	m.Push(wire.AppendFrame(nil, &wire.Pong{Number: 100}))
+	for n := range uint32(100) {
+		if f, err := read(ws); err != nil || f.(*wire.Pong).Number != n {
+			t.Fatalf("%d: %v, %v", n, f, err)
+		}
+	}
+	_, err := read(ws)
+	var end *websocket.CloseError
+	if !errors.As(err, &end) || end.Code != GoingAway || len(end.Text) != 123 {
+		t.Errorf("%v", err)
+	}
+}
+
+// A page that asked for a pace gets what came meanwhile in one message.
+func TestPace(t *testing.T) {
+	dial, box := serve(t, Options{PingInterval: time.Minute, WriteTimeout: patience})
+	ws := dial()
+	m := box()
+	m.SetPace(50 * time.Millisecond)
+	const n = 200
+	go func() {
+		for i := range uint32(n) {
+			m.Push(wire.AppendFrame(nil, &wire.Pong{Number: i}))
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	begin, messages := time.Now(), 0
+	for next := uint32(0); next < n; messages++ {
+		f, err := read(ws)
+		if err != nil {
+			t.Fatal(err)
+		}
+		frames := []wire.Frame{f}
+		if b, ok := f.(*wire.Bundle); ok {
+			frames = nil
+			for _, raw := range b.Frames {
+				f, err := wire.DecodeFrame(raw)
+				if err != nil {
+					t.Fatal(err)
+				}
+				frames = append(frames, f)
+			}
+		}
+		for _, f := range frames {
+			if got := f.(*wire.Pong).Number; got != next {
+				t.Fatalf("%d came, want %d", got, next)
+			}
+			next++
+		}
+	}
+	if most := int(time.Since(begin)/(50*time.Millisecond)) + 2; messages > most {
+		t.Errorf("%d messages came in %v, want at most %d", messages, time.Since(begin), most)
+	}
+}
+
+// Commands over the limit are told apart, and taken again later.
+func TestLimit(t *testing.T) {
+	dial, _ := serve(t, Options{PingInterval: time.Minute, WriteTimeout: patience, Limit: guard.NewRateLimit(5)})
+	ws := dial()
+	taken, refused := 0, 0
+	for n := range uint32(30) {
+		ask(t, ws, n)
+	}
+	for n := range uint32(30) {
+		f, err := read(ws)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch f := f.(type) {
+		case *wire.Pong:
+			taken++
+			if f.Number != n {
+				t.Errorf("%d was taken, want %d", f.Number, n)
+			}
+		case *wire.Problem:
+			refused++
+			if f.Query != n || !strings.Contains(f.Detail, "at most 5 a second") {
+				t.Errorf("%+v, want the refusal of %d", f, n)
+			}
+		}
+	}
+	if taken < 5 || refused == 0 {
+		t.Errorf("%d were taken and %d refused", taken, refused)
+	}
+	time.Sleep(time.Second)
+	ask(t, ws, 99)
+	if f, err := read(ws); err != nil || f.Kind() != wire.KindPong {
+		t.Errorf("after a second: %v, %v", f, err)
+	}
+}
+
+// A page that gives no sign of life, and one that does not read, are let go.
+func TestSilence(t *testing.T) {
+	dial, _ := serve(t, Options{PingInterval: 30 * time.Millisecond, WriteTimeout: patience})
+	ws := dial()
+	ws.SetPingHandler(func(string) error { return nil }) // no pong
+	_, err := read(ws)
+	var end *websocket.CloseError
+	if !errors.As(err, &end) || !strings.Contains(end.Text, "timeout") {
+		t.Errorf("%v, want a close for the silence", err)
+	}
+}
+
+func TestMailboxIsBounded(t *testing.T) {
+	m := NewMailbox(10)
+	for i := range 5 {
+		m.Push(fmt.Appendf(nil, "%04d", i))
+	}
+	if how, closed := m.Closed(); !closed || how.Code != TryAgainLater {
+		t.Errorf("%+v, %v", how, closed)
+	}
+	n := 0
+	for _, ok := m.Take(); ok; _, ok = m.Take() {
+		n++
+	}
+	if n != 3 {
+		t.Errorf("%d messages were kept, want 3: the one that was too much, and those before", n)
+	}
+}
