@@ -115,6 +115,7 @@ func (s *Server) arrivals(c *conn, m *wire.HallArrivals) error {
 		return outside("outputs", m.Outputs, 1, maxOutputs)
 	}
 	s.control.Arriving, s.control.Sort, s.control.Outputs, s.arriving = m.On, m.Sort, max(m.Outputs, 1), c.reader
+	s.locale = c.locale
 	if m.On {
 		s.control.Rate = m.Rate
 	}
@@ -142,7 +143,7 @@ func (s *Server) arrive() {
 	if s.engine != nil && s.control.Arriving {
 		// One that is refused is lost, as it is in a queue that is full.
 		m := &wire.HallAdd{Sort: s.control.Sort, Outputs: s.control.Outputs}
-		if err := s.addOne(s.arriving, m, s.localeOf(s.arriving), ""); err != nil {
+		if err := s.addOne(s.arriving, m, s.locale, ""); err != nil {
 			s.options.Log.Debug("hall: an arrival is refused", "error", err)
 		}
 		s.settle()
@@ -150,28 +151,24 @@ func (s *Server) arrive() {
 	s.nextArrival()
 }
 
-func (s *Server) localeOf(r *reader) string {
-	for c := range s.here {
-		if c.reader == r {
-			return c.locale
-		}
-	}
-	return "en"
-}
-
-// startRace begins a race, or ends the one that runs.
+// startRace begins a race, or ends the one that runs: that of another from the server's
+// own machine alone.
 func (s *Server) startRace(c *conn, kind wire.HallRaceKind) error {
-	if kind == wire.HallRaceNone {
-		if s.racing != nil {
-			s.racing()
-		}
+	switch {
+	case kind != wire.HallRaceNone:
+	case s.racing == nil:
+		return nil
+	case s.racer != c.reader && !c.host:
+		return refuse(codeNotYours, "told.not_yours_race")
+	default:
+		s.racing()
 		return nil
 	}
 	if s.racing != nil {
 		return errRacing
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s.racing = cancel
+	s.racing, s.racer = cancel, c.reader
 	s.hold()
 	s.nextArrival()
 	model, locale := s.model, c.locale

@@ -60,6 +60,17 @@ func TestRequestsHaveOwners(t *testing.T) {
 	small.Blocks = 24
 	member.send(&wire.HallConfigure{Config: small})
 	member.until("the new pool, which ends nobody's request", func() bool { return member.hall.Config().Blocks == 24 })
+	host.send(&wire.HallStartRace{Race: wire.HallRaceKV})
+	member.until("the host's race", func() bool { return member.hall.Race().Running })
+	refused := len(member.problems)
+	member.send(&wire.HallStartRace{Race: wire.HallRaceNone})
+	member.until("a refusal", func() bool { return len(member.problems) > refused })
+	if got := member.problems[refused]; got.Code != codeNotYours || got.Detail == "" {
+		t.Errorf("ending another's race: %+v, want %s", got, codeNotYours)
+	}
+	checkLanguages(t, member.problems[refused].Detail)
+	host.send(&wire.HallStartRace{Race: wire.HallRaceNone})
+	member.until("the end of the race", func() bool { return !member.hall.Race().Running })
 	if len(host.problems) > 0 {
 		t.Errorf("the host was refused: %+v", host.problems[0])
 	}

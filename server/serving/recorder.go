@@ -29,9 +29,10 @@ type recorder struct {
 	ready    []wire.HallRecord  // made, to be taken
 	made     chan struct{}      // has something when there are some
 	meters   wire.HallMeters
-	first    window  // times to first token, ms
-	between  window  // inter-token latencies, ms
-	rate     []drawn // steps that drew, within rateWindow
+	first    window      // times to first token, ms
+	between  window      // inter-token latencies, ms
+	rate     []drawn     // steps that drew, within rateWindow
+	idle     *time.Timer // since the last step, to tell that nothing is drawn any more
 }
 
 // life is what is known of an output of a request that has not ended.
@@ -62,6 +63,8 @@ func newRecorder(c wire.HallConfig) *recorder {
 	for i := range r.blocks { // as a pool begins
 		r.blocks[i] = engine.BlockInfo{Block: int32(i), Order: uint64(i) + 1}
 	}
+	r.idle = time.AfterFunc(rateWindow, r.rest)
+	r.idle.Stop()
 	r.clock.run()
 	return r
 }
@@ -183,6 +186,17 @@ func (r *recorder) plan(info engine.PlanInfo) {
 		r.rate = append(r.rate, drawn{now, tokens})
 	}
 	r.close(now)
+	r.idle.Reset(rateWindow)
+}
+
+// rest makes a record once no step was made for as long as tokens are counted, for the
+// meters would go on to tell the last step's rate. While the clock stands so do they.
+func (r *recorder) rest() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now := r.clock.now(); len(r.rate) > 0 && now-r.rate[len(r.rate)-1].at >= rateWindow {
+		r.close(now)
+	}
 }
 
 // part takes down what a step did for one request.
@@ -354,4 +368,5 @@ func (r *recorder) resume() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.clock.run()
+	r.idle.Reset(rateWindow)
 }

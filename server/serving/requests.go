@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"vitrine/engine"
 	"vitrine/server/telling"
@@ -43,8 +44,8 @@ func (s *Server) add(c *conn, m *wire.HallAdd) error {
 		return outside("outputs", m.Outputs, 1, maxOutputs)
 	case m.Sort == wire.HallOwn && text == "":
 		return wrong("text", "told.empty")
-	case len(text) > maxText:
-		return wrong("text", "told.too_many_bytes", "N", len(text), "Most", maxText)
+	case utf8.RuneCountInString(text) > maxText:
+		return wrong("text", "told.too_many_characters", "N", utf8.RuneCountInString(text), "Most", maxText)
 	}
 	defer s.settle()
 	if m.Count > 1 { // all of them come between the same two steps

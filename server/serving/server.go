@@ -3,6 +3,7 @@ package serving
 import (
 	"context"
 	"crypto/rand"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -48,14 +49,14 @@ type Model struct {
 
 // Limits of what readers may ask for.
 const (
-	maxUnfinished = 256     // answers to all readers
-	maxOutputs    = 8       // answers to one request
-	maxDrafts     = 16      // tokens guessed a step and answer
-	maxRemembered = 1024    // requests whose tokens are kept
-	maxText       = 4 << 10 // bytes of a reader's own text
-	maxName       = 24      // characters of a reader's name
-	maxRate       = 20      // arrivals a second
-	maxReadersNum = 1024    // that are remembered
+	maxUnfinished = 256  // answers to all readers
+	maxOutputs    = 8    // answers to one request
+	maxDrafts     = 16   // tokens guessed a step and answer
+	maxRemembered = 1024 // requests whose tokens are kept
+	maxText       = 2000 // characters of a reader's own text, as many as the field takes
+	maxName       = 24   // characters of a reader's name
+	maxRate       = 20   // arrivals a second
+	maxReadersNum = 1024 // that are remembered
 )
 
 // defaultConfig is how the hall begins: with so little memory that thirty
@@ -82,6 +83,8 @@ type Server struct {
 	config   wire.HallConfig
 	control  wire.HallState
 	arriving *reader // whose requests arrive by themselves
+	locale   string  // of those
+	racer    *reader // who began the race that runs
 	arrival  *time.Timer
 	readers  []*reader
 	here     map[*conn]struct{}
@@ -388,7 +391,7 @@ func (s *Server) join(c *conn, j *wire.HallJoin) {
 // readerOf finds the reader who comes back, or makes a new one.
 func (s *Server) readerOf(secret string) *reader {
 	for _, r := range s.readers {
-		if secret != "" && r.secret == secret {
+		if secret != "" && subtle.ConstantTimeCompare([]byte(r.secret), []byte(secret)) == 1 {
 			return r
 		}
 	}

@@ -275,7 +275,7 @@ func TestRefusals(t *testing.T) {
 		{&wire.HallAdd{Count: 200}, codeBadField, "count"},
 		{&wire.HallAdd{Count: 1, Sort: wire.HallOwn, Text: " \n"}, codeBadField, "text"},
 		{&wire.HallAdd{Count: 1, Sort: wire.HallOwn, Text: strings.Repeat("a", maxText+1)}, codeBadField, "text"},
-		{&wire.HallAdd{Count: 1, Sort: wire.HallOwn, Text: strings.Repeat("a", 1100)}, codeTooLong, "prompt"},
+		{&wire.HallAdd{Count: 1, Sort: wire.HallOwn, Text: strings.Repeat("火", 2000)}, codeTooLong, "prompt"},
 		{&wire.HallAdd{Count: 3, Sort: wire.HallOwn, Text: strings.Repeat("a", 1100)}, codeTooLong, "prompt"},
 		{&wire.HallAdd{Count: 1, MaxTokens: 5000}, codeBadField, "max_tokens"},
 		{&wire.HallAdd{Count: 1, Outputs: 9}, codeBadField, "outputs"},

@@ -327,6 +327,7 @@ func (c *client) switchLanguage() {
 		c.words.Use("en")
 	}
 	c.run.said = ""
+	c.join() // requests are made in the language of the page
 	if c.problem != nil {
 		c.complain(c.problem)
 	}

@@ -25,6 +25,10 @@ type controls struct {
 	name    page.Element
 	readers page.Element
 	listed  string // of the readers, as they are shown
+
+	arriving wire.HallState // of which the slider shows the rate
+	sent     wire.HallArrivals
+	mine     bool // this page has let requests arrive, and nobody has changed it since
 }
 
 func newControls(c *client) *controls {
@@ -39,14 +43,17 @@ func newControls(c *client) *controls {
 		t.text.SetHidden(t.kind() != wire.HallOwn)
 		if t.kind() == wire.HallOwn {
 			t.text.Focus()
-		} else {
-			t.sendArrivals()
 		}
+		t.sendArrivals()
 	})
 	t.outputs.On("change", func(js.Value) { t.sendArrivals() })
 	t.arrive.On("change", func(js.Value) { t.setArrivals() })
 	t.rate.On("input", func(js.Value) { t.c.changed() })
-	t.rate.On("change", func(js.Value) { t.sendArrivals() })
+	t.rate.On("change", func(js.Value) {
+		if t.c.hall.State().Arriving { // whoever lets them arrive: the slider shows their rate
+			t.setArrivals()
+		}
+	})
 	page.ByID("cancel-mine").OnClick(func() { c.send(&wire.HallCancel{}) })
 	for _, id := range []string{"blocks", "size", "batch", "sequences", "policy", "memory", "prefix", "drafts"} {
 		field := page.ByID("set-" + id)
@@ -71,7 +78,11 @@ func number(field page.Element) int {
 
 func (t *controls) add(n int) {
 	t.c.live = true
-	t.c.send(&wire.HallAdd{Count: uint8(n), Sort: t.kind(), Text: t.text.FieldValue(), Outputs: uint8(number(t.outputs))})
+	text := ""
+	if t.kind() == wire.HallOwn {
+		text = t.text.FieldValue()
+	}
+	t.c.send(&wire.HallAdd{Count: uint8(n), Sort: t.kind(), Text: text, Outputs: uint8(number(t.outputs))})
 }
 
 // perSecond is what the slider says: its steps are powers of two.
@@ -80,20 +91,40 @@ func (t *controls) perSecond() float32 {
 	return float32(math.Exp2(v))
 }
 
-// setArrivals lets requests arrive by themselves as the box is ticked.
+// setArrivals lets requests arrive by themselves as the box is ticked. Those of others
+// stay of their sort when another rate is chosen.
 func (t *controls) setArrivals() {
-	sort := t.kind()
-	if sort == wire.HallOwn {
-		sort = wire.HallMixed
+	m := wire.HallArrivals{On: t.arrive.Get("checked").Bool(), Rate: t.perSecond(), Sort: t.kind(), Outputs: uint8(number(t.outputs))}
+	if state := t.c.hall.State(); state.Arriving && (!t.mine || m.Sort == wire.HallOwn) {
+		m.Sort, m.Outputs = state.Sort, state.Outputs
 	}
-	t.c.send(&wire.HallArrivals{On: t.arrive.Get("checked").Bool(), Rate: t.perSecond(), Sort: sort, Outputs: uint8(number(t.outputs))})
+	t.sent = m
+	t.c.send(&m)
 }
 
-// sendArrivals tells the server of another rate or sort, if requests arrive.
+// sendArrivals tells the server of another sort, if this page lets requests arrive.
 func (t *controls) sendArrivals() {
-	if t.c.hall.State().Arriving {
+	if t.c.hall.State().Arriving && t.mine {
 		t.setArrivals()
 	}
+	t.c.changed()
+}
+
+// adoptArrivals shows the rate at which requests arrive, whoever has chosen it.
+func (t *controls) adoptArrivals(state wire.HallState) {
+	if state == t.arriving {
+		return
+	}
+	t.arriving = state
+	t.mine = state.Arriving && t.sent == wire.HallArrivals{On: true, Rate: state.Rate, Sort: state.Sort, Outputs: state.Outputs}
+	if state.Arriving {
+		t.rate.SetValue(strconv.FormatFloat(math.Log2(float64(state.Rate)), 'g', -1, 32))
+	}
+}
+
+// sortKeys are the sorts of requests in words.
+var sortKeys = [...]string{
+	wire.HallShort: "hall.sort_short", wire.HallLong: "hall.sort_long", wire.HallMixed: "hall.sort_mixed", wire.HallShared: "hall.sort_shared", wire.HallOwn: "hall.sort_own",
 }
 
 // config is what the fields say.
@@ -124,9 +155,18 @@ func (t *controls) adopt() {
 func (t *controls) show() {
 	c := t.c
 	state := c.hall.State()
+	t.adoptArrivals(state)
 	t.arrive.Set("checked", state.Arriving)
-	rate := t.perSecond()
-	page.ByID("rate-value").SetText(c.words.Say("hall.rate_value", "Rate", strconv.FormatFloat(float64(rate), 'g', 3, 32)))
+	page.ByID("rate-value").SetText(c.words.Say("hall.rate_value", "Rate", strconv.FormatFloat(float64(t.perSecond()), 'g', 3, 32)))
+	own, says := t.kind() == wire.HallOwn && !state.Arriving, ""
+	t.arrive.Set("disabled", own)
+	switch {
+	case own:
+		says = c.words.Say("hall.own_stays")
+	case state.Arriving && int(state.Sort) < len(sortKeys):
+		says = c.words.Say("hall.arriving", "Sort", c.words.Say(sortKeys[state.Sort]), "N", page.Decimal(max(int(state.Outputs), 1)))
+	}
+	page.ByID("arrive-says").SetText(says)
 	key := "hall.set_same"
 	if c.hall.Joined() && t.config() != c.hall.Config() {
 		key = "hall.set_other"
