@@ -58,7 +58,8 @@ func (e *Engine) gather(d *scheduler.Decision) []part {
 		s.hit = 0
 		s.look(p.draws && known == 1)
 		if err := e.place(b, s, s.computed, share.Count); err != nil {
-			e.finish(s, FinishedAborted, err.Error()) // the plan counted the blocks, so this does not happen
+			// The plan counted the blocks, so this is a panic.
+			e.step.failures = append(e.step.failures, failure{s, err})
 			continue
 		}
 		if sc, ok := e.tapScores(b, s, p.row, known); ok {
@@ -91,6 +92,21 @@ func (e *Engine) gather(d *scheduler.Decision) []part {
 	return parts
 }
 
+// failure is a sequence that the step at hand goes without, and why.
+type failure struct {
+	seq *sequence
+	err error
+}
+
+// endFailures ends the requests of whom gather could not make a part.
+func (e *Engine) endFailures() {
+	for _, f := range e.step.failures {
+		e.failRequest(f.seq, f.err)
+	}
+	clear(e.step.failures)
+	e.step.failures = e.step.failures[:0]
+}
+
 // pad adds rows to the batch that nobody reads: a static batch's padding. Their
 // keys and values go to the scratch blocks behind the pool's. A row sees those
 // beside it in its block at most, so padding costs less attention here
@@ -117,7 +133,14 @@ func (e *Engine) place(b *model.Batch, s *sequence, first, count int) error {
 		return err
 	}
 	if copies {
-		e.model.Backend().CopyKV(e.kv, int(block.Dst), int(block.Src))
+		err := e.guard("copying a block", func() error {
+			e.model.Backend().CopyKV(e.kv, int(block.Dst), int(block.Src))
+			return nil
+		})
+		if err != nil {
+			e.evict(s) // nobody knows what is in its new block
+			return err
+		}
 	}
 	b.Sequences = append(b.Sequences, backend.Sequence{Start: len(b.Tokens), Count: count, First: first, Blocks: s.table.Blocks})
 	for pos := first; pos < first+count; pos++ {

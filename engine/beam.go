@@ -66,8 +66,10 @@ type Beam struct {
 func (e *Engine) BeamSearch(ctx context.Context, r BeamRequest) ([]Beam, error) {
 	var search *beamSearch
 	err := e.do(ctx, func() (err error) {
-		search, err = e.startSearch(&r)
-		return err
+		return e.takeIn(func() (err error) {
+			search, err = e.startSearch(&r)
+			return err
+		})
 	})
 	if err != nil {
 		return nil, err
@@ -76,7 +78,7 @@ func (e *Engine) BeamSearch(ctx context.Context, r BeamRequest) ([]Beam, error) 
 	case <-search.done:
 		return search.beams, search.err
 	case <-e.done:
-		return nil, ErrClosed
+		return nil, e.whyClosed()
 	case <-ctx.Done():
 		// The engine's goroutine does not wait for us, so this takes a step at most.
 		_ = e.do(context.Background(), func() error { // an engine that was closed has dropped it all

@@ -74,16 +74,26 @@ func (o *Options) scratchBlocks() int {
 // makeMemory makes the pool of blocks and the cache, and takes over the
 // options that they are made with.
 func (e *Engine) makeMemory(o Options) error {
-	pool, err := kvcache.NewPool(o.Blocks, o.BlockSize)
+	pool, err := e.newPool(&o)
 	if err != nil {
 		return err
-	}
-	if o.PrefixSeed != 0 {
-		pool.Seed(o.PrefixSeed)
 	}
 	kv, err := e.model.NewKVCache(o.Blocks+o.scratchBlocks(), o.BlockSize)
 	if err != nil {
 		return fmt.Errorf("engine: %w", err)
+	}
+	e.options, e.pool, e.kv, e.step.refs = o, pool, kv, pool.Refs
+	return nil
+}
+
+// newPool makes a pool of free blocks, of whose changes the observer is told.
+func (e *Engine) newPool(o *Options) (*kvcache.Pool, error) {
+	pool, err := kvcache.NewPool(o.Blocks, o.BlockSize)
+	if err != nil {
+		return nil, err
+	}
+	if o.prefixCaching() {
+		pool.EnablePrefixCaching(o.PrefixSeed)
 	}
 	pool.OnChange = e.observer.Block
 	if e.observer.Prefix != nil {
@@ -92,8 +102,7 @@ func (e *Engine) makeMemory(o Options) error {
 			e.prefixEvents = append(e.prefixEvents, p)
 		}
 	}
-	e.options, e.pool, e.kv, e.step.refs = o, pool, kv, pool.Refs
-	return nil
+	return pool, nil
 }
 
 // ResetPrefixCache makes the prefix cache forget everything, so that what

@@ -38,7 +38,7 @@
 //		…
 //	}
 //
-// A token travels like this: [scheduler.Plan] decides which positions of
+// A token travels like this: [scheduler.Planner] decides which positions of
 // which requests the next step computes; package kvcache gives them blocks, or
 // finds blocks that hold what they begin with;
 // [model.Model.Forward] computes them on a backend; package sampler draws the

@@ -41,6 +41,7 @@ type Engine struct {
 	sampler   *sampler.Sampler
 	drawing   drawing // of several sequences at once
 	panicked  *Panic  // the last one
+	ended     error   // a panic after which nothing can be trusted any more, see Panic
 	sequences map[uint32]*sequence
 	running   []*sequence // admitted, in order
 	waiting   []*sequence // the head of the queue first
@@ -167,15 +168,14 @@ func (e *Engine) AddAll(ctx context.Context, requests []Request, maxWaiting int)
 		if waiting := len(e.waiting); maxWaiting > 0 && waiting+len(requests) > maxWaiting {
 			return &QueueFullError{Waiting: waiting, Max: maxWaiting}
 		}
-		for i := range requests {
-			handles = append(handles, e.take(&requests[i]))
-		}
-		return nil
+		return e.takeIn(func() error {
+			for i := range requests {
+				handles = append(handles, e.take(&requests[i]))
+			}
+			return nil
+		})
 	})
 	if err != nil {
-		for _, h := range handles { // there are some if a panic was met
-			_ = h.Release()
-		}
 		return nil, err
 	}
 	return handles, nil
@@ -286,10 +286,19 @@ func (e *Engine) do(ctx context.Context, f func() error) error {
 	}:
 		return <-result
 	case <-e.done:
-		return ErrClosed
+		return e.whyClosed()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// whyClosed is [ErrClosed], with the panic that has ended the engine, if one has. It is
+// there when the engine is done.
+func (e *Engine) whyClosed() error {
+	if e.ended != nil {
+		return fmt.Errorf("%w by an %w", ErrClosed, e.ended)
+	}
+	return ErrClosed
 }
 
 // loop owns the engine's state: calls from outside, then a step, again and again.
@@ -297,11 +306,11 @@ func (e *Engine) loop() {
 	defer close(e.done)
 	defer func() {
 		for _, s := range e.sequences {
-			s.box.close(ErrClosed)
+			s.box.close(e.whyClosed())
 		}
 	}()
-	for {
-		if e.allowed != 0 && e.inTurn(e.stepOnce) {
+	for e.ended == nil {
+		if e.allowed != 0 && e.inTurn(e.stepGuarded) {
 			e.publish()
 			if !e.listen() {
 				return
@@ -323,6 +332,9 @@ func (e *Engine) loop() {
 func (e *Engine) listen() bool {
 	const most = 256 // so that who asks without end does not hold up the others
 	for range most {
+		if e.ended != nil {
+			return false
+		}
 		select {
 		case <-e.quit:
 			return false
@@ -347,7 +359,7 @@ func (e *Engine) inTurn(f func() bool) bool {
 
 // enqueue lets a sequence run, or wait for its turn to.
 func (e *Engine) enqueue(s *sequence) {
-	s.aside = false
+	s.aside, s.asked = false, true
 	if s.computed >= len(s.tokens) {
 		s.computed = len(s.tokens) - 1 // the next draw needs the last token's logits
 	}
@@ -399,7 +411,6 @@ func (e *Engine) finish(s *sequence, how State, reason string) {
 // forget frees what a sequence holds, and closes the request's mailbox after
 // the last one.
 func (e *Engine) forget(s *sequence) {
-	e.pool.Release(&s.table)
 	if e.sequences[s.id] == s {
 		delete(e.sequences, s.id)
 		e.states[s.state]--
@@ -407,6 +418,7 @@ func (e *Engine) forget(s *sequence) {
 	if !e.holds(s.group) {
 		s.box.close(ErrReleased)
 	}
+	e.pool.Release(&s.table)
 }
 
 func (e *Engine) setState(s *sequence, to State, reason string) {
@@ -416,15 +428,12 @@ func (e *Engine) setState(s *sequence, to State, reason string) {
 	e.states[s.state]--
 	e.states[to]++
 	s.state = to
-	switch to {
-	case Preempted:
+	switch {
+	case to == Preempted:
 		e.stats.Preemptions++
-	case FinishedStopped:
-		e.stats.Finished.Stop++
-	case FinishedLength:
-		e.stats.Finished.Length++
-	case FinishedAborted:
-		e.stats.Finished.Abort++
+	case to.Finished() && s.asked:
+		e.stats.Finished.count(to)
+		s.asked = false
 	}
 	s.tell(Event{Kind: EventState, State: to, Reason: reason})
 	if e.observer.State != nil {

@@ -57,8 +57,49 @@ func (e *Engine) ScoreRows() (rows int, err error) {
 	return rows, err
 }
 
-// Break makes the next work for a request panic: "sampling", "grammar" or "scoring",
-// or of a beam search "beams".
+// BreakEngine makes the next work that is no single request's panic, once: of the
+// "scheduler" when it counts references; of the "pool", or in taking requests in ("intake"),
+// when so many changes of blocks, or so many requests, have been told of. With "pool for
+// good" the pool cannot be renewed either.
+func (e *Engine) BreakEngine(what string, after int) error {
+	return e.do(context.Background(), func() error {
+		switch what {
+		case "scheduler":
+			e.step.refs = func(int32) int {
+				e.step.refs = e.pool.Refs
+				panic("a faulty scheduler")
+			}
+		case "pool", "pool for good":
+			pool, told := e.pool, e.pool.OnChange
+			pool.OnChange = func(b kvcache.BlockInfo) {
+				if after--; after < 0 {
+					pool.OnChange = told
+					panic("a faulty pool")
+				}
+				if told != nil {
+					told(b)
+				}
+			}
+			if what == "pool for good" {
+				e.options.Blocks = 0
+			}
+		case "intake":
+			told := e.observer.Request
+			e.observer.Request = func(RequestInfo) {
+				if after--; after < 0 {
+					e.observer.Request = told
+					panic("a faulty intake")
+				}
+			}
+		default:
+			return fmt.Errorf("%q cannot be broken", what)
+		}
+		return nil
+	})
+}
+
+// Break makes the next work for a request panic: "sampling", "grammar", "scoring" or
+// "drafts", or of a beam search "beams".
 func (e *Engine) Break(id uint32, what string) error {
 	return e.do(context.Background(), func() error {
 		s := e.sequences[id]
@@ -74,6 +115,10 @@ func (e *Engine) Break(id uint32, what string) error {
 			s.grammar.at = new(structured.Matcher)
 		case "scoring":
 			s.scores += 1 << 10 // there are not so many tokens
+		case "drafts":
+			for _, o := range s.outputs {
+				o.turns = nil
+			}
 		case "beams":
 			s.beam.search.request.Prompt = make([]int32, 1<<20)
 		default:

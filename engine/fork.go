@@ -23,22 +23,21 @@ func (h *Handle) Fork() (*Handle, error) {
 			o.turn().limitFrom = len(o.tokens) // max_tokens counts anew, as it does for the request
 		}
 		o.table.Salt = s.table.Salt
-		e.newSequence(o)
-		defer func() {
-			if fork == nil { // refused, or by a panic
-				e.finish(o, FinishedAborted, "")
-				e.forget(o)
+		return e.takeIn(func() error {
+			e.newSequence(o)
+			if err := e.share(o, s); err != nil {
+				return err
 			}
-		}()
-		if err := e.share(o, s); err != nil {
-			return err
-		}
-		o.replay(e)
-		e.setState(o, Paused, "")
-		fork = &Handle{e, o}
-		return nil
+			o.replay(e)
+			e.setState(o, Paused, "")
+			fork = &Handle{e, o}
+			return nil
+		})
 	})
-	return fork, err
+	if err != nil {
+		return nil, err
+	}
+	return fork, nil
 }
 
 // SetAside pauses the request for the time being: its blocks may be taken from it when

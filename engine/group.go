@@ -25,7 +25,7 @@ func (e *Engine) fork(s *sequence) error {
 	for at := 0; s.forks > 0; s.forks-- {
 		o := &sequence{
 			tokens: slices.Clone(s.tokens), computed: s.computed, params: s.params, watch: s.watch,
-			steps: s.steps, turns: slices.Clone(s.turns), used: s.used, priority: s.priority, group: s.group, grammar: s.grammar.clone(),
+			steps: s.steps, turns: slices.Clone(s.turns), used: s.used, priority: s.priority, group: s.group, grammar: s.grammar.clone(), asked: true,
 		}
 		o.table.Salt = s.table.Salt
 		o.params.Seed = s.params.Seed + uint64(len(s.outputs))

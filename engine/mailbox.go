@@ -89,6 +89,7 @@ func (e *Event) visual() (sort visualSort, ok bool) {
 
 func (m *mailbox) put(e Event) {
 	m.mu.Lock()
+	defer m.mu.Unlock() // after a panic too: the request's end has to be put here
 	if sort, ok := e.visual(); ok {
 		m.visuals[sort]++
 		waiting := 0
@@ -108,7 +109,6 @@ func (m *mailbox) put(e Event) {
 		m.queue, m.read = m.queue[:n], 0
 	}
 	m.queue = append(m.queue, e)
-	m.mu.Unlock()
 	m.ready.wake()
 }
 

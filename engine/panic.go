@@ -3,18 +3,26 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"vitrine/engine/backend"
+	"vitrine/engine/kvcache"
 	"vitrine/engine/sampler"
 )
 
 // Panic is a mistake of the program that was met while something was computed. It ends
-// what met it and nothing else: a request ends aborted, a call returns it, a step's requests
-// end as they do when a device fails. The stack is logged, see Options.Log.
+// what met it and nothing else: a request ends aborted, all outputs of it, where something is
+// done for it alone (its drafts, its draw, its scores, the copy of a block that it writes
+// to); a call returns it, and the request that the call is about ends; a step's
+// requests end with the step, as they do when a device fails: when the model panics, which
+// computes them together. The stack is logged, see Options.Log.
 //
-// What all requests have in common is not kept apart so: the scheduler, the pool of blocks
-// and the copies between blocks, and the putting together of a batch. After a mistake there
-// nobody's numbers could be trusted, and the program ends.
+// Who runs and who waits has the scheduler in common, and the pool of blocks. When the
+// scheduler panics, they all end. After each panic the pool's books are proven
+// ([kvcache.Pool.Check]); where they are not right any more, all who run or wait end too,
+// and an empty pool takes the place of the old one: paused and held requests stay,
+// and are computed again when they go on. If not even that can be done, the engine is
+// closed, and every request and call is told why.
 type Panic = backend.Panic
 
 // guard runs f, which does something, and makes an error of its panic. It logs the stack, also
@@ -45,9 +53,10 @@ func panicIn(err error) *Panic {
 
 // recover throws away what a panic may have left half done beside the request that
 // met it: the samplers' working memory, and operations that a backend has noted and
-// would do together with the next step's.
+// would do together with the next step's. It mends the pool of blocks first.
 func (e *Engine) recover(p *Panic) {
 	e.panicked = p
+	e.mend(p)
 	e.sampler, e.drawing.samplers = sampler.New(e.model.Config().Vocab), nil
 	defer func() {
 		if value := recover(); value != nil {
@@ -55,6 +64,111 @@ func (e *Engine) recover(p *Panic) {
 		}
 	}()
 	_ = e.model.Backend().Sync() // what it tells belongs to what has failed already
+}
+
+// stepGuarded is stepOnce. What ends no single request ends all that run or wait.
+func (e *Engine) stepGuarded() (did bool) {
+	err := e.guard("a step", func() error {
+		did = e.stepOnce()
+		return nil
+	})
+	if err != nil {
+		did = true
+		if e.ended == nil {
+			e.failAll(err)
+		}
+	}
+	return did
+}
+
+// failAll ends all requests that run or wait, or the engine if that panics too.
+func (e *Engine) failAll(err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			e.end(err, value)
+		}
+	}()
+	e.step.failures = nil
+	for len(e.running)+len(e.waiting) > 0 {
+		e.finish(slices.Concat(e.running, e.waiting)[0], FinishedAborted, err.Error())
+	}
+}
+
+// end has the engine close itself, after a panic that another one kept from being mended.
+func (e *Engine) end(err error, other any) {
+	e.ended = err
+	e.log.Error("a panic ends the engine", "error", err, "panic", other, "stack", string(backend.Recovered(other).Stack))
+}
+
+// mend proves the pool's books after a panic, and begins new ones if they are not right.
+func (e *Engine) mend(p *Panic) {
+	found := e.checkPool()
+	if found == nil {
+		return
+	}
+	e.log.Error("a panic has left the pool of blocks half done: it begins anew", "found", found)
+	err := fmt.Errorf("internal error: %w", p)
+	defer func() {
+		if value := recover(); value != nil {
+			e.end(err, value)
+		}
+	}()
+	if other := e.renewPool(); other != nil {
+		e.end(err, other)
+		return
+	}
+	e.failAll(err)
+}
+
+// checkPool proves that the pool and the sequences' tables agree.
+func (e *Engine) checkPool() (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = backend.Recovered(value) // so wrong that it cannot even be looked at
+		}
+	}()
+	tables := make([]*kvcache.Table, 0, len(e.sequences))
+	for _, s := range e.sequences {
+		tables = append(tables, &s.table)
+	}
+	return e.pool.Check(tables)
+}
+
+// renewPool gives the engine an empty pool, and tells the observer of its blocks.
+// No sequence has any of them.
+func (e *Engine) renewPool() error {
+	pool, err := e.newPool(&e.options)
+	if err != nil {
+		return err
+	}
+	e.pool, e.step.refs = pool, pool.Refs
+	for _, s := range e.sequences {
+		s.table, s.computed = kvcache.Table{Owner: s.id, Salt: s.table.Salt}, 0
+	}
+	pool.Reset() // which tells that nothing is cached any more
+	for b := range e.options.Blocks {
+		if info, ok := pool.Info(int32(b)); ok && e.observer.Block != nil {
+			e.observer.Block(info)
+		}
+	}
+	return nil
+}
+
+// takeIn runs f, which takes sequences in. If it fails, be it by a panic, none of them stays.
+func (e *Engine) takeIn(f func() error) error {
+	before := e.lastID
+	err := e.guard("taking a request in", f)
+	if err == nil {
+		return nil
+	}
+	for id := before + 1; id <= e.lastID; id++ {
+		if s := e.sequences[id]; s != nil {
+			s.asked, s.forks = false, 0 // it never came in
+			e.finish(s, FinishedAborted, "")
+			e.forget(s)
+		}
+	}
+	return err
 }
 
 // guardRequest runs f for a request, and ends the request if it panics.

@@ -215,6 +215,11 @@ func (f *faulty) StoreKV(c backend.KVCache, layer int, k, v backend.Tensor, slot
 	f.Backend.StoreKV(c, layer, k, v, slots)
 }
 
+func (f *faulty) CopyKV(c backend.KVCache, dst, src int) {
+	f.reach("CopyKV")
+	f.Backend.CopyKV(c, dst, src)
+}
+
 func (f *faulty) Attention(dst, q backend.Tensor, c backend.KVCache, a *backend.Attention) {
 	f.reach("Attention")
 	f.Backend.Attention(dst, q, c, a)

@@ -21,31 +21,25 @@ func (e *Engine) schedulerState() scheduler.State {
 		MaxTokens: o.MaxBatchTokens, MaxRunning: o.MaxSequences,
 		Running: e.step.running[:0], Waiting: e.step.waiting[:0], Parked: e.step.parked[:0],
 	}
+	if !e.lookAhead() {
+		return e.schedulerState() // a request less is there
+	}
 	for _, q := range e.running {
 		v := e.view(q)
 		if q.box.full() {
 			s.Parked = append(s.Parked, v) // its reader is too slow
 			continue
 		}
-		if q.steps != 0 && q.beam == nil && q.computed == len(q.tokens)-1 {
-			e.lookUp(q)
-			v.Drafts = len(q.drafts)
-		}
+		v.Drafts = len(q.drafts)
 		s.Running = append(s.Running, v)
 	}
-	for i, q := range e.waiting {
+	for _, q := range e.waiting {
 		v := e.view(q)
 		if q.box.full() {
 			s.Parked = append(s.Parked, v)
 			continue
 		}
-		// Nobody further behind can be admitted, so nothing is looked up for it;
-		// unless by priority, and then without what an earlier plan looked up.
-		q.cached = q.cached[:0]
-		if i < o.MaxSequences {
-			e.match(q)
-			v.Cached = q.cached
-		}
+		v.Cached = q.cached
 		s.Waiting = append(s.Waiting, v)
 	}
 	e.step.running, e.step.waiting = s.Running, s.Waiting
@@ -66,6 +60,33 @@ func (e *Engine) schedulerState() scheduler.State {
 	})
 	e.step.parked = s.Parked
 	return s
+}
+
+// lookAhead looks up for the plan at hand what those who run may draw next, and what the
+// prefix cache has for those who wait. It says false if a request has failed by that, and
+// ended.
+func (e *Engine) lookAhead() bool {
+	for _, q := range e.running {
+		q.drafts = q.drafts[:0]
+		if e.options.PromptLookup.Tokens == 0 || q.steps == 0 || q.beam != nil || q.computed != len(q.tokens)-1 || q.box.full() {
+			continue
+		}
+		if e.guardRequest(q, "guessing tokens", func() error { e.lookUp(q); return nil }) != nil {
+			return false
+		}
+	}
+	for i, q := range e.waiting {
+		// Nobody further behind can be admitted, so nothing is looked up for it;
+		// unless by priority, and then without what an earlier plan looked up.
+		q.cached = q.cached[:0]
+		if i >= e.options.MaxSequences || q.box.full() {
+			continue
+		}
+		if e.guardRequest(q, "looking a prompt up", func() error { e.match(q); return nil }) != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // view is what the scheduler sees of a sequence.

@@ -21,14 +21,16 @@ import (
 type client struct {
 	request engine.Request
 	handle  *engine.Handle
+	fork    bool // it began in the midst of another's answer, see forkClient
 	changed bool // rewound or given other tokens: its answer is its own
 	broken  bool // its work panics from now on
 	done    chan struct{}
 
-	mu     sync.Mutex
-	tokens [][]int32 // of each output
-	ends   []engine.State
-	err    error
+	mu      sync.Mutex
+	tokens  [][]int32 // of each output
+	ends    []engine.State
+	failure string // of a panic: what the reader was told
+	err     error
 }
 
 func newClient(r engine.Request, h *engine.Handle) *client {
@@ -57,9 +59,26 @@ func (c *client) read() {
 			c.tokens[ev.Index] = append(c.tokens[ev.Index], ev.Token)
 		case ev.Kind == engine.EventState:
 			c.ends[ev.Index] = ev.State
+			if strings.Contains(ev.Reason, "panic: ") {
+				c.failure = ev.Reason
+			}
 		}
 		c.mu.Unlock()
 	}
+}
+
+// forkClient reads a fork of the request that c reads. What it draws from where it
+// stands on is what a request draws whose prompt ends there.
+func forkClient(ctx context.Context, c *client, fork *engine.Handle) (*client, error) {
+	s, err := fork.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	q := c.request
+	q.Prompt, q.Params, q.Hold = s.Tokens, s.Params, true
+	f := newClient(q, fork)
+	f.fork, f.broken = true, c.broken // what is broken is copied
+	return f, nil
 }
 
 // beamClient is a beam search in the background.
@@ -194,7 +213,7 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 		if err != nil {
 			return "snapshot", err
 		}
-		switch k := r.IntN(20); {
+		switch k := r.IntN(21); {
 		case k < 4:
 			return "pause", h.Pause()
 		case k < 11:
@@ -211,7 +230,7 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 			c.changed = true
 			c.mu.Unlock()
 			return "append", h.Append(prompt(r, 1+r.IntN(3)), r.IntN(2) == 0)
-		case k >= 16 && r.IntN(12) == 0: // a mistake in the program, which ends this one alone
+		case k >= 16 && k < 20 && r.IntN(12) == 0: // a mistake in the program, which ends this one alone
 			c.mu.Lock()
 			c.broken = true
 			c.mu.Unlock()
@@ -221,21 +240,23 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 			_, err := h.Probe(ctx, engine.Probe{From: from, Count: 1 + r.IntN(len(s.Tokens)-from), Logits: true})
 			return "probe", err
 		case k == 19 && single && r.IntN(2) == 0:
-			switch r.IntN(4) {
+			switch r.IntN(6) {
 			case 0:
 				return "set aside", h.SetAside()
 			case 1:
 				return "take up", h.TakeUp()
 			}
 			fork, err := h.Fork()
-			if err == nil {
-				q := c.request
-				q.Hold = true
-				f := newClient(q, fork)
-				f.mu.Lock()
-				f.changed = true // it begins where the other one stands
-				f.mu.Unlock()
-				clients, live = append(clients, f), append(live, f)
+			if err != nil {
+				return "fork a request", err
+			}
+			f, err := forkClient(ctx, c, fork)
+			if err != nil {
+				return "fork a request", err
+			}
+			clients, live = append(clients, f), append(live, f)
+			if r.IntN(4) > 0 {
+				err = fork.Resume() // it has something to say
 			}
 			return "fork a request", err
 		case k == 17:
@@ -247,6 +268,7 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 	}
 	for range operations {
 		name, err := "add", error(nil)
+		var about *client // whose request the operation is about; nil if it is about none
 		switch k := r.IntN(10); {
 		case k < 3 && len(live) < 24 || len(live) == 0:
 			q := request()
@@ -276,7 +298,8 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 			}))
 		default:
 			i := r.IntN(len(live))
-			name, err = operate(live[i])
+			about = live[i]
+			name, err = operate(about)
 			if errors.Is(err, engine.ErrReleased) && name == "panic" {
 				err = nil // what is to panic is the first output, and others may go on
 			}
@@ -287,7 +310,8 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 		var refused *engine.RequestError // of what can only be said when it is too late
 		var panicked *engine.Panic       // of a call about a broken request
 		switch {
-		case errors.As(err, &panicked) && anyBroken(clients) || errors.As(err, &refused) || name == "probe" && err != nil: // a probe may find no memory
+		case errors.As(err, &panicked) && about != nil && about.broken:
+		case errors.As(err, &refused), name == "probe" && errors.Is(err, kvcache.ErrNoFreeBlocks):
 		case err != nil:
 			t.Fatalf("%s: %v", name, err)
 		default:
@@ -325,7 +349,7 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 		t.Errorf("all have finished: %+v", s)
 	}
 	t.Logf("%v, %d forks, %d blocks shared, %d copied; %+v", counts, forks.Load(), shared.Load(), copied.Load(), s)
-	compare(t, clients)
+	counts["follow a fork"] = compare(t, clients)
 	counts["see a search through"] = compareSearches(t, searches)
 
 	counts["fork"], counts["preempt"] = int(forks.Load()), int(s.Preemptions)
@@ -354,12 +378,8 @@ func randomOperations(t *testing.T, o engine.Options, operations int, seed uint6
 // a third of what is usual. Otherwise the books would be right because nothing happens.
 var oftenEnough = map[string]int{
 	"add": 20, "pause": 20, "resume": 10, "step": 25, "abort": 80, "release": 80, "watch": 80, "hold the engine": 25,
-	"rewind": 130, "append": 130, "probe": 150, "fork": 150, "fork a request": 500, "preempt": 150,
+	"rewind": 130, "append": 130, "probe": 150, "fork": 150, "fork a request": 500, "follow a fork": 2000, "preempt": 150,
 	"search beams": 200, "see a search through": 400, "give a search up": 600,
-}
-
-func anyBroken(clients []*client) bool {
-	return slices.ContainsFunc(clients, func(c *client) bool { return c.broken })
 }
 
 // compareSearches holds what beam searches found against an engine that does nothing
@@ -383,8 +403,10 @@ func compareSearches(t *testing.T, searches []*beamClient) (whole int) {
 }
 
 // compare holds what clients were told against an engine that does nothing but
-// answer one after the other.
-func compare(t *testing.T, clients []*client) {
+// answer one after the other. It returns the number of forks that drew something. A
+// panic may have ended the requests that were broken, and no other: what was broken
+// ([engine.Engine.Break]) is met where a step's work is each request's own.
+func compare(t *testing.T, clients []*client) (forks int) {
 	t.Helper()
 	plain := tiny(t, cpu.New(1), engine.Options{DisablePrefixCaching: true})
 	whole := 0
@@ -392,20 +414,27 @@ func compare(t *testing.T, clients []*client) {
 		if c.err != nil {
 			t.Fatalf("request %d: %v", i, c.err)
 		}
+		if c.failure != "" && !c.broken {
+			t.Fatalf("request %d, which nobody broke, ended with %q", i, c.failure)
+		}
 		if c.changed {
 			continue
 		}
 		q := c.request
 		q.Hold, q.Paused, q.Watch = false, false, engine.Watch{}
+		if q.Params.N == 1 && (c.request.Hold && len(c.tokens[0]) > q.Params.MaxTokens || c.fork) {
+			// It was resumed behind its end; and a fork's end is that of the other one's answer.
+			q.Params.MaxTokens = max(len(c.tokens[0]), 1)
+		}
 		want := outputsOf(t, add(t, plain, q), q.Params.N)
 		for k, got := range c.tokens {
-			if len(got) > len(want[k]) && !q.Hold { // held requests may be resumed
-				got = got[:len(want[k])]
-			}
-			if !slices.Equal(got, want[k][:min(len(got), len(want[k]))]) {
+			if len(got) > len(want[k]) || !slices.Equal(got, want[k][:len(got)]) {
 				t.Fatalf("output %d of request %d was told %v, want %v", k, i, got, want[k])
 			}
-			if c.ends[k] == engine.FinishedLength {
+			switch {
+			case c.fork && len(got) > 0:
+				forks++
+			case c.ends[k] == engine.FinishedLength && !c.fork:
 				if len(got) < len(want[k]) {
 					t.Fatalf("output %d of request %d finished with %d tokens, want %d", k, i, len(got), len(want[k]))
 				}
@@ -416,4 +445,5 @@ func compare(t *testing.T, clients []*client) {
 	if whole < len(clients)/4 {
 		t.Errorf("of %d requests only %d outputs came to their end", len(clients), whole)
 	}
+	return forks
 }

@@ -37,6 +37,7 @@ type sequence struct {
 	shown     time.Time // when a token's attention and logits were last told
 	looked    bool      // whether those of the step at hand are told
 	hold      bool      // keep tokens and blocks after the end, until released
+	asked     bool      // it was let run, and has not finished since
 	aside     bool      // paused, and its blocks may be taken for others
 	priority  int       // see Request.Priority
 	steps     int       // tokens to draw before it pauses; negative means no bound

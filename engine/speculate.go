@@ -11,7 +11,6 @@ import "slices"
 // other outputs have yet to be forked off: all begin from the same logits. Guesses
 // end with the answer: no more than max_tokens and the context allow.
 func (e *Engine) lookUp(s *sequence) {
-	s.drafts = s.drafts[:0]
 	o := &e.options.PromptLookup
 	n := min(o.Tokens, e.longest(s)-len(s.tokens)-1) // a step draws one more than were guessed right
 	if s.steps > 0 {

@@ -36,8 +36,21 @@ type Stats struct {
 	Evictions    uint64 // blocks that lost what the prefix cache had in them
 }
 
-// Finished counts outputs by [State.Reason].
+// Finished counts by [State.Reason] the outputs that ended which had something asked of them:
+// to be computed, or to go on. One that is released when it has finished, or a fork that
+// nobody let go on, ends nothing that has not been counted.
 type Finished struct{ Stop, Length, Abort uint64 }
+
+func (f *Finished) count(how State) {
+	switch how {
+	case FinishedStopped:
+		f.Stop++
+	case FinishedLength:
+		f.Length++
+	case FinishedAborted:
+		f.Abort++
+	}
+}
 
 // Stats is the latest snapshot, taken after each step and each call. It may be
 // called from any goroutine and never waits for a step.

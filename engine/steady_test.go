@@ -24,6 +24,8 @@ func TestStepDoesNotAllocate(t *testing.T) {
 			"sampled":           func(_ *engine.Options, p *sampler.Params) { p.Temperature, p.TopK, p.TopP = 0.8, 50, 0.9 },
 			"with penalties":    func(_ *engine.Options, p *sampler.Params) { p.RepetitionPenalty, p.FrequencyPenalty = 1.2, 0.3 },
 			"no prefix caching": func(o *engine.Options, _ *sampler.Params) { o.DisablePrefixCaching = true },
+			"priority":          func(o *engine.Options, _ *sampler.Params) { o.Policy = engine.Priority },
+			"static":            func(o *engine.Options, _ *sampler.Params) { o.Policy = engine.StaticBatching },
 			"contiguous":        func(o *engine.Options, _ *sampler.Params) { o.Memory = engine.Contiguous },
 		} {
 			t.Run(fmt.Sprintf("%d/%s", requests, name), func(t *testing.T) {

@@ -22,7 +22,8 @@ type stepBuffers struct {
 	parts    []part        // of this step
 	told     []PlanPart    // to the observer
 
-	decision scheduler.Decision
+	planner  scheduler.Planner
+	failures []failure // of this step, before it was computed
 	// What the scheduler is told.
 	refs                     func(block int32) int
 	running, waiting, parked []scheduler.Sequence
@@ -35,8 +36,7 @@ func resize(s []float32, n int) []float32 { return slices.Grow(s[:0], n)[:n] }
 // stepOnce plans and computes one step. It says whether there was anything to do.
 func (e *Engine) stepOnce() bool {
 	begin := time.Now()
-	decision := &e.step.decision
-	scheduler.PlanInto(decision, e.schedulerState())
+	decision := e.step.planner.Plan(e.schedulerState())
 	changed := e.carryOut(decision)
 	if len(decision.Shares) == 0 {
 		return changed
@@ -45,6 +45,10 @@ func (e *Engine) stepOnce() bool {
 		e.allowed--
 	}
 	parts := e.gather(decision)
+	defer e.endFailures() // when nothing computes any more in the blocks that they give back
+	if len(parts) == 0 {
+		return true
+	}
 	computing := time.Now()
 	if err := e.guard("computing a step", func() error { return e.model.Forward(e.kv, &e.step.batch) }); err != nil {
 		for _, p := range parts {

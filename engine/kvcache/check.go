@@ -98,7 +98,7 @@ func (p *Pool) checkCache() error {
 		if len(block.holders) == 0 {
 			cached++
 		}
-		c := &block.content
+		c := &p.cache.contents[b]
 		if found, ok := p.cache.blocks[c.hash]; !ok || found != int32(b) {
 			return fmt.Errorf("kvcache: block %d is hashed and the prefix cache finds block %d (%v)", b, found, ok)
 		}

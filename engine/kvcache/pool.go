@@ -63,7 +63,6 @@ type block struct {
 	info       BlockInfo
 	holders    []*Table // the one that has held it longest first, or that leads
 	prev, next int32
-	content    content
 }
 
 // none ends the list of free blocks.
@@ -102,8 +101,8 @@ func (p *Pool) Stats() Stats {
 	return s
 }
 
-// NewPool makes a pool of n free blocks of blockSize slots. The hashes of its
-// prefix cache have a random seed.
+// NewPool makes a pool of n free blocks of blockSize slots, without a prefix cache:
+// see [Pool.EnablePrefixCaching].
 func NewPool(n, blockSize int) (*Pool, error) {
 	if n < 1 || n > 1<<28 {
 		return nil, fmt.Errorf("kvcache: %d blocks, want 1 to %d", n, 1<<28)
@@ -111,14 +110,11 @@ func NewPool(n, blockSize int) (*Pool, error) {
 	if blockSize < 1 || blockSize > 1<<12 {
 		return nil, fmt.Errorf("kvcache: block size %d, want 1 to %d", blockSize, 1<<12)
 	}
-	p := &Pool{blockSize: blockSize, blocks: make([]block, n), head: none, tail: none, cache: newPrefixCache(n)}
-	// What every block needs in time, so that no step takes memory: one holder, and
-	// the tokens by which the prefix cache knows it.
-	holders, tokens := make([]*Table, n), make([]int32, n*blockSize)
+	p := &Pool{blockSize: blockSize, blocks: make([]block, n), head: none, tail: none}
+	holders := make([]*Table, n) // every block has one in time, and no step shall take memory
 	for i := range p.blocks {
 		p.blocks[i].info.Block = int32(i)
 		p.blocks[i].holders = holders[i:i:(i + 1)]
-		p.blocks[i].content.tokens = tokens[i*blockSize:][:0:blockSize]
 		p.pushFree(int32(i))
 	}
 	return p, nil

@@ -18,6 +18,7 @@ func newPool(t *testing.T, blocks, size int) *kvcache.Pool {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.EnablePrefixCaching(0)
 	return p
 }
 
@@ -176,6 +177,7 @@ func TestInvariants(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		p.EnablePrefixCaching(0)
 		told := map[int32]kvcache.BlockInfo{}
 		p.OnChange = func(b kvcache.BlockInfo) { told[b.Block] = b }
 		known := map[kvcache.Hash]bool{}

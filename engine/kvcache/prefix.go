@@ -51,22 +51,29 @@ const (
 // prefixCache finds blocks by what they hold. Of several that hold the same it
 // knows the first.
 type prefixCache struct {
-	seed   Hash
-	blocks map[Hash]int32
-	buffer []byte // for what is hashed
+	seed     Hash
+	blocks   map[Hash]int32
+	contents []content // of each block of the pool; nil without a prefix cache
+	buffer   []byte    // for what is hashed
 }
 
-func newPrefixCache(n int) prefixCache {
-	c := prefixCache{blocks: make(map[Hash]int32, n)}
-	_, _ = rand.Read(c.seed[:]) // it never fails, or ends the process
-	return c
-}
-
-// Seed makes hashes those of every pool with the same seed. It must be called
-// before any block is taken.
-func (p *Pool) Seed(seed uint64) {
-	p.cache.seed = Hash{}
-	binary.LittleEndian.PutUint64(p.cache.seed[:], seed)
+// EnablePrefixCaching gives the pool a prefix cache, and the memory that it takes: every
+// full block that [Pool.Register] is told of can be found again. It must be called before any
+// block is taken. Hashes are those of every pool with the same seed; 0 means a random
+// one.
+func (p *Pool) EnablePrefixCaching(seed uint64) {
+	n := len(p.blocks)
+	c := prefixCache{blocks: make(map[Hash]int32, n), contents: make([]content, n)}
+	if seed == 0 {
+		_, _ = rand.Read(c.seed[:]) // it never fails, or ends the process
+	} else {
+		binary.LittleEndian.PutUint64(c.seed[:], seed)
+	}
+	tokens := make([]int32, n*p.blockSize) // every block has some in time, and no step shall take memory
+	for i := range c.contents {
+		c.contents[i].tokens = tokens[i*p.blockSize:][:0:p.blockSize]
+	}
+	p.cache = c
 }
 
 // hash is the next link of the chain.
@@ -110,10 +117,13 @@ func (c *content) same(o *content) bool {
 // is only used for its salt, and to keep the hashes for the next time: its
 // tokens must be the same then as far as it was not truncated.
 func (p *Pool) Match(found []int32, t *Table, tokens []int32) []int32 {
+	if p.cache.contents == nil {
+		return found
+	}
 	for i := range max(len(tokens)-1, 0) / p.blockSize {
 		want := p.link(t, tokens, i)
 		b, ok := p.cache.blocks[want.hash]
-		if !ok || !p.blocks[b].content.same(&want) || p.written(b) {
+		if !ok || !p.cache.contents[b].same(&want) || p.written(b) {
 			break
 		}
 		found = append(found, b)
@@ -148,16 +158,20 @@ func (p *Pool) Attach(t *Table, found []int32) error {
 }
 
 // Register tells the prefix cache of the table's full blocks. It must be called
-// after their keys and values are written and [Pool.Fill] has said so.
+// after their keys and values are written and [Pool.Fill] has said so. Without a prefix cache
+// it does nothing.
 func (p *Pool) Register(t *Table, tokens []int32) {
+	if p.cache.contents == nil {
+		return
+	}
 	for ; t.offered < t.filled/p.blockSize; t.offered++ {
 		c := p.link(t, tokens, t.offered)
 		b := t.Blocks[t.offered]
 		if _, known := p.cache.blocks[c.hash]; known || p.blocks[b].info.Hashed {
 			continue
 		}
-		c.tokens = append(p.blocks[b].content.tokens[:0], c.tokens...)
-		p.blocks[b].content = c
+		c.tokens = append(p.cache.contents[b].tokens[:0], c.tokens...)
+		p.cache.contents[b] = c
 		p.blocks[b].info.Hashed = true
 		p.cache.blocks[c.hash] = b
 		p.changed(b, Hashed)
@@ -169,26 +183,31 @@ func (p *Pool) Register(t *Table, tokens []int32) {
 
 // forget takes a block out of the prefix cache, and says so.
 func (p *Pool) forget(b int32) {
-	if hash := p.blocks[b].content.hash; p.drop(b) && p.OnPrefix != nil {
+	if !p.blocks[b].info.Hashed {
+		return
+	}
+	hash := p.cache.contents[b].hash
+	p.drop(b)
+	if p.OnPrefix != nil {
 		p.OnPrefix(PrefixEvent{Kind: BlockRemoved, Hash: hash})
 	}
 }
 
 // drop takes a block out of the prefix cache, if it is in it.
-func (p *Pool) drop(b int32) bool {
+func (p *Pool) drop(b int32) {
 	block := &p.blocks[b]
 	if !block.info.Hashed {
-		return false
+		return
 	}
+	known := &p.cache.contents[b]
 	if len(block.holders) == 0 {
 		p.stats.Cached--
 	}
-	delete(p.cache.blocks, block.content.hash)
-	block.content = content{tokens: block.content.tokens[:0]} // its memory is used again
+	delete(p.cache.blocks, known.hash)
+	*known = content{tokens: known.tokens[:0]} // its memory is used again
 	block.info.Hashed = false
 	p.stats.Evictions++
 	p.changed(b, Evicted)
-	return true
 }
 
 // Reset empties the prefix cache. Blocks that are held stay held.

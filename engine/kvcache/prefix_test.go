@@ -1,6 +1,7 @@
 package kvcache_test
 
 import (
+	"runtime"
 	"slices"
 	"testing"
 
@@ -133,7 +134,7 @@ func TestSeed(t *testing.T) {
 	hash := func(seed uint64) kvcache.Hash {
 		p := newPool(t, 2, 2)
 		if seed != 0 {
-			p.Seed(seed)
+			p.EnablePrefixCaching(seed)
 		}
 		a := filled(t, p, 1, "", []int32{1, 2})
 		return p.HashOf(a.Blocks[0])
@@ -157,5 +158,55 @@ func TestCollision(t *testing.T) {
 	p.Forge(a.Blocks[0], []int32{8, 9}) // says that it holds these, under the hash of the others
 	if got := p.Match(nil, &kvcache.Table{}, []int32{1, 2, 3}); len(got) != 0 {
 		t.Errorf("blocks %v are found for tokens that they do not hold", got)
+	}
+}
+
+// A pool without a prefix cache takes no memory for one, finds nothing and remembers
+// nothing.
+func TestWithoutPrefixCache(t *testing.T) {
+	const blocks, size = 4096, 64
+	bytes := func(caching bool) uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		p, err := kvcache.NewPool(blocks, size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if caching {
+			p.EnablePrefixCaching(0)
+		}
+		runtime.ReadMemStats(&after)
+		runtime.KeepAlive(p)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	const perBlock = 160 // its record and one holder
+	if got := bytes(false); got > blocks*perBlock {
+		t.Errorf("a pool without a prefix cache takes %d bytes a block, want at most %d", got/blocks, perBlock)
+	}
+	if got := bytes(true); got < blocks*4*size {
+		t.Errorf("a pool with a prefix cache takes %d bytes a block, fewer than its tokens", got/blocks)
+	}
+
+	p, err := kvcache.NewPool(8, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.OnPrefix = func(e kvcache.PrefixEvent) {
+		if e.Kind != kvcache.AllBlocksCleared {
+			t.Errorf("the prefix cache that is not there tells %+v", e)
+		}
+	}
+	ids := []int32{1, 2, 3, 4, 5}
+	a := filled(t, p, 1, "", ids)
+	if got := p.Match(nil, &kvcache.Table{}, ids); len(got) > 0 {
+		t.Errorf("blocks %v are found", got)
+	}
+	if n := testing.AllocsPerRun(10, func() { p.Register(a, ids); p.Match(nil, a, ids) }); n > 0 {
+		t.Errorf("to register and to match allocate %v times", n)
+	}
+	p.Release(a)
+	p.Reset()
+	if err := p.Check(nil); err != nil {
+		t.Error(err)
 	}
 }

@@ -14,6 +14,18 @@ type plan struct {
 	// refs are the references of the blocks for which the decision has changed
 	// them.
 	refs map[int32]int
+
+	ordered, queued []Sequence // memory for those that run and wait, in another order
+}
+
+// begin lets the next plan use the memory of the one before.
+func (p *plan) begin(s State) {
+	d := &p.Decision
+	clear(p.refs)
+	*p = plan{
+		State: s, queue: len(s.Waiting), runs: append(p.runs[:0], s.FreeRuns...), refs: p.refs, ordered: p.ordered, queued: p.queued,
+		Decision: Decision{Evicted: d.Evicted[:0], Preempted: d.Preempted[:0], Admitted: d.Admitted[:0], Reserved: d.Reserved[:0], Shares: d.Shares[:0]},
+	}
 }
 
 // room says whether there are blocks for q to compute count more tokens, and

@@ -99,38 +99,45 @@ type Decision struct {
 // could free some, those behind it lose theirs. Nobody is admitted whose tokens do not
 // all fit beside those of whoever runs.
 func Plan(s State) Decision {
-	var d Decision
-	PlanInto(&d, s)
-	return d
+	var p Planner
+	return *p.Plan(s)
 }
 
-// PlanInto is [Plan] with the memory of a decision that was carried out: a plan for
-// requests that all run takes no other.
-func PlanInto(d *Decision, s State) {
+// Planner plans step after step in the same memory. The zero value is ready.
+type Planner struct{ plan plan }
+
+// Plan is the function [Plan] in the planner's memory: a plan for requests that all run
+// takes no other. The decision is good until the next one.
+func (m *Planner) Plan(s State) *Decision {
+	p := &m.plan
 	switch s.Policy {
 	case Priority:
-		s.Running, s.Waiting = byPriority(s.Running), byPriority(s.Waiting)
+		p.ordered = byPriority(p.ordered, s.Running)
+		p.queued = byPriority(p.queued, s.Waiting)
+		s.Running, s.Waiting = p.ordered, p.queued
+	case StaticBatching:
+		p.ordered = append(p.ordered[:0], s.Running...) // which may lose their drafts
+		s.Running = p.ordered
 	case OneAtATime:
 		s.MaxRunning, s.Running = 1, s.Running[:min(len(s.Running), 1)]
 	}
-	p := plan{State: s, queue: len(s.Waiting), runs: slices.Clone(s.FreeRuns)}
-	p.Decision = Decision{Evicted: d.Evicted[:0], Preempted: d.Preempted[:0], Admitted: d.Admitted[:0], Reserved: d.Reserved[:0], Shares: d.Shares[:0]}
+	p.begin(s)
 	if s.Policy == StaticBatching {
 		p.static()
 	} else {
 		p.continuous()
 	}
-	*d = p.Decision
+	return &p.Decision
 }
 
-// byPriority is the order in which sequences run, and the opposite of that in
-// which they are preempted.
-func byPriority(list []Sequence) []Sequence {
-	list = slices.Clone(list)
-	slices.SortStableFunc(list, func(a, b Sequence) int {
+// byPriority copies sequences to the memory of into, in the order in which they run, the
+// opposite of that in which they are preempted.
+func byPriority(into, list []Sequence) []Sequence {
+	into = append(into[:0], list...)
+	slices.SortStableFunc(into, func(a, b Sequence) int {
 		return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.ID, b.ID))
 	})
-	return list
+	return into
 }
 
 // continuous fills the step up from whoever has something to compute.

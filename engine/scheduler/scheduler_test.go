@@ -422,3 +422,27 @@ func checkPriority(t *rapid.T, s scheduler.State, d scheduler.Decision, all map[
 		}
 	}
 }
+
+// A plan for requests that all run takes no memory, by every policy, with drafts and
+// with blocks that several hold.
+func TestPlanDoesNotAllocate(t *testing.T) {
+	for _, policy := range []scheduler.Policy{scheduler.FirstComeFirstServed, scheduler.Priority, scheduler.StaticBatching, scheduler.OneAtATime} {
+		s := scheduler.State{Policy: policy, BlockSize: 16, FreeBlocks: 500, MaxTokens: 256, MaxRunning: 64, Batch: 32}
+		for i := range uint32(32) {
+			s.Running = append(s.Running, seq{ID: i + 1, Priority: int(i * 7 % 5), Tokens: 40, Computed: 39, Drafts: 2, Blocks: []int32{0, 1, int32(i) + 2}})
+		}
+		s.Refs = func(b int32) int { return max(1, 3-int(b)) }
+		var p scheduler.Planner
+		p.Plan(s)
+		if n := testing.AllocsPerRun(50, func() {
+			if d := p.Plan(s); len(d.Shares) == 0 {
+				t.Fatal("nothing is computed")
+			}
+		}); n > 0 {
+			t.Errorf("%v: a plan allocates %v times", policy, n)
+		}
+		if got, want := *p.Plan(s), scheduler.Plan(s); !reflect.DeepEqual(got.Shares, want.Shares) || got.Padding != want.Padding {
+			t.Errorf("%v: a planner that has planned before plans %+v, want %+v", policy, got, want)
+		}
+	}
+}

@@ -1,7 +1,5 @@
 package scheduler
 
-import "slices"
-
 // static computes the next columns of the batch, and forms one if none is
 // there.
 //
@@ -15,7 +13,7 @@ func (p *plan) static() {
 		p.form()
 		return
 	}
-	running := p.withoutDrafts(slices.Clone(p.Running))
+	running := p.withoutDrafts(p.Running)
 	longest := 0
 	for _, q := range running {
 		longest = max(longest, q.Tokens+q.Drafts-q.Computed)

@@ -35,7 +35,7 @@ func (r *rank) reduceFew(o *op) {
 	a, n := &r.allReduce, o.n*o.x.cols
 	at := a.turn
 	a.turn ^= 1
-	a.given[at] = append(a.given[at][:0], o.x.parts[r.id].Data[:n]...)
+	r.give(o, at)
 	r.of.barrier.wait() // all have given, and are done with the sum before the last
 	if r.of.failed.Load() != nil {
 		return
@@ -46,6 +46,14 @@ func (r *rank) reduceFew(o *op) {
 		a.part = host.Vector(other.allReduce.given[at])
 		r.Add(&a.sum, &a.part, 1)
 	}
+}
+
+// give copies the rank's numbers to where the others read them. A panic is kept here: the
+// others wait for the rank all the same.
+func (r *rank) give(o *op, at int) {
+	defer r.catch()
+	given := &r.allReduce.given[at]
+	*given = append((*given)[:0], o.x.parts[r.id].Data[:o.n*o.x.cols]...)
 }
 
 // reduceMany has each rank add up a part of the numbers, in the memory of rank 0,

@@ -49,6 +49,15 @@ func (b *Backend) MatMul(x backend.Tensor, n int, products ...backend.Product) {
 	b.note(op{run: (*rank).matMul, x: tensorOf(x), n: n, products: b.products[first:]})
 }
 
+// MatMulGLU computes the columns of a gated linear unit, each in the rank that has them.
+func (b *Backend) MatMulGLU(x backend.Tensor, n int, gate, up backend.Product, a backend.Activation) {
+	first := len(b.products)
+	for _, p := range [...]backend.Product{gate, up} {
+		b.products = append(b.products, product{tensorOf(p.Dst), weightOf(p.W), weightOf(p.Bias)})
+	}
+	b.note(op{run: (*rank).matMulGLU, x: tensorOf(x), n: n, products: b.products[first:], activation: a})
+}
+
 // AllReduce adds up what the ranks have.
 func (b *Backend) AllReduce(x backend.Tensor, n int) {
 	b.note(op{run: (*rank).reduce, waits: true, x: tensorOf(x), n: n})

@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"vitrine/engine/backend"
+	"vitrine/engine/backend/host"
 	"vitrine/engine/backend/parallel"
 	"vitrine/engine/backend/ref"
 )
@@ -77,6 +79,42 @@ func rankPanics(t *testing.T, width, rank int, at string) {
 		ranks[rank].scale, ranks[rank].add = false, false
 		if err := run(); err != nil || !slices.Equal(got, want) {
 			t.Fatalf("after a panic: %v, the sum is %v", err, slices.Equal(got, want))
+		}
+	}
+}
+
+// short is a backend whose tensors have a row less than was asked for.
+type short struct{ *ref.Backend }
+
+func (s short) NewTensor(rows, cols int) (backend.Tensor, error) { return host.NewMatrix(rows-1, cols) }
+
+// A rank that panics in an all-reduce before it has given its numbers keeps the others
+// waiting no more than one that panics later.
+func TestARankPanicsBeforeItGives(t *testing.T) {
+	for _, width := range []int{100, 9000} { // few numbers, and many
+		for bad := range 3 {
+			list := []backend.Backend{ref.New(), ref.New(), ref.New()}
+			list[bad] = short{ref.New()}
+			b := must[*parallel.Backend](t)(parallel.New(list...))
+			x := must[backend.Tensor](t)(b.NewTensor(2, width))
+			for range 3 {
+				b.AllReduce(x, 2)
+				b.AllReduce(x, 2)
+				done := make(chan error, 1)
+				go func() { done <- b.Sync() }()
+				select {
+				case err := <-done:
+					var failed *backend.Panic
+					if !errors.As(err, &failed) || !strings.Contains(err.Error(), "out of range") {
+						t.Errorf("%d numbers, rank %d: %v", 2*width, bad, err)
+					}
+				case <-time.After(20 * time.Second):
+					t.Fatalf("%d numbers: the ranks wait for rank %d for ever", 2*width, bad)
+				}
+			}
+			if err := b.Close(); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 }

@@ -49,6 +49,7 @@ type Backend struct {
 var (
 	_ backend.Parallel = (*Backend)(nil)
 	_ backend.Timer    = (*Backend)(nil)
+	_ backend.Gater    = (*Backend)(nil)
 )
 
 // New makes a backend of ranks, at least one, which belong to it until Close.

@@ -88,8 +88,8 @@ func (r *rank) embed(o *op) {
 	}
 }
 
-// matMul computes the rank's part of the products.
-func (r *rank) matMul(o *op) {
+// ownProducts are the rank's parts of an operation's products.
+func (r *rank) ownProducts(o *op) []backend.Product {
 	r.products = r.products[:0]
 	for _, p := range o.products {
 		q := backend.Product{Dst: r.tensor(p.dst), W: r.weight(p.w)}
@@ -98,7 +98,21 @@ func (r *rank) matMul(o *op) {
 		}
 		r.products = append(r.products, q)
 	}
-	r.MatMul(r.tensor(o.x), o.n, r.products...)
+	return r.products
+}
+
+// matMul computes the rank's part of the products.
+func (r *rank) matMul(o *op) { r.MatMul(r.tensor(o.x), o.n, r.ownProducts(o)...) }
+
+// matMulGLU computes the rank's part of a gated linear unit.
+func (r *rank) matMulGLU(o *op) {
+	x, p := r.tensor(o.x), r.ownProducts(o)
+	if g, ok := r.Backend.(backend.Gater); ok {
+		g.MatMulGLU(x, o.n, p[0], p[1], o.activation)
+		return
+	}
+	r.MatMul(x, o.n, p...)
+	r.GLU(p[0].Dst, p[0].Dst, p[1].Dst, o.n, o.activation)
 }
 
 // attend computes the attention of the rank's heads.
