@@ -99,7 +99,7 @@ func (t *chat) submit() {
 		return
 	}
 	t.c.status.calm()
-	if t.c.say(text) {
+	if t.c.say(text, false) {
 		t.say.SetValue("")
 	}
 }

@@ -196,6 +196,7 @@ func (c *client) receive(raw []byte) {
 		c.wake()
 		return
 	}
+	c.address.take(frame)
 	changed := c.live.Apply(frame)
 	c.saved.take(raw, changed)
 	switch f := frame.(type) {
@@ -342,10 +343,16 @@ func (c *client) watch() {
 	}
 }
 
-// say sends a message to the model and reports whether it went out.
-func (c *client) say(text string) bool {
+// say sends a message to the model and reports whether it went out. paused has
+// the engine stop before the first token. A model without a chat template goes
+// on with the text.
+func (c *client) say(text string, paused bool) bool {
 	if !c.canAsk() {
-		c.status.complain(func() string { return c.words.Say("problem.no_model", "Detail", "") })
+		key := "problem.no_model"
+		if !c.greeted {
+			key = "problem.no_server"
+		}
+		c.status.complain(func() string { return c.words.Say(key, "Detail", "") })
 		return false
 	}
 	if !c.params.right() {
@@ -356,13 +363,17 @@ func (c *client) say(text string) bool {
 	if c.writing() {
 		c.control(wire.Control{Op: wire.OpAbort})
 	}
-	command := &wire.Chat{Text: text, Params: c.params.now, Paused: c.play.asked()}
-	if len(c.live.Messages()) == 0 {
-		command.System = c.chat.system.FieldValue()
-	}
+	paced := c.play.asked(!paused)
 	c.watch() // before the prompt is read: what the open view shows of it then comes by itself
 	c.follow()
 	c.chat.sent = text
+	if !c.live.Model().HasTemplate {
+		return c.socket.Send(&wire.Complete{Text: text, Params: c.params.now, Paused: paused || paced})
+	}
+	command := &wire.Chat{Text: text, Params: c.params.now, Paused: paused || paced}
+	if len(c.live.Messages()) == 0 {
+		command.System = c.chat.system.FieldValue()
+	}
 	return c.socket.Send(command)
 }
 

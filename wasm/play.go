@@ -50,10 +50,11 @@ func newPlay(c *client) *play {
 }
 
 // asked takes note that a chat was asked and reports whether the engine shall
-// stop before its first token, to be stepped from there.
-func (p *play) asked() (paused bool) {
+// stop before its first token, to be stepped from there at the page's pace; not
+// if the page does not step.
+func (p *play) asked(stepping bool) (paused bool) {
 	p.halt()
-	p.due = p.pace > 0
+	p.due = stepping && p.pace > 0
 	return p.due
 }
 

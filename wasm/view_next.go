@@ -9,6 +9,7 @@ import (
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/link"
 	"vitrine/wasm/page"
 	"vitrine/wasm/resample"
 )
@@ -163,7 +164,7 @@ func (v *nextView) draw() {
 		v.resampler, v.vocab = resample.New(vocab), vocab
 	}
 	params, seed := v.c.params.now, v.c.shown.State().Seed
-	if v.outcome != nil && logits == v.logits && paramsEqual(&params, &v.params) && seed == v.seed {
+	if v.outcome != nil && logits == v.logits && link.SameNumbers(&params, &v.params) && seed == v.seed {
 		return // it would be the same draw
 	}
 	v.params, v.seed = params, seed
@@ -231,7 +232,7 @@ func (v *nextView) piece(id int32) string {
 func (v *nextView) showSettings() {
 	p, state := &v.c.params.now, v.c.shown.State()
 	v.order.SetValue(strconv.Itoa(int(p.Order)))
-	same := paramsEqual(p, &state.Params)
+	same := link.SameNumbers(p, &state.Params)
 	v.apply.SetDisabled(same || v.c.replay != nil || !v.c.canAsk())
 	v.back.SetDisabled(same)
 }
