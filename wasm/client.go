@@ -66,7 +66,7 @@ const sessionKey = "vitrine.session"
 func newClient() *client {
 	c := &client{
 		words: page.NewWords(), live: session.New(), at: place{token: -1, key: -1}, following: true,
-		still: page.PrefersStill(), screen: page.Window.Get("requestAnimationFrame"),
+		screen: page.Window.Get("requestAnimationFrame"),
 	}
 	c.shown = c.live
 	c.pace = page.NewPace()
@@ -91,6 +91,10 @@ func newClient() *client {
 	c.address = newAddress(c)
 	page.ByID("language").OnClick(c.switchLanguage)
 	c.listenToKeys()
+	page.OnStill(func(still bool) {
+		c.still = still
+		c.changed(change{page: changedTheme})
+	})
 	c.socket = &page.Socket{Path: "/ws", Opened: c.open, Frame: c.receive, Lost: c.lose}
 	return c
 }
@@ -198,7 +202,7 @@ func (c *client) receive(raw []byte) {
 	}
 	c.address.take(frame)
 	changed := c.live.Apply(frame)
-	c.saved.take(raw, changed)
+	c.saved.take(raw, frame, changed)
 	switch f := frame.(type) {
 	case *wire.Hello:
 		c.greet(f)
@@ -323,9 +327,12 @@ func (c *client) troubleOf(s *session.Session, q wire.Query) (words string, refu
 	return "", false
 }
 
-// control steers the live request.
+// control steers the live request. A server that has not the conversation yet is
+// told nothing of it.
 func (c *client) control(command wire.Control) {
-	c.socket.Send(&command)
+	if c.canAsk() {
+		c.socket.Send(&command)
+	}
 }
 
 // watch tells the server which frames the open view needs, when that changes.
@@ -417,6 +424,12 @@ func (c *client) canStep() bool {
 		return !c.replay.Done()
 	}
 	return c.canAsk() && !c.writing()
+}
+
+// keepToken chooses a token that was clicked, and keeps its reading.
+func (c *client) keepToken(position int) {
+	c.chooseToken(position)
+	c.inspector.Keep(func() page.Reading { return c.tokenReading(position) })
 }
 
 // chooseToken makes the token at a position the one that all views show.

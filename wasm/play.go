@@ -130,7 +130,9 @@ func (p *play) tick() {
 		p.c.changed(change{frames: session.ChangeState})
 		return
 	}
-	p.step()
+	if p.c.replay != nil || p.c.canAsk() { // not before a server that came back has the conversation
+		p.step()
+	}
 	p.timer = page.After(int(1000/p.pace), p.tick)
 }
 

@@ -4,6 +4,7 @@ package main
 
 import (
 	"strconv"
+	"strings"
 
 	"vitrine/engine/sampler"
 	"vitrine/visualizer/session"
@@ -193,7 +194,7 @@ func (v *nextView) draw() {
 // refusal says why the sampler does not draw; its own words are English.
 func (v *nextView) refusal(err error) string {
 	if e, ok := err.(*sampler.ParamError); ok { //nolint:errorlint // the sampler wraps none
-		return v.c.words.Say("next.says_param", "Field", e.Field, "Got", e.Got)
+		return v.c.words.Say("next.says_param", "Field", v.c.words.Say("params."+strings.TrimSuffix(e.Field, "_penalty")), "Got", e.Got)
 	}
 	return v.c.words.Say("next.says_nothing")
 }
