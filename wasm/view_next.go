@@ -194,9 +194,18 @@ func (v *nextView) draw() {
 // refusal says why the sampler does not draw; its own words are English.
 func (v *nextView) refusal(err error) string {
 	if e, ok := err.(*sampler.ParamError); ok { //nolint:errorlint // the sampler wraps none
-		return v.c.words.Say("next.says_param", "Field", v.c.words.Say("params."+strings.TrimSuffix(e.Field, "_penalty")), "Got", e.Got)
+		return v.c.words.Say("next.says_param", "Field", v.fieldName(e.Field), "Got", e.Got)
 	}
 	return v.c.words.Say("next.says_nothing")
+}
+
+// fieldName is what the page calls a parameter of the sampler.
+func (v *nextView) fieldName(field string) string {
+	label := page.ByID("params").Find(`label[for="param-` + strings.ReplaceAll(field, "_", "-") + `"]`)
+	if label.IsNull() {
+		return field
+	}
+	return label.Get("textContent").String()
 }
 
 // askNames asks what tokens stand for.
