@@ -19,8 +19,13 @@ type address struct {
 	placed  link.Step   // the last token that was put in its place
 	token   int         // to be chosen once it is there, −1 for none
 	asking  bool        // a prompt of the link is being answered
-	settled bool        // the address that the page was opened with was acted on
+	asked   int         // prompts of the link so far
+	fresh   bool        // nothing was drawn yet for the step that is next
+	stood   int         // tokens when more were last drawn for it
+	history link.History
+	settled bool // the address that the page was opened with was acted on
 	written string
+	long    bool // too long for a link, which the page said
 	timed   bool // a write is due
 }
 
@@ -51,7 +56,7 @@ func (a *address) arrive(inPage bool) {
 	}
 	a.c.choosePlace(wanted.Layer, wanted.Head, wanted.Key)
 	a.token = wanted.Token
-	if inPage && (!a.settled || len(wanted.Steps) == 0 || link.State{Steps: wanted.Steps}.Fragment() == link.State{Steps: stepsOf(a.c.live)}.Fragment()) {
+	if inPage && (!a.settled || len(wanted.Steps) == 0 || asks(wanted) == asks(a.state())) {
 		a.c.changed(change{page: changedToken})
 		return
 	}
@@ -59,14 +64,19 @@ func (a *address) arrive(inPage bool) {
 		a.c.params.touched = true
 		a.c.params.set(*wanted.Params)
 	}
-	if wanted.System != "" {
+	if len(wanted.Steps) > 0 {
 		a.c.chat.system.SetValue(wanted.System)
 	}
-	a.steps, a.placed = wanted.Steps, link.Step{}
+	a.steps, a.placed, a.asked = wanted.Steps, link.Step{}, 0
 	if inPage {
 		a.c.newChat()
 		a.askNext()
 	}
+}
+
+// asks is the part of a link that says what is computed.
+func asks(s link.State) string {
+	return link.State{Steps: s.Steps, System: s.System, Params: s.Params}.Fragment()
 }
 
 // ask is called when the server has a model: the prompts of the address that
@@ -101,22 +111,84 @@ func (a *address) askNext() {
 		return
 	}
 	step := a.steps[0]
-	a.steps = a.steps[1:]
-	if step.Position > 0 {
-		a.placed, a.asking = step, true
-		a.c.control(wire.Control{Op: wire.OpBranch, Position: uint32(step.Position), Token: step.Token})
+	a.fresh = true
+	if step.Until {
+		a.asking = true
+		a.drawUntil(step)
 		return
 	}
-	a.asking = a.c.say(step.Prompt)
-	if !a.asking {
-		a.c.chat.say.SetValue(step.Prompt)
+	a.steps = a.steps[1:]
+	switch {
+	case step.Dice != nil:
+		a.c.params.set(*step.Dice)
+		if len(a.steps) > 0 && a.steps[0].Prompt == "" { // a prompt brings them itself
+			a.c.socket.Send(&wire.SetParams{Params: *step.Dice})
+		}
+		a.askNext()
+	case step.Position > 0:
+		a.placed, a.asking = step, true
+		a.c.control(wire.Control{Op: wire.OpBranch, Position: uint32(step.Position), Token: step.Token})
+	default:
+		a.asking = a.c.say(step.Prompt, len(a.steps) > 0 && a.steps[0].Until)
+		if a.asking {
+			a.asked++
+		} else {
+			a.c.chat.say.SetValue(step.Prompt)
+			a.refused()
+		}
+	}
+}
+
+// drawUntil has the answer drawn as far as a step says, and compares what stands there then
+// with what the link was made of.
+func (a *address) drawUntil(step link.Step) {
+	tokens, state := a.c.live.Tokens(), a.c.live.State().State
+	switch have := len(tokens); {
+	case have == step.Position:
+		a.steps = a.steps[1:]
+		if link.Sum(tokens) != step.Sum {
+			a.differs(have)
+		}
+		a.askNext()
+	case have > step.Position: // someone let it run meanwhile
+		a.c.control(wire.Control{Op: wire.OpRewind, Position: uint32(step.Position)})
+	case a.fresh, state != wire.StatePaused && have > a.stood:
+		a.fresh, a.stood = false, have
+		a.c.control(wire.Control{Op: wire.OpStep, Count: uint32(step.Position - have)})
+	case state != wire.StatePaused: // it cannot go on, or someone stopped it
+		a.differs(have)
 		a.refused()
 	}
 }
 
+// differs says that what is drawn is not what the link was made of.
+func (a *address) differs(before int) {
+	a.c.status.complain(func() string { return a.c.words.Say("problem.link_differs", "At", page.Decimal(before)) })
+}
+
+// rests reports whether the live answer stands still.
+func (a *address) rests() bool {
+	switch a.c.live.State().State {
+	case wire.StatePaused, wire.StateStopped, wire.StateLengthCapped, wire.StateAborted:
+		return true
+	}
+	return false
+}
+
+// heard reports whether the last prompt of the link is in the conversation.
+func (a *address) heard() bool {
+	n := a.asked
+	for _, m := range a.c.live.Messages() {
+		if m.Role == wire.RoleUser {
+			n--
+		}
+	}
+	return n == 0
+}
+
 // wantsToken reports whether the link's token is there to be chosen.
 func (a *address) wantsToken(tokens int) bool {
-	return a.token >= 0 && len(a.steps) == 0 && a.inPlace() && a.token < tokens
+	return a.token >= 0 && len(a.steps) == 0 && a.inPlace() && (a.token < tokens || a.token == tokens && a.c.hasNext())
 }
 
 // inPlace reports whether the last token that the link put in the place of
@@ -135,8 +207,12 @@ func (a *address) takeToken() int {
 
 func (a *address) update(what change) {
 	if a.asking && what.has(session.ChangeState) && len(a.steps) > 0 && a.inPlace() {
-		switch a.c.live.State().State {
-		case wire.StateStopped, wire.StateLengthCapped:
+		switch state := a.c.live.State().State; {
+		case a.steps[0].Until:
+			if a.rests() && a.heard() {
+				a.drawUntil(a.steps[0])
+			}
+		case state == wire.StateStopped, state == wire.StateLengthCapped:
 			a.askNext()
 		}
 	}
@@ -155,35 +231,48 @@ func (a *address) write() {
 	if a.c.replay != nil || a.token >= 0 || len(a.steps) > 0 {
 		return
 	}
-	s := link.State{Steps: stepsOf(a.c.live), View: a.c.tabs.name(), Token: -1, Layer: -1, Head: -1, Key: -1}
-	if len(s.Steps) > 0 {
-		params := a.c.inUse()
-		s.Model = a.c.live.Model().Name
-		s.Params, s.System = &params, a.c.chat.system.FieldValue()
-		s.Token, s.Layer, s.Head, s.Key = a.c.at.token, a.c.at.layer, a.c.at.head, a.c.at.key
+	state := a.state()
+	fragment := state.Fragment()
+	long := len(fragment) > link.MaxLength
+	if long {
+		fragment = link.State{View: state.View, Token: -1, Layer: -1, Head: -1, Key: -1}.Fragment()
 	}
-	fragment := s.Fragment()
-	if fragment == a.written || len(fragment) > link.MaxLength {
+	if long && !a.long {
+		a.c.status.complain(func() string { return a.c.words.Say("problem.link_long") })
+	}
+	a.long = long
+	if fragment == a.written {
 		return
 	}
 	a.written = fragment
 	page.Window.Get("history").Call("replaceState", nil, "", "#"+fragment)
 }
 
-// stepsOf lists the user's messages and the tokens that were put in the place
-// of drawn ones.
-func stepsOf(s *session.Session) (steps []link.Step) {
-	messages, tokens := s.Messages(), s.Tokens()
-	for at := range len(tokens) + 1 { // the last message may have no token yet
-		for len(messages) > 0 && int(messages[0].First) <= at {
-			if messages[0].Role == wire.RoleUser {
-				steps = append(steps, link.Step{Prompt: messages[0].Text})
-			}
-			messages = messages[1:]
-		}
-		if at > 0 && at < len(tokens) && tokens[at].Flags&wire.FlagForced != 0 {
-			steps = append(steps, link.Step{Position: at, Token: tokens[at].ID})
-		}
+// state is what is seen.
+func (a *address) state() link.State {
+	s := link.Empty()
+	s.View = a.c.tabs.name()
+	params, steps := a.history.Steps(a.c.live, a.c.live.Remote() == nil, a.rests())
+	if len(steps) == 0 {
+		return s
 	}
-	return steps
+	s.Model, s.Params, s.Steps = a.c.live.Model().Name, &params, steps
+	if first := a.c.live.Messages()[0]; first.Role == wire.RoleSystem {
+		s.System = first.Text
+	}
+	s.Token, s.Layer, s.Head, s.Key = a.c.at.token, a.c.at.layer, a.c.at.head, a.c.at.key
+	return s
+}
+
+// historyKey is where the tab keeps with which parameters was drawn.
+const historyKey = "vitrine.dice"
+
+// take passes a frame from the server on to the history.
+func (a *address) take(f wire.Frame) {
+	if hello, ok := f.(*wire.Hello); ok && hello.Resumed {
+		a.history.Read(page.Stored("sessionStorage", historyKey))
+	}
+	if a.history.Apply(f) {
+		page.Store("sessionStorage", historyKey, a.history.String())
+	}
 }

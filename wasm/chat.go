@@ -83,7 +83,7 @@ func newChat(c *client) *chat {
 			return // text is being selected, to be copied
 		}
 		if position, ok := t.tokenAt(event.Get("clientX").Float(), event.Get("clientY").Float()); ok {
-			c.chooseToken(position)
+			c.keepToken(position)
 		}
 	})
 	return t
@@ -99,7 +99,7 @@ func (t *chat) submit() {
 		return
 	}
 	t.c.status.calm()
-	if t.c.say(text) {
+	if t.c.say(text, false) {
 		t.say.SetValue("")
 	}
 }
@@ -122,6 +122,9 @@ func (t *chat) update(what change) {
 		}
 		t.cells = nil
 	}
+	if what.has(session.ChangeModel) {
+		t.showField()
+	}
 	if what.has(session.ChangeMessages|session.ChangeTokens|session.ChangeState) || what.saw(changedSession|changedLanguage) {
 		t.showMessages(what.saw(changedLanguage))
 	}
@@ -131,6 +134,20 @@ func (t *chat) update(what change) {
 	if what.has(session.ChangeTokens|session.ChangeMessages) || what.saw(changedToken|changedSession) {
 		t.repaint = true
 	}
+}
+
+// showField says what becomes of what is written: a model without a chat template goes on
+// with it.
+func (t *chat) showField() {
+	m := t.c.live.Model()
+	name, hint := "chat.say", "chat.placeholder"
+	plain := m.Name != "" && !m.HasTemplate
+	if plain {
+		name, hint = "chat.complete", "chat.complete_placeholder"
+	}
+	t.c.resayAttr(t.say, "aria-label", name)
+	t.c.resayAttr(t.say, "placeholder", hint)
+	t.system.SetDisabled(plain)
 }
 
 // showMessages brings the list to the session's messages, writing only what grew.

@@ -66,7 +66,7 @@ const sessionKey = "vitrine.session"
 func newClient() *client {
 	c := &client{
 		words: page.NewWords(), live: session.New(), at: place{token: -1, key: -1}, following: true,
-		still: page.PrefersStill(), screen: page.Window.Get("requestAnimationFrame"),
+		screen: page.Window.Get("requestAnimationFrame"),
 	}
 	c.shown = c.live
 	c.pace = page.NewPace()
@@ -91,6 +91,10 @@ func newClient() *client {
 	c.address = newAddress(c)
 	page.ByID("language").OnClick(c.switchLanguage)
 	c.listenToKeys()
+	page.OnStill(func(still bool) {
+		c.still = still
+		c.changed(change{page: changedTheme})
+	})
 	c.socket = &page.Socket{Path: "/ws", Opened: c.open, Frame: c.receive, Lost: c.lose}
 	return c
 }
@@ -196,8 +200,9 @@ func (c *client) receive(raw []byte) {
 		c.wake()
 		return
 	}
+	c.address.take(frame)
 	changed := c.live.Apply(frame)
-	c.saved.take(raw, changed)
+	c.saved.take(raw, frame, changed)
 	switch f := frame.(type) {
 	case *wire.Hello:
 		c.greet(f)
@@ -320,9 +325,12 @@ func (c *client) troubleOf(s *session.Session, q wire.Query) (words string, refu
 	return "", false
 }
 
-// control steers the live request.
+// control steers the live request. A server that has not the conversation yet is
+// told nothing of it.
 func (c *client) control(command wire.Control) {
-	c.socket.Send(&command)
+	if c.canAsk() {
+		c.socket.Send(&command)
+	}
 }
 
 // watch tells the server which frames the open view needs, when that changes.
@@ -340,10 +348,16 @@ func (c *client) watch() {
 	}
 }
 
-// say sends a message to the model and reports whether it went out.
-func (c *client) say(text string) bool {
+// say sends a message to the model and reports whether it went out. paused has
+// the engine stop before the first token. A model without a chat template goes
+// on with the text.
+func (c *client) say(text string, paused bool) bool {
 	if !c.canAsk() {
-		c.status.complain(func() string { return c.words.Say("problem.no_model", "Detail", "") })
+		key := "problem.no_model"
+		if !c.greeted {
+			key = "problem.no_server"
+		}
+		c.status.complain(func() string { return c.words.Say(key, "Detail", "") })
 		return false
 	}
 	if !c.params.right() {
@@ -354,13 +368,17 @@ func (c *client) say(text string) bool {
 	if c.writing() {
 		c.control(wire.Control{Op: wire.OpAbort})
 	}
-	command := &wire.Chat{Text: text, Params: c.params.now, Paused: c.play.asked()}
-	if len(c.live.Messages()) == 0 {
-		command.System = c.chat.system.FieldValue()
-	}
+	paced := c.play.asked(!paused)
 	c.watch() // before the prompt is read: what the open view shows of it then comes by itself
 	c.follow()
 	c.chat.sent = text
+	if !c.live.Model().HasTemplate {
+		return c.socket.Send(&wire.Complete{Text: text, Params: c.params.now, Paused: paused || paced})
+	}
+	command := &wire.Chat{Text: text, Params: c.params.now, Paused: paused || paced}
+	if len(c.live.Messages()) == 0 {
+		command.System = c.chat.system.FieldValue()
+	}
 	return c.socket.Send(command)
 }
 
@@ -404,6 +422,12 @@ func (c *client) canStep() bool {
 		return !c.replay.Done()
 	}
 	return c.canAsk() && !c.writing()
+}
+
+// keepToken chooses a token that was clicked, and keeps its reading.
+func (c *client) keepToken(position int) {
+	c.chooseToken(position)
+	c.inspector.Keep(func() page.Reading { return c.tokenReading(position) })
 }
 
 // chooseToken makes the token at a position the one that all views show.

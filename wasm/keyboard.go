@@ -51,7 +51,7 @@ func (c *client) key(key string, target page.Element) bool {
 	case "End":
 		c.chooseToken(len(c.shown.Tokens()) - 1)
 	case " ":
-		if target.Get("tagName").String() == "BUTTON" || target.Get("tagName").String() == "SUMMARY" {
+		if target.Call("matches", "button,summary,input").Bool() {
 			return false // Space presses what has the focus
 		}
 		c.play.toggle()

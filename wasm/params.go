@@ -188,15 +188,7 @@ func (p *params) keepSeed() {
 // adopt takes the parameters of a session that the page joins, unless the
 // person has set some here.
 func (p *params) adopt(state *wire.State) {
-	if !p.touched && !paramsEqual(&state.Params, &p.now) {
+	if !p.touched && !link.SameNumbers(&state.Params, &p.now) {
 		p.set(state.Params)
 	}
-}
-
-// paramsEqual compares what the page has fields for.
-func paramsEqual(a, b *wire.Params) bool {
-	return a.Temperature == b.Temperature && a.TopP == b.TopP && a.MinP == b.MinP && a.TopK == b.TopK &&
-		a.PresencePenalty == b.PresencePenalty && a.FrequencyPenalty == b.FrequencyPenalty &&
-		a.RepetitionPenalty == b.RepetitionPenalty && a.Seed == b.Seed && a.HasSeed == b.HasSeed &&
-		a.MaxTokens == b.MaxTokens && a.Order == b.Order && a.IgnoreEOS == b.IgnoreEOS
 }

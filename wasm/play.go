@@ -50,10 +50,11 @@ func newPlay(c *client) *play {
 }
 
 // asked takes note that a chat was asked and reports whether the engine shall
-// stop before its first token, to be stepped from there.
-func (p *play) asked() (paused bool) {
+// stop before its first token, to be stepped from there at the page's pace; not
+// if the page does not step.
+func (p *play) asked(stepping bool) (paused bool) {
 	p.halt()
-	p.due = p.pace > 0
+	p.due = stepping && p.pace > 0
 	return p.due
 }
 
@@ -129,7 +130,9 @@ func (p *play) tick() {
 		p.c.changed(change{frames: session.ChangeState})
 		return
 	}
-	p.step()
+	if p.c.replay != nil || p.c.canAsk() { // not before a server that came back has the conversation
+		p.step()
+	}
 	p.timer = page.After(int(1000/p.pace), p.tick)
 }
 

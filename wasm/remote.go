@@ -54,6 +54,12 @@ func (c *client) resay(cell page.Element, key string) {
 	}
 }
 
+// resayAttr is resay for an attribute.
+func (c *client) resayAttr(e page.Element, name, key string) {
+	e.SetAttr("data-t-"+name, key)
+	e.SetAttr(name, c.words.Say(key))
+}
+
 // tokenID is a token's number in the vocabulary; a remote engine may not tell it.
 func (c *client) tokenID(id int32) string {
 	if r := c.shown.Remote(); id < 0 || r != nil && !r.IDs {

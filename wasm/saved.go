@@ -3,6 +3,8 @@
 package main
 
 import (
+	"slices"
+
 	"vitrine/visualizer/recording"
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
@@ -10,17 +12,19 @@ import (
 )
 
 // savedLimit bounds the frames that are held for saving, in bytes. When it is
-// reached the oldest dense frames go, whose loss a replay survives: it then
-// shows no attention or logits for those tokens.
+// reached the oldest answers to questions go, whose loss a replay survives: it then
+// shows no attention or logits for those tokens. Where that is not enough the
+// recording begins anew with what is known.
 const savedLimit = 64 << 20
 
-// saved is what the server sent in this session, to be saved to a file.
+// saved is what the server sent in this conversation, to be saved to a file.
 type saved struct {
 	c       *client
 	records []recording.Record
 	bytes   int
-	oldest  int     // records before it are not dense
-	dropped int     // dense frames that went
+	oldest  int     // records before it tell of the conversation itself
+	dropped int     // frames that went
+	branch  uint32  // the active one
 	clock   float64 // milliseconds of the recording so far
 	last    float64 // when the last frame came, as [now] has it
 }
@@ -36,17 +40,44 @@ func newSaved(c *client) *saved {
 }
 
 // take keeps a frame if the session used it.
-func (s *saved) take(raw []byte, changed session.Change) {
-	kind, err := wire.KindOf(raw)
-	if err != nil || changed == 0 {
+func (s *saved) take(raw []byte, frame wire.Frame, changed session.Change) {
+	if changed == 0 {
 		return
 	}
-	switch kind {
-	case wire.KindStatus, wire.KindProblem:
+	switch f := frame.(type) {
+	case *wire.Status, *wire.Problem:
 		return
-	case wire.KindTiming, wire.KindMachine: // they say something of this machine only
+	case *wire.Timing, *wire.Machine: // they say something of this machine only
 		return
+	case *wire.Tokens:
+		other := f.Branch != s.branch
+		s.branch = f.Branch
+		if f.From == 0 && (other || len(f.Tokens) == 0) { // a new conversation
+			s.dropped = 0
+			s.begin()
+			return
+		}
 	}
+	if len(raw) < smallFrame {
+		raw = slices.Clone(raw) // it is a piece of a bundle, all of which would be held with it
+	}
+	s.add(raw)
+	for ; s.bytes > savedLimit && s.oldest < len(s.records); s.oldest++ {
+		if old := &s.records[s.oldest]; isAnswer(old.Frame) {
+			s.bytes -= len(old.Frame)
+			old.Frame = nil
+			s.dropped++
+		}
+	}
+	if s.bytes > savedLimit {
+		s.begin()
+	}
+}
+
+// smallFrame is the size of a frame below which it is small in its bundle, in bytes.
+const smallFrame = 16 << 10
+
+func (s *saved) add(raw []byte) {
 	at := page.Now()
 	if len(s.records) > 0 {
 		s.clock += min(at-s.last, savedPause)
@@ -54,19 +85,38 @@ func (s *saved) take(raw []byte, changed session.Change) {
 	s.last = at
 	s.records = append(s.records, recording.Record{At: uint32(s.clock), Frame: raw})
 	s.bytes += len(raw)
-	for ; s.bytes > savedLimit && s.oldest < len(s.records); s.oldest++ {
-		if old := &s.records[s.oldest]; isDense(old.Frame) {
-			s.bytes -= len(old.Frame)
-			old.Frame = nil
-			s.dropped++
-		}
-	}
 }
 
-// isDense reports whether a frame holds a matrix or a whole vocabulary.
-func isDense(raw []byte) bool {
+// begin makes a recording that tells at once what is known of the conversation.
+func (s *saved) begin() {
+	live := s.c.live
+	pieces := s.records
+	s.records, s.bytes, s.oldest, s.clock = nil, 0, 0, 0
+	frames := []wire.Frame{live.Hello()}
+	if r := live.Remote(); r != nil {
+		frames = append(frames, r)
+	}
+	frames = append(frames, &wire.Tokens{Branch: live.ActiveBranch(), Tokens: live.Tokens()})
+	for i, m := range live.Messages() {
+		m.Index, m.Append = uint16(i), false
+		frames = append(frames, &m)
+	}
+	frames = append(frames, live.State(), &wire.Branches{Active: live.ActiveBranch(), Branches: live.Branches()})
+	for _, f := range frames {
+		s.add(wire.AppendFrame(nil, f))
+	}
+	for _, r := range pieces { // these are not asked for twice
+		if kind, _ := wire.KindOf(r.Frame); kind == wire.KindPieces && s.bytes < savedLimit/2 {
+			s.add(r.Frame)
+		}
+	}
+	s.c.watched = 0 // subscribing anew asks for the whole of the pool
+}
+
+// isAnswer reports whether a frame answers a question, or holds what can be asked for.
+func isAnswer(raw []byte) bool {
 	kind, _ := wire.KindOf(raw)
-	return kind == wire.KindAttentionRows || kind == wire.KindLogits || kind == wire.KindHeadMatrix
+	return kind >= wire.KindMerges && kind <= wire.KindSource || kind == wire.KindAttentionRows || kind == wire.KindLogits
 }
 
 // save offers the session as a file to download.

@@ -64,7 +64,7 @@ func newSpine(c *client) *spine {
 			return
 		}
 		if position := s.tokenAt(x, y); position >= 0 {
-			c.chooseToken(position)
+			c.keepToken(position)
 		}
 	})
 	s.element.On("pointerup", func(jsEvent) { s.drag = false })

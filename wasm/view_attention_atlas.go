@@ -72,8 +72,9 @@ func newAtlas(c *client, say func(string)) *atlas {
 	a.plot.On("pointerleave", func(jsEvent) { a.leave() })
 	a.plot.On("click", func(event js.Value) {
 		a.pointAt(a.pixels.Point(event))
-		if a.hovered {
-			a.choose(a.pointed.layer, a.pointed.head)
+		if at := a.pointed; a.hovered {
+			a.choose(at.layer, at.head)
+			c.inspector.Keep(func() page.Reading { return c.headReading(at.layer, at.head, at.q, at.k) })
 		}
 	})
 	a.plot.On("keydown", a.key)

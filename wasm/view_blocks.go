@@ -70,10 +70,22 @@ func (v *blocksView) update(what change) {
 	}
 }
 
+// unknown reports whether a recording tells nothing of the blocks of the tokens that it
+// shows: they come only while this view is open. The keys of the newest token are
+// not written yet.
+func (v *blocksView) unknown() bool {
+	s := v.c.shown
+	return s.Recorded() && s.Remote() == nil && s.State().State > wire.StatePrefill && len(s.Pool().Table)*int(s.Model().BlockSize) < len(s.Tokens())-1
+}
+
 func (v *blocksView) frame(t float64) (again bool) {
 	if v.stale {
 		v.stale = false
-		if !v.showRemote() {
+		unknown := v.unknown()
+		page.ByID("blocks-says").SetFlag("data-unknown", unknown) // nothing but that sentence is in sight
+		if unknown {
+			v.says.Show(v.c.words.Say("blocks.not_recorded"))
+		} else if !v.showRemote() {
 			v.showMemory()
 			v.table.show()
 			v.heat.show()

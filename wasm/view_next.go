@@ -4,11 +4,13 @@ package main
 
 import (
 	"strconv"
+	"strings"
 
 	"vitrine/engine/sampler"
 	"vitrine/visualizer/session"
 	"vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
+	"vitrine/wasm/link"
 	"vitrine/wasm/page"
 	"vitrine/wasm/resample"
 )
@@ -163,7 +165,7 @@ func (v *nextView) draw() {
 		v.resampler, v.vocab = resample.New(vocab), vocab
 	}
 	params, seed := v.c.params.now, v.c.shown.State().Seed
-	if v.outcome != nil && logits == v.logits && paramsEqual(&params, &v.params) && seed == v.seed {
+	if v.outcome != nil && logits == v.logits && link.SameNumbers(&params, &v.params) && seed == v.seed {
 		return // it would be the same draw
 	}
 	v.params, v.seed = params, seed
@@ -192,9 +194,18 @@ func (v *nextView) draw() {
 // refusal says why the sampler does not draw; its own words are English.
 func (v *nextView) refusal(err error) string {
 	if e, ok := err.(*sampler.ParamError); ok { //nolint:errorlint // the sampler wraps none
-		return v.c.words.Say("next.says_param", "Field", e.Field, "Got", e.Got)
+		return v.c.words.Say("next.says_param", "Field", v.fieldName(e.Field), "Got", e.Got)
 	}
 	return v.c.words.Say("next.says_nothing")
+}
+
+// fieldName is what the page calls a parameter of the sampler.
+func (v *nextView) fieldName(field string) string {
+	label := page.ByID("params").Find(`label[for="param-` + strings.ReplaceAll(field, "_", "-") + `"]`)
+	if label.IsNull() {
+		return field
+	}
+	return label.Get("textContent").String()
 }
 
 // askNames asks what tokens stand for.
@@ -231,7 +242,7 @@ func (v *nextView) piece(id int32) string {
 func (v *nextView) showSettings() {
 	p, state := &v.c.params.now, v.c.shown.State()
 	v.order.SetValue(strconv.Itoa(int(p.Order)))
-	same := paramsEqual(p, &state.Params)
+	same := link.SameNumbers(p, &state.Params)
 	v.apply.SetDisabled(same || v.c.replay != nil || !v.c.canAsk())
 	v.back.SetDisabled(same)
 }

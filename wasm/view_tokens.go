@@ -36,7 +36,7 @@ func newTokensView(c *client) *tokensView {
 	}
 	v.list.On("click", func(event js.Value) {
 		if at, ok := chipAt(event); ok {
-			c.chooseToken(at)
+			c.keepToken(at)
 		}
 	})
 	v.list.On("pointerover", func(event js.Value) {

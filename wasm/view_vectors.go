@@ -35,7 +35,6 @@ type vectorsView struct {
 func newVectorsView(c *client) *vectorsView {
 	v := &vectorsView{c: c, slider: page.ByID("vector-layer"), run: page.ByID("vector-run"), says: page.NewTextCell(page.ByID("vector-layer-says"))}
 	v.chart, v.strip, v.near, v.norms = newVectorMap(v), newVectorStrip(v), newNearTokens(v), newVectorNorms(v)
-	v.run.SetHidden(c.still)
 	v.run.OnClick(v.toggle)
 	v.slider.On("input", func(jsEvent) {
 		v.halt()
@@ -86,6 +85,10 @@ func (v *vectorsView) piece(position int) string {
 
 func (v *vectorsView) update(what change) {
 	v.stale = true
+	v.run.SetHidden(v.c.still)
+	if v.c.still && v.playing {
+		v.halt()
+	}
 	v.near.update(what)
 	v.touched = page.Now()
 	v.askSoon(calm)

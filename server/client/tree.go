@@ -108,10 +108,14 @@ func (t *tree) run(ctx context.Context, args ...string) ([]byte, error) {
 }
 
 // flags are those that the client is built with. What its own package does is
-// wait for the browser, so nothing of it nor of package page is inlined: a
-// twentieth less to fetch. What computes and paints is.
+// wait for the browser, so nothing of it is inlined, nor of the packages that
+// write words and links: a twentieth less to fetch. What computes and paints is.
 func (t *tree) flags() []string {
-	return []string{"-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-gcflags=" + t.program.pkg() + "=-l", "-gcflags=./wasm/page=-l"}
+	flags := []string{"-trimpath", "-buildvcs=false", "-ldflags=-s -w"}
+	for _, pkg := range []string{t.program.pkg(), "./wasm/page", "./wasm/link", "./visualizer/view", "./visualizer/session"} {
+		flags = append(flags, "-gcflags="+pkg+"=-l")
+	}
+	return flags
 }
 
 // build makes the client from the tree.

@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -150,7 +149,6 @@ func TestLinkReproducesTheView(t *testing.T) {
 	p.wait("the sliders", "document.querySelector('#attention-layer').max === '29'")
 	p.set("#attention-layer", "11")
 	p.set("#attention-head", "4")
-	const chosen = "Number(document.querySelector('#timeline').getAttribute('aria-valuenow'))"
 	last := eval[int](p, chosen)
 	for range 3 {
 		p.click("#play-back")
@@ -203,8 +201,7 @@ func TestLinkLeadsToTheBranch(t *testing.T) {
 	p.ask("And mass?")
 	p.wait("a second answer", "document.querySelectorAll('#messages > [data-role=assistant]').length === 2")
 	p.rested()
-	p.wait("the address", "/q=What.*force=[0-9]+:[0-9]+&q=And/.test(location.hash) && location.hash.includes('token=' + document.querySelector('#timeline').getAttribute('aria-valuenow'))")
-	const conversation = "[...document.querySelectorAll('#messages > [data-role]')].map(e => e.textContent).join('|')"
+	p.wait("the address", "/q=What.*&to=[0-9]+:[0-9a-z]+&force=[0-9]+:[0-9]+&to=[0-9]+:[0-9a-z]+&q=And/.test(location.hash) && location.hash.includes('token=' + document.querySelector('#timeline').getAttribute('aria-valuenow'))")
 	want, last := eval[string](p, conversation), eval[int](p, tokens)
 	link := eval[string](p, "location.href")
 	q := open(t, link)
@@ -326,13 +323,7 @@ func TestSaveAndReplayWithoutModel(t *testing.T) {
 	const attends = "document.querySelectorAll('#reads button:not([hidden])').length > 5"
 	p.wait("what came too fast to be told was asked for", attends)
 	said, n := eval[string](p, answer), eval[int](p, tokens)
-	eval[bool](p, `(real = URL.createObjectURL, URL.createObjectURL = b => { b.arrayBuffer().then(a => { let s = ''; for (const x of new Uint8Array(a)) s += String.fromCharCode(x); window.savedFile = btoa(s) }); return real.call(URL, b) }, true)`)
-	p.click("#save")
-	p.wait("the file", "window.savedFile")
-	file, err := base64.StdEncoding.DecodeString(eval[string](p, "window.savedFile"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	file := p.saveFile()
 	path := filepath.Join(t.TempDir(), "lesson.vitrine")
 	if err := os.WriteFile(path, file, 0o600); err != nil {
 		t.Fatal(err)
@@ -361,7 +352,17 @@ func TestSaveAndReplayWithoutModel(t *testing.T) {
 	r.click("#tab-attention")
 	r.click("#play-back")
 	r.wait("its attention", attends)
-	r.click("#tab-tokens")
+	// What was not watched is not in the recording, and every view says so.
+	for _, c := range []struct{ view, says string }{
+		{"vectors", "/Not in this recording/.test(document.querySelector('#panel-vectors').textContent)"},
+		{"next", "/This recording does not hold the logits/.test(document.querySelector('#panel-next').textContent)"},
+		{"blocks", "(document.querySelector('#panel-blocks .body').hidden || /This recording does not tell/.test(document.querySelector('#blocks-says').textContent)) && !/This chat holds|of the pool/.test(document.querySelector('#panel-blocks').innerText)"},
+		{"time", "document.querySelector('#panel-time .body').hidden"},
+		{"tokens", fmt.Sprintf("document.querySelectorAll('#chips .chip').length === %d", n+1)},
+	} {
+		r.click("#tab-" + c.view)
+		r.wait(c.view+" in the replay", c.says)
+	}
 	r.wait("a function is named", readingFunc+` !== ''`)
 	eval[bool](r, "(document.querySelector('#reading-func button').click(), true)")
 	r.wait("its source comes from the server", "document.querySelector('#source-text').textContent.includes('func ')")

@@ -61,7 +61,8 @@ const (
 )
 
 func newClient() *client {
-	c := &client{words: page.NewWords(), live: true, at: -1, lost: -1, view: "memory", still: page.PrefersStill(), screen: page.Window.Get("requestAnimationFrame")}
+	c := &client{words: page.NewWords(), live: true, at: -1, lost: -1, view: "memory", screen: page.Window.Get("requestAnimationFrame")}
+	page.OnStill(func(still bool) { c.still = still })
 	c.pace = page.NewPace()
 	c.theme = page.NewTheme(c.words, c.changed)
 	c.onFrame = js.FuncOf(func(_ js.Value, args []js.Value) any {

@@ -22,7 +22,7 @@ type State struct {
 	Model  string       // its name
 	Steps  []Step       // what was asked and chosen, in order
 	System string       // system prompt
-	Params *wire.Params // parameters, with the seed that was in use
+	Params *wire.Params // parameters that the first answer began with, and their seed
 	View   string       // the open view's name
 	Token  int          // the chosen position, −1 for none
 	Layer  int          // −1 for none, as below
@@ -30,12 +30,28 @@ type State struct {
 	Key    int
 }
 
-// A Step is a message of the user or, with a position, a token that a person
-// put there in the place of the drawn one. Position 0 cannot be drawn.
+// A Step is one of four: other parameters from here on; how far the answer is
+// drawn before what comes next; a token that a person put in the place of the
+// drawn one; or a message of the user. Position 0 cannot be drawn.
 type Step struct {
 	Prompt   string
 	Position int
-	Token    int32 // its id
+	Token    int32        // its id
+	Until    bool         // draw the tokens before Position, and no more
+	Sum      uint32       // their [Sum], for Until
+	Dice     *wire.Params // from here on
+}
+
+// Sum tells sequences of tokens apart: FNV-1a of Fowler, Noll and Vo over the
+// four bytes of each id, the lowest first.
+func Sum(tokens []wire.Token) uint32 {
+	sum := uint32(2166136261)
+	for i := range tokens {
+		for shift := 0; shift < 32; shift += 8 {
+			sum = (sum ^ uint32(tokens[i].ID)>>shift&0xff) * 16777619
+		}
+	}
+	return sum
 }
 
 // Empty is the state of an address without a fragment.
@@ -52,28 +68,25 @@ func (s State) Fragment() string {
 		w.add("model", s.Model)
 	}
 	for _, step := range s.Steps {
-		if step.Position == 0 {
+		at := strconv.Itoa(step.Position)
+		switch {
+		case step.Dice != nil:
+			var dice []string
+			said(step.Dice, func(name, value string) { dice = append(dice, name+":"+value) })
+			w.add("dice", strings.Join(dice, ","))
+		case step.Until:
+			w.add("to", at+":"+strconv.FormatUint(uint64(step.Sum), 36))
+		case step.Position == 0:
 			w.add("q", step.Prompt)
-		} else {
-			w.add("force", strconv.Itoa(step.Position)+":"+strconv.Itoa(int(step.Token)))
+		default:
+			w.add("force", at+":"+strconv.Itoa(int(step.Token)))
 		}
 	}
 	if s.System != "" {
 		w.add("system", s.System)
 	}
-	if p := s.Params; p != nil {
-		for i := range Numbers {
-			f := &Numbers[i]
-			if v := f.Get(p); v != f.usual {
-				w.add(f.Name, strconv.FormatFloat(v, 'f', -1, 64))
-			}
-		}
-		if p.HasSeed {
-			w.add("seed", strconv.FormatUint(p.Seed, 10))
-		}
-		if p.IgnoreEOS {
-			w.add("ignore-eos", "1")
-		}
+	if s.Params != nil {
+		said(s.Params, w.add)
 	}
 	if s.View != "" {
 		w.add("view", s.View)
@@ -84,6 +97,22 @@ func (s State) Fragment() string {
 		}
 	}
 	return w.String()
+}
+
+// said calls add for each parameter that a link names.
+func said(p *wire.Params, add func(name, value string)) {
+	for i := range Numbers {
+		f := &Numbers[i]
+		if v := f.Get(p); v != f.usual {
+			add(f.Name, strconv.FormatFloat(v, 'f', -1, 64))
+		}
+	}
+	if p.HasSeed {
+		add("seed", strconv.FormatUint(p.Seed, 10))
+	}
+	if p.IgnoreEOS {
+		add("ignore-eos", "1")
+	}
 }
 
 // Parse reads a fragment, with or without its #. Parts that it understands are
@@ -120,14 +149,33 @@ func (s *State) set(name, text string) bool {
 	case "q":
 		s.Steps = append(s.Steps, Step{Prompt: text})
 		return true
-	case "force":
-		position, token, _ := strings.Cut(text, ":")
-		at := whole(position)
-		id := whole(token)
-		if at < 1 || id < 0 {
+	case "force", "to":
+		position, rest, _ := strings.Cut(text, ":")
+		step := Step{Position: whole(position), Until: name == "to"}
+		if step.Until {
+			sum, err := strconv.ParseUint(rest, 36, 32)
+			if err != nil {
+				return false
+			}
+			step.Sum = uint32(sum)
+		} else {
+			step.Token = int32(whole(rest))
+		}
+		if step.Position < 1 || step.Token < 0 {
 			return false
 		}
-		s.Steps = append(s.Steps, Step{Position: at, Token: int32(id)})
+		s.Steps = append(s.Steps, step)
+		return true
+	case "dice":
+		var dice State
+		dice.params()
+		for part := range strings.SplitSeq(text, ",") {
+			name, value, _ := strings.Cut(part, ":")
+			if !dice.put(name, value) {
+				return false
+			}
+		}
+		s.Steps = append(s.Steps, Step{Dice: dice.Params})
 		return true
 	case "model":
 		s.Model = text
@@ -138,6 +186,23 @@ func (s *State) set(name, text string) bool {
 	case "view":
 		s.View = text
 		return true
+	}
+	for _, f := range s.places() {
+		if f.name == name {
+			n := whole(text)
+			if n >= 0 {
+				*f.at = n
+			}
+			return n >= 0
+		}
+	}
+	return s.put(name, text) // an old page opens a newer link as far as it can
+}
+
+// put takes in a parameter and reports whether text is a value for it. What is
+// no parameter is passed over.
+func (s *State) put(name, text string) bool {
+	switch name {
 	case "seed":
 		seed, err := strconv.ParseUint(text, 10, 64)
 		if err != nil {
@@ -150,15 +215,6 @@ func (s *State) set(name, text string) bool {
 		s.params().IgnoreEOS = text == "1"
 		return text == "1" || text == "0"
 	}
-	for _, f := range s.places() {
-		if f.name == name {
-			n := whole(text)
-			if n >= 0 {
-				*f.at = n
-			}
-			return n >= 0
-		}
-	}
 	for i := range Numbers {
 		if f := &Numbers[i]; f.Name == name {
 			v, err := strconv.ParseFloat(text, 64)
@@ -170,7 +226,7 @@ func (s *State) set(name, text string) bool {
 			return true
 		}
 	}
-	return true // an old page opens a newer link as far as it can
+	return true
 }
 
 // whole is a whole number from 0 to 2³¹−1, and −1 for what is none.

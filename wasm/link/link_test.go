@@ -24,6 +24,8 @@ func TestFragment(t *testing.T) {
 			"q=What+is+gravity?&q=And+mass+%26+weight?&temperature=0.8&top-k=40&top-p=0.95&n=64&seed=7&view=attention&token=36&layer=11&head=4&key=0"},
 		{"a branch", State{Model: "smollm2", Steps: []Step{{Prompt: "a"}, {Position: 37, Token: 1234}, {Position: 40}, {Prompt: "b"}, {Position: 55, Token: 7}}, Token: -1, Layer: -1, Head: -1, Key: -1},
 			"model=smollm2&q=a&force=37:1234&force=40:0&q=b&force=55:7"},
+		{"other dice", State{Steps: []Step{{Prompt: "a"}, {Position: 40, Until: true, Sum: Sum(nil)}, {Dice: &params}, {Position: 48, Until: true, Sum: 35}}, Token: -1, Layer: -1, Head: -1, Key: -1},
+			"q=a&to=40:ztntfp&dice=temperature:0.8,top-k:40,top-p:0.95,n:64,seed:7&to=48:z"},
 		{"Chinese stays readable", State{Steps: []Step{{Prompt: "重力+1 #50%"}}, Token: -1, Layer: -1, Head: -1, Key: -1}, "q=重力%2B1+%2350%25"},
 	}
 	for _, tt := range tests {
@@ -51,6 +53,12 @@ func TestParseRefuses(t *testing.T) {
 		"force=3:-1",
 		"force=:5",
 		"force=3:4294967296",
+		"to=3",
+		"to=3:-",
+		"to=0:1",
+		"to=3:zzzzzzz",
+		"dice=seed:x",
+		"dice=top-k:1,n:0",
 		"token=x",
 		"layer=99999999999",
 		"temperature=NaN",
@@ -92,7 +100,8 @@ func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := Empty()
 		for _, prompt := range rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, "prompts") {
-			s.Steps = append(s.Steps, Step{Prompt: prompt}, Step{Position: rapid.IntRange(1, 4000).Draw(t, "position"), Token: rapid.Int32Min(0).Draw(t, "token id")})
+			s.Steps = append(s.Steps, Step{Prompt: prompt}, Step{Position: rapid.IntRange(1, 4000).Draw(t, "position"), Token: rapid.Int32Min(0).Draw(t, "token id")},
+				Step{Position: rapid.IntRange(1, 4000).Draw(t, "end"), Until: true, Sum: rapid.Uint32().Draw(t, "sum")})
 		}
 		s.System = rapid.String().Draw(t, "system")
 		s.Token = rapid.IntRange(-1, 4000).Draw(t, "token")
@@ -102,6 +111,9 @@ func TestRoundTrip(t *testing.T) {
 			Order: uint8(rapid.IntRange(0, 2).Draw(t, "order")), IgnoreEOS: rapid.Bool().Draw(t, "eos"),
 		}
 		s.Params = &p
+		dice := p
+		dice.Seed++
+		s.Steps = append(s.Steps, Step{Dice: &dice})
 		back, wrong := Parse(s.Fragment())
 		if wrong != nil {
 			t.Fatal(wrong)
@@ -114,7 +126,7 @@ func TestRoundTrip(t *testing.T) {
 
 // FuzzParse: no fragment is a fault, and what was read is written so that it is read again.
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"", "#q=a+b&seed=1&view=next&token=3", "q=%E9%87%8D&n=1", "q=%", "&&==&q", "top-k=-1e9", "order=300", "force=3:5&q=x&force=9:1&model=m"} {
+	for _, seed := range []string{"", "#q=a+b&seed=1&view=next&token=3", "q=%E9%87%8D&n=1", "q=%", "&&==&q", "top-k=-1e9", "order=300", "force=3:5&q=x&force=9:1&model=m", "q=a&to=9:abc&dice=n:4,seed:1&to=12:0", "dice="} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, fragment string) {

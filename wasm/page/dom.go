@@ -221,7 +221,11 @@ func Store(area, key, value string) {
 // Pixels writes a length as CSS does.
 func Pixels(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) + "px" }
 
-// PrefersStill reports whether the reader asked for reduced motion.
-func PrefersStill() bool {
-	return Window.Call("matchMedia", "(prefers-reduced-motion: reduce)").Get("matches").Bool()
+// OnStill tells whether the reader asked for reduced motion: at once, and again when
+// that changes.
+func OnStill(tell func(still bool)) {
+	query := Element{Window.Call("matchMedia", "(prefers-reduced-motion: reduce)")}
+	say := func(js.Value) { tell(query.Get("matches").Bool()) }
+	query.On("change", say)
+	say(js.Null())
 }

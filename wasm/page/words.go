@@ -110,6 +110,10 @@ func (w *Words) Use(lang string) {
 	w.forget()
 	root.SetAttr("lang", lang)
 	Document.Set("cookie", "vitrine_lang="+lang+"; path=/; max-age=31536000; samesite=lax")
+	// What the address said of the language would win over the cookie.
+	at := Window.Get("URL").New(Window.Get("location").Get("href"))
+	at.Get("searchParams").Call("delete", "lang")
+	Window.Get("history").Call("replaceState", nil, "", at.Get("href"))
 	for _, e := range (Element{Document}).FindAll("[data-t]") {
 		e.SetText(w.Say(e.Attr("data-t")))
 	}

@@ -1,0 +1,144 @@
+package e2e_test
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// conversation is all that was said, by everyone.
+const conversation = "[...document.querySelectorAll('#messages > [data-role]')].map(e => e.textContent).join('|')"
+
+// problem is what the page complains of.
+const problem = "(document.querySelector('#problem').hidden ? '' : document.querySelector('#problem-text').textContent)"
+
+// The page's main gesture: back to a token, other dice, on from there. Then a turn with
+// dice of its own that is stopped, and one more. The link leads to all of it, token by
+// token, and to itself; it says so where what is drawn is not what it was made of.
+func TestLinkKeepsTheDice(t *testing.T) {
+	url, _ := serve(t, "127.0.0.1:0")
+	p := open(t, url+"/?lang=en")
+	p.started()
+	p.short(16)
+	p.set("#param-seed", "1")
+	p.set("#param-temperature", "1.5")
+	p.ask("Name three animals.")
+	p.rested()
+	first := eval[string](p, answer)
+	for range 8 {
+		p.click("#play-back")
+	}
+	n := eval[int](p, tokens)
+	p.click("#play-rewind")
+	p.wait("the sequence is shorter", fmt.Sprintf("%s < %d", tokens, n))
+	p.click("#tab-next")
+	p.set("#param-seed", "99")
+	p.set("#param-temperature", "0.3")
+	p.wait("the dice can be taken", "!document.querySelector('#next-apply').disabled")
+	p.click("#next-apply")
+	p.wait("the dice are taken", "document.querySelector('#next-apply').disabled")
+	p.click("#play-run")
+	p.rested()
+	if eval[string](p, answer) == first {
+		t.Fatalf("with other dice the answer is %q again", first)
+	}
+	p.long(2000)
+	p.set("#param-seed", "5")
+	p.ask("And you?")
+	p.wait("the second answer streams", "document.querySelectorAll('#messages > [data-role=assistant]').length === 2 && "+answer+".length > 20")
+	p.click("#play-stop")
+	p.state("Stopped")
+	p.short(6)
+	p.set("#param-seed", "6")
+	p.ask("Thanks.")
+	p.wait("the third answer", "document.querySelectorAll('#messages > [data-role=assistant]').length === 3")
+	p.rested()
+	p.click("#play-back")
+	p.wait("the address", "/q=Name.*&to=.*&dice=temperature:0.3.*seed:99.*&dice=.*seed:5.*&q=And.*&to=.*&dice=.*&q=Thanks.*&seed=1&.*token=/.test(location.hash) && location.hash.includes('token=' + document.querySelector('#timeline').getAttribute('aria-valuenow'))")
+	said, hash, link := eval[string](p, conversation), eval[string](p, "location.hash"), eval[string](p, "location.href")
+
+	q := open(t, link)
+	q.wait("the same conversation", fmt.Sprintf("%s === %q && %s === %d", conversation, said, tokens, eval[int](p, tokens)))
+	q.wait("the same link", fmt.Sprintf("location.hash === %q", hash))
+	if got := eval[string](q, problem); got != "" {
+		t.Errorf("the page says %q", got)
+	}
+
+	// A reload forgets nothing of it.
+	p.do(chromedp.Reload())
+	p.started()
+	p.wait("the conversation is there", fmt.Sprintf("%s === %q", conversation, said))
+	p.click("#play-back")
+	p.wait("the address after the reload", fmt.Sprintf("location.hash.replace(/&token=.*/, '') === %q && !location.hash.includes(%q)",
+		regexp.MustCompile(`&token=.*`).ReplaceAllString(hash, ""), regexp.MustCompile(`&token=\d+`).FindString(hash)))
+
+	// Other dice, with the sums of these: the page says that the tokens are not the same.
+	r := open(t, strings.Replace(link, "seed:99", "seed:98", 1))
+	r.wait("the page says that it differs", "/^What is drawn here before token \\d+ is not what the link was made of/.test("+problem+")")
+}
+
+// The system prompt of a link is the conversation's, whatever stands in the field, and a
+// link without one has none.
+func TestLinkKeepsTheSystemPrompt(t *testing.T) {
+	url, _ := serve(t, "127.0.0.1:0")
+	p := open(t, url+"/?lang=en")
+	p.started()
+	p.short(4)
+	p.set("#system", "You are a pirate.")
+	p.ask("Hi")
+	p.rested()
+	p.set("#system", "You are a cat.")
+	p.click("#play-back")
+	p.wait("the address", "location.hash.includes('token=' + document.querySelector('#timeline').getAttribute('aria-valuenow'))")
+	if hash := eval[string](p, "location.hash"); !strings.Contains(hash, "&system=You+are+a+pirate.&") {
+		t.Errorf("the address is %s", hash)
+	}
+	q := open(t, eval[string](p, "location.href"))
+	q.wait("the same conversation", fmt.Sprintf("%s === %q && document.querySelector('#system').value === 'You are a pirate.'", conversation, eval[string](p, conversation)))
+	eval[bool](q, "(location.hash = '#q=Hello&seed=1&n=3', true)")
+	q.wait("another chat, without a system prompt", "/^Hello\\|/.test("+conversation+") && document.querySelector('#system').value === ''")
+	q.rested()
+}
+
+// A conversation that is too long for an address leaves no old link in it.
+func TestLongChatHasNoLink(t *testing.T) {
+	url, _ := serve(t, "127.0.0.1:0")
+	p := open(t, url+"/?lang=en")
+	p.started()
+	p.short(2)
+	p.ask("Hi")
+	p.rested()
+	p.wait("a link", "location.hash.includes('q=Hi')")
+	p.set("#say", strings.Repeat("=", 22000)) // three bytes each in an address, and many in a token
+	p.click("#send")
+	p.wait("the second answer", "document.querySelectorAll('#messages > [data-role=assistant]').length === 2")
+	p.rested()
+	p.wait("the page says so", "/too long for a link/.test("+problem+")")
+	if hash := eval[string](p, "location.hash"); strings.Contains(hash, "q=") {
+		t.Errorf("the address is still %.100s", hash)
+	}
+	p.click("#chat-new")
+	p.wait("a new chat", tokens+" === 0")
+	p.ask("Hi again")
+	p.rested()
+	p.wait("a link again", "location.hash.includes('q=Hi+again')")
+}
+
+// The language that is chosen with the button outlives a reload, whatever the address said.
+func TestLanguageOutlivesReload(t *testing.T) {
+	url, _ := serveTiny(t)
+	p := open(t, url+"/?lang=en")
+	p.wait("the page is ready", tinyReady)
+	p.click("#language")
+	p.wait("the page is Chinese", "document.documentElement.lang.startsWith('zh')")
+	p.do(chromedp.Reload())
+	p.wait("the page is ready again", tinyReady)
+	if lang, at := eval[string](p, "document.documentElement.lang"), eval[string](p, "location.search"); lang != "zh" || at != "" {
+		t.Errorf("after the reload the language is %s at %q", lang, at)
+	}
+	p.click("#language")
+	p.wait("the page is English", "document.documentElement.lang === 'en'")
+}
