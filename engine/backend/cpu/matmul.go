@@ -210,15 +210,11 @@ func (m *matMul) run(worker, lo, hi int) {
 	}
 }
 
-// unitNumbers is how many outputs of each product of a gated linear unit are there at
-// once: few enough that those of both stay in the second-level cache.
-const unitNumbers = 1 << 15
-
 // gated computes the panels lo … hi-1 of a gated linear unit, some at a time.
 func (m *matMul) gated(worker int, rows span, lo, hi int) {
 	k, s, n := m.b.kernels, &m.b.scratch[worker], rows.hi-rows.lo
 	gate, up, dst := of(m.products[0].W), of(m.products[1].W), host.Of(m.products[0].Dst)
-	together := max(unitNumbers/(n*kernel.PanelRows), 1)
+	together := max(k.Caches().GatedOutputs()/(n*kernel.PanelRows), 1)
 	if rows.fixed != nil {
 		together = 1
 	}
