@@ -57,7 +57,7 @@ func TestAlternatives(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 1))
 	l, _ := LayoutOf(quant.Q4_1)
 	for level, s := range alternativeSets() {
-		for range 20 {
+		for range rounds(20) {
 			n, rows, cols := 1+r.IntN(30), 32*(1+r.IntN(3)), 32*(1+r.IntN(20))
 			data, x := matrix(t, r, quant.Q4_1, rows, cols), normal(r, n*cols)
 			w := pack(t, l, rows, cols, data)

@@ -55,7 +55,9 @@
 // queries as two bfloat16 a number ([AttentionTiles]). They are there for who asks for them.
 //
 // The assembly is written by the generator in folder gen, a module of its own;
-// `go generate` runs it.
+// `go generate` runs it. The comment of each stub has the same in Go, with the helpers of
+// testdata/stubs.go; TestStubsAreGo compiles it and runs the kernels' tests with it. Where
+// the assembly adds up in an order that it does not tell, so does the Go in another.
 package kernel
 
 //go:generate go -C gen run . -room matmul -out ../matmul_amd64.s -stubs ../matmul_amd64.go -pkg kernel

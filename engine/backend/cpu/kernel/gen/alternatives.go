@@ -27,25 +27,23 @@ const floatSums = 4
 // numbers are multiplied as they are, and its scale and minimum come in the end.
 func floatVectorQ41(s isa) {
 	kernel("floatVectorQ41"+s.name, "func(out *float32, tiles *byte, x, sums *float32, blocks, count, stride int)",
-		"floatVectorQ41"+s.name+" computes the 16 outputs of each of count tiles from one row of activations x, the sums",
-		fmt.Sprintf("of whose blocks of 32 are sums. Each block's products are added up in %d sums:", floatSums),
-		"",
-		"	for t := range count {",
-		"		for row := range 16 {",
-		"			var total float32",
-		"			for b := range blocks {",
-		"				w := block(tiles, t*stride, b)",
-		fmt.Sprintf("				var sum [%d]float32", floatSums),
-		"				for k := range 32 {",
-		fmt.Sprintf("					sum[k/2%%%d] = fma(w.Number(row, k), from(x, 4*32*b)[k], sum[k/2%%%d])", floatSums, floatSums),
-		"				}",
-		"				total = fma((sum[0]+sum[1])+(sum[2]+sum[3]), w.Scale(row), total)",
-		"				total = fma(from(sums, 0)[b], w.Minimum(row), total)",
-		"			}",
-		"			from(out, 64*t)[row] = total",
-		"		}",
-		"	}",
-	)
+		fmt.Sprintf(`floatVectorQ41%s computes the %d outputs of each of count tiles from one row of activations x, the sums
+of whose blocks of 32 are sums. Each block's products are added up in %d sums:`, s.name, lanes, floatSums),
+		`for t := range count {
+			for row := range 16 {
+				var total float32
+				for b := range blocks {
+					w := weights(q41, tiles, t*stride, b)
+					var sum [4]float32
+					for k, v := range from(x, 128*b)[:32] {
+						sum[k/2%4] = fma(v, float32(w.q(row, k)), sum[k/2%4])
+					}
+					total = fma((sum[0]+sum[1])+(sum[2]+sum[3]), w.d(row, 0), total)
+					total = fma(from(sums, 0)[b], w.m(row, 0), total)
+				}
+				from(out, 64*t)[row] = total
+			}
+		}`)
 	out, tile, x, sums := param("out"), param("tiles"), param("x"), param("sums")
 	blocks, count, stride := param("blocks"), param("count"), param("stride")
 	quants, xp, sp, n := GP64(), GP64(), GP64(), GP64()
@@ -167,16 +165,12 @@ func floatPanelQ41(s isa) {
 	step := s.floatPanelTiles() * vectorBytes // from a column to the next
 	kernel("floatPanelQ41"+s.name, "func(panel *float32, tile *byte, blocks int)",
 		fmt.Sprintf("floatPanelQ41%s expands blocks of a tile into float32, a column each %d bytes:", s.name, step),
-		"",
-		"	for b := range blocks {",
-		"		w := block(tile, 0, b)",
-		"		for k := range 32 {",
-		"			for row := range 16 {",
-		fmt.Sprintf("				from(panel, %d*(32*b+k))[row] = fma(w.Number(row, k), w.Scale(row), w.Minimum(row))", step),
-		"			}",
-		"		}",
-		"	}",
-	)
+		with(`for k := range 32 * blocks {
+			w := weights(q41, tile, 0, k/32)
+			for row := range 16 {
+				from(panel, STEP*k)[row] = fma(float32(w.q(row, k%32)), w.d(row, 0), w.m(row, 0))
+			}
+		}`, "STEP", itoa(step)))
 	panel, quants, blocks := param("panel"), param("tile"), param("blocks")
 	u := newNibbles(s)
 	d, m, number := s.vec(), s.vec(), s.vec()
@@ -206,22 +200,19 @@ func floatPanelQ41(s isa) {
 func floatPanelMul(s isa) {
 	tiles, most := s.floatPanelTiles(), s.floatPanelRows()
 	kernel("floatPanelMul"+s.name, "func(out *float32, outStride int, panel, x *float32, xStride, rows, cols, later int)",
-		fmt.Sprintf("floatPanelMul%s computes the %d outputs of a panel for each of rows rows of activations; with later it adds to", s.name, 16*tiles),
-		"what is there. Strides are in bytes:",
-		"",
-		"	for r := range rows {",
-		fmt.Sprintf("		for o := range %d {", 16*tiles),
-		"			var total float32",
-		"			if later != 0 {",
-		"				total = from(out, r*outStride)[o]",
-		"			}",
-		"			for k := range cols {",
-		fmt.Sprintf("				total = fma(from(x, r*xStride)[k], from(panel, %d*k)[o], total)", tiles*vectorBytes),
-		"			}",
-		"			from(out, r*outStride)[o] = total",
-		"		}",
-		"	}",
-	)
+		fmt.Sprintf("floatPanelMul%s computes the %d outputs of a panel for each of rows rows of activations; with later it adds to\nwhat is there. Strides are in bytes:", s.name, lanes*tiles),
+		with(`for r := range rows {
+			for o := range OUTPUTS {
+				var total float32
+				if later != 0 {
+					total = from(out, r*outStride)[o]
+				}
+				for k, v := range from(x, r*xStride)[:cols] {
+					total = fma(v, from(panel, STEP*k)[o], total)
+				}
+				from(out, r*outStride)[o] = total
+			}
+		}`, "OUTPUTS", itoa(lanes*tiles), "STEP", itoa(tiles*vectorBytes)))
 	Label("bunch")
 	rows := param("rows")
 	CMPQ(rows, imm(most))
@@ -314,27 +305,25 @@ func vpdpbusdBroadcast(m Mem, a Op, acc reg.VecVirtual) {
 func int8Q41() {
 	s := avx512
 	kernel("int8Q41AVX512", "func(out *float32, outStride int, tiles *byte, x *byte, xStride, rows, blocks, count, stride int)",
-		"int8Q41AVX512 computes the 16 outputs of each of count tiles for each of rows rows of activations of 8 bits.",
-		"Strides are in bytes:",
-		"",
-		"	for r := range rows {",
-		"		for t := range count {",
-		"			for row := range 16 {",
-		"				var total float32",
-		"				for b := range blocks {",
-		"					w, x := block(tiles, t*stride, b), bytesAt(x, r*xStride, b)",
-		"					var sum int32",
-		"					for k := range 32 {",
-		"						sum += int32(w.Number(row, k)) * int32(x.Number(k))",
-		"					}",
-		"					total = fma(float32(sum)*x.Scale, w.Scale(row), total)",
-		"					total = fma(x.Sum, w.Minimum(row), total)",
-		"				}",
-		"				from(out, r*outStride+64*t)[row] = total",
-		"			}",
-		"		}",
-		"	}",
-	)
+		"int8Q41AVX512 computes the 16 outputs of each of count tiles for each of rows rows of activations of 8 bits.\nStrides are in bytes:",
+		with(`for r := range rows {
+			for t := range count {
+				for row := range 16 {
+					var total float32
+					for b := range blocks {
+						w, a := weights(q41, tiles, t*stride, b), r*xStride+BYTES*b
+						var sum int32
+						for i, q := range as[int8](x, a)[:32] {
+							k := 8*(i/8) + 2*(i/4%2) + []int{0, 4, 1, 5}[i%4]
+							sum += w.q(row, k) * int32(q)
+						}
+						total = fma(float32(sum)*as[float32](x, a+32)[0], w.d(row, 0), total)
+						total = fma(as[float32](x, a+36)[0], w.m(row, 0), total)
+					}
+					from(out, r*outStride+64*t)[row] = total
+				}
+			}
+		}`, "BYTES", itoa(int8Bytes)))
 	mask := broadcast(0x0f0f0f0f)
 	for _, n := range tileRows {
 		label := fmt.Sprintf("rows%d", n)

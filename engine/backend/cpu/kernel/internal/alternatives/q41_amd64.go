@@ -11,13 +11,13 @@ package alternatives
 //		for row := range 16 {
 //			var total float32
 //			for b := range blocks {
-//				w := block(tiles, t*stride, b)
+//				w := weights(q41, tiles, t*stride, b)
 //				var sum [4]float32
-//				for k := range 32 {
-//					sum[k/2%4] = fma(w.Number(row, k), from(x, 4*32*b)[k], sum[k/2%4])
+//				for k, v := range from(x, 128*b)[:32] {
+//					sum[k/2%4] = fma(v, float32(w.q(row, k)), sum[k/2%4])
 //				}
-//				total = fma((sum[0]+sum[1])+(sum[2]+sum[3]), w.Scale(row), total)
-//				total = fma(from(sums, 0)[b], w.Minimum(row), total)
+//				total = fma((sum[0]+sum[1])+(sum[2]+sum[3]), w.d(row, 0), total)
+//				total = fma(from(sums, 0)[b], w.m(row, 0), total)
 //			}
 //			from(out, 64*t)[row] = total
 //		}
@@ -28,12 +28,10 @@ func floatVectorQ41AVX2(out *float32, tiles *byte, x *float32, sums *float32, bl
 
 // floatPanelQ41AVX2 expands blocks of a tile into float32, a column each 64 bytes:
 //
-//	for b := range blocks {
-//		w := block(tile, 0, b)
-//		for k := range 32 {
-//			for row := range 16 {
-//				from(panel, 64*(32*b+k))[row] = fma(w.Number(row, k), w.Scale(row), w.Minimum(row))
-//			}
+//	for k := range 32 * blocks {
+//		w := weights(q41, tile, 0, k/32)
+//		for row := range 16 {
+//			from(panel, 64*k)[row] = fma(float32(w.q(row, k%32)), w.d(row, 0), w.m(row, 0))
 //		}
 //	}
 //
@@ -49,8 +47,8 @@ func floatPanelQ41AVX2(panel *float32, tile *byte, blocks int)
 //			if later != 0 {
 //				total = from(out, r*outStride)[o]
 //			}
-//			for k := range cols {
-//				total = fma(from(x, r*xStride)[k], from(panel, 64*k)[o], total)
+//			for k, v := range from(x, r*xStride)[:cols] {
+//				total = fma(v, from(panel, 64*k)[o], total)
 //			}
 //			from(out, r*outStride)[o] = total
 //		}
@@ -66,13 +64,13 @@ func floatPanelMulAVX2(out *float32, outStride int, panel *float32, x *float32, 
 //		for row := range 16 {
 //			var total float32
 //			for b := range blocks {
-//				w := block(tiles, t*stride, b)
+//				w := weights(q41, tiles, t*stride, b)
 //				var sum [4]float32
-//				for k := range 32 {
-//					sum[k/2%4] = fma(w.Number(row, k), from(x, 4*32*b)[k], sum[k/2%4])
+//				for k, v := range from(x, 128*b)[:32] {
+//					sum[k/2%4] = fma(v, float32(w.q(row, k)), sum[k/2%4])
 //				}
-//				total = fma((sum[0]+sum[1])+(sum[2]+sum[3]), w.Scale(row), total)
-//				total = fma(from(sums, 0)[b], w.Minimum(row), total)
+//				total = fma((sum[0]+sum[1])+(sum[2]+sum[3]), w.d(row, 0), total)
+//				total = fma(from(sums, 0)[b], w.m(row, 0), total)
 //			}
 //			from(out, 64*t)[row] = total
 //		}
@@ -83,12 +81,10 @@ func floatVectorQ41AVX512(out *float32, tiles *byte, x *float32, sums *float32, 
 
 // floatPanelQ41AVX512 expands blocks of a tile into float32, a column each 128 bytes:
 //
-//	for b := range blocks {
-//		w := block(tile, 0, b)
-//		for k := range 32 {
-//			for row := range 16 {
-//				from(panel, 128*(32*b+k))[row] = fma(w.Number(row, k), w.Scale(row), w.Minimum(row))
-//			}
+//	for k := range 32 * blocks {
+//		w := weights(q41, tile, 0, k/32)
+//		for row := range 16 {
+//			from(panel, 128*k)[row] = fma(float32(w.q(row, k%32)), w.d(row, 0), w.m(row, 0))
 //		}
 //	}
 //
@@ -104,8 +100,8 @@ func floatPanelQ41AVX512(panel *float32, tile *byte, blocks int)
 //			if later != 0 {
 //				total = from(out, r*outStride)[o]
 //			}
-//			for k := range cols {
-//				total = fma(from(x, r*xStride)[k], from(panel, 128*k)[o], total)
+//			for k, v := range from(x, r*xStride)[:cols] {
+//				total = fma(v, from(panel, 128*k)[o], total)
 //			}
 //			from(out, r*outStride)[o] = total
 //		}
@@ -122,13 +118,14 @@ func floatPanelMulAVX512(out *float32, outStride int, panel *float32, x *float32
 //			for row := range 16 {
 //				var total float32
 //				for b := range blocks {
-//					w, x := block(tiles, t*stride, b), bytesAt(x, r*xStride, b)
+//					w, a := weights(q41, tiles, t*stride, b), r*xStride+40*b
 //					var sum int32
-//					for k := range 32 {
-//						sum += int32(w.Number(row, k)) * int32(x.Number(k))
+//					for i, q := range as[int8](x, a)[:32] {
+//						k := 8*(i/8) + 2*(i/4%2) + []int{0, 4, 1, 5}[i%4]
+//						sum += w.q(row, k) * int32(q)
 //					}
-//					total = fma(float32(sum)*x.Scale, w.Scale(row), total)
-//					total = fma(x.Sum, w.Minimum(row), total)
+//					total = fma(float32(sum)*as[float32](x, a+32)[0], w.d(row, 0), total)
+//					total = fma(as[float32](x, a+36)[0], w.m(row, 0), total)
 //				}
 //				from(out, r*outStride+64*t)[row] = total
 //			}
