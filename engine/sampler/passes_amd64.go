@@ -7,42 +7,85 @@ package sampler
 // scanAVX2 counts the logits above −Inf and the NaNs, and finds the greatest of each group. A block is
 // vectors times sixteen logits; of a block, each lane is a group. vectors is at least 1:
 //
-//	maxima[16·b+lane] = max(x[16·(b·vectors+v)+lane] for v < vectors)
+//	for b := range blocks {
+//		logits, greatest := from(x, 64*b*vectors)[:16*vectors], from(maxima, 64*b)[:16]
+//		copy(greatest, logits)
+//		for i, z := range logits {
+//			if z >= -math.MaxFloat32 {
+//				alive++
+//			}
+//			if z != z {
+//				nans++
+//			}
+//			greatest[i%16] = max(greatest[i%16], z)
+//		}
+//	}
+//	return alive, nans
 //
 // Of zeros with different signs either may be the greatest, and with NaNs maxima mean nothing.
 //
 //go:noescape
 func scanAVX2(x *float32, blocks int, vectors int, maxima *float32) (alive int, nans int)
 
-// countAVX2 returns how many of x[:n] are greater than z, and how many equal it; n is a multiple of 16.
+// countAVX2 returns how many of n logits, a multiple of 16, are greater than z, and how many equal it.
+//
+//	for _, other := range from(x, 0)[:n] {
+//		if other > z {
+//			above++
+//		}
+//		if other == z {
+//			equal++
+//		}
+//	}
+//	return above, equal
 //
 //go:noescape
 func countAVX2(x *float32, n int, z float32) (above int, equal int)
 
-// collectAVX2 writes the numbers first+i of those of x[:n] that are at least floor, and their keys, in order,
-// and returns how many they are; n is a multiple of 16. It writes up to 16 places beyond the last.
+// collectAVX2 writes the numbers first+i of those of n logits, a multiple of 16, that are at least floor, and
+// their keys, in order, and returns how many they are:
+//
+//	found := 0
+//	for i, z := range from(x, 0)[:n] {
+//		if z >= floor {
+//			from(ids, 0)[found], from(keys, 0)[found] = first+int32(i), uint32(keyOf(z))
+//			found++
+//		}
+//	}
+//	return found
+//
+// It writes up to 16 places beyond the last.
 //
 //go:noescape
 func collectAVX2(x *float32, n int, floor float32, first int32, ids *int32, keys *uint32) int
 
-// sumWeightsAVX2 returns the sum of the weights of x[:n]; n is a multiple of 16:
+// sumWeightsAVX2 returns the sum of the weights of n logits, a multiple of 16:
 //
-//	t := (x − top)·steps
-//	k := round(t), and f = t − k
-//	weight = 2^(k/128 + shift)·2^(f/128), or 0 where t ≤ −64·128
+//	c := scaleOf(top, steps, magic)
+//	var total uint64
+//	for _, z := range from(x, 0)[:n] {
+//		w := c.weight(z)
+//		total += w
+//	}
+//	return total
 //
-// with 2^(k/128 + shift) from table, the bits of 2^(j/128) less j<<45. magic is 1.5·2^52 + 128·shift.
+// The weights are those of a scale with this top and these steps; magic is 1.5·2^52 + 128·shift, and table octaveTable.
 //
 //go:noescape
 func sumWeightsAVX2(x *float32, n int, top float64, steps float64, magic float64, table *[128]uint64) uint64
 
-// weighAVX2 computes the weights of the logits x of keys[:n] and returns their sum; n is a multiple of 16:
+// weighAVX2 computes the weights of the logits of n keys, a multiple of 16, and returns their sum:
 //
-//	t := (x − top)·steps
-//	k := round(t), and f = t − k
-//	weight = 2^(k/128 + shift)·2^(f/128), or 0 where t ≤ −64·128
+//	c := scaleOf(top, steps, magic)
+//	var total uint64
+//	for i, k := range from(keys, 0)[:n] {
+//		w := c.weight(key(k).logit())
+//		from(weights, 0)[i] = w
+//		total += w
+//	}
+//	return total
 //
-// with 2^(k/128 + shift) from table, the bits of 2^(j/128) less j<<45. magic is 1.5·2^52 + 128·shift.
+// The weights are those of a scale with this top and these steps; magic is 1.5·2^52 + 128·shift, and table octaveTable.
 //
 //go:noescape
 func weighAVX2(weights *uint64, keys *uint32, n int, top float64, steps float64, magic float64, table *[128]uint64) uint64
@@ -50,42 +93,85 @@ func weighAVX2(weights *uint64, keys *uint32, n int, top float64, steps float64,
 // scanAVX512 counts the logits above −Inf and the NaNs, and finds the greatest of each group. A block is
 // vectors times sixteen logits; of a block, each lane is a group. vectors is at least 1:
 //
-//	maxima[16·b+lane] = max(x[16·(b·vectors+v)+lane] for v < vectors)
+//	for b := range blocks {
+//		logits, greatest := from(x, 64*b*vectors)[:16*vectors], from(maxima, 64*b)[:16]
+//		copy(greatest, logits)
+//		for i, z := range logits {
+//			if z >= -math.MaxFloat32 {
+//				alive++
+//			}
+//			if z != z {
+//				nans++
+//			}
+//			greatest[i%16] = max(greatest[i%16], z)
+//		}
+//	}
+//	return alive, nans
 //
 // Of zeros with different signs either may be the greatest, and with NaNs maxima mean nothing.
 //
 //go:noescape
 func scanAVX512(x *float32, blocks int, vectors int, maxima *float32) (alive int, nans int)
 
-// countAVX512 returns how many of x[:n] are greater than z, and how many equal it; n is a multiple of 16.
+// countAVX512 returns how many of n logits, a multiple of 16, are greater than z, and how many equal it.
+//
+//	for _, other := range from(x, 0)[:n] {
+//		if other > z {
+//			above++
+//		}
+//		if other == z {
+//			equal++
+//		}
+//	}
+//	return above, equal
 //
 //go:noescape
 func countAVX512(x *float32, n int, z float32) (above int, equal int)
 
-// collectAVX512 writes the numbers first+i of those of x[:n] that are at least floor, and their keys, in order,
-// and returns how many they are; n is a multiple of 16. It writes up to 16 places beyond the last.
+// collectAVX512 writes the numbers first+i of those of n logits, a multiple of 16, that are at least floor, and
+// their keys, in order, and returns how many they are:
+//
+//	found := 0
+//	for i, z := range from(x, 0)[:n] {
+//		if z >= floor {
+//			from(ids, 0)[found], from(keys, 0)[found] = first+int32(i), uint32(keyOf(z))
+//			found++
+//		}
+//	}
+//	return found
+//
+// It writes up to 16 places beyond the last.
 //
 //go:noescape
 func collectAVX512(x *float32, n int, floor float32, first int32, ids *int32, keys *uint32) int
 
-// sumWeightsAVX512 returns the sum of the weights of x[:n]; n is a multiple of 16:
+// sumWeightsAVX512 returns the sum of the weights of n logits, a multiple of 16:
 //
-//	t := (x − top)·steps
-//	k := round(t), and f = t − k
-//	weight = 2^(k/128 + shift)·2^(f/128), or 0 where t ≤ −64·128
+//	c := scaleOf(top, steps, magic)
+//	var total uint64
+//	for _, z := range from(x, 0)[:n] {
+//		w := c.weight(z)
+//		total += w
+//	}
+//	return total
 //
-// with 2^(k/128 + shift) from table, the bits of 2^(j/128) less j<<45. magic is 1.5·2^52 + 128·shift.
+// The weights are those of a scale with this top and these steps; magic is 1.5·2^52 + 128·shift, and table octaveTable.
 //
 //go:noescape
 func sumWeightsAVX512(x *float32, n int, top float64, steps float64, magic float64, table *[128]uint64) uint64
 
-// weighAVX512 computes the weights of the logits x of keys[:n] and returns their sum; n is a multiple of 16:
+// weighAVX512 computes the weights of the logits of n keys, a multiple of 16, and returns their sum:
 //
-//	t := (x − top)·steps
-//	k := round(t), and f = t − k
-//	weight = 2^(k/128 + shift)·2^(f/128), or 0 where t ≤ −64·128
+//	c := scaleOf(top, steps, magic)
+//	var total uint64
+//	for i, k := range from(keys, 0)[:n] {
+//		w := c.weight(key(k).logit())
+//		from(weights, 0)[i] = w
+//		total += w
+//	}
+//	return total
 //
-// with 2^(k/128 + shift) from table, the bits of 2^(j/128) less j<<45. magic is 1.5·2^52 + 128·shift.
+// The weights are those of a scale with this top and these steps; magic is 1.5·2^52 + 128·shift, and table octaveTable.
 //
 //go:noescape
 func weighAVX512(weights *uint64, keys *uint32, n int, top float64, steps float64, magic float64, table *[128]uint64) uint64

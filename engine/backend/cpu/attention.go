@@ -65,7 +65,7 @@ func (b *Backend) Attention(dst, q backend.Tensor, c backend.KVCache, a *backend
 	t.dst, t.q, t.kv, t.a = host.Of(dst), host.Of(q), kvOf(c), a
 	config := t.kv.config
 	t.group = a.Heads / config.KVHeads
-	t.tileRows = max(1, 48/t.group)
+	t.tileRows = max(1, b.kernels.Caches().ScoreRows(chunkKeys)/t.group)
 	if t.tiles = b.batchVariant && b.kernels.Tiles(t.kv.format, config.HeadDim); t.tiles {
 		t.tileRows *= 2
 	}

@@ -29,6 +29,9 @@ type Options struct {
 	// rows at once are computed with other kernels than few. A product is off by some
 	// 10⁻⁴ of its norm then.
 	BatchVariant bool
+	// Caches are what the work is cut to; a size of 0 means the machine's. No result
+	// depends on them while batch invariance is not given up.
+	Caches kernel.Caches
 }
 
 // Backend computes on a number of goroutines. It is used by one goroutine at
@@ -89,7 +92,7 @@ func New(threads int) *Backend {
 func With(o Options) *Backend {
 	p := newPool(o.Threads)
 	b := &Backend{
-		kernels: kernel.For(o.Level), kv: o.KV, pool: p,
+		kernels: kernel.For(o.Level).WithCaches(o.Caches), kv: o.KV, pool: p,
 		packers: make([]kernel.Packer, p.workers), scratch: make([]scratch, p.workers), batchVariant: o.BatchVariant,
 	}
 	b.matMul.b, b.attend.b, b.store.b, b.rows.b = b, b, b, b

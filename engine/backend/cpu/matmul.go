@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"vitrine/engine/backend"
 	"vitrine/engine/backend/cpu/kernel"
@@ -19,9 +20,9 @@ type matMul struct {
 	products []backend.Product
 	matrices []*kernel.Packed // those of the products that are quantized
 	quants   kernel.Rows      // of all workers
-	quantize quantizeTask
-	apart    bool   // each worker quantizes all rows for itself
-	number   uint64 // of the operation
+	apart    bool             // each worker quantizes all rows for itself
+	number   uint64           // of the operation
+	rows     quantizing
 	slabs    slabTask
 	unit     bool // the two products are those of a gated linear unit, and it is computed along with them
 	gate     backend.Activation
@@ -35,13 +36,46 @@ type span struct {
 	fixed  *kernel.FixedRows // if not nil, instead of quants
 }
 
-// quantizeTask quantizes row i of x as its part i.
-type quantizeTask struct{ m *matMul }
+// quantizing is how far the workers are that quantize the rows of x together, before
+// they multiply: within one hand-over of the work, for to hand it over twice would take as
+// long as the rows do. A worker takes some rows at a time until none is left, and
+// waits until the others are done with theirs.
+type quantizing struct {
+	taken atomic.Int64
+	_     [56]byte // a cache line of its own
+	done  atomic.Int64
+	_     [56]byte
+}
 
-func (t *quantizeTask) run(_, lo, hi int) {
-	for i := lo; i < hi; i++ {
-		t.m.b.kernels.Quantize(&t.m.quants, i, t.m.x.Row(i))
+// rowsAtOnce is how many rows a worker quantizes before it looks for more.
+const rowsAtOnce = 4
+
+// all returns once every row of the operation is quantized, and says whether it is: not
+// if a worker panicked meanwhile.
+func (q *quantizing) all(m *matMul) bool {
+	n := int64(m.n)
+	if q.done.Load() == n {
+		return true
 	}
+	for {
+		hi := q.taken.Add(rowsAtOnce)
+		lo := hi - rowsAtOnce
+		if lo >= n {
+			break
+		}
+		hi = min(hi, n)
+		for i := int(lo); i < int(hi); i++ {
+			m.b.kernels.Quantize(&m.quants, i, m.x.Row(i))
+		}
+		q.done.Add(hi - lo)
+	}
+	for q.done.Load() != n {
+		if m.b.pool.failed.Load() != nil {
+			return false
+		}
+		linger(func() bool { return q.done.Load() == n || m.b.pool.failed.Load() != nil })
+	}
+	return true
 }
 
 // slabTask computes all products for slab i of the rows as its part i: what one
@@ -122,7 +156,6 @@ func (m *matMul) start(x *host.Matrix, n int) {
 	}
 	b := m.b
 	m.x, m.n = x, n
-	m.quantize.m = m
 	parts := 0
 	m.matrices = m.matrices[:0]
 	for _, p := range m.products {
@@ -152,10 +185,10 @@ func (m *matMul) start(x *host.Matrix, n int) {
 	m.apart = quantized && n > 1 && n <= mostApart && b.pool.workers <= fewWorkers
 	if quantized && !m.apart {
 		b.kernels.Reserve(&m.quants, n, m.x.Cols(), m.matrices...)
+		m.rows.taken.Store(0)
+		m.rows.done.Store(0)
 		if n*m.x.Cols() < alone {
-			m.quantize.run(0, 0, n)
-		} else {
-			b.pool.run(n, &m.quantize)
+			m.rows.all(m)
 		}
 	}
 	if m.unit {
@@ -173,10 +206,11 @@ const (
 	fewWorkers = 4
 )
 
-// quantized are all rows for a worker.
-func (m *matMul) quantized(worker int) span {
+// quantized are all rows for a worker; ok is false if another one has panicked before they
+// were.
+func (m *matMul) quantized(worker int) (rows span, ok bool) {
 	if !m.apart {
-		return span{hi: m.n, quants: &m.quants}
+		return span{hi: m.n, quants: &m.quants}, len(m.matrices) == 0 || m.rows.all(m)
 	}
 	s := &m.b.scratch[worker]
 	if s.quantized != m.number {
@@ -186,12 +220,15 @@ func (m *matMul) quantized(worker int) span {
 			m.b.kernels.Quantize(&s.quants, i, m.x.Row(i))
 		}
 	}
-	return span{hi: m.n, quants: &s.quants}
+	return span{hi: m.n, quants: &s.quants}, true
 }
 
 // run implements task.
 func (m *matMul) run(worker, lo, hi int) {
-	rows := m.quantized(worker)
+	rows, ok := m.quantized(worker)
+	if !ok {
+		return
+	}
 	if m.unit {
 		m.gated(worker, rows, lo, hi)
 		return
@@ -210,15 +247,11 @@ func (m *matMul) run(worker, lo, hi int) {
 	}
 }
 
-// unitNumbers is how many outputs of each product of a gated linear unit are there at
-// once: few enough that those of both stay in the second-level cache.
-const unitNumbers = 1 << 15
-
 // gated computes the panels lo … hi-1 of a gated linear unit, some at a time.
 func (m *matMul) gated(worker int, rows span, lo, hi int) {
 	k, s, n := m.b.kernels, &m.b.scratch[worker], rows.hi-rows.lo
 	gate, up, dst := of(m.products[0].W), of(m.products[1].W), host.Of(m.products[0].Dst)
-	together := max(unitNumbers/(n*kernel.PanelRows), 1)
+	together := max(k.Caches().GatedOutputs()/(n*kernel.PanelRows), 1)
 	if rows.fixed != nil {
 		together = 1
 	}

@@ -2,12 +2,14 @@ package cpu
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"vitrine/engine/backend"
+	"vitrine/engine/quant"
 )
 
 // marks counts how often each part is run.
@@ -113,5 +115,53 @@ func TestPoolPanics(t *testing.T) {
 			}
 		}
 		p.close()
+	}
+}
+
+// A worker that panics over a row that it quantizes keeps nobody waiting who would
+// multiply with it, and the next operation is computed as ever.
+func TestPanicWhileQuantizing(t *testing.T) {
+	const rows, cols, out = 70, 576, 320
+	b := New(3)
+	defer b.Close()
+	tensor := func(rows, cols int) backend.Tensor {
+		x, err := b.NewTensor(rows, cols)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	r := rand.New(rand.NewPCG(3, 4))
+	raw := make([]byte, out*cols/32*34) // a float16 and 32 bytes a block
+	for i := range raw {
+		raw[i] = byte(r.IntN(64))
+	}
+	w, err := b.NewWeight("w", quant.Q8_0, out, cols, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, x, dst, alone := tensor(rows/2, cols), tensor(rows, cols), tensor(rows, out), tensor(1, out)
+	values := make([]float32, rows*cols)
+	for i := range values {
+		values[i] = float32(r.NormFloat64())
+	}
+	b.Write(x, 0, values)
+	for range 50 {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("rows that are not there were multiplied")
+				}
+			}()
+			b.MatMul(short, rows, backend.Product{Dst: dst, W: w})
+		}()
+		b.MatMul(x, rows, backend.Product{Dst: dst, W: w})
+		b.MatMul(x, 1, backend.Product{Dst: alone, W: w})
+		got, want := make([]float32, out), make([]float32, out)
+		b.Read(got, dst, 0)
+		b.Read(want, alone, 0)
+		if !slices.Equal(got, want) {
+			t.Fatal("after a panic a row of several is not what it is alone")
+		}
 	}
 }

@@ -7,8 +7,15 @@ package kernel
 // expandQ40AMX expands blocks of a tile into bfloat16 with the offset of 8 taken off, and scales (and minima)
 // in float32 behind those of each block:
 //
-//	numbers[b][i][2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[b][g][kind][row] = d or m[row][b][g]
+//	for b := range blocks {
+//		w := weights(q40, tile, 0, b)
+//		for row := range 16 {
+//			for k := range 32 {
+//				as[uint16](panel, 1088*b)[32*(k/2)+2*row+k%2] = bfloat16(float32(w.q(row, k) - 8))
+//			}
+//			as[float32](panel, 1088*b+1024)[0+row] = w.d(row, 0)
+//		}
+//	}
 //
 //go:noescape
 func expandQ40AMX(panel *byte, tile *byte, blocks int)
@@ -16,8 +23,16 @@ func expandQ40AMX(panel *byte, tile *byte, blocks int)
 // expandQ41AMX expands blocks of a tile into bfloat16 with the offset of 0 taken off, and scales (and minima)
 // in float32 behind those of each block:
 //
-//	numbers[b][i][2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[b][g][kind][row] = d or m[row][b][g]
+//	for b := range blocks {
+//		w := weights(q41, tile, 0, b)
+//		for row := range 16 {
+//			for k := range 32 {
+//				as[uint16](panel, 1152*b)[32*(k/2)+2*row+k%2] = bfloat16(float32(w.q(row, k)))
+//			}
+//			as[float32](panel, 1152*b+1024)[0+row] = w.d(row, 0)
+//			as[float32](panel, 1152*b+1024)[16+row] = w.m(row, 0)
+//		}
+//	}
 //
 //go:noescape
 func expandQ41AMX(panel *byte, tile *byte, blocks int)
@@ -25,8 +40,15 @@ func expandQ41AMX(panel *byte, tile *byte, blocks int)
 // expandQ50AMX expands blocks of a tile into bfloat16 with the offset of 16 taken off, and scales (and minima)
 // in float32 behind those of each block:
 //
-//	numbers[b][i][2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[b][g][kind][row] = d or m[row][b][g]
+//	for b := range blocks {
+//		w := weights(q50, tile, 0, b)
+//		for row := range 16 {
+//			for k := range 32 {
+//				as[uint16](panel, 1088*b)[32*(k/2)+2*row+k%2] = bfloat16(float32(w.q(row, k) - 16))
+//			}
+//			as[float32](panel, 1088*b+1024)[0+row] = w.d(row, 0)
+//		}
+//	}
 //
 //go:noescape
 func expandQ50AMX(panel *byte, tile *byte, blocks int)
@@ -34,8 +56,16 @@ func expandQ50AMX(panel *byte, tile *byte, blocks int)
 // expandQ51AMX expands blocks of a tile into bfloat16 with the offset of 0 taken off, and scales (and minima)
 // in float32 behind those of each block:
 //
-//	numbers[b][i][2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[b][g][kind][row] = d or m[row][b][g]
+//	for b := range blocks {
+//		w := weights(q51, tile, 0, b)
+//		for row := range 16 {
+//			for k := range 32 {
+//				as[uint16](panel, 1152*b)[32*(k/2)+2*row+k%2] = bfloat16(float32(w.q(row, k)))
+//			}
+//			as[float32](panel, 1152*b+1024)[0+row] = w.d(row, 0)
+//			as[float32](panel, 1152*b+1024)[16+row] = w.m(row, 0)
+//		}
+//	}
 //
 //go:noescape
 func expandQ51AMX(panel *byte, tile *byte, blocks int)
@@ -43,8 +73,15 @@ func expandQ51AMX(panel *byte, tile *byte, blocks int)
 // expandQ80AMX expands blocks of a tile into bfloat16 with the offset of 128 taken off, and scales (and minima)
 // in float32 behind those of each block:
 //
-//	numbers[b][i][2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[b][g][kind][row] = d or m[row][b][g]
+//	for b := range blocks {
+//		w := weights(q80, tile, 0, b)
+//		for row := range 16 {
+//			for k := range 32 {
+//				as[uint16](panel, 1088*b)[32*(k/2)+2*row+k%2] = bfloat16(float32(w.q(row, k) - 128))
+//			}
+//			as[float32](panel, 1088*b+1024)[0+row] = w.d(row, 0)
+//		}
+//	}
 //
 //go:noescape
 func expandQ80AMX(panel *byte, tile *byte, blocks int)
@@ -52,8 +89,18 @@ func expandQ80AMX(panel *byte, tile *byte, blocks int)
 // expandQ2KAMX expands blocks of a tile into bfloat16 with the offset of 0 taken off, and scales (and minima)
 // in float32 behind those of each block:
 //
-//	numbers[b][i][2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[b][g][kind][row] = d or m[row][b][g]
+//	for b := range blocks {
+//		w := weights(q2k, tile, 0, b)
+//		for row := range 16 {
+//			for k := range 32 {
+//				as[uint16](panel, 1280*b)[32*(k/2)+2*row+k%2] = bfloat16(float32(w.q(row, k)))
+//			}
+//			for g := range 2 {
+//				as[float32](panel, 1280*b+1024)[32*g+row] = w.d(row, g)
+//				as[float32](panel, 1280*b+1024)[32*g+16+row] = w.m(row, g)
+//			}
+//		}
+//	}
 //
 //go:noescape
 func expandQ2KAMX(panel *byte, tile *byte, blocks int)
@@ -61,8 +108,17 @@ func expandQ2KAMX(panel *byte, tile *byte, blocks int)
 // expandQ3KAMX expands blocks of a tile into bfloat16 with the offset of 4 taken off, and scales (and minima)
 // in float32 behind those of each block:
 //
-//	numbers[b][i][2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[b][g][kind][row] = d or m[row][b][g]
+//	for b := range blocks {
+//		w := weights(q3k, tile, 0, b)
+//		for row := range 16 {
+//			for k := range 32 {
+//				as[uint16](panel, 1152*b)[32*(k/2)+2*row+k%2] = bfloat16(float32(w.q(row, k) - 4))
+//			}
+//			for g := range 2 {
+//				as[float32](panel, 1152*b+1024)[16*g+row] = w.d(row, g)
+//			}
+//		}
+//	}
 //
 //go:noescape
 func expandQ3KAMX(panel *byte, tile *byte, blocks int)
@@ -70,8 +126,16 @@ func expandQ3KAMX(panel *byte, tile *byte, blocks int)
 // expandQ4KAMX expands blocks of a tile into bfloat16 with the offset of 0 taken off, and scales (and minima)
 // in float32 behind those of each block:
 //
-//	numbers[b][i][2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[b][g][kind][row] = d or m[row][b][g]
+//	for b := range blocks {
+//		w := weights(q4k, tile, 0, b)
+//		for row := range 16 {
+//			for k := range 32 {
+//				as[uint16](panel, 1152*b)[32*(k/2)+2*row+k%2] = bfloat16(float32(w.q(row, k)))
+//			}
+//			as[float32](panel, 1152*b+1024)[0+row] = w.d(row, 0)
+//			as[float32](panel, 1152*b+1024)[16+row] = w.m(row, 0)
+//		}
+//	}
 //
 //go:noescape
 func expandQ4KAMX(panel *byte, tile *byte, blocks int)
@@ -79,8 +143,16 @@ func expandQ4KAMX(panel *byte, tile *byte, blocks int)
 // expandQ5KAMX expands blocks of a tile into bfloat16 with the offset of 0 taken off, and scales (and minima)
 // in float32 behind those of each block:
 //
-//	numbers[b][i][2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[b][g][kind][row] = d or m[row][b][g]
+//	for b := range blocks {
+//		w := weights(q5k, tile, 0, b)
+//		for row := range 16 {
+//			for k := range 32 {
+//				as[uint16](panel, 1152*b)[32*(k/2)+2*row+k%2] = bfloat16(float32(w.q(row, k)))
+//			}
+//			as[float32](panel, 1152*b+1024)[0+row] = w.d(row, 0)
+//			as[float32](panel, 1152*b+1024)[16+row] = w.m(row, 0)
+//		}
+//	}
 //
 //go:noescape
 func expandQ5KAMX(panel *byte, tile *byte, blocks int)
@@ -88,8 +160,17 @@ func expandQ5KAMX(panel *byte, tile *byte, blocks int)
 // expandQ6KAMX expands blocks of a tile into bfloat16 with the offset of 32 taken off, and scales (and minima)
 // in float32 behind those of each block:
 //
-//	numbers[b][i][2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[b][g][kind][row] = d or m[row][b][g]
+//	for b := range blocks {
+//		w := weights(q6k, tile, 0, b)
+//		for row := range 16 {
+//			for k := range 32 {
+//				as[uint16](panel, 1152*b)[32*(k/2)+2*row+k%2] = bfloat16(float32(w.q(row, k) - 32))
+//			}
+//			for g := range 2 {
+//				as[float32](panel, 1152*b+1024)[16*g+row] = w.d(row, g)
+//			}
+//		}
+//	}
 //
 //go:noescape
 func expandQ6KAMX(panel *byte, tile *byte, blocks int)
@@ -97,17 +178,29 @@ func expandQ6KAMX(panel *byte, tile *byte, blocks int)
 // gemm32AMX computes the 16 outputs of each of tiles tiles for bunches of 16 rows of activations, which lie
 // xStride bytes apart; outStride in bytes too:
 //
-//	for r := range 16·bunches {
+//	for r := range 16 * bunches {
 //		for t := range tiles {
-//			total := 0, or partial[r/16][t][r%16][o] with later
-//			for b := range blocks {
-//				for g := range 1 {
-//					sum := Σ numbers[t][b][k][o]·x[r][b].high[k] + Σ numbers[t][b][k][o]·x[r][b].low[k], over the 32 columns of the group
-//					total = fma(sum, d[t][b][g][o], total)
-//					// no minima
+//			for o := range 16 {
+//				rest := &from(partial, 1024*(r/16*tiles+t)+64*(r%16))[o]
+//				var total float32
+//				if part&1 != 0 {
+//					total = *rest
+//				}
+//				for b := range blocks {
+//					w, high := 1088*(t*blocks+b), r/16*xStride+2240*b+64*(r%16)
+//					var sum float32
+//					for k := range 32 {
+//						n := bfloat(as[uint16](panel, w)[32*(k/2)+2*o+k%2])
+//						sum += n*bfloat(as[uint16](x, high)[k]) + n*bfloat(as[uint16](x, high+1024)[k])
+//					}
+//					total = fma(sum, as[float32](panel, w+1024)[16*0+o], total)
+//				}
+//				if part&2 != 0 {
+//					*rest = total
+//				} else {
+//					from(out, r*outStride)[16*t+o] = total
 //				}
 //			}
-//			out[r][16·t+o] = total, or with more partial[r/16][t][r%16][o]
 //		}
 //	}
 //
@@ -120,17 +213,31 @@ func gemm32AMX(out *float32, outStride int, panel *byte, x *byte, xStride int, b
 // gemm32ApartAMX computes the 16 outputs of each of tiles tiles for bunches of 16 rows of activations, which lie
 // xStride bytes apart; outStride in bytes too:
 //
-//	for r := range 16·bunches {
+//	for r := range 16 * bunches {
 //		for t := range tiles {
-//			total := 0, or partial[r/16][t][r%16][o] with later
-//			for b := range blocks {
-//				for g := range 1 {
-//					sum := Σ numbers[t][b][k][o]·x[r][b].high[k] + Σ numbers[t][b][k][o]·x[r][b].low[k], each sum by itself, over the 32 columns of the group
-//					total = fma(sum, d[t][b][g][o], total)
-//					// no minima
+//			for o := range 16 {
+//				rest := &from(partial, 1024*(r/16*tiles+t)+64*(r%16))[o]
+//				var total float32
+//				if part&1 != 0 {
+//					total = *rest
+//				}
+//				for b := range blocks {
+//					w, high := 1088*(t*blocks+b), r/16*xStride+2240*b+64*(r%16)
+//					var sum, low float32
+//					for k := range 32 {
+//						n := bfloat(as[uint16](panel, w)[32*(k/2)+2*o+k%2])
+//						sum += n * bfloat(as[uint16](x, high)[k])
+//						low += n * bfloat(as[uint16](x, high+1024)[k])
+//					}
+//					sum += low
+//					total = fma(sum, as[float32](panel, w+1024)[16*0+o], total)
+//				}
+//				if part&2 != 0 {
+//					*rest = total
+//				} else {
+//					from(out, r*outStride)[16*t+o] = total
 //				}
 //			}
-//			out[r][16·t+o] = total, or with more partial[r/16][t][r%16][o]
 //		}
 //	}
 //
@@ -143,17 +250,31 @@ func gemm32ApartAMX(out *float32, outStride int, panel *byte, x *byte, xStride i
 // gemm16AMX computes the 16 outputs of each of tiles tiles for bunches of 16 rows of activations, which lie
 // xStride bytes apart; outStride in bytes too:
 //
-//	for r := range 16·bunches {
+//	for r := range 16 * bunches {
 //		for t := range tiles {
-//			total := 0, or partial[r/16][t][r%16][o] with later
-//			for b := range blocks {
-//				for g := range 2 {
-//					sum := Σ numbers[t][b][k][o]·x[r][b].high[k] + Σ numbers[t][b][k][o]·x[r][b].low[k], over the 16 columns of the group
-//					total = fma(sum, d[t][b][g][o], total)
-//					// no minima
+//			for o := range 16 {
+//				rest := &from(partial, 1024*(r/16*tiles+t)+64*(r%16))[o]
+//				var total float32
+//				if part&1 != 0 {
+//					total = *rest
+//				}
+//				for b := range blocks {
+//					w, high := 1152*(t*blocks+b), r/16*xStride+2240*b+64*(r%16)
+//					for g := range 2 {
+//						var sum float32
+//						for k := 16 * g; k < 16*g+16; k++ {
+//							n := bfloat(as[uint16](panel, w)[32*(k/2)+2*o+k%2])
+//							sum += n*bfloat(as[uint16](x, high)[k]) + n*bfloat(as[uint16](x, high+1024)[k])
+//						}
+//						total = fma(sum, as[float32](panel, w+1024)[16*g+o], total)
+//					}
+//				}
+//				if part&2 != 0 {
+//					*rest = total
+//				} else {
+//					from(out, r*outStride)[16*t+o] = total
 //				}
 //			}
-//			out[r][16·t+o] = total, or with more partial[r/16][t][r%16][o]
 //		}
 //	}
 //
@@ -166,17 +287,30 @@ func gemm16AMX(out *float32, outStride int, panel *byte, x *byte, xStride int, b
 // gemm32MinAMX computes the 16 outputs of each of tiles tiles for bunches of 16 rows of activations, which lie
 // xStride bytes apart; outStride in bytes too:
 //
-//	for r := range 16·bunches {
+//	for r := range 16 * bunches {
 //		for t := range tiles {
-//			total := 0, or partial[r/16][t][r%16][o] with later
-//			for b := range blocks {
-//				for g := range 1 {
-//					sum := Σ numbers[t][b][k][o]·x[r][b].high[k] + Σ numbers[t][b][k][o]·x[r][b].low[k], over the 32 columns of the group
-//					total = fma(sum, d[t][b][g][o], total)
-//					total = fma(m[t][b][g][o], x[r][b].Sum[g], total)
+//			for o := range 16 {
+//				rest := &from(partial, 1024*(r/16*tiles+t)+64*(r%16))[o]
+//				var total float32
+//				if part&1 != 0 {
+//					total = *rest
+//				}
+//				for b := range blocks {
+//					w, high := 1152*(t*blocks+b), r/16*xStride+2240*b+64*(r%16)
+//					var sum float32
+//					for k := range 32 {
+//						n := bfloat(as[uint16](panel, w)[32*(k/2)+2*o+k%2])
+//						sum += n*bfloat(as[uint16](x, high)[k]) + n*bfloat(as[uint16](x, high+1024)[k])
+//					}
+//					total = fma(sum, as[float32](panel, w+1024)[32*0+o], total)
+//					total = fma(as[float32](panel, w+1088)[32*0+o], as[float32](x, high-64*(r%16)+2048)[r%16], total)
+//				}
+//				if part&2 != 0 {
+//					*rest = total
+//				} else {
+//					from(out, r*outStride)[16*t+o] = total
 //				}
 //			}
-//			out[r][16·t+o] = total, or with more partial[r/16][t][r%16][o]
 //		}
 //	}
 //
@@ -189,17 +323,32 @@ func gemm32MinAMX(out *float32, outStride int, panel *byte, x *byte, xStride int
 // gemm32MinApartAMX computes the 16 outputs of each of tiles tiles for bunches of 16 rows of activations, which lie
 // xStride bytes apart; outStride in bytes too:
 //
-//	for r := range 16·bunches {
+//	for r := range 16 * bunches {
 //		for t := range tiles {
-//			total := 0, or partial[r/16][t][r%16][o] with later
-//			for b := range blocks {
-//				for g := range 1 {
-//					sum := Σ numbers[t][b][k][o]·x[r][b].high[k] + Σ numbers[t][b][k][o]·x[r][b].low[k], each sum by itself, over the 32 columns of the group
-//					total = fma(sum, d[t][b][g][o], total)
-//					total = fma(m[t][b][g][o], x[r][b].Sum[g], total)
+//			for o := range 16 {
+//				rest := &from(partial, 1024*(r/16*tiles+t)+64*(r%16))[o]
+//				var total float32
+//				if part&1 != 0 {
+//					total = *rest
+//				}
+//				for b := range blocks {
+//					w, high := 1152*(t*blocks+b), r/16*xStride+2240*b+64*(r%16)
+//					var sum, low float32
+//					for k := range 32 {
+//						n := bfloat(as[uint16](panel, w)[32*(k/2)+2*o+k%2])
+//						sum += n * bfloat(as[uint16](x, high)[k])
+//						low += n * bfloat(as[uint16](x, high+1024)[k])
+//					}
+//					sum += low
+//					total = fma(sum, as[float32](panel, w+1024)[32*0+o], total)
+//					total = fma(as[float32](panel, w+1088)[32*0+o], as[float32](x, high-64*(r%16)+2048)[r%16], total)
+//				}
+//				if part&2 != 0 {
+//					*rest = total
+//				} else {
+//					from(out, r*outStride)[16*t+o] = total
 //				}
 //			}
-//			out[r][16·t+o] = total, or with more partial[r/16][t][r%16][o]
 //		}
 //	}
 //
@@ -212,17 +361,32 @@ func gemm32MinApartAMX(out *float32, outStride int, panel *byte, x *byte, xStrid
 // gemm16MinAMX computes the 16 outputs of each of tiles tiles for bunches of 16 rows of activations, which lie
 // xStride bytes apart; outStride in bytes too:
 //
-//	for r := range 16·bunches {
+//	for r := range 16 * bunches {
 //		for t := range tiles {
-//			total := 0, or partial[r/16][t][r%16][o] with later
-//			for b := range blocks {
-//				for g := range 2 {
-//					sum := Σ numbers[t][b][k][o]·x[r][b].high[k] + Σ numbers[t][b][k][o]·x[r][b].low[k], over the 16 columns of the group
-//					total = fma(sum, d[t][b][g][o], total)
-//					total = fma(m[t][b][g][o], x[r][b].Sum[g], total)
+//			for o := range 16 {
+//				rest := &from(partial, 1024*(r/16*tiles+t)+64*(r%16))[o]
+//				var total float32
+//				if part&1 != 0 {
+//					total = *rest
+//				}
+//				for b := range blocks {
+//					w, high := 1280*(t*blocks+b), r/16*xStride+2240*b+64*(r%16)
+//					for g := range 2 {
+//						var sum float32
+//						for k := 16 * g; k < 16*g+16; k++ {
+//							n := bfloat(as[uint16](panel, w)[32*(k/2)+2*o+k%2])
+//							sum += n*bfloat(as[uint16](x, high)[k]) + n*bfloat(as[uint16](x, high+1024)[k])
+//						}
+//						total = fma(sum, as[float32](panel, w+1024)[32*g+o], total)
+//						total = fma(as[float32](panel, w+1088)[32*g+o], as[float32](x, high-64*(r%16)+2112+64*g)[r%16], total)
+//					}
+//				}
+//				if part&2 != 0 {
+//					*rest = total
+//				} else {
+//					from(out, r*outStride)[16*t+o] = total
 //				}
 //			}
-//			out[r][16·t+o] = total, or with more partial[r/16][t][r%16][o]
 //		}
 //	}
 //
@@ -234,8 +398,16 @@ func gemm16MinAMX(out *float32, outStride int, panel *byte, x *byte, xStride int
 
 // bunchAMX writes a quantized row to its place, 0 to 15, of a bunch:
 //
-//	high[b][row][k], low[b][row][k] = bfloat16(Scale·(Q[k] &^ 255)), bfloat16(Scale·(Q[k] & 255)) of x[b]
-//	sum[b][0 … 2][row] = x[b].Sum
+//	for b := range blocks {
+//		a := quantized(x, 0, b)
+//		for k, q := range a.Q {
+//			as[uint16](bunch, 2240*b+64*row)[k] = bfloat16(a.Scale * float32(q&^255))
+//			as[uint16](bunch, 2240*b+64*row+1024)[k] = bfloat16(a.Scale * float32(q&255))
+//		}
+//		for i, sum := range a.Sum {
+//			as[float32](bunch, 2240*b+2048)[16*i+row] = sum
+//		}
+//	}
 //
 //go:noescape
 func bunchAMX(bunch *byte, row int, x *byte, blocks int)

@@ -6,8 +6,10 @@ package kernel
 
 // widenGroupsAVX2 copies groups of n float16 numbers, a multiple of 16, one after the other as float32:
 //
-//	for g := range groups {
-//		dst[n·g+i] = memory[table[g]·groupBytes:][i]
+//	for g, at := range from(table, 0)[:groups] {
+//		for i := range n {
+//			from(dst, 0)[n*g+i] = KVF16.at(as[byte](memory, int(at)*groupBytes), i)
+//		}
 //	}
 //
 //go:noescape
@@ -16,10 +18,18 @@ func widenGroupsAVX2(dst *float32, memory *byte, groupBytes int, table *int32, g
 // scoresF32AVX2 computes the scaled products of rows queries, 1 to 3, with groups of sixteen keys, which lie
 // element after element, sixteen keys each. dim is even; strides are in bytes:
 //
-//	for g := range groups {
-//		k := keys[table[g]·groupBytes:]
-//		even, odd := Σ q[r][2d]·k[2d][key], Σ q[r][2d+1]·k[2d+1][key]
-//		out[r][16·g+key] = (even + odd)·scale
+//	for g, at := range from(table, 0)[:groups] {
+//		group := as[byte](keys, int(at)*groupBytes)
+//		for r := range rows {
+//			for key := range 16 {
+//				var even, odd float32
+//				for d := 0; d < dim; d += 2 {
+//					even = fma(from(q, r*qStride)[d], KVF32.at(group, 16*d+key), even)
+//					odd = fma(from(q, r*qStride)[d+1], KVF32.at(group, 16*(d+1)+key), odd)
+//				}
+//				from(out, r*outStride)[16*g+key] = (even + odd) * scale
+//			}
+//		}
 //	}
 //
 //go:noescape
@@ -29,8 +39,13 @@ func scoresF32AVX2(out *float32, outStride int, q *float32, qStride int, keys *b
 // of sixteen keys, dim numbers each, a multiple of 16; strides are in bytes:
 //
 //	for key := range keys {
-//		v := values[table[key/16]·groupBytes:][key%16]
-//		out[r][d] = fma(p[r][key], v[d], out[r][d])
+//		group := as[byte](values, int(from(table, 0)[key/16])*groupBytes)
+//		for r := range rows {
+//			for d := range dim {
+//				v := KVF32.at(group, dim*(key%16)+d)
+//				from(out, r*outStride)[d] = fma(from(p, r*pStride)[key], v, from(out, r*outStride)[d])
+//			}
+//		}
 //	}
 //
 //go:noescape
@@ -39,10 +54,18 @@ func valuesF32AVX2(out *float32, outStride int, p *float32, pStride int, values 
 // scoresF16AVX2 computes the scaled products of rows queries, 1 to 3, with groups of sixteen keys, which lie
 // element after element, sixteen keys each. dim is even; strides are in bytes:
 //
-//	for g := range groups {
-//		k := keys[table[g]·groupBytes:]
-//		even, odd := Σ q[r][2d]·k[2d][key], Σ q[r][2d+1]·k[2d+1][key]
-//		out[r][16·g+key] = (even + odd)·scale
+//	for g, at := range from(table, 0)[:groups] {
+//		group := as[byte](keys, int(at)*groupBytes)
+//		for r := range rows {
+//			for key := range 16 {
+//				var even, odd float32
+//				for d := 0; d < dim; d += 2 {
+//					even = fma(from(q, r*qStride)[d], KVF16.at(group, 16*d+key), even)
+//					odd = fma(from(q, r*qStride)[d+1], KVF16.at(group, 16*(d+1)+key), odd)
+//				}
+//				from(out, r*outStride)[16*g+key] = (even + odd) * scale
+//			}
+//		}
 //	}
 //
 //go:noescape
@@ -52,31 +75,49 @@ func scoresF16AVX2(out *float32, outStride int, q *float32, qStride int, keys *b
 // of sixteen keys, dim numbers each, a multiple of 16; strides are in bytes:
 //
 //	for key := range keys {
-//		v := values[table[key/16]·groupBytes:][key%16]
-//		out[r][d] = fma(p[r][key], v[d], out[r][d])
+//		group := as[byte](values, int(from(table, 0)[key/16])*groupBytes)
+//		for r := range rows {
+//			for d := range dim {
+//				v := KVF16.at(group, dim*(key%16)+d)
+//				from(out, r*outStride)[d] = fma(from(p, r*pStride)[key], v, from(out, r*outStride)[d])
+//			}
+//		}
 //	}
 //
 //go:noescape
 func valuesF16AVX2(out *float32, outStride int, p *float32, pStride int, values *byte, groupBytes int, table *int32, keys int, dim int, rows int)
 
 // scoresI8AVX2 computes the scaled products of rows queries, 1 to 3, with groups of sixteen keys, which lie
-// element after element, sixteen keys each. dim is even; strides are in bytes:
+// element after element, sixteen keys each, and then sixteen factors. dim is even; strides are in bytes:
 //
-//	for g := range groups {
-//		k := keys[table[g]·groupBytes:]
-//		even, odd := Σ q[r][2d]·k[2d][key], Σ q[r][2d+1]·k[2d+1][key]
-//		out[r][16·g+key] = (even + odd)·scale·factor[key], the factors behind the keys
+//	for g, at := range from(table, 0)[:groups] {
+//		group := as[byte](keys, int(at)*groupBytes)
+//		for r := range rows {
+//			for key := range 16 {
+//				var even, odd float32
+//				for d := 0; d < dim; d += 2 {
+//					even = fma(from(q, r*qStride)[d], KVI8.at(group, 16*d+key), even)
+//					odd = fma(from(q, r*qStride)[d+1], KVI8.at(group, 16*(d+1)+key), odd)
+//				}
+//				from(out, r*outStride)[16*g+key] = (even + odd) * scale * as[float32](&group[16*dim], 0)[key]
+//			}
+//		}
 //	}
 //
 //go:noescape
 func scoresI8AVX2(out *float32, outStride int, q *float32, qStride int, keys *byte, groupBytes int, table *int32, groups int, dim int, rows int, scale float32)
 
 // valuesI8AVX2 adds the values of keys keys, weighted for rows queries, 1 to 3, to the outputs. Values lie in groups
-// of sixteen keys, dim numbers each, a multiple of 16; strides are in bytes:
+// of sixteen keys, dim numbers each, a multiple of 16, and then sixteen factors; strides are in bytes:
 //
 //	for key := range keys {
-//		v := values[table[key/16]·groupBytes:][key%16]
-//		out[r][d] = fma(p[r][key], v[d]·factor[key%16], out[r][d])
+//		group := as[byte](values, int(from(table, 0)[key/16])*groupBytes)
+//		for r := range rows {
+//			for d := range dim {
+//				v := KVI8.at(group, dim*(key%16)+d) * as[float32](&group[16*dim], 0)[key%16]
+//				from(out, r*outStride)[d] = fma(from(p, r*pStride)[key], v, from(out, r*outStride)[d])
+//			}
+//		}
 //	}
 //
 //go:noescape
@@ -84,8 +125,10 @@ func valuesI8AVX2(out *float32, outStride int, p *float32, pStride int, values *
 
 // widenGroupsAVX512 copies groups of n float16 numbers, a multiple of 16, one after the other as float32:
 //
-//	for g := range groups {
-//		dst[n·g+i] = memory[table[g]·groupBytes:][i]
+//	for g, at := range from(table, 0)[:groups] {
+//		for i := range n {
+//			from(dst, 0)[n*g+i] = KVF16.at(as[byte](memory, int(at)*groupBytes), i)
+//		}
 //	}
 //
 //go:noescape
@@ -94,10 +137,18 @@ func widenGroupsAVX512(dst *float32, memory *byte, groupBytes int, table *int32,
 // scoresF32AVX512 computes the scaled products of rows queries, 1 to 6, with groups of sixteen keys, which lie
 // element after element, sixteen keys each. dim is even; strides are in bytes:
 //
-//	for g := range groups {
-//		k := keys[table[g]·groupBytes:]
-//		even, odd := Σ q[r][2d]·k[2d][key], Σ q[r][2d+1]·k[2d+1][key]
-//		out[r][16·g+key] = (even + odd)·scale
+//	for g, at := range from(table, 0)[:groups] {
+//		group := as[byte](keys, int(at)*groupBytes)
+//		for r := range rows {
+//			for key := range 16 {
+//				var even, odd float32
+//				for d := 0; d < dim; d += 2 {
+//					even = fma(from(q, r*qStride)[d], KVF32.at(group, 16*d+key), even)
+//					odd = fma(from(q, r*qStride)[d+1], KVF32.at(group, 16*(d+1)+key), odd)
+//				}
+//				from(out, r*outStride)[16*g+key] = (even + odd) * scale
+//			}
+//		}
 //	}
 //
 //go:noescape
@@ -107,8 +158,13 @@ func scoresF32AVX512(out *float32, outStride int, q *float32, qStride int, keys 
 // of sixteen keys, dim numbers each, a multiple of 16; strides are in bytes:
 //
 //	for key := range keys {
-//		v := values[table[key/16]·groupBytes:][key%16]
-//		out[r][d] = fma(p[r][key], v[d], out[r][d])
+//		group := as[byte](values, int(from(table, 0)[key/16])*groupBytes)
+//		for r := range rows {
+//			for d := range dim {
+//				v := KVF32.at(group, dim*(key%16)+d)
+//				from(out, r*outStride)[d] = fma(from(p, r*pStride)[key], v, from(out, r*outStride)[d])
+//			}
+//		}
 //	}
 //
 //go:noescape
@@ -117,10 +173,18 @@ func valuesF32AVX512(out *float32, outStride int, p *float32, pStride int, value
 // scoresF16AVX512 computes the scaled products of rows queries, 1 to 6, with groups of sixteen keys, which lie
 // element after element, sixteen keys each. dim is even; strides are in bytes:
 //
-//	for g := range groups {
-//		k := keys[table[g]·groupBytes:]
-//		even, odd := Σ q[r][2d]·k[2d][key], Σ q[r][2d+1]·k[2d+1][key]
-//		out[r][16·g+key] = (even + odd)·scale
+//	for g, at := range from(table, 0)[:groups] {
+//		group := as[byte](keys, int(at)*groupBytes)
+//		for r := range rows {
+//			for key := range 16 {
+//				var even, odd float32
+//				for d := 0; d < dim; d += 2 {
+//					even = fma(from(q, r*qStride)[d], KVF16.at(group, 16*d+key), even)
+//					odd = fma(from(q, r*qStride)[d+1], KVF16.at(group, 16*(d+1)+key), odd)
+//				}
+//				from(out, r*outStride)[16*g+key] = (even + odd) * scale
+//			}
+//		}
 //	}
 //
 //go:noescape
@@ -130,31 +194,49 @@ func scoresF16AVX512(out *float32, outStride int, q *float32, qStride int, keys 
 // of sixteen keys, dim numbers each, a multiple of 16; strides are in bytes:
 //
 //	for key := range keys {
-//		v := values[table[key/16]·groupBytes:][key%16]
-//		out[r][d] = fma(p[r][key], v[d], out[r][d])
+//		group := as[byte](values, int(from(table, 0)[key/16])*groupBytes)
+//		for r := range rows {
+//			for d := range dim {
+//				v := KVF16.at(group, dim*(key%16)+d)
+//				from(out, r*outStride)[d] = fma(from(p, r*pStride)[key], v, from(out, r*outStride)[d])
+//			}
+//		}
 //	}
 //
 //go:noescape
 func valuesF16AVX512(out *float32, outStride int, p *float32, pStride int, values *byte, groupBytes int, table *int32, keys int, dim int, rows int)
 
 // scoresI8AVX512 computes the scaled products of rows queries, 1 to 6, with groups of sixteen keys, which lie
-// element after element, sixteen keys each. dim is even; strides are in bytes:
+// element after element, sixteen keys each, and then sixteen factors. dim is even; strides are in bytes:
 //
-//	for g := range groups {
-//		k := keys[table[g]·groupBytes:]
-//		even, odd := Σ q[r][2d]·k[2d][key], Σ q[r][2d+1]·k[2d+1][key]
-//		out[r][16·g+key] = (even + odd)·scale·factor[key], the factors behind the keys
+//	for g, at := range from(table, 0)[:groups] {
+//		group := as[byte](keys, int(at)*groupBytes)
+//		for r := range rows {
+//			for key := range 16 {
+//				var even, odd float32
+//				for d := 0; d < dim; d += 2 {
+//					even = fma(from(q, r*qStride)[d], KVI8.at(group, 16*d+key), even)
+//					odd = fma(from(q, r*qStride)[d+1], KVI8.at(group, 16*(d+1)+key), odd)
+//				}
+//				from(out, r*outStride)[16*g+key] = (even + odd) * scale * as[float32](&group[16*dim], 0)[key]
+//			}
+//		}
 //	}
 //
 //go:noescape
 func scoresI8AVX512(out *float32, outStride int, q *float32, qStride int, keys *byte, groupBytes int, table *int32, groups int, dim int, rows int, scale float32)
 
 // valuesI8AVX512 adds the values of keys keys, weighted for rows queries, 1 to 6, to the outputs. Values lie in groups
-// of sixteen keys, dim numbers each, a multiple of 16; strides are in bytes:
+// of sixteen keys, dim numbers each, a multiple of 16, and then sixteen factors; strides are in bytes:
 //
 //	for key := range keys {
-//		v := values[table[key/16]·groupBytes:][key%16]
-//		out[r][d] = fma(p[r][key], v[d]·factor[key%16], out[r][d])
+//		group := as[byte](values, int(from(table, 0)[key/16])*groupBytes)
+//		for r := range rows {
+//			for d := range dim {
+//				v := KVI8.at(group, dim*(key%16)+d) * as[float32](&group[16*dim], 0)[key%16]
+//				from(out, r*outStride)[d] = fma(from(p, r*pStride)[key], v, from(out, r*outStride)[d])
+//			}
+//		}
 //	}
 //
 //go:noescape

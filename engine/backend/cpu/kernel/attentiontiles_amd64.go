@@ -6,28 +6,44 @@ package kernel
 
 // splitRowAMX writes 32·steps numbers of a row, times a factor, to its line, the high parts rounded to the nearest:
 //
-//	high[s][k] = bfloat16(factor·x[32·s+k])
-//	low[s][k] = bfloat16(factor·x[32·s+k] − high[s][k]), 1024 bytes behind; steps lie 2048 bytes apart
+//	for i, v := range from(x, 0)[:32*steps] {
+//		splitAt(as[uint16](line, 2048*(i/32)), i%32, v*factor)
+//	}
 //
 //go:noescape
 func splitRowAMX(line *byte, x *float32, factor float32, steps int)
 
-// splitPairsAMX writes pairs of rows of sixteen float16, which lie stride bytes apart, to a line each:
+// splitPairsAMX writes pairs of rows of sixteen float16, which lie stride bytes apart, to a line each, the high parts
+// cut off:
 //
-//	high[i][2·n + p] = rows[2·i+p][n], cut off to bfloat16
-//	low[i][2·n + p] = rows[2·i+p][n] − high[i][2·n+p], 1024 bytes behind
+//	for i := range 2 * pairs {
+//		line := as[uint16](lines, 64*(i/2))
+//		for n := range 16 {
+//			v := KVF16.at(as[byte](rows, i*stride), n)
+//			high := bfloat16(v)
+//			line[2*n+i%2], line[2*n+i%2+512] = high, bfloat16(v-bfloat(high))
+//		}
+//	}
 //
 //go:noescape
 func splitPairsAMX(lines *byte, rows *byte, stride int, pairs int)
 
-// splitGemmAMX computes 64 outputs of tiles tiles of sixteen rows of split numbers; outStride is in bytes:
+// splitGemmAMX computes 64 outputs of tiles tiles of sixteen rows of split numbers, added up in some order; outStride is
+// in bytes. With add it adds to what is there:
 //
-//	for r := range 16·tiles {
-//		total := 0, or out[r][o] with add
-//		for s := range steps {
-//			total += Σ x.high[r][s][k]·w.high[s][k][o] + x.low[r][s][k]·w.high[s][k][o] + x.high[r][s][k]·w.low[s][k][o]
+//	for r := range 16 * tiles {
+//		for o := range 64 {
+//			var total float32
+//			if add != 0 {
+//				total = from(out, r*outStride)[o]
+//			}
+//			for k := range 32 * steps {
+//				a := as[uint16](x, 2048*(r/16*steps+k/32)+64*(r%16))[k%32:]
+//				b := as[uint16](w, 8192*(k/32)+2048*(o/16)+64*(k%32/2))[2*(o%16)+k%2:]
+//				total += bfloat(a[0])*bfloat(b[0]) + bfloat(a[512])*bfloat(b[0]) + bfloat(a[0])*bfloat(b[512])
+//			}
+//			from(out, r*outStride)[o] = total
 //		}
-//		out[r][o] = total
 //	}
 //
 //go:noescape
@@ -37,19 +53,28 @@ func splitGemmAMX(out *float32, outStride int, x *byte, w *byte, tiles int, step
 // their weights:
 //
 //	for r := range 16 {
-//		next := max(top[r], scores[r])
-//		p[r] = exp(scores[r] − next), high and low parts as splitRowAMX writes them
-//		factor[r] = exp(top[r] − next)
-//		sum[r] = sum[r]·factor[r] + Σ exp(scores[r] − next)
-//		top[r] = next
+//		top, sum, factor := &from(state, 0)[r], &from(state, 64)[r], &from(state, 128)[r]
+//		row := from(scores, r*stride)[:32*steps]
+//		greatest := max(*top, slices.Max(row))
+//		*factor = exp(*top - greatest)
+//		*top, *sum = greatest, *sum**factor
+//		for i, v := range row {
+//			weight := exp(v - greatest)
+//			*sum += weight
+//			splitAt(as[uint16](p, 2048*(i/32)+64*r), i%32, weight)
+//		}
 //	}
 //
-// state is top, sum and factor, and room for as much.
+// state is the greatest scores, the sums and the factors, and room for as much.
 //
 //go:noescape
 func softmaxTileAMX(p *byte, scores *float32, stride int, steps int, state *float32)
 
-// scaleTileAMX sets x[r] = x[r]·factors[r] for sixteen rows of 16·vectors numbers, one after the other.
+// scaleTileAMX multiplies sixteen rows of 16·vectors numbers, one after the other, with a factor each:
+//
+//	for i := range 256 * vectors {
+//		from(x, 0)[i] *= from(factors, 0)[i/(16*vectors)]
+//	}
 //
 //go:noescape
 func scaleTileAMX(x *float32, vectors int, factors *float32)

@@ -15,7 +15,7 @@ func TestAttentionTiles(t *testing.T) {
 	s := withFixed(t)
 	r := rand.New(rand.NewPCG(31, 32))
 	var a AttentionTiles // used again: what is left of one is nobody's in the next
-	for range 60 {
+	for range rounds(60) {
 		dim, n, keys := 64*(1+r.IntN(4)), 1+r.IntN(100), 1+r.IntN(3*TileKeys)
 		groups := (keys + Lanes - 1) / Lanes
 		halves := func(groups int) ([]byte, []float64) {

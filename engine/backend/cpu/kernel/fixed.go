@@ -25,8 +25,9 @@ const (
 	fixedMost = 32639
 )
 
-// partSteps is how many steps a part has at most: so many of two tiles' stay in the
-// first-level cache while the bands pass by.
+// partSteps is how many steps a part has at most: so many of two tiles', 24 KiB, stay in
+// the first-level cache while the bands pass by. It is no size that depends on the machine,
+// for a part has a scale for each row, and so the result depends on it.
 const partSteps = 6
 
 // leastFixed is the number of rows from which on fixed point gains anything.
@@ -47,7 +48,7 @@ func (s *Set) Bands(n, cols, workers int) int {
 	if bands < leastBands*workers {
 		return 0
 	}
-	return slabOf(bands, cols/stepColumns*fixedStep, workers) * bunchRows
+	return s.caches.slabOf(bands, cols/stepColumns*fixedStep, workers) * bunchRows
 }
 
 // ReserveFixed makes room for n rows of cols columns, a multiple of 64.

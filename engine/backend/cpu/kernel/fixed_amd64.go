@@ -4,128 +4,199 @@
 
 package kernel
 
-// magnitudeAMX returns the bits of the greatest magnitude of 16·vectors numbers; one that is no number is the greatest.
+// magnitudeAMX returns the bits of the greatest magnitude of 16·vectors numbers; one that is no number is the greatest:
+//
+//	var most uint32
+//	for _, v := range from(x, 0)[:16*vectors] {
+//		most = max(most, math.Float32bits(v)&math.MaxInt32)
+//	}
+//	return most
 //
 //go:noescape
 func magnitudeAMX(x *float32, vectors int) uint32
 
-// fixedRowAMX writes 64·steps numbers of a row to its line in a band:
+// fixedRowAMX writes 64·steps numbers of a row, in fixed point, to its line in a band:
 //
-//	n := int16(x[64·s+k]·inverse)
-//	high[s][k] = int8((n + 128) >> 8)
-//	low[s][k] = int8(n), 1024 bytes behind
+//	for i, v := range from(x, 0)[:64*steps] {
+//		n := nearest(fma(v, inverse, 128))
+//		high := 2048*(i/64) + i%64
+//		as[byte](line, high)[0], as[byte](line, high+1024)[0] = byte(n>>8), byte(n^128)
+//	}
 //
 //go:noescape
 func fixedRowAMX(line *byte, x *float32, inverse float32, steps int)
 
 // fixedTileQ40AMX expands 64·steps columns of a tile, whose offset is 8, to fixed point:
 //
-//	w := d[row][g]·(q[row][64·s+4·i+p] − offset)
-//	n := int16(w·inverse[row])
-//	high[s][i][4·row + p] = int8((n + 128) >> 8)
-//	low[s][i][4·row + p] = int8(n), 1024 bytes behind
+//	for row, inv := range from(inverse, 0)[:16] {
+//		for k := range 64 * steps {
+//			w := weights(q40, tile, 0, k/32)
+//			scale := w.d(row, 0) * inv
+//			n := nearest(fma(float32(w.q(row, k%32)-8), scale, 128))
+//			high := 2048*(k/64) + 64*(k%64/4) + 4*row + k%4
+//			as[byte](panel, high)[0], as[byte](panel, high+1024)[0] = byte(n>>8), byte(n^128)
+//		}
+//	}
 //
 //go:noescape
 func fixedTileQ40AMX(panel *byte, tile *byte, steps int, inverse *float32)
 
 // fixedTileQ41AMX expands 64·steps columns of a tile, whose offset is 0, to fixed point:
 //
-//	w := d[row][g]·(q[row][64·s+4·i+p] − offset) + m[row][g]
-//	n := int16(w·inverse[row])
-//	high[s][i][4·row + p] = int8((n + 128) >> 8)
-//	low[s][i][4·row + p] = int8(n), 1024 bytes behind
+//	for row, inv := range from(inverse, 0)[:16] {
+//		for k := range 64 * steps {
+//			w := weights(q41, tile, 0, k/32)
+//			scale := w.d(row, 0) * inv
+//			n := nearest(fma(float32(w.q(row, k%32)), scale, fma(w.m(row, 0), inv, 128)))
+//			high := 2048*(k/64) + 64*(k%64/4) + 4*row + k%4
+//			as[byte](panel, high)[0], as[byte](panel, high+1024)[0] = byte(n>>8), byte(n^128)
+//		}
+//	}
 //
 //go:noescape
 func fixedTileQ41AMX(panel *byte, tile *byte, steps int, inverse *float32)
 
 // fixedTileQ50AMX expands 64·steps columns of a tile, whose offset is 16, to fixed point:
 //
-//	w := d[row][g]·(q[row][64·s+4·i+p] − offset)
-//	n := int16(w·inverse[row])
-//	high[s][i][4·row + p] = int8((n + 128) >> 8)
-//	low[s][i][4·row + p] = int8(n), 1024 bytes behind
+//	for row, inv := range from(inverse, 0)[:16] {
+//		for k := range 64 * steps {
+//			w := weights(q50, tile, 0, k/32)
+//			scale := w.d(row, 0) * inv
+//			n := nearest(fma(float32(w.q(row, k%32)), scale, fma(-16, scale, 128)))
+//			high := 2048*(k/64) + 64*(k%64/4) + 4*row + k%4
+//			as[byte](panel, high)[0], as[byte](panel, high+1024)[0] = byte(n>>8), byte(n^128)
+//		}
+//	}
 //
 //go:noescape
 func fixedTileQ50AMX(panel *byte, tile *byte, steps int, inverse *float32)
 
 // fixedTileQ51AMX expands 64·steps columns of a tile, whose offset is 0, to fixed point:
 //
-//	w := d[row][g]·(q[row][64·s+4·i+p] − offset) + m[row][g]
-//	n := int16(w·inverse[row])
-//	high[s][i][4·row + p] = int8((n + 128) >> 8)
-//	low[s][i][4·row + p] = int8(n), 1024 bytes behind
+//	for row, inv := range from(inverse, 0)[:16] {
+//		for k := range 64 * steps {
+//			w := weights(q51, tile, 0, k/32)
+//			scale := w.d(row, 0) * inv
+//			n := nearest(fma(float32(w.q(row, k%32)), scale, fma(w.m(row, 0), inv, 128)))
+//			high := 2048*(k/64) + 64*(k%64/4) + 4*row + k%4
+//			as[byte](panel, high)[0], as[byte](panel, high+1024)[0] = byte(n>>8), byte(n^128)
+//		}
+//	}
 //
 //go:noescape
 func fixedTileQ51AMX(panel *byte, tile *byte, steps int, inverse *float32)
 
 // fixedTileQ80AMX expands 64·steps columns of a tile, whose offset is 128, to fixed point:
 //
-//	w := d[row][g]·(q[row][64·s+4·i+p] − offset)
-//	n := int16(w·inverse[row])
-//	high[s][i][4·row + p] = int8((n + 128) >> 8)
-//	low[s][i][4·row + p] = int8(n), 1024 bytes behind
+//	for row, inv := range from(inverse, 0)[:16] {
+//		for k := range 64 * steps {
+//			w := weights(q80, tile, 0, k/32)
+//			scale := w.d(row, 0) * inv
+//			n := nearest(fma(float32(w.q(row, k%32)), scale, fma(-128, scale, 128)))
+//			high := 2048*(k/64) + 64*(k%64/4) + 4*row + k%4
+//			as[byte](panel, high)[0], as[byte](panel, high+1024)[0] = byte(n>>8), byte(n^128)
+//		}
+//	}
 //
 //go:noescape
 func fixedTileQ80AMX(panel *byte, tile *byte, steps int, inverse *float32)
 
 // fixedTileQ2KAMX expands 64·steps columns of a tile, whose offset is 0, to fixed point:
 //
-//	w := d[row][g]·(q[row][64·s+4·i+p] − offset) + m[row][g]
-//	n := int16(w·inverse[row])
-//	high[s][i][4·row + p] = int8((n + 128) >> 8)
-//	low[s][i][4·row + p] = int8(n), 1024 bytes behind
+//	for row, inv := range from(inverse, 0)[:16] {
+//		for k := range 64 * steps {
+//			w := weights(q2k, tile, 0, k/32)
+//			scale := w.d(row, k%32/16) * inv
+//			n := nearest(fma(float32(w.q(row, k%32)), scale, fma(w.m(row, k%32/16), inv, 128)))
+//			high := 2048*(k/64) + 64*(k%64/4) + 4*row + k%4
+//			as[byte](panel, high)[0], as[byte](panel, high+1024)[0] = byte(n>>8), byte(n^128)
+//		}
+//	}
 //
 //go:noescape
 func fixedTileQ2KAMX(panel *byte, tile *byte, steps int, inverse *float32)
 
 // fixedTileQ3KAMX expands 64·steps columns of a tile, whose offset is 4, to fixed point:
 //
-//	w := d[row][g]·(q[row][64·s+4·i+p] − offset)
-//	n := int16(w·inverse[row])
-//	high[s][i][4·row + p] = int8((n + 128) >> 8)
-//	low[s][i][4·row + p] = int8(n), 1024 bytes behind
+//	for row, inv := range from(inverse, 0)[:16] {
+//		for k := range 64 * steps {
+//			w := weights(q3k, tile, 0, k/32)
+//			scale := w.d(row, k%32/16) * inv
+//			n := nearest(fma(float32(w.q(row, k%32)), scale, fma(-4, scale, 128)))
+//			high := 2048*(k/64) + 64*(k%64/4) + 4*row + k%4
+//			as[byte](panel, high)[0], as[byte](panel, high+1024)[0] = byte(n>>8), byte(n^128)
+//		}
+//	}
 //
 //go:noescape
 func fixedTileQ3KAMX(panel *byte, tile *byte, steps int, inverse *float32)
 
 // fixedTileQ4KAMX expands 64·steps columns of a tile, whose offset is 0, to fixed point:
 //
-//	w := d[row][g]·(q[row][64·s+4·i+p] − offset) + m[row][g]
-//	n := int16(w·inverse[row])
-//	high[s][i][4·row + p] = int8((n + 128) >> 8)
-//	low[s][i][4·row + p] = int8(n), 1024 bytes behind
+//	for row, inv := range from(inverse, 0)[:16] {
+//		for k := range 64 * steps {
+//			w := weights(q4k, tile, 0, k/32)
+//			scale := w.d(row, 0) * inv
+//			n := nearest(fma(float32(w.q(row, k%32)), scale, fma(w.m(row, 0), inv, 128)))
+//			high := 2048*(k/64) + 64*(k%64/4) + 4*row + k%4
+//			as[byte](panel, high)[0], as[byte](panel, high+1024)[0] = byte(n>>8), byte(n^128)
+//		}
+//	}
 //
 //go:noescape
 func fixedTileQ4KAMX(panel *byte, tile *byte, steps int, inverse *float32)
 
 // fixedTileQ5KAMX expands 64·steps columns of a tile, whose offset is 0, to fixed point:
 //
-//	w := d[row][g]·(q[row][64·s+4·i+p] − offset) + m[row][g]
-//	n := int16(w·inverse[row])
-//	high[s][i][4·row + p] = int8((n + 128) >> 8)
-//	low[s][i][4·row + p] = int8(n), 1024 bytes behind
+//	for row, inv := range from(inverse, 0)[:16] {
+//		for k := range 64 * steps {
+//			w := weights(q5k, tile, 0, k/32)
+//			scale := w.d(row, 0) * inv
+//			n := nearest(fma(float32(w.q(row, k%32)), scale, fma(w.m(row, 0), inv, 128)))
+//			high := 2048*(k/64) + 64*(k%64/4) + 4*row + k%4
+//			as[byte](panel, high)[0], as[byte](panel, high+1024)[0] = byte(n>>8), byte(n^128)
+//		}
+//	}
 //
 //go:noescape
 func fixedTileQ5KAMX(panel *byte, tile *byte, steps int, inverse *float32)
 
 // fixedTileQ6KAMX expands 64·steps columns of a tile, whose offset is 32, to fixed point:
 //
-//	w := d[row][g]·(q[row][64·s+4·i+p] − offset)
-//	n := int16(w·inverse[row])
-//	high[s][i][4·row + p] = int8((n + 128) >> 8)
-//	low[s][i][4·row + p] = int8(n), 1024 bytes behind
+//	for row, inv := range from(inverse, 0)[:16] {
+//		for k := range 64 * steps {
+//			w := weights(q6k, tile, 0, k/32)
+//			scale := w.d(row, k%32/16) * inv
+//			n := nearest(fma(float32(w.q(row, k%32)), scale, fma(-32, scale, 128)))
+//			high := 2048*(k/64) + 64*(k%64/4) + 4*row + k%4
+//			as[byte](panel, high)[0], as[byte](panel, high+1024)[0] = byte(n>>8), byte(n^128)
+//		}
+//	}
 //
 //go:noescape
 func fixedTileQ6KAMX(panel *byte, tile *byte, steps int, inverse *float32)
 
 // fixedGemmAMX computes the 32 outputs of two tiles, which are expanded 12288 bytes apart, for bands of 16 rows of
-// activations, which lie xStride bytes apart; outStride in bytes too:
+// activations, which lie xStride bytes apart; outStride in bytes too. With later it adds to what is there:
 //
-//	for r := range 16·bands {
-//		high := Σ x.high[r][k]·w.high[k][o], over the columns of all steps, in integers
-//		low := Σ x.low[r][k]·w.high[k][o] + Σ x.high[r][k]·w.low[k][o]
-//		total := (256·float32(high) + float32(low))·scales[o]·factors[r]
-//		out[r][o] = total, with later added to what is there
+//	for r := range 16 * bands {
+//		for o := range 32 {
+//			var high, low int32
+//			for k := range 64 * steps {
+//				a := r/16*xStride + 2048*(k/64) + 64*(r%16) + k%64
+//				w := 12288*(o/16) + 2048*(k/64) + 64*(k%64/4) + 4*(o%16) + k%4
+//				aHigh, aLow := int32(as[int8](x, a)[0]), int32(as[int8](x, a+1024)[0])
+//				wHigh, wLow := int32(as[int8](panel, w)[0]), int32(as[int8](panel, w+1024)[0])
+//				high += aHigh * wHigh
+//				low += aLow*wHigh + aHigh*wLow
+//			}
+//			total := fma(256, float32(high), float32(low)) * from(scales, 0)[o]
+//			if later != 0 {
+//				from(out, r*outStride)[o] = fma(total, from(factors, 0)[r], from(out, r*outStride)[o])
+//			} else {
+//				from(out, r*outStride)[o] = total * from(factors, 0)[r]
+//			}
+//		}
 //	}
 //
 // sums is room for the sums of a band, which are integers.

@@ -8,8 +8,12 @@ package kernel
 // activations, each in one sum that runs over the columns in order:
 //
 //	for t := range count {
-//		for k := range cols {
-//			out[16·t+row] = fma(x[k], tile[t][k][row], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for k, v := range from(x, 0)[:cols] {
+//				total = fma(v, F32.at(as[byte](tiles, t*stride), 16*k+row), total)
+//			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -19,8 +23,12 @@ func gemvF32AVX2(out *float32, tiles *byte, x *float32, cols int, count int, str
 // gemmF32AVX2 computes the 16 outputs of a tile for each of rows rows of activations, 1 to 4; strides in bytes:
 //
 //	for r := range rows {
-//		for k := range cols {
-//			out[r][o] = fma(x[r][k], tile[k][o], out[r][o])
+//		for o := range 16 {
+//			var total float32
+//			for k, v := range from(x, r*xStride)[:cols] {
+//				total = fma(v, F32.at(as[byte](tile, 0), 16*k+o), total)
+//			}
+//			from(out, r*outStride)[o] = total
 //		}
 //	}
 //
@@ -31,8 +39,12 @@ func gemmF32AVX2(out *float32, outStride int, tile *byte, x *float32, xStride in
 // activations, each in one sum that runs over the columns in order:
 //
 //	for t := range count {
-//		for k := range cols {
-//			out[16·t+row] = fma(x[k], tile[t][k][row], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for k, v := range from(x, 0)[:cols] {
+//				total = fma(v, F16.at(as[byte](tiles, t*stride), 16*k+row), total)
+//			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -42,8 +54,12 @@ func gemvF16AVX2(out *float32, tiles *byte, x *float32, cols int, count int, str
 // gemmF16AVX2 computes the 16 outputs of a tile for each of rows rows of activations, 1 to 4; strides in bytes:
 //
 //	for r := range rows {
-//		for k := range cols {
-//			out[r][o] = fma(x[r][k], tile[k][o], out[r][o])
+//		for o := range 16 {
+//			var total float32
+//			for k, v := range from(x, r*xStride)[:cols] {
+//				total = fma(v, F16.at(as[byte](tile, 0), 16*k+o), total)
+//			}
+//			from(out, r*outStride)[o] = total
 //		}
 //	}
 //
@@ -54,8 +70,12 @@ func gemmF16AVX2(out *float32, outStride int, tile *byte, x *float32, xStride in
 // activations, each in one sum that runs over the columns in order:
 //
 //	for t := range count {
-//		for k := range cols {
-//			out[16·t+row] = fma(x[k], tile[t][k][row], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for k, v := range from(x, 0)[:cols] {
+//				total = fma(v, BF16.at(as[byte](tiles, t*stride), 16*k+row), total)
+//			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -65,8 +85,12 @@ func gemvBF16AVX2(out *float32, tiles *byte, x *float32, cols int, count int, st
 // gemmBF16AVX2 computes the 16 outputs of a tile for each of rows rows of activations, 1 to 4; strides in bytes:
 //
 //	for r := range rows {
-//		for k := range cols {
-//			out[r][o] = fma(x[r][k], tile[k][o], out[r][o])
+//		for o := range 16 {
+//			var total float32
+//			for k, v := range from(x, r*xStride)[:cols] {
+//				total = fma(v, BF16.at(as[byte](tile, 0), 16*k+o), total)
+//			}
+//			from(out, r*outStride)[o] = total
 //		}
 //	}
 //
@@ -77,8 +101,12 @@ func gemmBF16AVX2(out *float32, outStride int, tile *byte, x *float32, xStride i
 // activations, each in one sum that runs over the columns in order:
 //
 //	for t := range count {
-//		for k := range cols {
-//			out[16·t+row] = fma(x[k], tile[t][k][row], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for k, v := range from(x, 0)[:cols] {
+//				total = fma(v, F32.at(as[byte](tiles, t*stride), 16*k+row), total)
+//			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -88,8 +116,12 @@ func gemvF32AVX512(out *float32, tiles *byte, x *float32, cols int, count int, s
 // gemmF32AVX512 computes the 16 outputs of a tile for each of rows rows of activations, 1 to 8; strides in bytes:
 //
 //	for r := range rows {
-//		for k := range cols {
-//			out[r][o] = fma(x[r][k], tile[k][o], out[r][o])
+//		for o := range 16 {
+//			var total float32
+//			for k, v := range from(x, r*xStride)[:cols] {
+//				total = fma(v, F32.at(as[byte](tile, 0), 16*k+o), total)
+//			}
+//			from(out, r*outStride)[o] = total
 //		}
 //	}
 //
@@ -100,8 +132,12 @@ func gemmF32AVX512(out *float32, outStride int, tile *byte, x *float32, xStride 
 // activations, each in one sum that runs over the columns in order:
 //
 //	for t := range count {
-//		for k := range cols {
-//			out[16·t+row] = fma(x[k], tile[t][k][row], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for k, v := range from(x, 0)[:cols] {
+//				total = fma(v, F16.at(as[byte](tiles, t*stride), 16*k+row), total)
+//			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -111,8 +147,12 @@ func gemvF16AVX512(out *float32, tiles *byte, x *float32, cols int, count int, s
 // gemmF16AVX512 computes the 16 outputs of a tile for each of rows rows of activations, 1 to 8; strides in bytes:
 //
 //	for r := range rows {
-//		for k := range cols {
-//			out[r][o] = fma(x[r][k], tile[k][o], out[r][o])
+//		for o := range 16 {
+//			var total float32
+//			for k, v := range from(x, r*xStride)[:cols] {
+//				total = fma(v, F16.at(as[byte](tile, 0), 16*k+o), total)
+//			}
+//			from(out, r*outStride)[o] = total
 //		}
 //	}
 //
@@ -123,8 +163,12 @@ func gemmF16AVX512(out *float32, outStride int, tile *byte, x *float32, xStride 
 // activations, each in one sum that runs over the columns in order:
 //
 //	for t := range count {
-//		for k := range cols {
-//			out[16·t+row] = fma(x[k], tile[t][k][row], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for k, v := range from(x, 0)[:cols] {
+//				total = fma(v, BF16.at(as[byte](tiles, t*stride), 16*k+row), total)
+//			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -134,8 +178,12 @@ func gemvBF16AVX512(out *float32, tiles *byte, x *float32, cols int, count int, 
 // gemmBF16AVX512 computes the 16 outputs of a tile for each of rows rows of activations, 1 to 8; strides in bytes:
 //
 //	for r := range rows {
-//		for k := range cols {
-//			out[r][o] = fma(x[r][k], tile[k][o], out[r][o])
+//		for o := range 16 {
+//			var total float32
+//			for k, v := range from(x, r*xStride)[:cols] {
+//				total = fma(v, BF16.at(as[byte](tile, 0), 16*k+o), total)
+//			}
+//			from(out, r*outStride)[o] = total
 //		}
 //	}
 //

@@ -108,7 +108,7 @@ func (s *Set) fusedTiles(out []float32, stride int, p *Panel, w *Packed, first, 
 	}
 	tiles := last - first
 	if n > bunchRows {
-		tiles = fusedTogether
+		tiles = s.caches.fusedTiles(w)
 	}
 	ahead, aheads := p.allLater()
 	for ; first < last; first += tiles {
@@ -121,10 +121,6 @@ func (s *Set) fusedTiles(out []float32, stride int, p *Panel, w *Packed, first, 
 		out = out[tiles*Lanes:]
 	}
 }
-
-// fusedTogether is how many tiles several bunches are multiplied with one after the
-// other: they stay in the second-level cache.
-const fusedTogether = 16
 
 // allLater is all that is to be read ahead, by one product.
 func (p *Panel) allLater() (first *byte, n int) {

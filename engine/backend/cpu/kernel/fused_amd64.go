@@ -5,15 +5,22 @@
 package kernel
 
 // fusedQ40AMX computes the 16 outputs of each of count tiles, which lie stride bytes apart, for a bunch of rows rows
-// of activations, at most 16, as gemvQ40AVX512 does for each:
+// of activations, at most 16, to the bit as gemvQ40AVX512 does for each:
 //
-//	for t := range count {
-//		for r := range rows {
-//			for b := range blocks {
-//				for g := range 1 {
-//					sum := Σ (q[t][o][k]−8)·x[b].high[r][k] + Σ (q[t][o][k]−8)·x[b].low[r][k], over the 32 columns of the group
-//					out[r][16·t+o] = fma(sum, d[t][o][b][g], out[r][16·t+o])
+//	for r := range rows {
+//		for t := range count {
+//			for o := range 16 {
+//				var total float32
+//				for b := range blocks {
+//					w, high := weights(q40, tiles, t*stride, b), 2240*b+64*r
+//					var sum float32
+//					for k := range 32 {
+//						n := float32(w.q(o, k) - 8)
+//						sum += n*bfloat(as[uint16](x, high)[k]) + n*bfloat(as[uint16](x, high+1024)[k])
+//					}
+//					total = fma(sum, w.d(o, 0), total)
 //				}
+//				from(out, r*outStride)[16*t+o] = total
 //			}
 //		}
 //	}
@@ -25,16 +32,23 @@ package kernel
 func fusedQ40AMX(out *float32, outStride int, tiles *byte, stride int, count int, x *byte, blocks int, rows int, room *byte, ahead *byte, aheads int)
 
 // fusedQ41AMX computes the 16 outputs of each of count tiles, which lie stride bytes apart, for a bunch of rows rows
-// of activations, at most 16, as gemvQ41AVX512 does for each:
+// of activations, at most 16, to the bit as gemvQ41AVX512 does for each:
 //
-//	for t := range count {
-//		for r := range rows {
-//			for b := range blocks {
-//				for g := range 1 {
-//					sum := Σ (q[t][o][k]−0)·x[b].high[r][k] + Σ (q[t][o][k]−0)·x[b].low[r][k], over the 32 columns of the group
-//					out[r][16·t+o] = fma(sum, d[t][o][b][g], out[r][16·t+o])
-//					out[r][16·t+o] = fma(m[t][o][b][g], x[b].sum[g][r], out[r][16·t+o])
+//	for r := range rows {
+//		for t := range count {
+//			for o := range 16 {
+//				var total float32
+//				for b := range blocks {
+//					w, high := weights(q41, tiles, t*stride, b), 2240*b+64*r
+//					var sum float32
+//					for k := range 32 {
+//						n := float32(w.q(o, k))
+//						sum += n*bfloat(as[uint16](x, high)[k]) + n*bfloat(as[uint16](x, high+1024)[k])
+//					}
+//					total = fma(sum, w.d(o, 0), total)
+//					total = fma(w.m(o, 0), as[float32](x, high-64*r+2048)[r], total)
 //				}
+//				from(out, r*outStride)[16*t+o] = total
 //			}
 //		}
 //	}
@@ -46,15 +60,22 @@ func fusedQ40AMX(out *float32, outStride int, tiles *byte, stride int, count int
 func fusedQ41AMX(out *float32, outStride int, tiles *byte, stride int, count int, x *byte, blocks int, rows int, room *byte, ahead *byte, aheads int)
 
 // fusedQ50AMX computes the 16 outputs of each of count tiles, which lie stride bytes apart, for a bunch of rows rows
-// of activations, at most 16, as gemvQ50AVX512 does for each:
+// of activations, at most 16, to the bit as gemvQ50AVX512 does for each:
 //
-//	for t := range count {
-//		for r := range rows {
-//			for b := range blocks {
-//				for g := range 1 {
-//					sum := Σ (q[t][o][k]−16)·x[b].high[r][k] + Σ (q[t][o][k]−16)·x[b].low[r][k], over the 32 columns of the group
-//					out[r][16·t+o] = fma(sum, d[t][o][b][g], out[r][16·t+o])
+//	for r := range rows {
+//		for t := range count {
+//			for o := range 16 {
+//				var total float32
+//				for b := range blocks {
+//					w, high := weights(q50, tiles, t*stride, b), 2240*b+64*r
+//					var sum float32
+//					for k := range 32 {
+//						n := float32(w.q(o, k) - 16)
+//						sum += n*bfloat(as[uint16](x, high)[k]) + n*bfloat(as[uint16](x, high+1024)[k])
+//					}
+//					total = fma(sum, w.d(o, 0), total)
 //				}
+//				from(out, r*outStride)[16*t+o] = total
 //			}
 //		}
 //	}
@@ -66,16 +87,25 @@ func fusedQ41AMX(out *float32, outStride int, tiles *byte, stride int, count int
 func fusedQ50AMX(out *float32, outStride int, tiles *byte, stride int, count int, x *byte, blocks int, rows int, room *byte, ahead *byte, aheads int)
 
 // fusedQ51AMX computes the 16 outputs of each of count tiles, which lie stride bytes apart, for a bunch of rows rows
-// of activations, at most 16, as gemvQ51AVX512 does for each:
+// of activations, at most 16, to the bit as gemvQ51AVX512 does for each:
 //
-//	for t := range count {
-//		for r := range rows {
-//			for b := range blocks {
-//				for g := range 1 {
-//					sum := Σ (q[t][o][k]−0)·x[b].high[r][k] + Σ (q[t][o][k]−0)·x[b].low[r][k], over the 32 columns of the group
-//					out[r][16·t+o] = fma(sum, d[t][o][b][g], out[r][16·t+o])
-//					out[r][16·t+o] = fma(m[t][o][b][g], x[b].sum[g][r], out[r][16·t+o])
+//	for r := range rows {
+//		for t := range count {
+//			for o := range 16 {
+//				var total float32
+//				for b := range blocks {
+//					w, high := weights(q51, tiles, t*stride, b), 2240*b+64*r
+//					var sum, low float32
+//					for k := range 32 {
+//						n := float32(w.q(o, k))
+//						sum += n * bfloat(as[uint16](x, high)[k])
+//						low += n * bfloat(as[uint16](x, high+1024)[k])
+//					}
+//					sum += low
+//					total = fma(sum, w.d(o, 0), total)
+//					total = fma(w.m(o, 0), as[float32](x, high-64*r+2048)[r], total)
 //				}
+//				from(out, r*outStride)[16*t+o] = total
 //			}
 //		}
 //	}
@@ -87,15 +117,23 @@ func fusedQ50AMX(out *float32, outStride int, tiles *byte, stride int, count int
 func fusedQ51AMX(out *float32, outStride int, tiles *byte, stride int, count int, x *byte, blocks int, rows int, room *byte, ahead *byte, aheads int)
 
 // fusedQ80AMX computes the 16 outputs of each of count tiles, which lie stride bytes apart, for a bunch of rows rows
-// of activations, at most 16, as gemvQ80AVX512 does for each:
+// of activations, at most 16, to the bit as gemvQ80AVX512 does for each:
 //
-//	for t := range count {
-//		for r := range rows {
-//			for b := range blocks {
-//				for g := range 1 {
-//					sum := 256·Σ q[t][o][k]·x[b].high[r][k] + Σ q[t][o][k]·x[b].low[r][k] + x[b].offset[r], over the 32 columns
-//					out[r][16·t+o] = fma(float32(sum)·x[b].scale[r], d[t][o][b], out[r][16·t+o])
+//	for r := range rows {
+//		for t := range count {
+//			for o := range 16 {
+//				var total float32
+//				for b := range blocks {
+//					w, high := weights(q80, tiles, t*stride, b), 1152*b+64*r
+//					sum := as[int32](x, high-64*r+1088)[r]
+//					for k := range 32 {
+//						at := k&^3 + []int{0, 2, 1, 3}[k&3]
+//						sum += 256 * w.q(o, k) * int32(as[int8](x, high)[at])
+//						sum += w.q(o, k) * int32(as[uint8](x, high+32)[at])
+//					}
+//					total = fma(float32(sum)*as[float32](x, high-64*r+1024)[r], w.d(o, 0), total)
 //				}
+//				from(out, r*outStride)[16*t+o] = total
 //			}
 //		}
 //	}
@@ -107,16 +145,25 @@ func fusedQ51AMX(out *float32, outStride int, tiles *byte, stride int, count int
 func fusedQ80AMX(out *float32, outStride int, tiles *byte, stride int, count int, x *byte, blocks int, rows int, room *byte, ahead *byte, aheads int)
 
 // fusedQ2KAMX computes the 16 outputs of each of count tiles, which lie stride bytes apart, for a bunch of rows rows
-// of activations, at most 16, as gemvQ2KAVX512 does for each:
+// of activations, at most 16, to the bit as gemvQ2KAVX512 does for each:
 //
-//	for t := range count {
-//		for r := range rows {
-//			for b := range blocks {
-//				for g := range 2 {
-//					sum := Σ (q[t][o][k]−0)·x[b].high[r][k] + Σ (q[t][o][k]−0)·x[b].low[r][k], over the 16 columns of the group
-//					out[r][16·t+o] = fma(sum, d[t][o][b][g], out[r][16·t+o])
-//					out[r][16·t+o] = fma(m[t][o][b][g], x[b].sum[g][r], out[r][16·t+o])
+//	for r := range rows {
+//		for t := range count {
+//			for o := range 16 {
+//				var total float32
+//				for b := range blocks {
+//					w, high := weights(q2k, tiles, t*stride, b), 2240*b+64*r
+//					for g := range 2 {
+//						var sum float32
+//						for k := 16 * g; k < 16*g+16; k++ {
+//							n := float32(w.q(o, k))
+//							sum += n*bfloat(as[uint16](x, high)[k]) + n*bfloat(as[uint16](x, high+1024)[k])
+//						}
+//						total = fma(sum, w.d(o, g), total)
+//						total = fma(w.m(o, g), as[float32](x, high-64*r+2112+64*g)[r], total)
+//					}
 //				}
+//				from(out, r*outStride)[16*t+o] = total
 //			}
 //		}
 //	}
@@ -128,15 +175,24 @@ func fusedQ80AMX(out *float32, outStride int, tiles *byte, stride int, count int
 func fusedQ2KAMX(out *float32, outStride int, tiles *byte, stride int, count int, x *byte, blocks int, rows int, room *byte, ahead *byte, aheads int)
 
 // fusedQ3KAMX computes the 16 outputs of each of count tiles, which lie stride bytes apart, for a bunch of rows rows
-// of activations, at most 16, as gemvQ3KAVX512 does for each:
+// of activations, at most 16, to the bit as gemvQ3KAVX512 does for each:
 //
-//	for t := range count {
-//		for r := range rows {
-//			for b := range blocks {
-//				for g := range 2 {
-//					sum := Σ (q[t][o][k]−4)·x[b].high[r][k] + Σ (q[t][o][k]−4)·x[b].low[r][k], over the 16 columns of the group
-//					out[r][16·t+o] = fma(sum, d[t][o][b][g], out[r][16·t+o])
+//	for r := range rows {
+//		for t := range count {
+//			for o := range 16 {
+//				var total float32
+//				for b := range blocks {
+//					w, high := weights(q3k, tiles, t*stride, b), 2240*b+64*r
+//					for g := range 2 {
+//						var sum float32
+//						for k := 16 * g; k < 16*g+16; k++ {
+//							n := float32(w.q(o, k) - 4)
+//							sum += n*bfloat(as[uint16](x, high)[k]) + n*bfloat(as[uint16](x, high+1024)[k])
+//						}
+//						total = fma(sum, w.d(o, g), total)
+//					}
 //				}
+//				from(out, r*outStride)[16*t+o] = total
 //			}
 //		}
 //	}
@@ -148,16 +204,23 @@ func fusedQ2KAMX(out *float32, outStride int, tiles *byte, stride int, count int
 func fusedQ3KAMX(out *float32, outStride int, tiles *byte, stride int, count int, x *byte, blocks int, rows int, room *byte, ahead *byte, aheads int)
 
 // fusedQ4KAMX computes the 16 outputs of each of count tiles, which lie stride bytes apart, for a bunch of rows rows
-// of activations, at most 16, as gemvQ4KAVX512 does for each:
+// of activations, at most 16, to the bit as gemvQ4KAVX512 does for each:
 //
-//	for t := range count {
-//		for r := range rows {
-//			for b := range blocks {
-//				for g := range 1 {
-//					sum := Σ (q[t][o][k]−0)·x[b].high[r][k] + Σ (q[t][o][k]−0)·x[b].low[r][k], over the 32 columns of the group
-//					out[r][16·t+o] = fma(sum, d[t][o][b][g], out[r][16·t+o])
-//					out[r][16·t+o] = fma(m[t][o][b][g], x[b].sum[g][r], out[r][16·t+o])
+//	for r := range rows {
+//		for t := range count {
+//			for o := range 16 {
+//				var total float32
+//				for b := range blocks {
+//					w, high := weights(q4k, tiles, t*stride, b), 2240*b+64*r
+//					var sum float32
+//					for k := range 32 {
+//						n := float32(w.q(o, k))
+//						sum += n*bfloat(as[uint16](x, high)[k]) + n*bfloat(as[uint16](x, high+1024)[k])
+//					}
+//					total = fma(sum, w.d(o, 0), total)
+//					total = fma(w.m(o, 0), as[float32](x, high-64*r+2048)[r], total)
 //				}
+//				from(out, r*outStride)[16*t+o] = total
 //			}
 //		}
 //	}
@@ -169,16 +232,25 @@ func fusedQ3KAMX(out *float32, outStride int, tiles *byte, stride int, count int
 func fusedQ4KAMX(out *float32, outStride int, tiles *byte, stride int, count int, x *byte, blocks int, rows int, room *byte, ahead *byte, aheads int)
 
 // fusedQ5KAMX computes the 16 outputs of each of count tiles, which lie stride bytes apart, for a bunch of rows rows
-// of activations, at most 16, as gemvQ5KAVX512 does for each:
+// of activations, at most 16, to the bit as gemvQ5KAVX512 does for each:
 //
-//	for t := range count {
-//		for r := range rows {
-//			for b := range blocks {
-//				for g := range 1 {
-//					sum := Σ (q[t][o][k]−0)·x[b].high[r][k] + Σ (q[t][o][k]−0)·x[b].low[r][k], over the 32 columns of the group
-//					out[r][16·t+o] = fma(sum, d[t][o][b][g], out[r][16·t+o])
-//					out[r][16·t+o] = fma(m[t][o][b][g], x[b].sum[g][r], out[r][16·t+o])
+//	for r := range rows {
+//		for t := range count {
+//			for o := range 16 {
+//				var total float32
+//				for b := range blocks {
+//					w, high := weights(q5k, tiles, t*stride, b), 2240*b+64*r
+//					var sum, low float32
+//					for k := range 32 {
+//						n := float32(w.q(o, k))
+//						sum += n * bfloat(as[uint16](x, high)[k])
+//						low += n * bfloat(as[uint16](x, high+1024)[k])
+//					}
+//					sum += low
+//					total = fma(sum, w.d(o, 0), total)
+//					total = fma(w.m(o, 0), as[float32](x, high-64*r+2048)[r], total)
 //				}
+//				from(out, r*outStride)[16*t+o] = total
 //			}
 //		}
 //	}
@@ -190,15 +262,24 @@ func fusedQ4KAMX(out *float32, outStride int, tiles *byte, stride int, count int
 func fusedQ5KAMX(out *float32, outStride int, tiles *byte, stride int, count int, x *byte, blocks int, rows int, room *byte, ahead *byte, aheads int)
 
 // fusedQ6KAMX computes the 16 outputs of each of count tiles, which lie stride bytes apart, for a bunch of rows rows
-// of activations, at most 16, as gemvQ6KAVX512 does for each:
+// of activations, at most 16, to the bit as gemvQ6KAVX512 does for each:
 //
-//	for t := range count {
-//		for r := range rows {
-//			for b := range blocks {
-//				for g := range 2 {
-//					sum := Σ (q[t][o][k]−32)·x[b].high[r][k] + Σ (q[t][o][k]−32)·x[b].low[r][k], over the 16 columns of the group
-//					out[r][16·t+o] = fma(sum, d[t][o][b][g], out[r][16·t+o])
+//	for r := range rows {
+//		for t := range count {
+//			for o := range 16 {
+//				var total float32
+//				for b := range blocks {
+//					w, high := weights(q6k, tiles, t*stride, b), 2240*b+64*r
+//					for g := range 2 {
+//						var sum float32
+//						for k := 16 * g; k < 16*g+16; k++ {
+//							n := float32(w.q(o, k) - 32)
+//							sum += n*bfloat(as[uint16](x, high)[k]) + n*bfloat(as[uint16](x, high+1024)[k])
+//						}
+//						total = fma(sum, w.d(o, g), total)
+//					}
 //				}
+//				from(out, r*outStride)[16*t+o] = total
 //			}
 //		}
 //	}
@@ -211,8 +292,15 @@ func fusedQ6KAMX(out *float32, outStride int, tiles *byte, stride int, count int
 
 // bunchBytesAMX writes a quantized row to its place, 0 to 15, of a bunch in bytes:
 //
-//	high[b][row][k], low[b][row][k] = x[b].Q[c] >> 8, x[b].Q[c] & 255 with c = 4·(k/4) + {0, 2, 1, 3}[k%4]
-//	scale[b][row], offset[b][row] = x[b].Scale, 128·x[b].Negative[0]
+//	for b := range blocks {
+//		a, line := quantized(x, 0, b), as[byte](bunch, 1152*b+64*row)
+//		for k := range 32 {
+//			q := a.Q[k&^3+[]int{0, 2, 1, 3}[k&3]]
+//			line[k], line[32+k] = byte(q>>8), byte(q)
+//		}
+//		as[float32](bunch, 1152*b+1024)[row] = a.Scale
+//		as[int32](bunch, 1152*b+1088)[row] = 128 * a.Negative[0]
+//	}
 //
 //go:noescape
 func bunchBytesAMX(bunch *byte, row int, x *byte, blocks int)

@@ -7,7 +7,9 @@ package kernel
 // siluPanelAMX gates rows of 32 numbers, which lie one after the other and those of dst dstStride bytes apart,
 // within some 10⁻⁵:
 //
-//	for x := gate[r][i]: dst[r][i] = x / (1+exp(−x)) · up[r][i]
+//	for i, x := range from(gate, 0)[:32*rows] {
+//		from(dst, i/32*dstStride)[i%32] = x / (1 + exp(-x)) * from(up, 0)[i]
+//	}
 //
 //go:noescape
 func siluPanelAMX(dst *float32, dstStride int, gate *float32, up *float32, rows int)
@@ -15,7 +17,9 @@ func siluPanelAMX(dst *float32, dstStride int, gate *float32, up *float32, rows 
 // geluPanelAMX gates rows of 32 numbers, which lie one after the other and those of dst dstStride bytes apart,
 // within some 10⁻⁵:
 //
-//	for x := gate[r][i]: dst[r][i] = x / (1+exp(−2·√(2/π)·(x+0.044715·x³))) · up[r][i]
+//	for i, x := range from(gate, 0)[:32*rows] {
+//		from(dst, i/32*dstStride)[i%32] = x / (1 + exp(-2*math.Sqrt2/math.SqrtPi*(x+0.044715*x*x*x))) * from(up, 0)[i]
+//	}
 //
 //go:noescape
 func geluPanelAMX(dst *float32, dstStride int, gate *float32, up *float32, rows int)

@@ -36,6 +36,14 @@ func matrix(t testing.TB, r *rand.Rand, format quant.Type, rows, cols int) []byt
 	return data
 }
 
+// rounds is how often something random is tried: less with -short.
+func rounds(n int) int {
+	if testing.Short() {
+		return (n + 5) / 6
+	}
+	return n
+}
+
 func pack(t testing.TB, l *Layout, rows, cols int, data []byte) *Packed {
 	t.Helper()
 	p, err := NewPacked(l, rows, cols, make([]byte, l.PackedBytes(rows, cols)))
@@ -117,7 +125,7 @@ func TestProductsOfQuantizedMatrices(t *testing.T) {
 	for _, l := range layouts {
 		t.Run(l.Format.String(), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(1, uint64(l.index)))
-			for range 12 {
+			for range rounds(12) {
 				n, rows, cols := 1+r.IntN(100), 1+r.IntN(70), 256*(1+r.IntN(3))
 				data, x := matrix(t, r, l.Format, rows, cols), activations(r, n*cols)
 				w := pack(t, l, rows, cols, data)

@@ -142,21 +142,18 @@ func (s *Set) tile(out []float32, stride int, w *Packed, t int, x *Rows, lo, hi 
 	s.gemmTile[w.Layout.index](&out[0], 4*stride, &w.tile(t)[0], pointer(x.rows(lo, hi)), blockBytes*w.blocks(), hi-lo, w.blocks(), &w.tile(next)[0])
 }
 
-// panelBlocks is how many blocks of a panel are expanded at once: they, and as
-// much of a bunch, stay in the first-level cache.
-const panelBlocks = 6
-
 // bunches expands panel i, some blocks at a time, and multiplies with that, for
 // the first bunches of x.
 func (s *Set) bunches(out []float32, stride int, p *Panel, w *Packed, i int, x *Rows, bunches int) {
 	l, blocks := w.Layout, w.blocks()
-	p.blocks = aligned(p.blocks, 2*panelBlocks*l.expandedBytes())
+	most := s.caches.panelBlocks(l)
+	p.blocks = aligned(p.blocks, 2*most*l.expandedBytes())
 	p.sums = aligned(p.sums, sumTiles*bunchRows*Lanes)
 	p.partial = aligned(p.partial, 2*bunches*bunchRows*Lanes)
 	f := s.gemmBunch[index(l.Group == 16)][index(l.Minima)][index(l.apart())]
 	tiles := min(2, w.Tiles()-2*i)
 	next := min(2*i+tiles, w.Tiles()-1)
-	parts := (blocks + panelBlocks - 1) / panelBlocks
+	parts := (blocks + most - 1) / most
 	for part := range parts {
 		from, to := part*blocks/parts, (part+1)*blocks/parts
 		n := to - from
@@ -195,7 +192,8 @@ func (l *Layout) apart() bool {
 // after others: so few that what is expanded stays in the first-level cache.
 func (s *Set) expanded(out []float32, stride int, p *Panel, w *Packed, first, last int, x *Rows, n int) {
 	blocks := w.blocks()
-	parts := (blocks + expandedBlocks - 1) / expandedBlocks
+	most := s.caches.expandedBlocks(w.Layout)
+	parts := (blocks + most - 1) / most
 	p.reserve(w, (blocks+parts-1)/parts)
 	f := s.gemm[index(w.Layout.Group == 16)][index(w.Layout.Minima)]
 	rows := x.rows(0, n)
@@ -218,7 +216,3 @@ func (p *Packed) part(t, i, parts int) []byte {
 	blocks, size := p.blocks(), p.Layout.blockBytes()
 	return p.tile(t)[i*blocks/parts*size : (i+1)*blocks/parts*size]
 }
-
-// expandedBlocks is the most blocks of columns that are expanded at once: with
-// the scales 20 KiB.
-const expandedBlocks = 18

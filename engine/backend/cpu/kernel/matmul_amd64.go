@@ -8,11 +8,17 @@ package kernel
 // activations:
 //
 //	for t := range count {
-//		for b := range blocks {
-//			for g := range 1 {
-//				sum := Σ (q[row][k]−8)·x[b].Q[k] over the 32 columns of the group, in integers
-//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for b := range blocks {
+//				w, a := weights(q40, tiles, t*stride, b), quantized(x, 0, b)
+//				var sum int32
+//				for k := range 32 {
+//					sum += (w.q(row, k) - 8) * int32(a.Q[k])
+//				}
+//				total = fma(float32(sum)*a.Scale, w.d(row, 0), total)
 //			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -23,12 +29,18 @@ func gemvQ40AVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stri
 // activations:
 //
 //	for t := range count {
-//		for b := range blocks {
-//			for g := range 1 {
-//				sum := Σ (q[row][k]−0)·x[b].Q[k] over the 32 columns of the group, in integers
-//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
-//				out[16·t+row] = fma(m[row][b][g], x[b].Sum[g], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for b := range blocks {
+//				w, a := weights(q41, tiles, t*stride, b), quantized(x, 0, b)
+//				var sum int32
+//				for k := range 32 {
+//					sum += w.q(row, k) * int32(a.Q[k])
+//				}
+//				total = fma(float32(sum)*a.Scale, w.d(row, 0), total)
+//				total = fma(w.m(row, 0), a.Sum[0], total)
 //			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -39,11 +51,17 @@ func gemvQ41AVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stri
 // activations:
 //
 //	for t := range count {
-//		for b := range blocks {
-//			for g := range 1 {
-//				sum := Σ (q[row][k]−16)·x[b].Q[k] over the 32 columns of the group, in integers
-//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for b := range blocks {
+//				w, a := weights(q50, tiles, t*stride, b), quantized(x, 0, b)
+//				var sum int32
+//				for k := range 32 {
+//					sum += (w.q(row, k) - 16) * int32(a.Q[k])
+//				}
+//				total = fma(float32(sum)*a.Scale, w.d(row, 0), total)
 //			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -54,12 +72,18 @@ func gemvQ50AVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stri
 // activations:
 //
 //	for t := range count {
-//		for b := range blocks {
-//			for g := range 1 {
-//				sum := Σ (q[row][k]−0)·x[b].Q[k] over the 32 columns of the group, in integers
-//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
-//				out[16·t+row] = fma(m[row][b][g], x[b].Sum[g], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for b := range blocks {
+//				w, a := weights(q51, tiles, t*stride, b), quantized(x, 0, b)
+//				var sum int32
+//				for k := range 32 {
+//					sum += w.q(row, k) * int32(a.Q[k])
+//				}
+//				total = fma(float32(sum)*a.Scale, w.d(row, 0), total)
+//				total = fma(w.m(row, 0), a.Sum[0], total)
 //			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -70,11 +94,17 @@ func gemvQ51AVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stri
 // activations:
 //
 //	for t := range count {
-//		for b := range blocks {
-//			for g := range 1 {
-//				sum := Σ (q[row][k]−128)·x[b].Q[k] over the 32 columns of the group, in integers
-//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for b := range blocks {
+//				w, a := weights(q80, tiles, t*stride, b), quantized(x, 0, b)
+//				var sum int32
+//				for k := range 32 {
+//					sum += (w.q(row, k) - 128) * int32(a.Q[k])
+//				}
+//				total = fma(float32(sum)*a.Scale, w.d(row, 0), total)
 //			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -85,12 +115,20 @@ func gemvQ80AVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stri
 // activations:
 //
 //	for t := range count {
-//		for b := range blocks {
-//			for g := range 2 {
-//				sum := Σ (q[row][k]−0)·x[b].Q[k] over the 16 columns of the group, in integers
-//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
-//				out[16·t+row] = fma(m[row][b][g], x[b].Sum[g], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for b := range blocks {
+//				w, a := weights(q2k, tiles, t*stride, b), quantized(x, 0, b)
+//				for g := range 2 {
+//					var sum int32
+//					for k := 16 * g; k < 16*g+16; k++ {
+//						sum += w.q(row, k) * int32(a.Q[k])
+//					}
+//					total = fma(float32(sum)*a.Scale, w.d(row, g), total)
+//					total = fma(w.m(row, g), a.Sum[1+g], total)
+//				}
 //			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -101,11 +139,19 @@ func gemvQ2KAVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stri
 // activations:
 //
 //	for t := range count {
-//		for b := range blocks {
-//			for g := range 2 {
-//				sum := Σ (q[row][k]−4)·x[b].Q[k] over the 16 columns of the group, in integers
-//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for b := range blocks {
+//				w, a := weights(q3k, tiles, t*stride, b), quantized(x, 0, b)
+//				for g := range 2 {
+//					var sum int32
+//					for k := 16 * g; k < 16*g+16; k++ {
+//						sum += (w.q(row, k) - 4) * int32(a.Q[k])
+//					}
+//					total = fma(float32(sum)*a.Scale, w.d(row, g), total)
+//				}
 //			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -116,12 +162,18 @@ func gemvQ3KAVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stri
 // activations:
 //
 //	for t := range count {
-//		for b := range blocks {
-//			for g := range 1 {
-//				sum := Σ (q[row][k]−0)·x[b].Q[k] over the 32 columns of the group, in integers
-//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
-//				out[16·t+row] = fma(m[row][b][g], x[b].Sum[g], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for b := range blocks {
+//				w, a := weights(q4k, tiles, t*stride, b), quantized(x, 0, b)
+//				var sum int32
+//				for k := range 32 {
+//					sum += w.q(row, k) * int32(a.Q[k])
+//				}
+//				total = fma(float32(sum)*a.Scale, w.d(row, 0), total)
+//				total = fma(w.m(row, 0), a.Sum[0], total)
 //			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -132,12 +184,18 @@ func gemvQ4KAVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stri
 // activations:
 //
 //	for t := range count {
-//		for b := range blocks {
-//			for g := range 1 {
-//				sum := Σ (q[row][k]−0)·x[b].Q[k] over the 32 columns of the group, in integers
-//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
-//				out[16·t+row] = fma(m[row][b][g], x[b].Sum[g], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for b := range blocks {
+//				w, a := weights(q5k, tiles, t*stride, b), quantized(x, 0, b)
+//				var sum int32
+//				for k := range 32 {
+//					sum += w.q(row, k) * int32(a.Q[k])
+//				}
+//				total = fma(float32(sum)*a.Scale, w.d(row, 0), total)
+//				total = fma(w.m(row, 0), a.Sum[0], total)
 //			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -148,11 +206,19 @@ func gemvQ5KAVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stri
 // activations:
 //
 //	for t := range count {
-//		for b := range blocks {
-//			for g := range 2 {
-//				sum := Σ (q[row][k]−32)·x[b].Q[k] over the 16 columns of the group, in integers
-//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for b := range blocks {
+//				w, a := weights(q6k, tiles, t*stride, b), quantized(x, 0, b)
+//				for g := range 2 {
+//					var sum int32
+//					for k := 16 * g; k < 16*g+16; k++ {
+//						sum += (w.q(row, k) - 32) * int32(a.Q[k])
+//					}
+//					total = fma(float32(sum)*a.Scale, w.d(row, g), total)
+//				}
 //			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -161,11 +227,25 @@ func gemvQ6KAVX2(out *float32, tiles *byte, x *byte, blocks int, count int, stri
 
 // quantizeAVX2 turns blocks of 32 activations into 16-bit numbers, a scale and sums:
 //
-//	scale := the power of two with 2^14 ≤ round(max|x| / scale) < 2^15
-//	Q[i] = round(x[i] / scale), ties to even
-//	Scale, Negative, Sum = scale, {−ΣQ, −ΣQ[:16], −ΣQ[16:]}, {scale·ΣQ, scale·ΣQ[:16], scale·ΣQ[16:]}
+//	for b := range blocks {
+//		values, a := from(x, 128*b)[:32], quantized(q, 0, b)
+//		scale := blockScale(values)
+//		var sums [2]int32
+//		for i, v := range values {
+//			a.Q[i] = 0
+//			if scale > 0 {
+//				a.Q[i] = int16(nearest(v / scale))
+//			}
+//			sums[i/16] += int32(a.Q[i])
+//		}
+//		a.Scale = scale
+//		for i, sum := range [3]int32{sums[0] + sums[1], sums[0], sums[1]} {
+//			a.Negative[i], a.Sum[i] = -sum, scale*float32(sum)
+//		}
+//	}
 //
-// A block with a NaN or a magnitude from 2^100 on gets the scale NaN; one with nothing from 2^−100 on is zero.
+// The scale is the power of two that makes the greatest magnitude a number from 2^14 to 2^15. A block with a NaN or a
+// magnitude from 2^100 on gets the scale NaN; one with nothing from 2^−100 on is zero.
 //
 //go:noescape
 func quantizeAVX2(q *byte, x *float32, blocks int)
@@ -174,11 +254,17 @@ func quantizeAVX2(q *byte, x *float32, blocks int)
 // activations:
 //
 //	for t := range count {
-//		for b := range blocks {
-//			for g := range 1 {
-//				sum := Σ (q[row][k]−8)·x[b].Q[k] over the 32 columns of the group, in integers
-//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for b := range blocks {
+//				w, a := weights(q40, tiles, t*stride, b), quantized(x, 0, b)
+//				var sum int32
+//				for k := range 32 {
+//					sum += (w.q(row, k) - 8) * int32(a.Q[k])
+//				}
+//				total = fma(float32(sum)*a.Scale, w.d(row, 0), total)
 //			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -189,12 +275,18 @@ func gemvQ40AVX512(out *float32, tiles *byte, x *byte, blocks int, count int, st
 // activations:
 //
 //	for t := range count {
-//		for b := range blocks {
-//			for g := range 1 {
-//				sum := Σ (q[row][k]−0)·x[b].Q[k] over the 32 columns of the group, in integers
-//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
-//				out[16·t+row] = fma(m[row][b][g], x[b].Sum[g], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for b := range blocks {
+//				w, a := weights(q41, tiles, t*stride, b), quantized(x, 0, b)
+//				var sum int32
+//				for k := range 32 {
+//					sum += w.q(row, k) * int32(a.Q[k])
+//				}
+//				total = fma(float32(sum)*a.Scale, w.d(row, 0), total)
+//				total = fma(w.m(row, 0), a.Sum[0], total)
 //			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -205,11 +297,17 @@ func gemvQ41AVX512(out *float32, tiles *byte, x *byte, blocks int, count int, st
 // activations:
 //
 //	for t := range count {
-//		for b := range blocks {
-//			for g := range 1 {
-//				sum := Σ (q[row][k]−16)·x[b].Q[k] over the 32 columns of the group, in integers
-//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for b := range blocks {
+//				w, a := weights(q50, tiles, t*stride, b), quantized(x, 0, b)
+//				var sum int32
+//				for k := range 32 {
+//					sum += (w.q(row, k) - 16) * int32(a.Q[k])
+//				}
+//				total = fma(float32(sum)*a.Scale, w.d(row, 0), total)
 //			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -220,12 +318,18 @@ func gemvQ50AVX512(out *float32, tiles *byte, x *byte, blocks int, count int, st
 // activations:
 //
 //	for t := range count {
-//		for b := range blocks {
-//			for g := range 1 {
-//				sum := Σ (q[row][k]−0)·x[b].Q[k] over the 32 columns of the group, in integers
-//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
-//				out[16·t+row] = fma(m[row][b][g], x[b].Sum[g], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for b := range blocks {
+//				w, a := weights(q51, tiles, t*stride, b), quantized(x, 0, b)
+//				var sum int32
+//				for k := range 32 {
+//					sum += w.q(row, k) * int32(a.Q[k])
+//				}
+//				total = fma(float32(sum)*a.Scale, w.d(row, 0), total)
+//				total = fma(w.m(row, 0), a.Sum[0], total)
 //			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -236,11 +340,17 @@ func gemvQ51AVX512(out *float32, tiles *byte, x *byte, blocks int, count int, st
 // activations:
 //
 //	for t := range count {
-//		for b := range blocks {
-//			for g := range 1 {
-//				sum := Σ (q[row][k]−128)·x[b].Q[k] over the 32 columns of the group, in integers
-//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for b := range blocks {
+//				w, a := weights(q80, tiles, t*stride, b), quantized(x, 0, b)
+//				var sum int32
+//				for k := range 32 {
+//					sum += (w.q(row, k) - 128) * int32(a.Q[k])
+//				}
+//				total = fma(float32(sum)*a.Scale, w.d(row, 0), total)
 //			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -251,12 +361,20 @@ func gemvQ80AVX512(out *float32, tiles *byte, x *byte, blocks int, count int, st
 // activations:
 //
 //	for t := range count {
-//		for b := range blocks {
-//			for g := range 2 {
-//				sum := Σ (q[row][k]−0)·x[b].Q[k] over the 16 columns of the group, in integers
-//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
-//				out[16·t+row] = fma(m[row][b][g], x[b].Sum[g], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for b := range blocks {
+//				w, a := weights(q2k, tiles, t*stride, b), quantized(x, 0, b)
+//				for g := range 2 {
+//					var sum int32
+//					for k := 16 * g; k < 16*g+16; k++ {
+//						sum += w.q(row, k) * int32(a.Q[k])
+//					}
+//					total = fma(float32(sum)*a.Scale, w.d(row, g), total)
+//					total = fma(w.m(row, g), a.Sum[1+g], total)
+//				}
 //			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -267,11 +385,19 @@ func gemvQ2KAVX512(out *float32, tiles *byte, x *byte, blocks int, count int, st
 // activations:
 //
 //	for t := range count {
-//		for b := range blocks {
-//			for g := range 2 {
-//				sum := Σ (q[row][k]−4)·x[b].Q[k] over the 16 columns of the group, in integers
-//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for b := range blocks {
+//				w, a := weights(q3k, tiles, t*stride, b), quantized(x, 0, b)
+//				for g := range 2 {
+//					var sum int32
+//					for k := 16 * g; k < 16*g+16; k++ {
+//						sum += (w.q(row, k) - 4) * int32(a.Q[k])
+//					}
+//					total = fma(float32(sum)*a.Scale, w.d(row, g), total)
+//				}
 //			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -282,12 +408,18 @@ func gemvQ3KAVX512(out *float32, tiles *byte, x *byte, blocks int, count int, st
 // activations:
 //
 //	for t := range count {
-//		for b := range blocks {
-//			for g := range 1 {
-//				sum := Σ (q[row][k]−0)·x[b].Q[k] over the 32 columns of the group, in integers
-//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
-//				out[16·t+row] = fma(m[row][b][g], x[b].Sum[g], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for b := range blocks {
+//				w, a := weights(q4k, tiles, t*stride, b), quantized(x, 0, b)
+//				var sum int32
+//				for k := range 32 {
+//					sum += w.q(row, k) * int32(a.Q[k])
+//				}
+//				total = fma(float32(sum)*a.Scale, w.d(row, 0), total)
+//				total = fma(w.m(row, 0), a.Sum[0], total)
 //			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -298,12 +430,18 @@ func gemvQ4KAVX512(out *float32, tiles *byte, x *byte, blocks int, count int, st
 // activations:
 //
 //	for t := range count {
-//		for b := range blocks {
-//			for g := range 1 {
-//				sum := Σ (q[row][k]−0)·x[b].Q[k] over the 32 columns of the group, in integers
-//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
-//				out[16·t+row] = fma(m[row][b][g], x[b].Sum[g], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for b := range blocks {
+//				w, a := weights(q5k, tiles, t*stride, b), quantized(x, 0, b)
+//				var sum int32
+//				for k := range 32 {
+//					sum += w.q(row, k) * int32(a.Q[k])
+//				}
+//				total = fma(float32(sum)*a.Scale, w.d(row, 0), total)
+//				total = fma(w.m(row, 0), a.Sum[0], total)
 //			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -314,11 +452,19 @@ func gemvQ5KAVX512(out *float32, tiles *byte, x *byte, blocks int, count int, st
 // activations:
 //
 //	for t := range count {
-//		for b := range blocks {
-//			for g := range 2 {
-//				sum := Σ (q[row][k]−32)·x[b].Q[k] over the 16 columns of the group, in integers
-//				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])
+//		for row := range 16 {
+//			var total float32
+//			for b := range blocks {
+//				w, a := weights(q6k, tiles, t*stride, b), quantized(x, 0, b)
+//				for g := range 2 {
+//					var sum int32
+//					for k := 16 * g; k < 16*g+16; k++ {
+//						sum += (w.q(row, k) - 32) * int32(a.Q[k])
+//					}
+//					total = fma(float32(sum)*a.Scale, w.d(row, g), total)
+//				}
 //			}
+//			from(out, 64*t)[row] = total
 //		}
 //	}
 //
@@ -327,17 +473,37 @@ func gemvQ6KAVX512(out *float32, tiles *byte, x *byte, blocks int, count int, st
 
 // quantizeAVX512 turns blocks of 32 activations into 16-bit numbers, a scale and sums:
 //
-//	scale := the power of two with 2^14 ≤ round(max|x| / scale) < 2^15
-//	Q[i] = round(x[i] / scale), ties to even
-//	Scale, Negative, Sum = scale, {−ΣQ, −ΣQ[:16], −ΣQ[16:]}, {scale·ΣQ, scale·ΣQ[:16], scale·ΣQ[16:]}
+//	for b := range blocks {
+//		values, a := from(x, 128*b)[:32], quantized(q, 0, b)
+//		scale := blockScale(values)
+//		var sums [2]int32
+//		for i, v := range values {
+//			a.Q[i] = 0
+//			if scale > 0 {
+//				a.Q[i] = int16(nearest(v / scale))
+//			}
+//			sums[i/16] += int32(a.Q[i])
+//		}
+//		a.Scale = scale
+//		for i, sum := range [3]int32{sums[0] + sums[1], sums[0], sums[1]} {
+//			a.Negative[i], a.Sum[i] = -sum, scale*float32(sum)
+//		}
+//	}
 //
-// A block with a NaN or a magnitude from 2^100 on gets the scale NaN; one with nothing from 2^−100 on is zero.
+// The scale is the power of two that makes the greatest magnitude a number from 2^14 to 2^15. A block with a NaN or a
+// magnitude from 2^100 on gets the scale NaN; one with nothing from 2^−100 on is zero.
 //
 //go:noescape
 func quantizeAVX512(q *byte, x *float32, blocks int)
 
 // gemmQ40AVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ40AVX512 does for one; strides
-// in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
+// in bytes:
+//
+//	for r := range rows {
+//		gemvQ40AVX512(&from(out, r*outStride)[0], tile, &from(x, r*xStride)[0], blocks, 1, 0)
+//	}
+//
+// Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
 //
 //go:noescape
 func gemmQ40AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
@@ -345,14 +511,27 @@ func gemmQ40AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int
 // unpackQ40AVX2 expands a tile into 16-bit numbers with the offset of 8 taken off, and scales (and
 // minima) in float32:
 //
-//	numbers[(b·16+i)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
+//	for b := range blocks {
+//		w := weights(q40, tile, 0, b)
+//		for row := range 16 {
+//			for k := range 32 {
+//				from(numbers, 0)[512*b+32*(k/2)+2*row+k%2] = int16(w.q(row, k) - 8)
+//			}
+//			from(scales, 0)[16*b+0+row] = w.d(row, 0)
+//		}
+//	}
 //
 //go:noescape
 func unpackQ40AVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 
 // gemmQ41AVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ41AVX512 does for one; strides
-// in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
+// in bytes:
+//
+//	for r := range rows {
+//		gemvQ41AVX512(&from(out, r*outStride)[0], tile, &from(x, r*xStride)[0], blocks, 1, 0)
+//	}
+//
+// Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
 //
 //go:noescape
 func gemmQ41AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
@@ -360,14 +539,28 @@ func gemmQ41AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int
 // unpackQ41AVX2 expands a tile into 16-bit numbers with the offset of 0 taken off, and scales (and
 // minima) in float32:
 //
-//	numbers[(b·16+i)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
+//	for b := range blocks {
+//		w := weights(q41, tile, 0, b)
+//		for row := range 16 {
+//			for k := range 32 {
+//				from(numbers, 0)[512*b+32*(k/2)+2*row+k%2] = int16(w.q(row, k))
+//			}
+//			from(scales, 0)[32*b+0+row] = w.d(row, 0)
+//			from(scales, 0)[32*b+16+row] = w.m(row, 0)
+//		}
+//	}
 //
 //go:noescape
 func unpackQ41AVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 
 // gemmQ50AVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ50AVX512 does for one; strides
-// in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
+// in bytes:
+//
+//	for r := range rows {
+//		gemvQ50AVX512(&from(out, r*outStride)[0], tile, &from(x, r*xStride)[0], blocks, 1, 0)
+//	}
+//
+// Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
 //
 //go:noescape
 func gemmQ50AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
@@ -375,14 +568,27 @@ func gemmQ50AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int
 // unpackQ50AVX2 expands a tile into 16-bit numbers with the offset of 16 taken off, and scales (and
 // minima) in float32:
 //
-//	numbers[(b·16+i)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
+//	for b := range blocks {
+//		w := weights(q50, tile, 0, b)
+//		for row := range 16 {
+//			for k := range 32 {
+//				from(numbers, 0)[512*b+32*(k/2)+2*row+k%2] = int16(w.q(row, k) - 16)
+//			}
+//			from(scales, 0)[16*b+0+row] = w.d(row, 0)
+//		}
+//	}
 //
 //go:noescape
 func unpackQ50AVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 
 // gemmQ51AVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ51AVX512 does for one; strides
-// in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
+// in bytes:
+//
+//	for r := range rows {
+//		gemvQ51AVX512(&from(out, r*outStride)[0], tile, &from(x, r*xStride)[0], blocks, 1, 0)
+//	}
+//
+// Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
 //
 //go:noescape
 func gemmQ51AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
@@ -390,14 +596,28 @@ func gemmQ51AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int
 // unpackQ51AVX2 expands a tile into 16-bit numbers with the offset of 0 taken off, and scales (and
 // minima) in float32:
 //
-//	numbers[(b·16+i)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
+//	for b := range blocks {
+//		w := weights(q51, tile, 0, b)
+//		for row := range 16 {
+//			for k := range 32 {
+//				from(numbers, 0)[512*b+32*(k/2)+2*row+k%2] = int16(w.q(row, k))
+//			}
+//			from(scales, 0)[32*b+0+row] = w.d(row, 0)
+//			from(scales, 0)[32*b+16+row] = w.m(row, 0)
+//		}
+//	}
 //
 //go:noescape
 func unpackQ51AVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 
 // gemmQ80AVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ80AVX512 does for one; strides
-// in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
+// in bytes:
+//
+//	for r := range rows {
+//		gemvQ80AVX512(&from(out, r*outStride)[0], tile, &from(x, r*xStride)[0], blocks, 1, 0)
+//	}
+//
+// Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
 //
 //go:noescape
 func gemmQ80AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
@@ -405,14 +625,27 @@ func gemmQ80AVX512(out *float32, outStride int, tile *byte, x *byte, xStride int
 // unpackQ80AVX2 expands a tile into 16-bit numbers with the offset of 128 taken off, and scales (and
 // minima) in float32:
 //
-//	numbers[(b·16+i)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
+//	for b := range blocks {
+//		w := weights(q80, tile, 0, b)
+//		for row := range 16 {
+//			for k := range 32 {
+//				from(numbers, 0)[512*b+32*(k/2)+2*row+k%2] = int16(w.q(row, k) - 128)
+//			}
+//			from(scales, 0)[16*b+0+row] = w.d(row, 0)
+//		}
+//	}
 //
 //go:noescape
 func unpackQ80AVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 
 // gemmQ2KAVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ2KAVX512 does for one; strides
-// in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
+// in bytes:
+//
+//	for r := range rows {
+//		gemvQ2KAVX512(&from(out, r*outStride)[0], tile, &from(x, r*xStride)[0], blocks, 1, 0)
+//	}
+//
+// Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
 //
 //go:noescape
 func gemmQ2KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
@@ -420,14 +653,30 @@ func gemmQ2KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int
 // unpackQ2KAVX2 expands a tile into 16-bit numbers with the offset of 0 taken off, and scales (and
 // minima) in float32:
 //
-//	numbers[(b·16+i)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
+//	for b := range blocks {
+//		w := weights(q2k, tile, 0, b)
+//		for row := range 16 {
+//			for k := range 32 {
+//				from(numbers, 0)[512*b+32*(k/2)+2*row+k%2] = int16(w.q(row, k))
+//			}
+//			for g := range 2 {
+//				from(scales, 0)[64*b+32*g+row] = w.d(row, g)
+//				from(scales, 0)[64*b+32*g+16+row] = w.m(row, g)
+//			}
+//		}
+//	}
 //
 //go:noescape
 func unpackQ2KAVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 
 // gemmQ3KAVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ3KAVX512 does for one; strides
-// in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
+// in bytes:
+//
+//	for r := range rows {
+//		gemvQ3KAVX512(&from(out, r*outStride)[0], tile, &from(x, r*xStride)[0], blocks, 1, 0)
+//	}
+//
+// Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
 //
 //go:noescape
 func gemmQ3KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
@@ -435,14 +684,29 @@ func gemmQ3KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int
 // unpackQ3KAVX2 expands a tile into 16-bit numbers with the offset of 4 taken off, and scales (and
 // minima) in float32:
 //
-//	numbers[(b·16+i)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
+//	for b := range blocks {
+//		w := weights(q3k, tile, 0, b)
+//		for row := range 16 {
+//			for k := range 32 {
+//				from(numbers, 0)[512*b+32*(k/2)+2*row+k%2] = int16(w.q(row, k) - 4)
+//			}
+//			for g := range 2 {
+//				from(scales, 0)[32*b+16*g+row] = w.d(row, g)
+//			}
+//		}
+//	}
 //
 //go:noescape
 func unpackQ3KAVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 
 // gemmQ4KAVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ4KAVX512 does for one; strides
-// in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
+// in bytes:
+//
+//	for r := range rows {
+//		gemvQ4KAVX512(&from(out, r*outStride)[0], tile, &from(x, r*xStride)[0], blocks, 1, 0)
+//	}
+//
+// Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
 //
 //go:noescape
 func gemmQ4KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
@@ -450,14 +714,28 @@ func gemmQ4KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int
 // unpackQ4KAVX2 expands a tile into 16-bit numbers with the offset of 0 taken off, and scales (and
 // minima) in float32:
 //
-//	numbers[(b·16+i)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
+//	for b := range blocks {
+//		w := weights(q4k, tile, 0, b)
+//		for row := range 16 {
+//			for k := range 32 {
+//				from(numbers, 0)[512*b+32*(k/2)+2*row+k%2] = int16(w.q(row, k))
+//			}
+//			from(scales, 0)[32*b+0+row] = w.d(row, 0)
+//			from(scales, 0)[32*b+16+row] = w.m(row, 0)
+//		}
+//	}
 //
 //go:noescape
 func unpackQ4KAVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 
 // gemmQ5KAVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ5KAVX512 does for one; strides
-// in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
+// in bytes:
+//
+//	for r := range rows {
+//		gemvQ5KAVX512(&from(out, r*outStride)[0], tile, &from(x, r*xStride)[0], blocks, 1, 0)
+//	}
+//
+// Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
 //
 //go:noescape
 func gemmQ5KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
@@ -465,14 +743,28 @@ func gemmQ5KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int
 // unpackQ5KAVX2 expands a tile into 16-bit numbers with the offset of 0 taken off, and scales (and
 // minima) in float32:
 //
-//	numbers[(b·16+i)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
+//	for b := range blocks {
+//		w := weights(q5k, tile, 0, b)
+//		for row := range 16 {
+//			for k := range 32 {
+//				from(numbers, 0)[512*b+32*(k/2)+2*row+k%2] = int16(w.q(row, k))
+//			}
+//			from(scales, 0)[32*b+0+row] = w.d(row, 0)
+//			from(scales, 0)[32*b+16+row] = w.m(row, 0)
+//		}
+//	}
 //
 //go:noescape
 func unpackQ5KAVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 
 // gemmQ6KAVX512 computes the 16 outputs of a tile for each of rows rows of activations, as gemvQ6KAVX512 does for one; strides
-// in bytes. Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
+// in bytes:
+//
+//	for r := range rows {
+//		gemvQ6KAVX512(&from(out, r*outStride)[0], tile, &from(x, r*xStride)[0], blocks, 1, 0)
+//	}
+//
+// Meanwhile it has 256 bytes a block and bunch read from ahead on, which is where the next tile lies.
 //
 //go:noescape
 func gemmQ6KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int, rows int, blocks int, ahead *byte)
@@ -480,8 +772,17 @@ func gemmQ6KAVX512(out *float32, outStride int, tile *byte, x *byte, xStride int
 // unpackQ6KAVX2 expands a tile into 16-bit numbers with the offset of 32 taken off, and scales (and
 // minima) in float32:
 //
-//	numbers[(b·16+i)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset
-//	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]
+//	for b := range blocks {
+//		w := weights(q6k, tile, 0, b)
+//		for row := range 16 {
+//			for k := range 32 {
+//				from(numbers, 0)[512*b+32*(k/2)+2*row+k%2] = int16(w.q(row, k) - 32)
+//			}
+//			for g := range 2 {
+//				from(scales, 0)[32*b+16*g+row] = w.d(row, g)
+//			}
+//		}
+//	}
 //
 //go:noescape
 func unpackQ6KAVX2(numbers *int16, scales *float32, tile *byte, blocks int)
@@ -490,11 +791,20 @@ func unpackQ6KAVX2(numbers *int16, scales *float32, tile *byte, blocks int)
 // columns; the outputs count as zero if first is not. Strides are in bytes:
 //
 //	for r := range rows {
-//		for b := range blocks {
-//			for g := range 1 {
-//				sum := Σ numbers[k][o]·x[r][b].Q[k] over the 32 columns of the group, in integers
-//				out[r][o] = fma(float32(sum)·x[r][b].Scale, d[b][g][o], out[r][o])
+//		for o := range 16 {
+//			total := from(out, r*outStride)[o]
+//			if first != 0 {
+//				total = 0
 //			}
+//			for b := range blocks {
+//				a := quantized(x, r*xStride, b)
+//				var sum int32
+//				for k := range 32 {
+//					sum += int32(from(numbers, 0)[512*b+32*(k/2)+2*o+k%2]) * int32(a.Q[k])
+//				}
+//				total = fma(float32(sum)*a.Scale, from(scales, 0)[16*b+16*0+o], total)
+//			}
+//			from(out, r*outStride)[o] = total
 //		}
 //	}
 //
@@ -507,12 +817,21 @@ func gemm32AVX2(out *float32, outStride int, numbers *int16, scales *float32, x 
 // columns; the outputs count as zero if first is not. Strides are in bytes:
 //
 //	for r := range rows {
-//		for b := range blocks {
-//			for g := range 1 {
-//				sum := Σ numbers[k][o]·x[r][b].Q[k] over the 32 columns of the group, in integers
-//				out[r][o] = fma(float32(sum)·x[r][b].Scale, d[b][g][o], out[r][o])
-//				out[r][o] = fma(m[b][g][o], x[r][b].Sum[g], out[r][o])
+//		for o := range 16 {
+//			total := from(out, r*outStride)[o]
+//			if first != 0 {
+//				total = 0
 //			}
+//			for b := range blocks {
+//				a := quantized(x, r*xStride, b)
+//				var sum int32
+//				for k := range 32 {
+//					sum += int32(from(numbers, 0)[512*b+32*(k/2)+2*o+k%2]) * int32(a.Q[k])
+//				}
+//				total = fma(float32(sum)*a.Scale, from(scales, 0)[32*b+32*0+o], total)
+//				total = fma(from(scales, 0)[32*b+32*0+16+o], a.Sum[0], total)
+//			}
+//			from(out, r*outStride)[o] = total
 //		}
 //	}
 //
@@ -525,11 +844,22 @@ func gemm32MinAVX2(out *float32, outStride int, numbers *int16, scales *float32,
 // columns; the outputs count as zero if first is not. Strides are in bytes:
 //
 //	for r := range rows {
-//		for b := range blocks {
-//			for g := range 2 {
-//				sum := Σ numbers[k][o]·x[r][b].Q[k] over the 16 columns of the group, in integers
-//				out[r][o] = fma(float32(sum)·x[r][b].Scale, d[b][g][o], out[r][o])
+//		for o := range 16 {
+//			total := from(out, r*outStride)[o]
+//			if first != 0 {
+//				total = 0
 //			}
+//			for b := range blocks {
+//				a := quantized(x, r*xStride, b)
+//				for g := range 2 {
+//					var sum int32
+//					for k := 16 * g; k < 16*g+16; k++ {
+//						sum += int32(from(numbers, 0)[512*b+32*(k/2)+2*o+k%2]) * int32(a.Q[k])
+//					}
+//					total = fma(float32(sum)*a.Scale, from(scales, 0)[32*b+16*g+o], total)
+//				}
+//			}
+//			from(out, r*outStride)[o] = total
 //		}
 //	}
 //
@@ -542,12 +872,23 @@ func gemm16AVX2(out *float32, outStride int, numbers *int16, scales *float32, x 
 // columns; the outputs count as zero if first is not. Strides are in bytes:
 //
 //	for r := range rows {
-//		for b := range blocks {
-//			for g := range 2 {
-//				sum := Σ numbers[k][o]·x[r][b].Q[k] over the 16 columns of the group, in integers
-//				out[r][o] = fma(float32(sum)·x[r][b].Scale, d[b][g][o], out[r][o])
-//				out[r][o] = fma(m[b][g][o], x[r][b].Sum[g], out[r][o])
+//		for o := range 16 {
+//			total := from(out, r*outStride)[o]
+//			if first != 0 {
+//				total = 0
 //			}
+//			for b := range blocks {
+//				a := quantized(x, r*xStride, b)
+//				for g := range 2 {
+//					var sum int32
+//					for k := 16 * g; k < 16*g+16; k++ {
+//						sum += int32(from(numbers, 0)[512*b+32*(k/2)+2*o+k%2]) * int32(a.Q[k])
+//					}
+//					total = fma(float32(sum)*a.Scale, from(scales, 0)[64*b+32*g+o], total)
+//					total = fma(from(scales, 0)[64*b+32*g+16+o], a.Sum[1+g], total)
+//				}
+//			}
+//			from(out, r*outStride)[o] = total
 //		}
 //	}
 //

@@ -2,7 +2,7 @@ package kernel
 
 // plain is the set that runs everywhere.
 var plain = func() *Set {
-	s := &Set{level: Go, quantize: quantizeGo, floatRows: 8, attentionRows: 8,
+	s := &Set{level: Go, caches: machineCaches, quantize: quantizeGo, floatRows: 8, attentionRows: 8,
 		widenGroups: widenGroupsGo,
 		greatest:    greatestGo, sumSquares: sumSquaresGo, expSum: expSumGo, toHalf: toHalfGo, scale: scaleGo, add: addGo, normalize: normalizeGo,
 		silu: siluGo, gelu: geluGo, rotatePairs: rotatePairsGo, rotateHalves: rotateHalvesGo,

@@ -66,14 +66,10 @@ func (s *Set) reserve(r *Rows, n, cols, bunchedFrom int) {
 	r.blocks = grow(r.blocks, n*cols/BlockColumns)
 }
 
-// slabBytes is how many bytes of activations a slab has at most: with what the
-// weights take they fit a core's second-level cache.
-const slabBytes = 7 << 17
-
 // slabOf is how many of count pieces of size bytes make a slab, so that each of the
 // workers gets as many slabs as the others.
-func slabOf(count, size, workers int) int {
-	most := max(slabBytes/size, 1)
+func (c Caches) slabOf(count, size, workers int) int {
+	most := max(c.slabBytes()/size, 1)
 	slabs := (count + most - 1) / most
 	slabs = (slabs + workers - 1) / workers * workers
 	return (count + slabs - 1) / slabs
@@ -87,7 +83,7 @@ func (s *Set) Slab(n, cols, workers int) int {
 	if s.bunch == nil || bunches < leastSlab*workers {
 		return 0
 	}
-	return slabOf(bunches, cols/BlockColumns*bunchBytes, workers) * bunchRows
+	return s.caches.slabOf(bunches, cols/BlockColumns*bunchBytes, workers) * bunchRows
 }
 
 // leastSlab is how many bunches a slab should have at least, for with every slab

@@ -2,7 +2,8 @@ package kernel
 
 // Set is all kernels of one level. It is read only, so goroutines may share it.
 type Set struct {
-	level Level
+	level  Level
+	caches Caches
 
 	quantize func(q *byte, x *float32, blocks int)
 	gemv     [10]gemvFunc

@@ -23,7 +23,7 @@ var sets = func() [4]*Set {
 // assembly are the sets in assembly that stand for themselves.
 var assembly = [...]*Set{
 	AVX2: {
-		level: AVX2, quantize: quantizeAVX2,
+		level: AVX2, caches: machineCaches, quantize: quantizeAVX2,
 		gemv:        [...]gemvFunc{gemvQ40AVX2, gemvQ41AVX2, gemvQ50AVX2, gemvQ51AVX2, gemvQ80AVX2, gemvQ2KAVX2, gemvQ3KAVX2, gemvQ4KAVX2, gemvQ5KAVX2, gemvQ6KAVX2},
 		unpack:      [...]unpackFunc{unpackQ40AVX2, unpackQ41AVX2, unpackQ50AVX2, unpackQ51AVX2, unpackQ80AVX2, unpackQ2KAVX2, unpackQ3KAVX2, unpackQ4KAVX2, unpackQ5KAVX2, unpackQ6KAVX2},
 		gemm:        [2][2]gemmFunc{{gemm32AVX2, gemm32MinAVX2}, {gemm16AVX2, gemm16MinAVX2}},
@@ -37,7 +37,7 @@ var assembly = [...]*Set{
 		rotatePairs: rotatePairsAVX2, rotateHalves: rotateHalvesAVX2,
 	},
 	AVX512: {
-		level: AVX512, quantize: quantizeAVX512,
+		level: AVX512, caches: machineCaches, quantize: quantizeAVX512,
 		gemv:        [...]gemvFunc{gemvQ40AVX512, gemvQ41AVX512, gemvQ50AVX512, gemvQ51AVX512, gemvQ80AVX512, gemvQ2KAVX512, gemvQ3KAVX512, gemvQ4KAVX512, gemvQ5KAVX512, gemvQ6KAVX512},
 		gemmTile:    [...]gemmTileFunc{gemmQ40AVX512, gemmQ41AVX512, gemmQ50AVX512, gemmQ51AVX512, gemmQ80AVX512, gemmQ2KAVX512, gemmQ3KAVX512, gemmQ4KAVX512, gemmQ5KAVX512, gemmQ6KAVX512},
 		floatVector: [...]floatVectorFunc{gemvF32AVX512, gemvF16AVX512, gemvBF16AVX512},

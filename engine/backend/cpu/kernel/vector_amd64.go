@@ -4,120 +4,240 @@
 
 package kernel
 
-// greatestAVX2 returns max(x[:n]); n is a multiple of 16, at least 16.
+// greatestAVX2 returns the greatest of n numbers, a multiple of 16, at least 16.
+//
+//	return slices.Max(from(x, 0)[:n])
 //
 //go:noescape
 func greatestAVX2(x *float32, n int) float32
 
-// sumSquaresAVX2 returns Σx[i]² for i < n, a multiple of 16: sixteen sums, then these by halves.
+// sumSquaresAVX2 returns the sum of the squares of n numbers, a multiple of 16: sixteen sums, then these by halves.
+//
+//	var sums [16]float32
+//	for i, v := range from(x, 0)[:n] {
+//		sums[i%16] = fma(v, v, sums[i%16])
+//	}
+//	for half := 8; half > 0; half /= 2 {
+//		for i := range half {
+//			sums[i] += sums[i+half]
+//		}
+//	}
+//	return sums[0]
 //
 //go:noescape
 func sumSquaresAVX2(x *float32, n int) float32
 
-// expSumAVX2 sets x[i] = exp(x[i]−shift) for i < n, a multiple of 16, and returns their sum, as sumSquares adds.
+// expSumAVX2 turns n numbers, a multiple of 16, into exponentials and returns their sum, as sumSquares adds.
+//
+//	var sums [16]float32
+//	for i, v := range from(x, 0)[:n] {
+//		e := exp(v - shift)
+//		from(x, 0)[i] = e
+//		sums[i%16] += e
+//	}
+//	for half := 8; half > 0; half /= 2 {
+//		for i := range half {
+//			sums[i] += sums[i+half]
+//		}
+//	}
+//	return sums[0]
 //
 //go:noescape
 func expSumAVX2(x *float32, n int, shift float32) float32
 
-// scaleAVX2 sets x[i] = x[i]·factor for i < n, a multiple of 16.
+// scaleAVX2 multiplies n numbers, a multiple of 16, with a factor.
+//
+//	for i := range n {
+//		from(x, 0)[i] *= factor
+//	}
 //
 //go:noescape
 func scaleAVX2(x *float32, n int, factor float32)
 
-// addAVX2 sets dst[i] = dst[i] + x[i] for i < n, a multiple of 16.
+// addAVX2 adds n numbers, a multiple of 16, to others.
+//
+//	for i, v := range from(x, 0)[:n] {
+//		from(dst, 0)[i] += v
+//	}
 //
 //go:noescape
 func addAVX2(dst *float32, x *float32, n int)
 
-// normalizeAVX2 sets dst[i] = x[i]·factor·w[i] for i < n, a multiple of 16.
+// normalizeAVX2 multiplies n numbers, a multiple of 16, with a factor and with weights.
+//
+//	for i, v := range from(x, 0)[:n] {
+//		from(dst, 0)[i] = v * factor * from(w, 0)[i]
+//	}
 //
 //go:noescape
 func normalizeAVX2(dst *float32, x *float32, w *float32, n int, factor float32)
 
-// siluAVX2 sets dst[i] = gate[i] / (1+exp(−gate[i])) · up[i] for i < n, a multiple of 16.
+// siluAVX2 gates n numbers, a multiple of 16.
+//
+//	for i, x := range from(gate, 0)[:n] {
+//		from(dst, 0)[i] = x / (1 + exp(-x)) * from(up, 0)[i]
+//	}
 //
 //go:noescape
 func siluAVX2(dst *float32, gate *float32, up *float32, n int)
 
-// geluAVX2 sets dst[i] = gate[i] / (1+exp(−2·√(2/π)·(gate[i]+0.044715·gate[i]³))) · up[i] for i < n, a multiple of 16.
+// geluAVX2 gates n numbers, a multiple of 16.
+//
+//	for i, x := range from(gate, 0)[:n] {
+//		from(dst, 0)[i] = x / (1 + exp(-2*math.Sqrt2/math.SqrtPi*(x+0.044715*x*x*x))) * from(up, 0)[i]
+//	}
 //
 //go:noescape
 func geluAVX2(dst *float32, gate *float32, up *float32, n int)
 
-// rotatePairsAVX2 turns neighbours, for i < n, a multiple of 16, with sin[i] negative where i is even:
+// rotatePairsAVX2 turns n numbers, a multiple of 16, by pairs of neighbours; sin is negative where the first is:
 //
-//	dst[i] = fma(x[i^1], sin[i], x[i]·cos[i])
+//	c, s := from(cos, 0), from(sin, 0)
+//	for i := 0; i < n; i += 2 {
+//		a, b := from(x, 0)[i], from(x, 0)[i+1]
+//		from(dst, 0)[i] = fma(b, s[i], a*c[i])
+//		from(dst, 0)[i+1] = fma(a, s[i+1], b*c[i+1])
+//	}
 //
 //go:noescape
 func rotatePairsAVX2(dst *float32, x *float32, cos *float32, sin *float32, n int)
 
 // rotateHalvesAVX2 turns element i with element i+n, for i < n, a multiple of 16:
 //
-//	dst[i], dst[i+n] = fma(x[i+n], −sin[i], x[i]·cos[i]), fma(x[i], sin[i], x[i+n]·cos[i])
+//	c, s := from(cos, 0), from(sin, 0)
+//	for i := range n {
+//		a, b := from(x, 0)[i], from(x, 0)[i+n]
+//		from(dst, 0)[i] = fma(b, -s[i], a*c[i])
+//		from(dst, 0)[i+n] = fma(a, s[i], b*c[i])
+//	}
 //
 //go:noescape
 func rotateHalvesAVX2(dst *float32, x *float32, cos *float32, sin *float32, n int)
 
-// toHalfAVX2 sets dst[i] to the float16 nearest to x[i], ties to even, for i < n, a multiple of 16.
+// toHalfAVX2 turns n numbers, a multiple of 16, into the nearest float16, ties to even.
+//
+//	for i, v := range from(x, 0)[:n] {
+//		from(dst, 0)[i] = quant.Float32ToFloat16(v)
+//	}
 //
 //go:noescape
 func toHalfAVX2(dst *uint16, x *float32, n int)
 
-// greatestAVX512 returns max(x[:n]); n is a multiple of 16, at least 16.
+// greatestAVX512 returns the greatest of n numbers, a multiple of 16, at least 16.
+//
+//	return slices.Max(from(x, 0)[:n])
 //
 //go:noescape
 func greatestAVX512(x *float32, n int) float32
 
-// sumSquaresAVX512 returns Σx[i]² for i < n, a multiple of 16: sixteen sums, then these by halves.
+// sumSquaresAVX512 returns the sum of the squares of n numbers, a multiple of 16: sixteen sums, then these by halves.
+//
+//	var sums [16]float32
+//	for i, v := range from(x, 0)[:n] {
+//		sums[i%16] = fma(v, v, sums[i%16])
+//	}
+//	for half := 8; half > 0; half /= 2 {
+//		for i := range half {
+//			sums[i] += sums[i+half]
+//		}
+//	}
+//	return sums[0]
 //
 //go:noescape
 func sumSquaresAVX512(x *float32, n int) float32
 
-// expSumAVX512 sets x[i] = exp(x[i]−shift) for i < n, a multiple of 16, and returns their sum, as sumSquares adds.
+// expSumAVX512 turns n numbers, a multiple of 16, into exponentials and returns their sum, as sumSquares adds.
+//
+//	var sums [16]float32
+//	for i, v := range from(x, 0)[:n] {
+//		e := exp(v - shift)
+//		from(x, 0)[i] = e
+//		sums[i%16] += e
+//	}
+//	for half := 8; half > 0; half /= 2 {
+//		for i := range half {
+//			sums[i] += sums[i+half]
+//		}
+//	}
+//	return sums[0]
 //
 //go:noescape
 func expSumAVX512(x *float32, n int, shift float32) float32
 
-// scaleAVX512 sets x[i] = x[i]·factor for i < n, a multiple of 16.
+// scaleAVX512 multiplies n numbers, a multiple of 16, with a factor.
+//
+//	for i := range n {
+//		from(x, 0)[i] *= factor
+//	}
 //
 //go:noescape
 func scaleAVX512(x *float32, n int, factor float32)
 
-// addAVX512 sets dst[i] = dst[i] + x[i] for i < n, a multiple of 16.
+// addAVX512 adds n numbers, a multiple of 16, to others.
+//
+//	for i, v := range from(x, 0)[:n] {
+//		from(dst, 0)[i] += v
+//	}
 //
 //go:noescape
 func addAVX512(dst *float32, x *float32, n int)
 
-// normalizeAVX512 sets dst[i] = x[i]·factor·w[i] for i < n, a multiple of 16.
+// normalizeAVX512 multiplies n numbers, a multiple of 16, with a factor and with weights.
+//
+//	for i, v := range from(x, 0)[:n] {
+//		from(dst, 0)[i] = v * factor * from(w, 0)[i]
+//	}
 //
 //go:noescape
 func normalizeAVX512(dst *float32, x *float32, w *float32, n int, factor float32)
 
-// siluAVX512 sets dst[i] = gate[i] / (1+exp(−gate[i])) · up[i] for i < n, a multiple of 16.
+// siluAVX512 gates n numbers, a multiple of 16.
+//
+//	for i, x := range from(gate, 0)[:n] {
+//		from(dst, 0)[i] = x / (1 + exp(-x)) * from(up, 0)[i]
+//	}
 //
 //go:noescape
 func siluAVX512(dst *float32, gate *float32, up *float32, n int)
 
-// geluAVX512 sets dst[i] = gate[i] / (1+exp(−2·√(2/π)·(gate[i]+0.044715·gate[i]³))) · up[i] for i < n, a multiple of 16.
+// geluAVX512 gates n numbers, a multiple of 16.
+//
+//	for i, x := range from(gate, 0)[:n] {
+//		from(dst, 0)[i] = x / (1 + exp(-2*math.Sqrt2/math.SqrtPi*(x+0.044715*x*x*x))) * from(up, 0)[i]
+//	}
 //
 //go:noescape
 func geluAVX512(dst *float32, gate *float32, up *float32, n int)
 
-// rotatePairsAVX512 turns neighbours, for i < n, a multiple of 16, with sin[i] negative where i is even:
+// rotatePairsAVX512 turns n numbers, a multiple of 16, by pairs of neighbours; sin is negative where the first is:
 //
-//	dst[i] = fma(x[i^1], sin[i], x[i]·cos[i])
+//	c, s := from(cos, 0), from(sin, 0)
+//	for i := 0; i < n; i += 2 {
+//		a, b := from(x, 0)[i], from(x, 0)[i+1]
+//		from(dst, 0)[i] = fma(b, s[i], a*c[i])
+//		from(dst, 0)[i+1] = fma(a, s[i+1], b*c[i+1])
+//	}
 //
 //go:noescape
 func rotatePairsAVX512(dst *float32, x *float32, cos *float32, sin *float32, n int)
 
 // rotateHalvesAVX512 turns element i with element i+n, for i < n, a multiple of 16:
 //
-//	dst[i], dst[i+n] = fma(x[i+n], −sin[i], x[i]·cos[i]), fma(x[i], sin[i], x[i+n]·cos[i])
+//	c, s := from(cos, 0), from(sin, 0)
+//	for i := range n {
+//		a, b := from(x, 0)[i], from(x, 0)[i+n]
+//		from(dst, 0)[i] = fma(b, -s[i], a*c[i])
+//		from(dst, 0)[i+n] = fma(a, s[i], b*c[i])
+//	}
 //
 //go:noescape
 func rotateHalvesAVX512(dst *float32, x *float32, cos *float32, sin *float32, n int)
 
-// toHalfAVX512 sets dst[i] to the float16 nearest to x[i], ties to even, for i < n, a multiple of 16.
+// toHalfAVX512 turns n numbers, a multiple of 16, into the nearest float16, ties to even.
+//
+//	for i, v := range from(x, 0)[:n] {
+//		from(dst, 0)[i] = quant.Float32ToFloat16(v)
+//	}
 //
 //go:noescape
 func toHalfAVX512(dst *uint16, x *float32, n int)

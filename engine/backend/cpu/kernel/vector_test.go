@@ -59,7 +59,7 @@ func TestMaps(t *testing.T) {
 		}},
 	}
 	for _, m := range maps {
-		for range 50 {
+		for range rounds(50) {
 			n := 1 + r.IntN(100)
 			x, y := row(r, n), row(r, n)
 			var first []float32
@@ -89,7 +89,7 @@ func TestMaps(t *testing.T) {
 // The exponentials of the softmax and their sum.
 func TestExpSum(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	for range 100 {
+	for range rounds(100) {
 		x := row(r, 16*(1+r.IntN(8)))
 		shift := float32(r.NormFloat64())
 		var first []float32
@@ -125,7 +125,7 @@ func TestExpSum(t *testing.T) {
 
 func TestRMSNormAndGreatest(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
-	for range 100 {
+	for range rounds(100) {
 		n := 1 + r.IntN(200)
 		x, w := activations(r, n), activations(r, n)
 		var sum float64

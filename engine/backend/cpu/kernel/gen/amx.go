@@ -157,6 +157,26 @@ func (l layout) panelBytes() int {
 	return panelNumbers + l.groups()*(l.groupBytes()/l.scaleBytes())*vectorBytes
 }
 
+// bfloatSum is the Go for the sum of a group of activations in bfloat16, whose high parts
+// lie at an offset of x, times a number. Their parts' sums may have to be kept apart.
+func bfloatSum(apart bool, number, high string) string {
+	code := `var sum float32
+	for COLUMNS {
+		n := NUMBER
+		sum += n*bfloat(as[uint16](x, HIGH)[k]) + n*bfloat(as[uint16](x, HIGH+1024)[k])
+	}`
+	if apart {
+		code = `var sum, low float32
+		for COLUMNS {
+			n := NUMBER
+			sum += n * bfloat(as[uint16](x, HIGH)[k])
+			low += n * bfloat(as[uint16](x, HIGH+1024)[k])
+		}
+		sum += low`
+	}
+	return with(code, "NUMBER", number, "HIGH", high)
+}
+
 // gemmAMX generates the product of bunches of sixteen quantized rows with the
 // expanded tiles of a panel.
 //
@@ -177,28 +197,34 @@ func gemmAMX(group int, mins, apart bool) {
 	if apart {
 		name += "Apart"
 	}
-	TEXT(name+"AMX", attrs, "func(out *float32, outStride int, panel *byte, x *byte, xStride, bunches, tiles, blocks int, sums, partial *float32, part int, ahead *byte)")
-	Pragma("noescape")
-	sum := "sum := Σ numbers[t][b][k][o]·x[r][b].high[k] + Σ numbers[t][b][k][o]·x[r][b].low[k]"
-	if apart {
-		sum += ", each sum by itself"
-	}
-	Doc(
-		fmt.Sprintf("%sAMX computes the %d outputs of each of tiles tiles for bunches of %d rows of activations, which lie", name, lanes, bunchRows),
-		"xStride bytes apart; outStride in bytes too:",
-		"",
-		"	for r := range 16·bunches {",
-		"		for t := range tiles {",
-		"			total := 0, or partial[r/16][t][r%16][o] with later",
-		"			for b := range blocks {",
-		fmt.Sprintf("				for g := range %d {", l.groups()),
-		fmt.Sprintf("					%s, over the %d columns of the group", sum, group),
-		"					total = fma(sum, d[t][b][g][o], total)",
-		map[bool]string{true: "					total = fma(m[t][b][g][o], x[r][b].Sum[g], total)", false: "					// no minima"}[mins],
-		"				}", "			}", "			out[r][16·t+o] = total, or with more partial[r/16][t][r%16][o]", "		}", "	}", "",
-		fmt.Sprintf("Bit %d of part is later: there were blocks before these; bit %d more: others follow. sums is room for six", partLater, partMore),
-		"tiles of sums. Meanwhile the next panel is read from ahead on.",
-	)
+	kernel(name+"AMX", "func(out *float32, outStride int, panel *byte, x *byte, xStride, bunches, tiles, blocks int, sums, partial *float32, part int, ahead *byte)",
+		fmt.Sprintf(`%sAMX computes the %d outputs of each of tiles tiles for bunches of %d rows of activations, which lie
+xStride bytes apart; outStride in bytes too:`, name, lanes, bunchRows),
+		with(`for r := range 16 * bunches {
+			for t := range tiles {
+				for o := range 16 {
+					rest := &from(partial, 1024*(r/16*tiles+t)+64*(r%16))[o]
+					var total float32
+					if part&1 != 0 {
+						total = *rest
+					}
+					for b := range blocks {
+						w, high := PANEL*(t*blocks+b), r/16*xStride+BUNCH*b+64*(r%16)
+						GROUPS
+					}
+					if part&2 != 0 {
+						*rest = total
+					} else {
+						from(out, r*outStride)[16*t+o] = total
+					}
+				}
+			}
+		}`, "PANEL", itoa(l.panelBytes()), "BUNCH", itoa(bunchBytes), "GROUPS", l.perGroup(bfloatSum(apart,
+			"bfloat(as[uint16](panel, w)[32*(k/2)+2*o+k%2])", "high")+
+			fmt.Sprintf("\ntotal = fma(sum, as[float32](panel, w+%d)[%d*G+o], total)\n", panelNumbers, 16*l.kinds())+
+			when(mins, fmt.Sprintf("total = fma(as[float32](panel, w+%d)[%d*G+o], as[float32](x, high-64*(r%%16)+LINE)[r%%16], total)", panelNumbers+64, 16*l.kinds())))),
+		fmt.Sprintf(`Bit %d of part is later: there were blocks before these; bit %d more: others follow. sums is room for six
+tiles of sums. Meanwhile the next panel is read from ahead on.`, partLater, partMore))
 	groups, block := l.groups(), l.panelBytes()
 	kinds := l.groupBytes() / l.scaleBytes()
 	tiles := sumTiles(apart)
@@ -532,15 +558,18 @@ func (e expander) expand(i int, dst Mem) {
 // expandAMX generates the expansion of a tile to bfloat16.
 func expandAMX(l layout) {
 	s := avx512
-	TEXT("expand"+l.name+"AMX", attrs, "func(panel *byte, tile *byte, blocks int)")
-	Pragma("noescape")
-	Doc(
-		fmt.Sprintf("expand%sAMX expands blocks of a tile into bfloat16 with the offset of %d taken off, and scales (and minima)", l.name, l.offset),
-		"in float32 behind those of each block:",
-		"",
-		"	numbers[b][i][2·row + p] = q[row][32·b+2·i+p] − offset",
-		"	scales[b][g][kind][row] = d or m[row][b][g]",
-	)
+	kernel("expand"+l.name+"AMX", "func(panel *byte, tile *byte, blocks int)",
+		fmt.Sprintf("expand%sAMX expands blocks of a tile into bfloat16 with the offset of %d taken off, and scales (and minima)\nin float32 behind those of each block:", l.name, l.offset),
+		with(`for b := range blocks {
+			w := weights(LAYOUT, tile, 0, b)
+			for row := range 16 {
+				for k := range 32 {
+					as[uint16](panel, PANEL*b)[32*(k/2)+2*row+k%2] = bfloat16(float32(NUMBER))
+				}
+				GROUPS
+			}
+		}`, "LAYOUT", l.word(), "NUMBER", "w.q(row, k)"+l.less(), "PANEL", itoa(l.panelBytes()),
+			"GROUPS", l.inGroups(fmt.Sprintf("as[float32](panel, %d*b+%d)[AT+row] = VALUE", l.panelBytes(), panelNumbers), 16)))
 	panel, quants, blocks := param("panel"), param("tile"), param("blocks")
 	e := newExpander(l, quants, bfloatTables[l.name])
 	kinds := l.groupBytes() / l.scaleBytes()
@@ -579,14 +608,18 @@ func tileDotBytes(sums, a, b int, signs byteSigns) {
 
 // bunchAMX generates the writing of a quantized row into its place of a bunch.
 func bunchAMX() {
-	TEXT("bunchAMX", attrs, "func(bunch *byte, row int, x *byte, blocks int)")
-	Pragma("noescape")
-	Doc(
+	kernel("bunchAMX", "func(bunch *byte, row int, x *byte, blocks int)",
 		"bunchAMX writes a quantized row to its place, 0 to 15, of a bunch:",
-		"",
-		"	high[b][row][k], low[b][row][k] = bfloat16(Scale·(Q[k] &^ 255)), bfloat16(Scale·(Q[k] & 255)) of x[b]",
-		"	sum[b][0 … 2][row] = x[b].Sum",
-	)
+		with(`for b := range blocks {
+			a := quantized(x, 0, b)
+			for k, q := range a.Q {
+				as[uint16](bunch, BUNCH*b+64*row)[k] = bfloat16(a.Scale * float32(q&^255))
+				as[uint16](bunch, BUNCH*b+64*row+LOW)[k] = bfloat16(a.Scale * float32(q&255))
+			}
+			for i, sum := range a.Sum {
+				as[float32](bunch, BUNCH*b+SUMS)[16*i+row] = sum
+			}
+		}`, "BUNCH", itoa(bunchBytes), "LOW", itoa(bunchLow), "SUMS", itoa(bunchSum)))
 	bunch, row, x, blocks := param("bunch"), param("row"), param("x"), param("blocks")
 	line := GP64()
 	MOVQ(row, line)

@@ -34,11 +34,11 @@ func byRows(most int, body func(rows int)) {
 func widenGroups(s isa) {
 	kernel("widenGroups"+s.name, "func(dst *float32, memory *byte, groupBytes int, table *int32, groups, n int)",
 		"widenGroups"+s.name+" copies groups of n float16 numbers, a multiple of 16, one after the other as float32:",
-		"",
-		"	for g := range groups {",
-		"		dst[n·g+i] = memory[table[g]·groupBytes:][i]",
-		"	}",
-	)
+		`for g, at := range from(table, 0)[:groups] {
+			for i := range n {
+				from(dst, 0)[n*g+i] = KVF16.at(as[byte](memory, int(at)*groupBytes), i)
+			}
+		}`)
 	dst, memory, groupBytes := param("dst"), param("memory"), param("groupBytes")
 	table, groups, n := param("table"), param("groups"), param("n")
 	v := s.vec()
@@ -63,15 +63,21 @@ func widenGroups(s isa) {
 // scores generates the products of queries with groups of sixteen keys.
 func scores(s isa, n number) {
 	kernel("scores"+n.name+s.name, "func(out *float32, outStride int, q *float32, qStride int, keys *byte, groupBytes int, table *int32, groups, dim, rows int, scale float32)",
-		fmt.Sprintf("scores%s%s computes the scaled products of rows queries, 1 to %d, with groups of sixteen keys, which lie", n.name, s.name, s.attentionRows()),
-		"element after element, sixteen keys each. dim is even; strides are in bytes:",
-		"",
-		"	for g := range groups {",
-		"		k := keys[table[g]·groupBytes:]",
-		"		even, odd := Σ q[r][2d]·k[2d][key], Σ q[r][2d+1]·k[2d+1][key]",
-		"		out[r][16·g+key] = (even + odd)·scale"+map[bool]string{true: "·factor[key], the factors behind the keys", false: ""}[n == i8],
-		"	}",
-	)
+		fmt.Sprintf(`scores%s%s computes the scaled products of rows queries, 1 to %d, with groups of sixteen keys, which lie
+element after element, sixteen keys each`+when(n == i8, `, and then sixteen factors`)+`. dim is even; strides are in bytes:`, n.name, s.name, s.attentionRows()),
+		with(`for g, at := range from(table, 0)[:groups] {
+			group := as[byte](keys, int(at)*groupBytes)
+			for r := range rows {
+				for key := range 16 {
+					var even, odd float32
+					for d := 0; d < dim; d += 2 {
+						even = fma(from(q, r*qStride)[d], FORMAT.at(group, 16*d+key), even)
+						odd = fma(from(q, r*qStride)[d+1], FORMAT.at(group, 16*(d+1)+key), odd)
+					}
+					from(out, r*outStride)[16*g+key] = (even + odd) * scaleFACTOR
+				}
+			}
+		}`, "FORMAT", "KV"+n.name, "FACTOR", when(n == i8, " * as[float32](&group[16*dim], 0)[key]")))
 	byRows(s.attentionRows(), func(rows int) {
 		keys, groupBytes, table, groups := param("keys"), param("groupBytes"), param("table"), param("groups")
 		out := newStrided("out", "outStride", rows)
@@ -125,14 +131,17 @@ func scores(s isa, n number) {
 // values generates the weighted sums of values.
 func values(s isa, n number) {
 	kernel("values"+n.name+s.name, "func(out *float32, outStride int, p *float32, pStride int, values *byte, groupBytes int, table *int32, keys, dim, rows int)",
-		fmt.Sprintf("values%s%s adds the values of keys keys, weighted for rows queries, 1 to %d, to the outputs. Values lie in groups", n.name, s.name, s.attentionRows()),
-		"of sixteen keys, dim numbers each, a multiple of 16; strides are in bytes:",
-		"",
-		"	for key := range keys {",
-		"		v := values[table[key/16]·groupBytes:][key%16]",
-		"		out[r][d] = fma(p[r][key], v[d]"+map[bool]string{true: "·factor[key%16]", false: ""}[n == i8]+", out[r][d])",
-		"	}",
-	)
+		fmt.Sprintf(`values%s%s adds the values of keys keys, weighted for rows queries, 1 to %d, to the outputs. Values lie in groups
+of sixteen keys, dim numbers each, a multiple of 16`+when(n == i8, `, and then sixteen factors`)+`; strides are in bytes:`, n.name, s.name, s.attentionRows()),
+		with(`for key := range keys {
+			group := as[byte](values, int(from(table, 0)[key/16])*groupBytes)
+			for r := range rows {
+				for d := range dim {
+					v := FORMAT.at(group, dim*(key%16)+d)FACTOR
+					from(out, r*outStride)[d] = fma(from(p, r*pStride)[key], v, from(out, r*outStride)[d])
+				}
+			}
+		}`, "FORMAT", "KV"+n.name, "FACTOR", when(n == i8, " * as[float32](&group[16*dim], 0)[key%16]")))
 	byRows(s.attentionRows(), func(rows int) {
 		// Strips of sixteen elements side by side: enough sums that none
 		// waits for another, as many as there are registers.

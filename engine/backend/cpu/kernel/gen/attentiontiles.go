@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"math"
 
 	. "github.com/mmcloughlin/avo/build"
@@ -74,14 +73,11 @@ func oddWords() Mem {
 
 // splitRow generates the splitting of a row of float32.
 func splitRow(words Mem) {
-	TEXT("splitRowAMX", attrs, "func(line *byte, x *float32, factor float32, steps int)")
-	Pragma("noescape")
-	Doc(
+	kernel("splitRowAMX", "func(line *byte, x *float32, factor float32, steps int)",
 		"splitRowAMX writes 32·steps numbers of a row, times a factor, to its line, the high parts rounded to the nearest:",
-		"",
-		"	high[s][k] = bfloat16(factor·x[32·s+k])",
-		fmt.Sprintf("	low[s][k] = bfloat16(factor·x[32·s+k] − high[s][k]), %d bytes behind; steps lie %d bytes apart", splitTile, splitStep),
-	)
+		with(`for i, v := range from(x, 0)[:32*steps] {
+			splitAt(as[uint16](line, STEP*(i/32)), i%32, v*factor)
+		}`, "STEP", itoa(splitStep)))
 	line, x, steps, factor := param("line"), param("x"), param("steps"), ZMM()
 	VBROADCASTSS(Load(Param("factor"), XMM()), factor)
 	s := newSplitter(words)
@@ -101,14 +97,16 @@ func splitRow(words Mem) {
 
 // splitPairs generates the splitting of pairs of rows of float16.
 func splitPairs() {
-	TEXT("splitPairsAMX", attrs, "func(lines *byte, rows *byte, stride, pairs int)")
-	Pragma("noescape")
-	Doc(
-		"splitPairsAMX writes pairs of rows of sixteen float16, which lie stride bytes apart, to a line each:",
-		"",
-		"	high[i][2·n + p] = rows[2·i+p][n], cut off to bfloat16",
-		fmt.Sprintf("	low[i][2·n + p] = rows[2·i+p][n] − high[i][2·n+p], %d bytes behind", splitTile),
-	)
+	kernel("splitPairsAMX", "func(lines *byte, rows *byte, stride, pairs int)",
+		"splitPairsAMX writes pairs of rows of sixteen float16, which lie stride bytes apart, to a line each, the high parts\ncut off:",
+		with(`for i := range 2 * pairs {
+			line := as[uint16](lines, 64*(i/2))
+			for n := range 16 {
+				v := KVF16.at(as[byte](rows, i*stride), n)
+				high := bfloat16(v)
+				line[2*n+i%2], line[2*n+i%2+LOW] = high, bfloat16(v-bfloat(high))
+			}
+		}`, "LOW", itoa(splitTile/2)))
 	lines, rows, stride, pairs := param("lines"), param("rows"), param("stride"), param("pairs")
 	upper := broadcast(0xffff0000)
 	loop("pair", pairs, func() {
@@ -135,19 +133,22 @@ func splitPairs() {
 // other operand. A tile of sums comes back to its place after three other products.
 func splitGemm() {
 	config := fullTiles()
-	TEXT("splitGemmAMX", attrs, "func(out *float32, outStride int, x *byte, w *byte, tiles, steps, add int)")
-	Pragma("noescape")
-	Doc(
-		"splitGemmAMX computes 64 outputs of tiles tiles of sixteen rows of split numbers; outStride is in bytes:",
-		"",
-		"	for r := range 16·tiles {",
-		"		total := 0, or out[r][o] with add",
-		"		for s := range steps {",
-		"			total += Σ x.high[r][s][k]·w.high[s][k][o] + x.low[r][s][k]·w.high[s][k][o] + x.high[r][s][k]·w.low[s][k][o]",
-		"		}",
-		"		out[r][o] = total",
-		"	}",
-	)
+	kernel("splitGemmAMX", "func(out *float32, outStride int, x *byte, w *byte, tiles, steps, add int)",
+		"splitGemmAMX computes 64 outputs of tiles tiles of sixteen rows of split numbers, added up in some order; outStride is\nin bytes. With add it adds to what is there:",
+		with(`for r := range 16 * tiles {
+			for o := range 64 {
+				var total float32
+				if add != 0 {
+					total = from(out, r*outStride)[o]
+				}
+				for k := range 32 * steps {
+					a := as[uint16](x, STEP*(r/16*steps+k/32)+64*(r%16))[k%32:]
+					b := as[uint16](w, WIDE*(k/32)+STEP*(o/16)+64*(k%32/2))[2*(o%16)+k%2:]
+					total += bfloat(a[0])*bfloat(b[0]) + bfloat(a[LOW])*bfloat(b[0]) + bfloat(a[0])*bfloat(b[LOW])
+				}
+				from(out, r*outStride)[o] = total
+			}
+		}`, "STEP", itoa(splitStep), "WIDE", itoa(splitWide), "LOW", itoa(splitTile/2)))
 	LEAQ(config, amxSums)
 	tileConfig()
 	out, x, w, tiles, steps, add := param("out"), param("x"), param("w"), param("tiles"), param("steps"), param("add")
@@ -205,22 +206,21 @@ const (
 // softmaxTile generates a step of the online softmax of sixteen rows.
 func softmaxTile(words Mem) {
 	s := avx512
-	TEXT("softmaxTileAMX", attrs, "func(p *byte, scores *float32, stride, steps int, state *float32)")
-	Pragma("noescape")
-	Doc(
-		"softmaxTileAMX takes 32·steps scores more of each of sixteen rows, which lie stride bytes apart, and splits",
-		"their weights:",
-		"",
-		"	for r := range 16 {",
-		"		next := max(top[r], scores[r])",
-		"		p[r] = exp(scores[r] − next), high and low parts as splitRowAMX writes them",
-		"		factor[r] = exp(top[r] − next)",
-		"		sum[r] = sum[r]·factor[r] + Σ exp(scores[r] − next)",
-		"		top[r] = next",
-		"	}",
-		"",
-		"state is top, sum and factor, and room for as much.",
-	)
+	kernel("softmaxTileAMX", "func(p *byte, scores *float32, stride, steps int, state *float32)",
+		"softmaxTileAMX takes 32·steps scores more of each of sixteen rows, which lie stride bytes apart, and splits\ntheir weights:",
+		with(`for r := range 16 {
+			top, sum, factor := &from(state, 0)[r], &from(state, 64)[r], &from(state, 128)[r]
+			row := from(scores, r*stride)[:32*steps]
+			greatest := max(*top, slices.Max(row))
+			*factor = exp(*top - greatest)
+			*top, *sum = greatest, *sum**factor
+			for i, v := range row {
+				weight := exp(v - greatest)
+				*sum += weight
+				splitAt(as[uint16](p, STEP*(i/32)+64*r), i%32, weight)
+			}
+		}`, "STEP", itoa(splitStep)),
+		"state is the greatest scores, the sums and the factors, and room for as much.")
 	p, scores, stride, steps, state := param("p"), param("scores"), param("stride"), param("steps"), param("state")
 	split, w := newSplitter(words), newShortExp(math.Log2E)
 	rows, n, from, to, row := GP64(), GP64(), GP64(), GP64(), GP64()
@@ -278,9 +278,11 @@ func softmaxTile(words Mem) {
 
 // scaleTile generates the scaling of sixteen rows by a factor each.
 func scaleTile() {
-	TEXT("scaleTileAMX", attrs, "func(x *float32, vectors int, factors *float32)")
-	Pragma("noescape")
-	Doc("scaleTileAMX sets x[r] = x[r]·factors[r] for sixteen rows of 16·vectors numbers, one after the other.")
+	kernel("scaleTileAMX", "func(x *float32, vectors int, factors *float32)",
+		"scaleTileAMX multiplies sixteen rows of 16·vectors numbers, one after the other, with a factor each:",
+		`for i := range 256 * vectors {
+			from(x, 0)[i] *= from(factors, 0)[i/(16*vectors)]
+		}`)
 	x, vectors, factors := param("x"), param("vectors"), param("factors")
 	rows, n, factor, v := GP64(), GP64(), ZMM(), ZMM()
 	MOVQ(U32(16), rows)

@@ -45,9 +45,13 @@ func broadcast(value uint32) reg.VecVirtual {
 
 // fixedMagnitude generates the search for a row's greatest magnitude.
 func fixedMagnitude() {
-	TEXT("magnitudeAMX", attrs, "func(x *float32, vectors int) uint32")
-	Pragma("noescape")
-	Doc("magnitudeAMX returns the bits of the greatest magnitude of 16·vectors numbers; one that is no number is the greatest.")
+	kernel("magnitudeAMX", "func(x *float32, vectors int) uint32",
+		"magnitudeAMX returns the bits of the greatest magnitude of 16·vectors numbers; one that is no number is the greatest:",
+		`var most uint32
+		for _, v := range from(x, 0)[:16*vectors] {
+			most = max(most, math.Float32bits(v)&math.MaxInt32)
+		}
+		return most`)
 	x, n := param("x"), param("vectors")
 	most, v, mask := ZMM(), ZMM(), broadcast(math.MaxInt32)
 	avx512.clear(most)
@@ -65,15 +69,13 @@ func fixedMagnitude() {
 
 // fixedRow generates the writing of a row of activations into its band.
 func fixedRow() {
-	TEXT("fixedRowAMX", attrs, "func(line *byte, x *float32, inverse float32, steps int)")
-	Pragma("noescape")
-	Doc(
-		"fixedRowAMX writes 64·steps numbers of a row to its line in a band:",
-		"",
-		"	n := int16(x[64·s+k]·inverse)",
-		"	high[s][k] = int8((n + 128) >> 8)",
-		fmt.Sprintf("	low[s][k] = int8(n), %d bytes behind", fixedTile),
-	)
+	kernel("fixedRowAMX", "func(line *byte, x *float32, inverse float32, steps int)",
+		"fixedRowAMX writes 64·steps numbers of a row, in fixed point, to its line in a band:",
+		with(`for i, v := range from(x, 0)[:64*steps] {
+			n := nearest(fma(v, inverse, 128))
+			high := STEP*(i/64) + i%64
+			as[byte](line, high)[0], as[byte](line, high+LOW)[0] = byte(n>>8), byte(n^128)
+		}`, "STEP", itoa(fixedStep), "LOW", itoa(fixedTile)))
 	line, x, steps := param("line"), param("x"), param("steps")
 	inverse := ZMM()
 	inv := Load(Param("inverse"), XMM()).(reg.VecVirtual)
@@ -135,20 +137,27 @@ func fixedWeights(l layout, lowFirst, highFirst Mem) {
 	if nibbles {
 		memory = fixedTable(l)
 	}
-	TEXT("fixedTile"+l.name+"AMX", attrs, "func(panel *byte, tile *byte, steps int, inverse *float32)")
-	Pragma("noescape")
-	w := "w := d[row][g]·(q[row][64·s+4·i+p] − offset)"
-	if l.mins {
-		w += " + m[row][g]"
+	number, added := "w.q(row, k%32)", "128"
+	switch {
+	case l.mins:
+		added = "fma(w.m(row, G), inv, 128)"
+	case nibbles:
+		number += l.less()
+	case l.offset != 0:
+		added = fmt.Sprintf("fma(-%d, scale, 128)", l.offset)
 	}
-	Doc(
+	kernel("fixedTile"+l.name+"AMX", "func(panel *byte, tile *byte, steps int, inverse *float32)",
 		fmt.Sprintf("fixedTile%sAMX expands 64·steps columns of a tile, whose offset is %d, to fixed point:", l.name, l.offset),
-		"",
-		"	"+w,
-		"	n := int16(w·inverse[row])",
-		"	high[s][i][4·row + p] = int8((n + 128) >> 8)",
-		fmt.Sprintf("	low[s][i][4·row + p] = int8(n), %d bytes behind", fixedTile),
-	)
+		with(with(`for row, inv := range from(inverse, 0)[:16] {
+			for k := range 64 * steps {
+				w := weights(LAYOUT, tile, 0, k/32)
+				scale := w.d(row, G) * inv
+				n := nearest(fma(float32(NUMBER), scale, ADDED))
+				high := STEP*(k/64) + 64*(k%64/4) + 4*row + k%4
+				as[byte](panel, high)[0], as[byte](panel, high+LOW)[0] = byte(n>>8), byte(n^128)
+			}
+		}`, "LAYOUT", l.word(), "NUMBER", number, "ADDED", added, "STEP", itoa(fixedStep), "LOW", itoa(fixedTile)),
+			", G)", when(l.groups() == 1, ", 0)")+when(l.groups() == 2, ", k%32/16)")))
 	panel, quants, steps, inverse := param("panel"), param("tile"), param("steps"), param("inverse")
 	u := newUnpacker(s, l, quants)
 	inv := s.reg()
@@ -261,21 +270,29 @@ func fullTiles() Mem {
 // the sums of the band before are scaled and stored: the tiles leave a port free for that.
 func fixedGemm() {
 	config := fullTiles()
-	TEXT("fixedGemmAMX", attrs, "func(out *float32, outStride int, panel *byte, x *byte, xStride, bands, steps int, scales *float32, factors *float32, sums *float32, later int)")
-	Pragma("noescape")
-	Doc(
-		fmt.Sprintf("fixedGemmAMX computes the %d outputs of two tiles, which are expanded %d bytes apart, for bands of %d rows of", 2*lanes, fixedBeside, bunchRows),
-		"activations, which lie xStride bytes apart; outStride in bytes too:",
-		"",
-		fmt.Sprintf("	for r := range %d·bands {", bunchRows),
-		"		high := Σ x.high[r][k]·w.high[k][o], over the columns of all steps, in integers",
-		"		low := Σ x.low[r][k]·w.high[k][o] + Σ x.high[r][k]·w.low[k][o]",
-		"		total := (256·float32(high) + float32(low))·scales[o]·factors[r]",
-		"		out[r][o] = total, with later added to what is there",
-		"	}",
-		"",
-		"sums is room for the sums of a band, which are integers.",
-	)
+	kernel("fixedGemmAMX", "func(out *float32, outStride int, panel *byte, x *byte, xStride, bands, steps int, scales *float32, factors *float32, sums *float32, later int)",
+		fmt.Sprintf(`fixedGemmAMX computes the %d outputs of two tiles, which are expanded %d bytes apart, for bands of %d rows of
+activations, which lie xStride bytes apart; outStride in bytes too. With later it adds to what is there:`, 2*lanes, fixedBeside, bunchRows),
+		with(`for r := range 16 * bands {
+			for o := range 32 {
+				var high, low int32
+				for k := range 64 * steps {
+					a := r/16*xStride + STEP*(k/64) + 64*(r%16) + k%64
+					w := BESIDE*(o/16) + STEP*(k/64) + 64*(k%64/4) + 4*(o%16) + k%4
+					aHigh, aLow := int32(as[int8](x, a)[0]), int32(as[int8](x, a+LOW)[0])
+					wHigh, wLow := int32(as[int8](panel, w)[0]), int32(as[int8](panel, w+LOW)[0])
+					high += aHigh * wHigh
+					low += aLow*wHigh + aHigh*wLow
+				}
+				total := fma(256, float32(high), float32(low)) * from(scales, 0)[o]
+				if later != 0 {
+					from(out, r*outStride)[o] = fma(total, from(factors, 0)[r], from(out, r*outStride)[o])
+				} else {
+					from(out, r*outStride)[o] = total * from(factors, 0)[r]
+				}
+			}
+		}`, "STEP", itoa(fixedStep), "BESIDE", itoa(fixedBeside), "LOW", itoa(fixedTile)),
+		"sums is room for the sums of a band, which are integers.")
 	LEAQ(config, amxSums)
 	tileConfig()
 	out, outStride, x := param("out"), param("outStride"), param("x")

@@ -47,18 +47,18 @@ const floatTiles = 4
 
 // floatVector generates the product of one row with tiles of floats.
 func floatVector(s isa, n number) {
-	TEXT("gemv"+n.name+s.name, attrs, "func(out *float32, tiles *byte, x *float32, cols, count, stride int)")
-	Pragma("noescape")
-	Doc(
-		fmt.Sprintf("gemv%s%s computes the %d outputs of each of count tiles, which lie stride bytes apart, from one row of", n.name, s.name, lanes),
-		"activations, each in one sum that runs over the columns in order:",
-		"",
-		"	for t := range count {",
-		"		for k := range cols {",
-		"			out[16·t+row] = fma(x[k], tile[t][k][row], out[16·t+row])",
-		"		}",
-		"	}",
-	)
+	kernel("gemv"+n.name+s.name, "func(out *float32, tiles *byte, x *float32, cols, count, stride int)",
+		fmt.Sprintf(`gemv%s%s computes the %d outputs of each of count tiles, which lie stride bytes apart, from one row of
+activations, each in one sum that runs over the columns in order:`, n.name, s.name, lanes),
+		with(`for t := range count {
+			for row := range 16 {
+				var total float32
+				for k, v := range from(x, 0)[:cols] {
+					total = fma(v, FORMAT.at(as[byte](tiles, t*stride), 16*k+row), total)
+				}
+				from(out, 64*t)[row] = total
+			}
+		}`, "FORMAT", n.name))
 	out, tile, x := param("out"), param("tiles"), param("x")
 	count, stride := param("count"), param("stride")
 	several := func(tiles int) {
@@ -122,17 +122,17 @@ func (s isa) floatRows() int {
 
 // floatMatrix generates the product of several rows with a tile of floats.
 func floatMatrix(s isa, n number) {
-	TEXT("gemm"+n.name+s.name, attrs, "func(out *float32, outStride int, tile *byte, x *float32, xStride, rows, cols int)")
-	Pragma("noescape")
-	Doc(
+	kernel("gemm"+n.name+s.name, "func(out *float32, outStride int, tile *byte, x *float32, xStride, rows, cols int)",
 		fmt.Sprintf("gemm%s%s computes the %d outputs of a tile for each of rows rows of activations, 1 to %d; strides in bytes:", n.name, s.name, lanes, s.floatRows()),
-		"",
-		"	for r := range rows {",
-		"		for k := range cols {",
-		"			out[r][o] = fma(x[r][k], tile[k][o], out[r][o])",
-		"		}",
-		"	}",
-	)
+		with(`for r := range rows {
+			for o := range 16 {
+				var total float32
+				for k, v := range from(x, r*xStride)[:cols] {
+					total = fma(v, FORMAT.at(as[byte](tile, 0), 16*k+o), total)
+				}
+				from(out, r*outStride)[o] = total
+			}
+		}`, "FORMAT", n.name))
 	byRows(s.floatRows(), func(count int) {
 		tile, cols := param("tile"), param("cols")
 		x := newStrided("x", "xStride", count)

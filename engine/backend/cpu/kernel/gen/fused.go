@@ -46,32 +46,32 @@ type fused struct {
 	totals []reg.VecVirtual
 }
 
-// doc says what the kernel of this name computes.
-func (f *fused) doc(name string) []string {
-	doc := []string{
-		fmt.Sprintf("%s computes the %d outputs of each of count tiles, which lie stride bytes apart, for a bunch of rows rows", name, lanes),
-		"of activations, at most 16, as gemv" + f.l.name + "AVX512 does for each:",
-		"",
-		"	for t := range count {",
-		"		for r := range rows {",
-		"			for b := range blocks {",
-		fmt.Sprintf("				for g := range %d {", f.l.groups()),
+// code is the same in Go.
+func (f *fused) code() string {
+	l := f.l
+	group := bfloatSum(f.apart, "float32(w.q(o, k)"+l.less()+")", "high") + "\ntotal = fma(sum, w.d(o, G), total)\n" +
+		l.minima("total = fma(w.m(o, G), as[float32](x, high-64*r+LINE)[r], total)")
+	if f.whole {
+		group = fmt.Sprintf(`sum := as[int32](x, high-64*r+%d)[r]
+		for k := range 32 {
+			at := k&^3 + []int{0, 2, 1, 3}[k&3]
+			sum += 256 * w.q(o, k) * int32(as[int8](x, high)[at])
+			sum += w.q(o, k) * int32(as[uint8](x, high+%d)[at])
+		}
+		total = fma(float32(sum)*as[float32](x, high-64*r+%d)[r], w.d(o, 0), total)`, byteOffset, byteLow, byteScale)
 	}
-	weight := fmt.Sprintf("(q[t][o][k]−%d)", f.l.offset)
-	switch {
-	case f.whole:
-		doc = append(doc, fmt.Sprintf("					sum := 256·Σ q[t][o][k]·x[b].high[r][k] + Σ q[t][o][k]·x[b].low[r][k] + x[b].offset[r], over the %d columns", f.l.group),
-			"					out[r][16·t+o] = fma(float32(sum)·x[b].scale[r], d[t][o][b], out[r][16·t+o])")
-	default:
-		doc = append(doc, fmt.Sprintf("					sum := Σ %s·x[b].high[r][k] + Σ %s·x[b].low[r][k], over the %d columns of the group", weight, weight, f.l.group),
-			"					out[r][16·t+o] = fma(sum, d[t][o][b][g], out[r][16·t+o])")
-	}
-	if f.l.mins {
-		doc = append(doc, "					out[r][16·t+o] = fma(m[t][o][b][g], x[b].sum[g][r], out[r][16·t+o])")
-	}
-	return append(doc, "				}", "			}", "		}", "	}", "",
-		"room is for what is expanded and for sums. Meanwhile it has the memory read that the first aheads of ahead name,",
-		fmt.Sprintf("%d bytes a block.", aheadBytes))
+	return with(`for r := range rows {
+		for t := range count {
+			for o := range 16 {
+				var total float32
+				for b := range blocks {
+					w, high := weights(LAYOUT, tiles, t*stride, b), BUNCH*b+64*r
+					GROUPS
+				}
+				from(out, r*outStride)[16*t+o] = total
+			}
+		}
+	}`, "LAYOUT", l.word(), "BUNCH", itoa(f.bunch), "GROUPS", l.perGroup(group))
 }
 
 // fusedAMX generates the product of a bunch with tiles as they lie in memory.
@@ -87,9 +87,12 @@ func fusedAMX(l layout) {
 		config = amxConfigs[inBytes]
 	}
 	name := "fused" + l.name + "AMX"
-	TEXT(name, attrs, "func(out *float32, outStride int, tiles *byte, stride, count int, x *byte, blocks, rows int, room *byte, ahead *byte, aheads int)")
-	Pragma("noescape")
-	Doc(f.doc(name)...)
+	kernel(name, "func(out *float32, outStride int, tiles *byte, stride, count int, x *byte, blocks, rows int, room *byte, ahead *byte, aheads int)",
+		fmt.Sprintf(`%s computes the %d outputs of each of count tiles, which lie stride bytes apart, for a bunch of rows rows
+of activations, at most 16, to the bit as gemv%sAVX512 does for each:`, name, lanes, l.name),
+		f.code(),
+		fmt.Sprintf(`room is for what is expanded and for sums. Meanwhile it has the memory read that the first aheads of ahead name,
+%d bytes a block.`, aheadBytes))
 
 	LEAQ(config, amxSums)
 	tileConfig()
@@ -348,14 +351,17 @@ func bunchBytesAMX() {
 	for i, q := range []uint64{0, 2, 4, 6, 1, 3, 5, 7} {
 		DATA(8*i, U64(q))
 	}
-	TEXT("bunchBytesAMX", attrs, "func(bunch *byte, row int, x *byte, blocks int)")
-	Pragma("noescape")
-	Doc(
+	kernel("bunchBytesAMX", "func(bunch *byte, row int, x *byte, blocks int)",
 		"bunchBytesAMX writes a quantized row to its place, 0 to 15, of a bunch in bytes:",
-		"",
-		"	high[b][row][k], low[b][row][k] = x[b].Q[c] >> 8, x[b].Q[c] & 255 with c = 4·(k/4) + {0, 2, 1, 3}[k%4]",
-		"	scale[b][row], offset[b][row] = x[b].Scale, 128·x[b].Negative[0]",
-	)
+		with(`for b := range blocks {
+			a, line := quantized(x, 0, b), as[byte](bunch, BUNCH*b+64*row)
+			for k := range 32 {
+				q := a.Q[k&^3+[]int{0, 2, 1, 3}[k&3]]
+				line[k], line[LOW+k] = byte(q>>8), byte(q)
+			}
+			as[float32](bunch, BUNCH*b+SCALE)[row] = a.Scale
+			as[int32](bunch, BUNCH*b+OFFSET)[row] = 128 * a.Negative[0]
+		}`, "BUNCH", itoa(byteBunch), "LOW", itoa(byteLow), "SCALE", itoa(byteScale), "OFFSET", itoa(byteOffset)))
 	bunch, row, x, blocks := param("bunch"), param("row"), param("x"), param("blocks")
 	line := GP64()
 	MOVQ(row, line)

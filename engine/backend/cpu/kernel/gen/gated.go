@@ -11,20 +11,17 @@ import (
 
 // gatedPanel generates the gating of the rows of a panel.
 func gatedPanel(gelu bool) {
-	name, formula := "silu", "x / (1+exp(−x))"
+	name, formula := "silu", siluGo
 	factor := -math.Log2E
 	if gelu {
-		name, formula = "gelu", "x / (1+exp(−2·√(2/π)·(x+0.044715·x³)))"
+		name, formula = "gelu", geluGo
 		factor *= 2 * math.Sqrt(2/math.Pi)
 	}
-	TEXT(name+"PanelAMX", attrs, "func(dst *float32, dstStride int, gate *float32, up *float32, rows int)")
-	Pragma("noescape")
-	Doc(
-		fmt.Sprintf("%sPanelAMX gates rows of 32 numbers, which lie one after the other and those of dst dstStride bytes apart,", name),
-		"within some 10⁻⁵:",
-		"",
-		"	for x := gate[r][i]: dst[r][i] = "+formula+" · up[r][i]",
-	)
+	kernel(name+"PanelAMX", "func(dst *float32, dstStride int, gate *float32, up *float32, rows int)",
+		fmt.Sprintf("%sPanelAMX gates rows of 32 numbers, which lie one after the other and those of dst dstStride bytes apart,\nwithin some 10⁻⁵:", name),
+		with(`for i, x := range from(gate, 0)[:32*rows] {
+			from(dst, i/32*dstStride)[i%32] = FORMULA * from(up, 0)[i]
+		}`, "FORMULA", formula))
 	dst, stride, gate, up, rows := param("dst"), param("dstStride"), param("gate"), param("up"), param("rows")
 	e := newShortExp(float32(factor))
 	// Where the exponential is greater, its inverse vanishes.

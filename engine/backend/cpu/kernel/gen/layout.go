@@ -51,6 +51,9 @@ func (l layout) groupBytes() int {
 	return l.scaleBytes()
 }
 
+// kinds is 2 where there are minima beside the scales.
+func (l layout) kinds() int { return l.groupBytes() / l.scaleBytes() }
+
 func (l layout) groups() int { return 32 / l.group }
 
 // blockBytes is what a block of 32 columns takes.

@@ -115,6 +115,15 @@ var rooms = map[string]func(){
 			weights(s, true)
 		}
 	},
+	"alternatives": func() {
+		nibbleTable = fixedTable(q41)
+		for _, s := range []isa{avx2, avx512} {
+			floatVectorQ41(s)
+			floatPanelQ41(s)
+			floatPanelMul(s)
+		}
+		int8Q41()
+	},
 	"floats": func() {
 		for _, s := range []isa{avx2, avx512} {
 			for _, n := range []number{f32, f16, bf16} {

@@ -136,22 +136,24 @@ func prefetchBlock(l layout, quants reg.Register) {
 
 // gemv generates the product of one quantized row with tiles of a matrix.
 func gemv(s isa, l layout) {
-	TEXT("gemv"+l.name+s.name, attrs, "func(out *float32, tiles *byte, x *byte, blocks, count, stride int)")
-	Pragma("noescape")
-	doc := []string{
-		fmt.Sprintf("gemv%s%s computes the %d outputs of each of count tiles, which lie stride bytes apart, from one row of", l.name, s.name, lanes),
-		"activations:",
-		"",
-		"	for t := range count {",
-		"		for b := range blocks {",
-		fmt.Sprintf("			for g := range %d {", l.groups()),
-		fmt.Sprintf("				sum := Σ (q[row][k]−%d)·x[b].Q[k] over the %d columns of the group, in integers", l.offset, l.group),
-		"				out[16·t+row] = fma(float32(sum)·x[b].Scale, d[row][b][g], out[16·t+row])",
-	}
-	if l.mins {
-		doc = append(doc, "				out[16·t+row] = fma(m[row][b][g], x[b].Sum[g], out[16·t+row])")
-	}
-	Doc(append(doc, "			}", "		}", "	}")...)
+	kernel("gemv"+l.name+s.name, "func(out *float32, tiles *byte, x *byte, blocks, count, stride int)",
+		fmt.Sprintf(`gemv%s%s computes the %d outputs of each of count tiles, which lie stride bytes apart, from one row of
+activations:`, l.name, s.name, lanes),
+		with(`for t := range count {
+			for row := range 16 {
+				var total float32
+				for b := range blocks {
+					w, a := weights(LAYOUT, tiles, t*stride, b), quantized(x, 0, b)
+					GROUPS
+				}
+				from(out, 64*t)[row] = total
+			}
+		}`, "LAYOUT", l.word(), "GROUPS", l.perGroup(with(`var sum int32
+			for COLUMNS {
+				sum += (w.q(row, k)OFFSET) * int32(a.Q[k])
+			}
+			total = fma(float32(sum)*a.Scale, w.d(row, G), total)
+			MINIMA`, "(w.q(row, k)OFFSET)", l.number("row"), "MINIMA", l.minima("total = fma(w.m(row, G), a.Sum[SUM], total)")))))
 	out, tile, x := param("out"), param("tiles"), param("x")
 	blocks, count, stride := param("blocks"), param("count"), param("stride")
 
@@ -242,15 +244,20 @@ func sumOffset(l layout, g int) int {
 
 // unpack generates the expansion of a tile.
 func unpack(s isa, l layout) {
-	TEXT("unpack"+l.name+s.name, attrs, "func(numbers *int16, scales *float32, tile *byte, blocks int)")
-	Pragma("noescape")
-	Doc(
-		fmt.Sprintf("unpack%s%s expands a tile into 16-bit numbers with the offset of %d taken off, and scales (and", l.name, s.name, l.offset),
-		"minima) in float32:",
-		"",
-		"	numbers[(b·16+i)·32 + 2·row + p] = q[row][32·b+2·i+p] − offset",
-		"	scales[((b·groups+g)·kinds+kind)·16 + row] = d or m[row][b][g]",
-	)
+	scales1 := 16 * l.groups() * l.kinds()
+	kernel("unpack"+l.name+s.name, "func(numbers *int16, scales *float32, tile *byte, blocks int)",
+		fmt.Sprintf(`unpack%s%s expands a tile into 16-bit numbers with the offset of %d taken off, and scales (and
+minima) in float32:`, l.name, s.name, l.offset),
+		with(`for b := range blocks {
+			w := weights(LAYOUT, tile, 0, b)
+			for row := range 16 {
+				for k := range 32 {
+					from(numbers, 0)[512*b+32*(k/2)+2*row+k%2] = int16(NUMBER)
+				}
+				GROUPS
+			}
+		}`, "LAYOUT", l.word(), "NUMBER", "w.q(row, k)"+l.less(), "GROUPS", l.inGroups(
+			fmt.Sprintf("from(scales, 0)[%d*b+AT+row] = VALUE", scales1), 16)))
 	numbers, scales, quants, blocks := param("numbers"), param("scales"), param("tile"), param("blocks")
 	u := newUnpacker(s, l, quants)
 	var offset reg.VecVirtual
@@ -301,24 +308,30 @@ func gemm(s isa, group int, mins bool) {
 	if mins {
 		name += "Min"
 	}
-	TEXT(name+s.name, attrs, "func(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride, rows, blocks, first int, ahead *byte, aheads int)")
-	Pragma("noescape")
-	doc := []string{
-		fmt.Sprintf("%s%s adds to the %d outputs of a tile for each of rows rows of activations the products of blocks blocks of", name, s.name, lanes),
-		"columns; the outputs count as zero if first is not. Strides are in bytes:",
-		"",
-		"	for r := range rows {",
-		"		for b := range blocks {",
-		fmt.Sprintf("			for g := range %d {", l.groups()),
-		fmt.Sprintf("				sum := Σ numbers[k][o]·x[r][b].Q[k] over the %d columns of the group, in integers", group),
-		"				out[r][o] = fma(float32(sum)·x[r][b].Scale, d[b][g][o], out[r][o])",
-	}
-	if mins {
-		doc = append(doc, "				out[r][o] = fma(m[b][g][o], x[r][b].Sum[g], out[r][o])")
-	}
-	doc = append(doc, "			}", "		}", "	}", "",
+	kinds := l.kinds()
+	kernel(name+s.name, "func(out *float32, outStride int, numbers *int16, scales *float32, x *byte, xStride, rows, blocks, first int, ahead *byte, aheads int)",
+		fmt.Sprintf(`%s%s adds to the %d outputs of a tile for each of rows rows of activations the products of blocks blocks of
+columns; the outputs count as zero if first is not. Strides are in bytes:`, name, s.name, lanes),
+		with(`for r := range rows {
+			for o := range 16 {
+				total := from(out, r*outStride)[o]
+				if first != 0 {
+					total = 0
+				}
+				for b := range blocks {
+					a := quantized(x, r*xStride, b)
+					GROUPS
+				}
+				from(out, r*outStride)[o] = total
+			}
+		}`, "GROUPS", l.perGroup(with(with(`var sum int32
+			for COLUMNS {
+				sum += int32(from(numbers, 0)[512*b+32*(k/2)+2*o+k%2]) * int32(a.Q[k])
+			}
+			total = fma(float32(sum)*a.Scale, from(scales, 0)[BASE*b+KINDS*G+o], total)
+			MINIMA`, "MINIMA", l.minima("total = fma(from(scales, 0)[BASE*b+KINDS*G+16+o], a.Sum[SUM], total)")),
+			"BASE", itoa(16*kinds*l.groups()), "KINDS", itoa(16*kinds)))),
 		fmt.Sprintf("Meanwhile it has the memory read that the first aheads of ahead name, %d bytes a block.", aheadBytes))
-	Doc(doc...)
 	// The sums in float32, one row after the other: in the output, a power of
 	// two apart, they would be in one another's way. They begin with a cache
 	// line, for one that lies in two costs twice as much.
@@ -480,12 +493,12 @@ var tileRows = []int{12, 8, 4, 2, 1}
 // which is taken apart anew for each bunch of them: it lies in the first-level
 // cache, and its numbers need never leave the registers.
 func gemmTile(s isa, l layout) {
-	TEXT("gemm"+l.name+s.name, attrs, "func(out *float32, outStride int, tile *byte, x *byte, xStride, rows, blocks int, ahead *byte)")
-	Pragma("noescape")
-	Doc(
-		fmt.Sprintf("gemm%s%s computes the %d outputs of a tile for each of rows rows of activations, as gemv%s%s does for one; strides", l.name, s.name, lanes, l.name, s.name),
-		fmt.Sprintf("in bytes. Meanwhile it has %d bytes a block and bunch read from ahead on, which is where the next tile lies.", aheadBytes),
-	)
+	kernel("gemm"+l.name+s.name, "func(out *float32, outStride int, tile *byte, x *byte, xStride, rows, blocks int, ahead *byte)",
+		fmt.Sprintf("gemm%s%s computes the %d outputs of a tile for each of rows rows of activations, as gemv%s%s does for one; strides\nin bytes:", l.name, s.name, lanes, l.name, s.name),
+		fmt.Sprintf(`for r := range rows {
+			gemv%s%s(&from(out, r*outStride)[0], tile, &from(x, r*xStride)[0], blocks, 1, 0)
+		}`, l.name, s.name),
+		fmt.Sprintf("Meanwhile it has %d bytes a block and bunch read from ahead on, which is where the next tile lies.", aheadBytes))
 	ahead := AllocLocal(8)
 	r := param("ahead")
 	MOVQ(r, ahead)

@@ -102,17 +102,26 @@ func quantize(s isa) {
 
 // quantizeText begins a quantization's kernel.
 func quantizeText(s isa) {
-	TEXT("quantize"+s.name, attrs, "func(q *byte, x *float32, blocks int)")
-	Pragma("noescape")
-	Doc(
+	kernel("quantize"+s.name, "func(q *byte, x *float32, blocks int)",
 		"quantize"+s.name+" turns blocks of 32 activations into 16-bit numbers, a scale and sums:",
-		"",
-		"	scale := the power of two with 2^14 ≤ round(max|x| / scale) < 2^15",
-		"	Q[i] = round(x[i] / scale), ties to even",
-		"	Scale, Negative, Sum = scale, {−ΣQ, −ΣQ[:16], −ΣQ[16:]}, {scale·ΣQ, scale·ΣQ[:16], scale·ΣQ[16:]}",
-		"",
-		"A block with a NaN or a magnitude from 2^100 on gets the scale NaN; one with nothing from 2^−100 on is zero.",
-	)
+		`for b := range blocks {
+			values, a := from(x, 128*b)[:32], quantized(q, 0, b)
+			scale := blockScale(values)
+			var sums [2]int32
+			for i, v := range values {
+				a.Q[i] = 0
+				if scale > 0 {
+					a.Q[i] = int16(nearest(v / scale))
+				}
+				sums[i/16] += int32(a.Q[i])
+			}
+			a.Scale = scale
+			for i, sum := range [3]int32{sums[0] + sums[1], sums[0], sums[1]} {
+				a.Negative[i], a.Sum[i] = -sum, scale*float32(sum)
+			}
+		}`,
+		`The scale is the power of two that makes the greatest magnitude a number from 2^14 to 2^15. A block with a NaN or a
+magnitude from 2^100 on gets the scale NaN; one with nothing from 2^−100 on is zero.`)
 }
 
 // quantizeWide is quantize for AVX-512. A scale never leaves the vector registers,

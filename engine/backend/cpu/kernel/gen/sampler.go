@@ -120,13 +120,23 @@ func (s isa) returnCounts(sums []vec) {
 // scan generates the first look at a row.
 func scan(s isa) {
 	kernel("scan"+s.name, "func(x *float32, blocks, vectors int, maxima *float32) (alive, nans int)",
-		"scan"+s.name+" counts the logits above −Inf and the NaNs, and finds the greatest of each group. A block is",
-		"vectors times sixteen logits; of a block, each lane is a group. vectors is at least 1:",
-		"",
-		"	maxima[16·b+lane] = max(x[16·(b·vectors+v)+lane] for v < vectors)",
-		"",
-		"Of zeros with different signs either may be the greatest, and with NaNs maxima mean nothing.",
-	)
+		"scan"+s.name+` counts the logits above −Inf and the NaNs, and finds the greatest of each group. A block is
+vectors times sixteen logits; of a block, each lane is a group. vectors is at least 1:`,
+		`for b := range blocks {
+			logits, greatest := from(x, 64*b*vectors)[:16*vectors], from(maxima, 64*b)[:16]
+			copy(greatest, logits)
+			for i, z := range logits {
+				if z >= -math.MaxFloat32 {
+					alive++
+				}
+				if z != z {
+					nans++
+				}
+				greatest[i%16] = max(greatest[i%16], z)
+			}
+		}
+		return alive, nans`,
+		"Of zeros with different signs either may be the greatest, and with NaNs maxima mean nothing.")
 	x, maxima, blocks := param("x"), param("maxima"), param("blocks")
 	ones, sums := s.tallies(2)
 	loop("block", blocks, func() {
@@ -151,7 +161,16 @@ func scan(s isa) {
 // count generates the rank's pass.
 func count(s isa) {
 	kernel("count"+s.name, "func(x *float32, n int, z float32) (above, equal int)",
-		"count"+s.name+" returns how many of x[:n] are greater than z, and how many equal it; n is a multiple of 16.")
+		"count"+s.name+" returns how many of n logits, a multiple of 16, are greater than z, and how many equal it.",
+		`for _, other := range from(x, 0)[:n] {
+			if other > z {
+				above++
+			}
+			if other == z {
+				equal++
+			}
+		}
+		return above, equal`)
 	x, z := param("x"), s.splat("z")
 	ones, sums := s.tallies(2)
 	each16([]reg.GPVirtual{x}, func() {
@@ -168,8 +187,17 @@ func count(s isa) {
 // collect generates what keeps the logits that matter.
 func collect(s isa) {
 	kernel("collect"+s.name, "func(x *float32, n int, floor float32, first int32, ids *int32, keys *uint32) int",
-		"collect"+s.name+" writes the numbers first+i of those of x[:n] that are at least floor, and their keys, in order,",
-		"and returns how many they are; n is a multiple of 16. It writes up to 16 places beyond the last.")
+		"collect"+s.name+` writes the numbers first+i of those of n logits, a multiple of 16, that are at least floor, and
+their keys, in order, and returns how many they are:`,
+		`found := 0
+		for i, z := range from(x, 0)[:n] {
+			if z >= floor {
+				from(ids, 0)[found], from(keys, 0)[found] = first+int32(i), uint32(keyOf(z))
+				found++
+			}
+		}
+		return found`,
+		"It writes up to 16 places beyond the last.")
 	x, ids, keys, floor := param("x"), param("ids"), param("keys"), s.splat("floor")
 	id, step := s.vec(), s.reg()
 	first := s.reg()
@@ -261,20 +289,23 @@ func (s isa) keys(v, k Op, magnitude Mem) {
 // weights generates what turns logits into weights and adds these up: logits as the
 // model gave them, or keys, whose weights are kept.
 func weights(s isa, keyed bool) {
-	formula := []string{
-		"",
-		"	t := (x − top)·steps",
-		"	k := round(t), and f = t − k",
-		"	weight = 2^(k/128 + shift)·2^(f/128), or 0 where t ≤ −64·128",
-		"",
-		"with 2^(k/128 + shift) from table, the bits of 2^(j/128) less j<<45. magic is 1.5·2^52 + 128·shift.",
+	body := `c := scaleOf(top, steps, magic)
+	var total uint64
+	for i, LOGIT := range from(INPUT, 0)[:n] {
+		w := c.weight(VALUE)
+		KEEP
+		total += w
 	}
+	return total`
+	const note = "The weights are those of a scale with this top and these steps; magic is 1.5·2^52 + 128·shift, and table octaveTable."
 	if keyed {
 		kernel("weigh"+s.name, "func(weights *uint64, keys *uint32, n int, top, steps, magic float64, table *[128]uint64) uint64",
-			append([]string{"weigh" + s.name + " computes the weights of the logits x of keys[:n] and returns their sum; n is a multiple of 16:"}, formula...)...)
+			"weigh"+s.name+" computes the weights of the logits of n keys, a multiple of 16, and returns their sum:",
+			with(body, "LOGIT", "k", "INPUT", "keys", "VALUE", "key(k).logit()", "KEEP", "from(weights, 0)[i] = w"), note)
 	} else {
 		kernel("sumWeights"+s.name, "func(x *float32, n int, top, steps, magic float64, table *[128]uint64) uint64",
-			append([]string{"sumWeights" + s.name + " returns the sum of the weights of x[:n]; n is a multiple of 16:"}, formula...)...)
+			"sumWeights"+s.name+" returns the sum of the weights of n logits, a multiple of 16:",
+			with(body, "i, LOGIT", "_, z", "INPUT", "x", "VALUE", "z", "\t\tKEEP\n", ""), note)
 	}
 	var x, out reg.GPVirtual
 	var pointers []reg.GPVirtual

@@ -141,16 +141,20 @@ func (s isa) splat(name string) reg.VecVirtual {
 	return r
 }
 
-func kernel(name, signature string, doc ...string) {
-	TEXT(name, attrs, signature)
-	Pragma("noescape")
-	Doc(doc...)
-}
+// halves is the end of a reduction.
+const halves = `
+	for half := 8; half > 0; half /= 2 {
+		for i := range half {
+			sums[i] += sums[i+half]
+		}
+	}
+	return sums[0]`
 
 // reductions generates what takes a row to one number.
 func reductions(s isa) {
 	kernel("greatest"+s.name, "func(x *float32, n int) float32",
-		"greatest"+s.name+" returns max(x[:n]); n is a multiple of 16, at least 16.")
+		"greatest"+s.name+" returns the greatest of n numbers, a multiple of 16, at least 16.",
+		"return slices.Max(from(x, 0)[:n])")
 	x := param("x")
 	top := s.vec()
 	s.load(at(x), top)
@@ -162,7 +166,11 @@ func reductions(s isa) {
 	result(s.reduce(VMAXPS, top))
 
 	kernel("sumSquares"+s.name, "func(x *float32, n int) float32",
-		"sumSquares"+s.name+" returns Σx[i]² for i < n, a multiple of 16: sixteen sums, then these by halves.")
+		"sumSquares"+s.name+" returns the sum of the squares of n numbers, a multiple of 16: sixteen sums, then these by halves.",
+		`var sums [16]float32
+		for i, v := range from(x, 0)[:n] {
+			sums[i%16] = fma(v, v, sums[i%16])
+		}`+halves)
 	x = param("x")
 	sum := s.vec()
 	s.zero(sum)
@@ -176,7 +184,13 @@ func reductions(s isa) {
 	result(s.reduce(VADDPS, sum))
 
 	kernel("expSum"+s.name, "func(x *float32, n int, shift float32) float32",
-		"expSum"+s.name+" sets x[i] = exp(x[i]−shift) for i < n, a multiple of 16, and returns their sum, as sumSquares adds.")
+		"expSum"+s.name+" turns n numbers, a multiple of 16, into exponentials and returns their sum, as sumSquares adds.",
+		`var sums [16]float32
+		for i, v := range from(x, 0)[:n] {
+			e := exp(v - shift)
+			from(x, 0)[i] = e
+			sums[i%16] += e
+		}`+halves)
 	x = param("x")
 	shift := s.splat("shift")
 	sum = s.vec()
@@ -197,7 +211,10 @@ func reductions(s isa) {
 // maps generates what works on each element by itself.
 func maps(s isa) {
 	kernel("scale"+s.name, "func(x *float32, n int, factor float32)",
-		"scale"+s.name+" sets x[i] = x[i]·factor for i < n, a multiple of 16.")
+		"scale"+s.name+" multiplies n numbers, a multiple of 16, with a factor.",
+		`for i := range n {
+			from(x, 0)[i] *= factor
+		}`)
 	x := param("x")
 	factor := s.splat("factor")
 	each16([]reg.GPVirtual{x}, func() {
@@ -211,7 +228,10 @@ func maps(s isa) {
 	done()
 
 	kernel("add"+s.name, "func(dst, x *float32, n int)",
-		"add"+s.name+" sets dst[i] = dst[i] + x[i] for i < n, a multiple of 16.")
+		"add"+s.name+" adds n numbers, a multiple of 16, to others.",
+		`for i, v := range from(x, 0)[:n] {
+			from(dst, 0)[i] += v
+		}`)
 	dst, x := param("dst"), param("x")
 	each16([]reg.GPVirtual{dst, x}, func() {
 		v := s.vec()
@@ -224,7 +244,10 @@ func maps(s isa) {
 	done()
 
 	kernel("normalize"+s.name, "func(dst, x, w *float32, n int, factor float32)",
-		"normalize"+s.name+" sets dst[i] = x[i]·factor·w[i] for i < n, a multiple of 16.")
+		"normalize"+s.name+" multiplies n numbers, a multiple of 16, with a factor and with weights.",
+		`for i, v := range from(x, 0)[:n] {
+			from(dst, 0)[i] = v * factor * from(w, 0)[i]
+		}`)
 	dst, x = param("dst"), param("x")
 	w := param("w")
 	factor = s.splat("factor")
@@ -240,13 +263,16 @@ func maps(s isa) {
 	done()
 
 	for _, gelu := range []bool{false, true} {
-		name, formula, least := "silu", "gate[i] / (1+exp(−gate[i]))", siluLeast
+		name, formula, least := "silu", siluGo, siluLeast
 		if gelu {
 			name, least = "gelu", geluLeast
-			formula = "gate[i] / (1+exp(−2·√(2/π)·(gate[i]+0.044715·gate[i]³)))"
+			formula = geluGo
 		}
 		kernel(name+s.name, "func(dst, gate, up *float32, n int)",
-			name+s.name+" sets dst[i] = "+formula+" · up[i] for i < n, a multiple of 16.")
+			name+s.name+" gates n numbers, a multiple of 16.",
+			with(`for i, x := range from(gate, 0)[:n] {
+				from(dst, 0)[i] = FORMULA * from(up, 0)[i]
+			}`, "FORMULA", formula))
 		dst, gate, up := param("dst"), param("gate"), param("up")
 		each16([]reg.GPVirtual{dst, gate, up}, func() {
 			v, e := s.vec(), s.vec()
@@ -275,8 +301,13 @@ func maps(s isa) {
 	}
 
 	kernel("rotatePairs"+s.name, "func(dst, x, cos, sin *float32, n int)",
-		"rotatePairs"+s.name+" turns neighbours, for i < n, a multiple of 16, with sin[i] negative where i is even:",
-		"", "	dst[i] = fma(x[i^1], sin[i], x[i]·cos[i])")
+		"rotatePairs"+s.name+" turns n numbers, a multiple of 16, by pairs of neighbours; sin is negative where the first is:",
+		`c, s := from(cos, 0), from(sin, 0)
+		for i := 0; i < n; i += 2 {
+			a, b := from(x, 0)[i], from(x, 0)[i+1]
+			from(dst, 0)[i] = fma(b, s[i], a*c[i])
+			from(dst, 0)[i+1] = fma(a, s[i+1], b*c[i+1])
+		}`)
 	dst, x = param("dst"), param("x")
 	cos, sin := param("cos"), param("sin")
 	each16([]reg.GPVirtual{dst, x, cos, sin}, func() {
@@ -293,7 +324,12 @@ func maps(s isa) {
 
 	kernel("rotateHalves"+s.name, "func(dst, x, cos, sin *float32, n int)",
 		"rotateHalves"+s.name+" turns element i with element i+n, for i < n, a multiple of 16:",
-		"", "	dst[i], dst[i+n] = fma(x[i+n], −sin[i], x[i]·cos[i]), fma(x[i], sin[i], x[i+n]·cos[i])")
+		`c, s := from(cos, 0), from(sin, 0)
+		for i := range n {
+			a, b := from(x, 0)[i], from(x, 0)[i+n]
+			from(dst, 0)[i] = fma(b, -s[i], a*c[i])
+			from(dst, 0)[i+n] = fma(a, s[i], b*c[i])
+		}`)
 	dst, x = param("dst"), param("x")
 	cos, sin = param("cos"), param("sin")
 	far := param("n")
@@ -318,10 +354,19 @@ func maps(s isa) {
 	done()
 }
 
+// The activations of a gate x, as Go.
+const (
+	siluGo = "x / (1 + exp(-x))"
+	geluGo = "x / (1 + exp(-2*math.Sqrt2/math.SqrtPi*(x+0.044715*x*x*x)))"
+)
+
 // conversions generates what changes number formats.
 func conversions(s isa) {
 	kernel("toHalf"+s.name, "func(dst *uint16, x *float32, n int)",
-		"toHalf"+s.name+" sets dst[i] to the float16 nearest to x[i], ties to even, for i < n, a multiple of 16.")
+		"toHalf"+s.name+" turns n numbers, a multiple of 16, into the nearest float16, ties to even.",
+		`for i, v := range from(x, 0)[:n] {
+			from(dst, 0)[i] = quant.Float32ToFloat16(v)
+		}`)
 	dst, x, n := param("dst"), param("x"), param("n")
 	SHRQ(Imm(4), n)
 	loop("lanes", n, func() {
