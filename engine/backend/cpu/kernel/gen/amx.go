@@ -154,7 +154,7 @@ func (l layout) apart() bool {
 
 // panelBytes is a block of an expanded tile.
 func (l layout) panelBytes() int {
-	return panelNumbers + l.groups()*(l.groupBytes()/l.scaleBytes())*vectorBytes
+	return panelNumbers + l.groups()*l.kinds()*vectorBytes
 }
 
 // gemmAMX generates the product of bunches of sixteen quantized rows with the
@@ -168,7 +168,7 @@ func (l layout) panelBytes() int {
 // each product takes sixteen turns of the other port, so what counts is how few
 // instructions add up the sums: two for each vector, or one without minima.
 func gemmAMX(group int, mins, apart bool) {
-	s, l := avx512, layout{group: group, mins: mins, wide: true}
+	s, l := avx512, layout{group: group, mins: mins}
 	config := amxConfigs[group]
 	name := fmt.Sprintf("gemm%d", group)
 	if mins {
@@ -200,7 +200,7 @@ func gemmAMX(group int, mins, apart bool) {
 		"tiles of sums. Meanwhile the next panel is read from ahead on.",
 	)
 	groups, block := l.groups(), l.panelBytes()
-	kinds := l.groupBytes() / l.scaleBytes()
+	kinds := l.kinds()
 	tiles := sumTiles(apart)
 	// The products come ring-1 steps before their sums are added up, and their
 	// storing one.
@@ -543,7 +543,7 @@ func expandAMX(l layout) {
 	)
 	panel, quants, blocks := param("panel"), param("tile"), param("blocks")
 	e := newExpander(l, quants, bfloatTables[l.name])
-	kinds := l.groupBytes() / l.scaleBytes()
+	kinds := l.kinds()
 	loop("block", blocks, func() {
 		for i := range (l.blockBytes() + vectorBytes - 1) / vectorBytes {
 			PREFETCHT0(at(quants).Offset(prefetchBytes + i*vectorBytes))
@@ -553,7 +553,7 @@ func expandAMX(l layout) {
 		}
 		d := s.vec()
 		for g := range l.groups() * kinds {
-			s.scales(l, at(quants).Offset(l.quantBytes()+g*l.scaleBytes()), d)
+			s.scales(l, at(quants), g/kinds, g%kinds, d)
 			s.store(d, at(panel).Offset(panelNumbers+g*vectorBytes))
 		}
 		ADDQ(imm(l.blockBytes()), quants)
