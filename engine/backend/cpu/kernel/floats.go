@@ -75,6 +75,9 @@ func (f Float) FloatsBytes(rows, cols int) int {
 	return (rows + Lanes - 1) / Lanes * Lanes * cols * f.Bytes()
 }
 
+// Bytes is the memory of all tiles.
+func (p *Floats) Bytes() int { return len(p.data) }
+
 // Tiles is the number of tiles.
 func (p *Floats) Tiles() int { return (p.Rows + Lanes - 1) / Lanes }
 

@@ -158,6 +158,9 @@ func (l *Layout) PackedBytes(rows, cols int) int {
 // Tiles is the number of tiles.
 func (p *Packed) Tiles() int { return (p.Rows + Lanes - 1) / Lanes }
 
+// Bytes is the memory of all tiles.
+func (p *Packed) Bytes() int { return len(p.data) }
+
 // blocks is the number of blocks of columns.
 func (p *Packed) blocks() int { return p.Cols / BlockColumns }
 
