@@ -91,3 +91,43 @@ func BenchmarkGates(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkPack interleaves a matrix of 4,096 × 1,024 as loading does, on one thread.
+func BenchmarkPack(b *testing.B) {
+	const rows, cols = 4096, 1024
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, format := range []quant.Type{quant.F32, quant.F16, quant.Q4_1, quant.Q8_0, quant.Q4_K, quant.Q6_K} {
+		rowBytes, err := format.RowBytes(cols)
+		if err != nil {
+			b.Fatal(err)
+		}
+		data := make([]byte, rows*rowBytes)
+		for i := range data {
+			data[i] = byte(r.Uint32())
+		}
+		b.Run(format.String(), func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			if f, ok := FloatOf(format); ok {
+				w, err := NewFloats(f, rows, cols, make([]byte, f.FloatsBytes(rows, cols)))
+				if err != nil {
+					b.Fatal(err)
+				}
+				for b.Loop() {
+					w.Pack(data, 0, w.Tiles())
+				}
+				return
+			}
+			l, _ := LayoutOf(format)
+			w, err := NewPacked(l, rows, cols, make([]byte, l.PackedBytes(rows, cols)))
+			if err != nil {
+				b.Fatal(err)
+			}
+			var k Packer
+			for b.Loop() {
+				if err := k.Pack(w, data, 0, w.Tiles()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -85,20 +85,6 @@ func (p *Floats) tileBytes() int { return Lanes * p.Cols * p.Format.Bytes() }
 
 func (p *Floats) tile(i int) []byte { return p.data[i*p.tileBytes():][:p.tileBytes()] }
 
-// Pack fills the tiles lo … hi-1 from the whole matrix, row after row.
-func (p *Floats) Pack(rows []byte, lo, hi int) {
-	size := p.Format.Bytes()
-	for t := lo; t < hi; t++ {
-		tile := p.tile(t)
-		for r := range min(Lanes, p.Rows-t*Lanes) {
-			row := rows[(t*Lanes+r)*p.Cols*size:][:p.Cols*size]
-			for c := range p.Cols {
-				copy(tile[(c*Lanes+r)*size:][:size], row[c*size:])
-			}
-		}
-	}
-}
-
 // Row sets dst, Cols numbers, to row i of the matrix.
 func (p *Floats) Row(dst []float32, i int) {
 	tile := p.tile(i / Lanes)
