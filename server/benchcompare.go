@@ -177,7 +177,7 @@ func (l *loaded) comparedTest(c bench.Comparison) comparedTest {
 		Vitrine: c.Ours, LlamaCpp: c.Theirs, Ratio: c.Ratio,
 	}
 	if c.Case.Depth > 0 {
-		t.Share, t.LlamaCppShare = l.share(c.Ours.Median, c.Case.Batch), l.share(c.Theirs.Median, c.Case.Batch)
+		t.Share, t.LlamaCppShare = l.share(c.Ours.Median, c.Case.Batch), l.shareOf(l.StepFileBytes(), c.Theirs.Median, c.Case.Batch)
 	} else {
 		t.Share, t.LlamaCppShare = l.int8Share(c.Ours.Median), l.int8Share(c.Theirs.Median)
 	}

@@ -70,11 +70,14 @@ func (b *benchFlags) open(ctx context.Context, c *cli) (*loaded, error) {
 
 // share is the part of the memory's bandwidth that reading the weights takes
 // at a rate of tokens a second; 0 where the bandwidth is not known.
-func (l *loaded) share(rate float64, batch int) float64 {
+func (l *loaded) share(rate float64, batch int) float64 { return l.shareOf(l.StepBytes(), rate, batch) }
+
+// shareOf is share for who reads so many bytes of weights a step.
+func (l *loaded) shareOf(bytes int64, rate float64, batch int) float64 {
 	if l.memory == nil {
 		return 0
 	}
-	share := rate / float64(batch) * float64(l.StepBytes()) / l.memory.BytesPerSecond
+	share := rate / float64(batch) * float64(bytes) / l.memory.BytesPerSecond
 	return math.Round(share*1000) / 1000
 }
 

@@ -181,7 +181,7 @@ var itemKeys = [view.NumTimeItems]string{
 	"time.embed", "time.attn_norm", "time.qkv", "time.qk_norm", "time.rope", "time.store_kv", "time.attention", "time.o_proj",
 	"time.attn_post_norm", "time.resid_mid", "time.ffn_norm", "time.gate_up", "time.activation", "time.down", "time.ffn_post_norm",
 	"time.resid_out", "time.final_norm", "time.unembed",
-	"time.embed_all_reduce", "time.attn_all_reduce", "time.ffn_all_reduce", "time.draw", "time.rest",
+	"time.embed_all_reduce", "time.attn_all_reduce", "time.ffn_all_reduce", "time.gated_unit", "time.draw", "time.rest",
 }
 
 func (v *timeView) word(item view.TimeItem) string { return v.c.words.Say(itemKeys[item]) }

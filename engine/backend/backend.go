@@ -40,6 +40,12 @@ type Weight interface {
 	Shape() (rows, cols int)
 }
 
+// Sized is a [Weight] that knows what it takes in the backend's memory.
+type Sized interface {
+	// Bytes is how many bytes a product with the whole weight reads.
+	Bytes() int
+}
+
 // KVCache is the memory of keys and values: Layers × Blocks × BlockSize slots of
 // KVHeads × HeadDim numbers each, once for keys and once for values.
 type KVCache interface {

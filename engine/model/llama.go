@@ -49,7 +49,8 @@ type Model struct {
 	// rope turns queries and keys; localRope does in layers with a window.
 	rope, localRope backend.RoPE
 	closers         []func() error
-	stepBytes       int64
+	// What a step reads of weights, in the backend's memory and as the file stores them.
+	stepBytes, stepFileBytes int64
 
 	embedding backend.Weight // vocab × width
 	layers    []layer
@@ -82,10 +83,14 @@ func (m *Model) Config() Config { return m.config }
 // Backend returns the backend that holds the weights.
 func (m *Model) Backend() backend.Backend { return m.backend }
 
-// StepBytes is the number of bytes of weights, as the file stores them, that one
-// step reads, whatever its batch: all but the embedding matrix, of which a step
-// reads a row a token. Where that matrix also makes the logits it is read whole.
+// StepBytes is the number of bytes of weights, in the layout of the backend's memory,
+// that one step reads, whatever its batch: all but the embedding matrix, of which a
+// step reads a row a token. Where that matrix also makes the logits it is read whole.
 func (m *Model) StepBytes() int64 { return m.stepBytes }
+
+// StepFileBytes is the same as the file stores the weights: what a program reads that
+// computes with the file as it is.
+func (m *Model) StepFileBytes() int64 { return m.stepFileBytes }
 
 // NewKVCache makes a cache of the model's shape with the given blocks.
 func (m *Model) NewKVCache(blocks, blockSize int) (backend.KVCache, error) {
@@ -117,10 +122,10 @@ func (m *Model) Forward(kv backend.KVCache, batch *Batch) error {
 		activation = backend.GELUTanh
 	}
 
-	// Who looks at what is between two operations, or asks for the time of each, gets
-	// them one after the other.
+	// Who looks at what is between two operations gets them one after the other. Who asks
+	// for times gets those of what runs without being asked.
 	var together backend.Gater
-	if !taps.any(Gate) && !taps.any(Up) && batch.Timing == nil {
+	if !taps.any(Gate) && !taps.any(Up) {
 		together, _ = b.(backend.Gater)
 	}
 
@@ -199,15 +204,17 @@ func (m *Model) Forward(kv backend.KVCache, batch *Batch) error {
 		gate, up := backend.Product{Dst: m.gate, W: l.gate}, backend.Product{Dst: m.up, W: l.up}
 		if together != nil {
 			together.MatMulGLU(m.normed, r.n, gate, up, activation)
+			op = OpGatedUnit
 		} else {
 			m.matMul(m.normed, r.n, gate, up)
 			taps.at(Gate, i, m.gate)
 			taps.at(Up, i, m.up)
 			watch.done(OpGateUp, i)
 			b.GLU(m.gate, m.gate, m.up, r.n, activation)
+			op = OpActivation
 		}
 		taps.at(SiLUMul, i, m.gate)
-		watch.done(OpActivation, i)
+		watch.done(op, i)
 		m.matMul(m.gate, r.n, backend.Product{Dst: m.normed, W: l.down})
 		op = m.allReduce(m.normed, r.n, watch, OpDown, OpFFNAllReduce, i)
 		taps.at(Down, i, m.normed)

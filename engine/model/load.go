@@ -88,7 +88,7 @@ func load(src source, b backend.Backend, opts LoadOptions) (*Model, error) {
 	d := &m.division
 
 	m.embedding = l.outputs("token_embd.weight", c.Vocab, c.Width, d.vocab)
-	embedding := l.done
+	embedding, embeddingRead := l.done, l.read
 	heads, kvHeads := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
 	for i := range m.layers {
 		name := func(part string) string { return fmt.Sprintf("blk.%d.%s", i, part) }
@@ -125,9 +125,9 @@ func load(src source, b backend.Backend, opts LoadOptions) (*Model, error) {
 	if !c.TieEmbeddings {
 		m.output = l.outputs("output.weight", c.Vocab, c.Width, d.vocab)
 	}
-	m.stepBytes = l.done
+	m.stepBytes, m.stepFileBytes = l.read, l.done
 	if !c.TieEmbeddings {
-		m.stepBytes -= embedding
+		m.stepBytes, m.stepFileBytes = m.stepBytes-embeddingRead, m.stepFileBytes-embedding
 	}
 	factors := l.factors(c.HeadDim / 2)
 	if l.err != nil {
@@ -153,6 +153,7 @@ type loader struct {
 	parallel    backend.Parallel // nil if the backend has no ranks
 	progress    func(done, total int64)
 	done, total int64
+	read        int64                // bytes of what is loaded in the backend's memory
 	count       int64                // weights loaded
 	formats     map[quant.Type]int64 // weights a format
 	err         error
@@ -236,6 +237,11 @@ func (l *loader) weight(name string, rows, cols int, take func(string, quant.Typ
 	l.count += n
 	l.formats[p.format] += n
 	l.done += int64(len(p.data))
+	if w, ok := w.(backend.Sized); ok {
+		l.read += int64(w.Bytes())
+	} else {
+		l.read += int64(len(p.data))
+	}
 	if l.progress != nil {
 		l.progress(min(l.done, l.total), l.total)
 	}

@@ -36,6 +36,9 @@ const (
 	OpEmbedAllReduce // after OpEmbed
 	OpAttnAllReduce  // after OpOProj, in every layer
 	OpFFNAllReduce   // after OpDown, in every layer
+	// OpGatedUnit is OpGateUp and OpActivation in one, where a backend is a
+	// [backend.Gater] and nobody taps what is between the two.
+	OpGatedUnit
 	numOps
 )
 
@@ -43,6 +46,7 @@ var opNames = [numOps]string{
 	"embed", "attn_norm", "qkv", "qk_norm", "rope", "store_kv", "attention", "o_proj", "attn_post_norm", "resid_mid",
 	"ffn_norm", "gate_up", "activation", "down", "ffn_post_norm", "resid_out", "final_norm", "unembed",
 	"embed_all_reduce", "attn_all_reduce", "ffn_all_reduce",
+	"gated_unit",
 }
 
 // String is the operation's name: that of the point it leads to, where there is
@@ -56,7 +60,7 @@ func (o Op) String() string {
 
 // InLayer says whether every layer has such an operation.
 func (o Op) InLayer() bool {
-	return o >= OpAttnNorm && o <= OpResidOut || o == OpAttnAllReduce || o == OpFFNAllReduce
+	return o >= OpAttnNorm && o <= OpResidOut || o >= OpAttnAllReduce && o <= OpGatedUnit
 }
 
 // AllReduces is the point that an all-reduce makes whole; false for every other

@@ -55,10 +55,17 @@ func TestTiming(t *testing.T) {
 						want = append(want, model.Span{Op: op, Layer: uint16(layer)})
 					}
 				}
+				_, together := b.(backend.Gater)
 				add(model.OpEmbed, 0)
 				for layer := range m.Config().Layers {
 					for op := model.OpAttnNorm; op <= model.OpResidOut; op++ {
-						add(op, layer)
+						switch {
+						case together && op == model.OpGateUp:
+							add(model.OpGatedUnit, layer)
+						case together && op == model.OpActivation:
+						default:
+							add(op, layer)
+						}
 					}
 				}
 				add(model.OpFinalNorm, 0)
@@ -121,5 +128,36 @@ func TestTimingOfAMuteBackend(t *testing.T) {
 	}
 	if len(batch.Timing.Spans) > 0 {
 		t.Errorf("the times are %v", batch.Timing.Spans)
+	}
+}
+
+// Who looks at the gate's numbers has them computed apart, and sees the times of that.
+func TestTimingOfATappedStep(t *testing.T) {
+	b := cpu.New(1)
+	m, kv, batch := timed(t, "llama", b)
+	count := func(op model.Op) (n int) {
+		for _, s := range batch.Timing.Spans {
+			if s.Op == op {
+				n++
+			}
+		}
+		return n
+	}
+	layers := m.Config().Layers
+	for _, tapped := range []bool{false, true, false} {
+		batch.Timing, batch.Taps = new(model.Timing), nil
+		if tapped {
+			batch.Taps = []model.Tap{{Point: model.Gate, Layer: 0, Count: 1, Dst: make([]float32, m.Config().FFN)}}
+		}
+		if err := m.Forward(kv, batch); err != nil {
+			t.Fatal(err)
+		}
+		together, apart := layers, 0
+		if tapped {
+			together, apart = 0, layers
+		}
+		if count(model.OpGatedUnit) != together || count(model.OpGateUp) != apart || count(model.OpActivation) != apart {
+			t.Errorf("tapped %v: %v", tapped, batch.Timing.Spans)
+		}
 	}
 }

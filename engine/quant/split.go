@@ -16,7 +16,7 @@ type Scheme struct {
 	Group  int  // elements that share d and m, 16 or 32
 	Minima bool // whether there is an m
 	Offset int  // what is taken off q
-	// Float16 says that d and m are float16 in the file; else they are products of two numbers there.
+	// Float16 says that d and m are float16 in the file; else they are products there of what [SplitSupers] tells.
 	Float16 bool
 }
 
@@ -25,19 +25,21 @@ type splitter struct {
 	Scheme
 	// split fills q, d and m with what whole blocks of src hold; m stays as it is where there are no minima.
 	split func(q []uint8, d, m []float32, src []byte)
+	// super reads what the scales of one superblock are products of; nil where there is no such.
+	super func(block []byte) Super
 }
 
 var splitters = map[Type]splitter{
-	Q4_0: {Scheme{Bits: 4, Group: 32, Offset: 8, Float16: true}, splitQ4_0},
-	Q4_1: {Scheme{Bits: 4, Group: 32, Minima: true, Float16: true}, splitQ4_1},
-	Q5_0: {Scheme{Bits: 5, Group: 32, Offset: 16, Float16: true}, splitQ5_0},
-	Q5_1: {Scheme{Bits: 5, Group: 32, Minima: true, Float16: true}, splitQ5_1},
-	Q8_0: {Scheme{Bits: 8, Group: 32, Offset: 128, Float16: true}, splitQ8_0},
-	Q2_K: {Scheme{Bits: 2, Group: 16, Minima: true}, splitQ2_K},
-	Q3_K: {Scheme{Bits: 3, Group: 16, Offset: 4}, splitQ3_K},
-	Q4_K: {Scheme{Bits: 4, Group: 32, Minima: true}, splitQ4_K},
-	Q5_K: {Scheme{Bits: 5, Group: 32, Minima: true}, splitQ5_K},
-	Q6_K: {Scheme{Bits: 6, Group: 16, Offset: 32}, splitQ6_K},
+	Q4_0: {Scheme{Bits: 4, Group: 32, Offset: 8, Float16: true}, splitQ4_0, nil},
+	Q4_1: {Scheme{Bits: 4, Group: 32, Minima: true, Float16: true}, splitQ4_1, nil},
+	Q5_0: {Scheme{Bits: 5, Group: 32, Offset: 16, Float16: true}, splitQ5_0, nil},
+	Q5_1: {Scheme{Bits: 5, Group: 32, Minima: true, Float16: true}, splitQ5_1, nil},
+	Q8_0: {Scheme{Bits: 8, Group: 32, Offset: 128, Float16: true}, splitQ8_0, nil},
+	Q2_K: {Scheme{Bits: 2, Group: 16, Minima: true}, splitQ2_K, superQ2_K},
+	Q3_K: {Scheme{Bits: 3, Group: 16, Offset: 4}, splitQ3_K, superQ3_K},
+	Q4_K: {Scheme{Bits: 4, Group: 32, Minima: true}, splitQ4_K, superQ4_K},
+	Q5_K: {Scheme{Bits: 5, Group: 32, Minima: true}, splitQ5_K, superQ5_K},
+	Q6_K: {Scheme{Bits: 6, Group: 16, Offset: 32}, splitQ6_K, superQ6_K},
 }
 
 // Scheme tells how a quantized format's integers become numbers; false for formats of floating-point numbers and for
@@ -129,20 +131,14 @@ func fifthBits(q []uint8, bits uint32) {
 
 func splitQ2_K(q []uint8, d, m []float32, src []byte) {
 	for ; len(src) > 0; q, d, m, src = q[256:], d[16:], m[16:], src[84:] {
-		scales, scale, minimum := src[:16], scaleAt(src[80:]), scaleAt(src[82:])
-		for sub, s := range scales {
-			d[sub], m[sub] = scale*float32(s&0xf), -(minimum * float32(s>>4))
-		}
+		superQ2_K(src).scales(d[:16], m[:16])
 		crumbs(q[:256], src[16:80])
 	}
 }
 
 func splitQ3_K(q []uint8, d, _ []float32, src []byte) {
 	for ; len(src) > 0; q, d, src = q[256:], d[16:], src[110:] {
-		scale, packed := scaleAt(src[108:]), (*[12]byte)(src[96:108])
-		for sub := range 16 {
-			d[sub] = scale * float32(q3KScale(packed, sub)-32)
-		}
+		superQ3_K(src).scales(d[:16], nil)
 		crumbs(q[:256], src[32:96])
 		for i := range q[:256] {
 			q[i] |= src[i%32] >> (i / 32) & 1 << 2
@@ -159,7 +155,7 @@ func crumbs(q, src []byte) {
 
 func splitQ4_K(q []uint8, d, m []float32, src []byte) {
 	for ; len(src) > 0; q, d, m, src = q[256:], d[8:], m[8:], src[144:] {
-		splitScalesAndMinima(d[:8], m[:8], src)
+		superQ4_K(src).scales(d[:8], m[:8])
 		for pair := range 4 {
 			nibbles(q[64*pair:][:64], src[16+32*pair:][:32])
 		}
@@ -168,7 +164,7 @@ func splitQ4_K(q []uint8, d, m []float32, src []byte) {
 
 func splitQ5_K(q []uint8, d, m []float32, src []byte) {
 	for ; len(src) > 0; q, d, m, src = q[256:], d[8:], m[8:], src[176:] {
-		splitScalesAndMinima(d[:8], m[:8], src)
+		superQ5_K(src).scales(d[:8], m[:8])
 		for pair := range 4 {
 			nibbles(q[64*pair:][:64], src[48+32*pair:][:32])
 		}
@@ -178,21 +174,9 @@ func splitQ5_K(q []uint8, d, m []float32, src []byte) {
 	}
 }
 
-// splitScalesAndMinima reads the first 16 bytes of a block of Q4_K or Q5_K.
-func splitScalesAndMinima(d, m []float32, block []byte) {
-	scale, minimum, packed := scaleAt(block), scaleAt(block[2:]), (*[12]byte)(block[4:16])
-	for sub := range d {
-		s, low := scaleAndMinimum(packed, sub)
-		d[sub], m[sub] = scale*float32(s), -(minimum * float32(low))
-	}
-}
-
 func splitQ6_K(q []uint8, d, _ []float32, src []byte) {
 	for ; len(src) > 0; q, d, src = q[256:], d[16:], src[210:] {
-		scale := scaleAt(src[208:])
-		for sub, s := range src[192:208] {
-			d[sub] = scale * float32(int8(s))
-		}
+		superQ6_K(src).scales(d[:16], nil)
 		for half := range 2 {
 			nibbles(q[128*half:][:128], src[64*half:][:64])
 		}

@@ -26,6 +26,7 @@ func TestOperationsAreTheModels(t *testing.T) {
 		{model.OpEmbed, wire.OperationEmbed}, {model.OpQKV, wire.OperationQKV}, {model.OpAttention, wire.OperationAttention},
 		{model.OpGateUp, wire.OperationGateUp}, {model.OpDown, wire.OperationDown}, {model.OpFinalNorm, wire.OperationFinalNorm}, {model.OpUnembed, wire.OperationUnembed},
 		{model.OpEmbedAllReduce, wire.OperationEmbedAllReduce}, {model.OpAttnAllReduce, wire.OperationAttnAllReduce}, {model.OpFFNAllReduce, wire.OperationFFNAllReduce},
+		{model.OpGatedUnit, wire.OperationGatedUnit},
 	} {
 		if wire.Operation(c.op) != c.page {
 			t.Errorf("%v is %d in the model and %d in the page", c.op, c.op, c.page)

@@ -53,6 +53,7 @@ const (
 	methodNormHeads = "RMSNormHeads"
 	methodStoreKV   = "StoreKV"
 	methodGLU       = "GLU"
+	methodMatMulGLU = "MatMulGLU"
 	methodAdd       = "Add"
 
 	methodEmbed = "Embed"
@@ -105,6 +106,11 @@ func OperationFunc(backend string, item TimeItem) string {
 		method = methodAdd
 	case TimeItem(wire.OperationActivation):
 		method = methodGLU
+	case TimeItem(wire.OperationGatedUnit):
+		method = MethodMatMul
+		if backend == "cpu" { // the others do one after the other
+			method = methodMatMulGLU
+		}
 	default:
 		switch {
 		case ReadsWeights(item):

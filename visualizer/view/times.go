@@ -61,7 +61,7 @@ func TimeTotals(t *session.Times) []TimeTotal {
 // of those are read from memory in every step.
 func ReadsWeights(item TimeItem) bool {
 	switch wire.Operation(item) {
-	case wire.OperationQKV, wire.OperationOProj, wire.OperationGateUp, wire.OperationDown, wire.OperationUnembed:
+	case wire.OperationQKV, wire.OperationOProj, wire.OperationGateUp, wire.OperationGatedUnit, wire.OperationDown, wire.OperationUnembed:
 		return true
 	}
 	return false

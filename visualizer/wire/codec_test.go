@@ -104,7 +104,7 @@ func TestDecodeErrors(t *testing.T) {
 			"wire: Timing: Outer at byte 47: want operations outside the layers only, not 2"},
 		{"time of an operation outside in a layer", frame(&Timing{Inner: []Operation{OperationUnembed}}),
 			"wire: Timing: Inner at byte 43: want operations of a layer only, not 17"},
-		{"unknown operation", frame(&Timing{Inner: []Operation{OperationQKV, NumOperations}}), "wire: Timing: Inner[1] at byte 39: want 0 to 20, not 21"},
+		{"unknown operation", frame(&Timing{Inner: []Operation{OperationQKV, NumOperations}}), "wire: Timing: Inner[1] at byte 39: want 0 to 21, not 22"},
 		{"times", frame(&Timing{Layers: 2, Inner: []Operation{OperationQKV, OperationDown}, Micros: []float32{1, 2, 3}}),
 			"wire: Timing: Micros at byte 56: want 4 values (Layers · operations of Inner), not 3"},
 		{"lens", poke(frame(&Lens{Layers: [][]Candidate{{}, {{}}}}), 22, 9),

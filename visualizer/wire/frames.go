@@ -429,13 +429,14 @@ const (
 	OperationEmbedAllReduce                  // the ranks' embeddings added up, where a model is divided
 	OperationAttnAllReduce                   // their output projections added up
 	OperationFFNAllReduce                    // their down projections added up
+	OperationGatedUnit                       // OperationGateUp and OperationActivation in one
 
 	NumOperations // how many there are
 )
 
 // InLayer says whether every layer has such an operation.
 func (o Operation) InLayer() bool {
-	return o >= OperationAttnNorm && o <= OperationResidOut || o == OperationAttnAllReduce || o == OperationFFNAllReduce
+	return o >= OperationAttnNorm && o <= OperationResidOut || o >= OperationAttnAllReduce && o <= OperationGatedUnit
 }
 
 // OperationTime is how long an operation outside the layers took.

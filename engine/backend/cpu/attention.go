@@ -271,14 +271,19 @@ func (t *attend) memory(s *scratch, u *unit, chunk, keys int) (k, v kernel.Group
 	}
 	blocks, size := t.a.Sequences[u.seq].Blocks, kv.config.BlockSize
 	s.keys, s.values = grow(s.keys, groups*kv.keyGroup), grow(s.values, groups*kv.valueGroup)
-	clear(s.keys)
+	if keys%kernel.Lanes != 0 {
+		clear(s.keys[(groups-1)*kv.keyGroup:])
+	}
 	s.table = s.table[:0]
 	for g := range groups {
 		s.table = append(s.table, int32(g))
 	}
-	for i := range keys {
+	fromKeys, fromValues := kv.headKeys(t.a.Layer, u.head), kv.headValues(t.a.Layer, u.head)
+	for i := 0; i < keys; { // block after block
 		at := chunk + i
-		kv.moveSlot(s.keys, kv.headKeys(t.a.Layer, u.head), s.values, kv.headValues(t.a.Layer, u.head), i, int(blocks[at/size])*size+at%size)
+		n := min(size-at%size, keys-i)
+		kv.move(s.keys, fromKeys, s.values, fromValues, i, int(blocks[at/size])*size+at%size, n)
+		i += n
 	}
 	return kernel.Groups{Format: kv.format, Memory: s.keys, Bytes: kv.keyGroup, Table: s.table},
 		kernel.Groups{Format: kv.format, Memory: s.values, Bytes: kv.valueGroup, Table: s.table}

@@ -188,24 +188,54 @@ func (*Backend) ReadKV(k, v []float32, c backend.KVCache, layer, kvHead, slot in
 	runtime.KeepAlive(kv) // its pages go with it
 }
 
-// copySlot copies the vector of a slot to another place, within a group's
-// memory or to another's.
-func (kv *kvCache) copySlot(dst, src []byte, width, dstFirst, srcFirst, step, n, dstPlace, srcPlace int) {
-	size := kv.format.Bytes()
-	for i := range n {
-		copy(dst[(dstFirst+i*step)*size:][:size], src[(srcFirst+i*step)*size:][:size])
-	}
-	if kv.format == kernel.KVI8 {
-		copy(dst[width*kernel.Lanes+4*dstPlace:][:4], src[width*kernel.Lanes+4*srcPlace:][:4])
+// move copies keys and values of a head from n slots that follow one another to others,
+// given the memory of all groups of both.
+func (kv *kvCache) move(dstKeys, srcKeys, dstValues, srcValues []byte, dst, src, n int) {
+	for n > 0 {
+		// As many as lie in one group, here and there.
+		run := min(n, kernel.Lanes-dst%kernel.Lanes, kernel.Lanes-src%kernel.Lanes)
+		dg, dp, sg, sp := dst/kernel.Lanes, dst%kernel.Lanes, src/kernel.Lanes, src%kernel.Lanes
+		kv.moveKeys(dstKeys[dg*kv.keyGroup:][:kv.keyGroup], srcKeys[sg*kv.keyGroup:][:kv.keyGroup], dp, sp, run)
+		kv.moveValues(dstValues[dg*kv.valueGroup:][:kv.valueGroup], srcValues[sg*kv.valueGroup:][:kv.valueGroup], dp, sp, run)
+		dst, src, n = dst+run, src+run, n-run
 	}
 }
 
-// moveSlot copies key and value of a head from one slot to another, given the
-// memory of all groups of both.
-func (kv *kvCache) moveSlot(dstKeys, srcKeys, dstValues, srcValues []byte, dst, src int) {
-	dp, sp := dst%kernel.Lanes, src%kernel.Lanes
-	kv.copySlot(dstKeys[dst/kernel.Lanes*kv.keyGroup:], srcKeys[src/kernel.Lanes*kv.keyGroup:], kv.width, dp, sp, kernel.Lanes, kv.width, dp, sp)
-	kv.copySlot(dstValues[dst/kernel.Lanes*kv.valueGroup:], srcValues[src/kernel.Lanes*kv.valueGroup:], kv.headRoom, dp*kv.headRoom, sp*kv.headRoom, 1, kv.width, dp, sp)
+// moveKeys copies the keys of places src … src+n-1 of a group to places of another. They
+// lie number after number: those of all keys side by side.
+func (kv *kvCache) moveKeys(to, from []byte, dst, src, n int) {
+	size := kv.format.Bytes()
+	if n == kernel.Lanes {
+		copy(to, from)
+		return
+	}
+	const word = 8
+	bytes, step := n*size, kernel.Lanes*size
+	for i, end := 0, kv.width*step; i < end; i += step {
+		to, from := to[i+dst*size:][:bytes], from[i+src*size:][:bytes]
+		for len(from) >= word { // a call for so few bytes would take longer
+			binary.NativeEndian.PutUint64(to, binary.NativeEndian.Uint64(from))
+			to, from = to[word:], from[word:]
+		}
+		copy(to, from)
+	}
+	kv.moveFactors(to, from, kv.width, dst, src, n)
+}
+
+// moveValues does the same with values, each of which lies in one piece.
+func (kv *kvCache) moveValues(to, from []byte, dst, src, n int) {
+	value := kv.headRoom * kv.format.Bytes()
+	copy(to[dst*value:], from[src*value:][:n*value])
+	kv.moveFactors(to, from, kv.headRoom, dst, src, n)
+}
+
+// moveFactors copies what int8 numbers are multiples of, behind a group's vectors of so
+// many numbers.
+func (kv *kvCache) moveFactors(to, from []byte, width, dst, src, n int) {
+	if kv.format == kernel.KVI8 {
+		const size = 4
+		copy(to[width*kernel.Lanes+dst*size:], from[width*kernel.Lanes+src*size:][:n*size])
+	}
 }
 
 // CopyKV copies a block, keys and values of all layers.
@@ -215,9 +245,7 @@ func (*Backend) CopyKV(c backend.KVCache, dst, src int) {
 	for l := range kv.config.Layers {
 		for h := range kv.config.KVHeads {
 			keys, values := kv.headKeys(l, h), kv.headValues(l, h)
-			for i := range n {
-				kv.moveSlot(keys, keys, values, values, dst*n+i, src*n+i)
-			}
+			kv.move(keys, keys, values, values, dst*n, src*n, n)
 		}
 	}
 	runtime.KeepAlive(kv) // its pages go with it

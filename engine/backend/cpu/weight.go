@@ -25,6 +25,17 @@ type weight struct {
 // Shape is the number of rows and columns.
 func (w *weight) Shape() (rows, cols int) { return w.rows, w.cols }
 
+// Bytes is what a product with the weight reads: its tiles, or the numbers of a vector.
+func (w *weight) Bytes() int {
+	switch {
+	case w.packed != nil:
+		return w.packed.Bytes()
+	case w.floats != nil:
+		return w.floats.Bytes()
+	}
+	return 4 * len(w.vector)
+}
+
 // of returns the weight behind a handle. A handle of another backend is a
 // mistake of the program, so it panics.
 func of(handle backend.Weight) *weight {

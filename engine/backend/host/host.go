@@ -39,6 +39,9 @@ func (m *Matrix) Cols() int { return m.cols }
 // Shape is [Matrix.Rows] and [Matrix.Cols].
 func (m *Matrix) Shape() (rows, cols int) { return m.rows, m.cols }
 
+// Bytes is the memory of all numbers.
+func (m *Matrix) Bytes() int { return 4 * len(m.Data) }
+
 // Row is row i, sharing memory with the matrix.
 func (m *Matrix) Row(i int) []float32 { return m.Data[i*m.cols : (i+1)*m.cols : (i+1)*m.cols] }
 

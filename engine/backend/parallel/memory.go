@@ -31,6 +31,17 @@ type weight struct {
 // Shape is the number of rows and columns of all ranks.
 func (w *weight) Shape() (rows, cols int) { return w.rows, w.cols }
 
+// Bytes is what the parts of all ranks take together.
+func (w *weight) Bytes() int {
+	n := 0
+	for _, p := range w.parts {
+		if p, ok := p.(backend.Sized); ok {
+			n += p.Bytes()
+		}
+	}
+	return n
+}
+
 // kvCache is a cache's heads in each rank.
 type kvCache struct {
 	config backend.KVConfig

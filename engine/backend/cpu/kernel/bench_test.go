@@ -13,9 +13,9 @@ import (
 func BenchmarkMatVec(b *testing.B) {
 	const rows, cols = 49152, 576
 	r := rand.New(rand.NewPCG(1, 2))
-	for _, format := range []quant.Type{quant.Q4_1, quant.Q4_0, quant.Q8_0, quant.Q5_0, quant.Q6_K} {
+	for _, format := range []quant.Type{quant.Q4_1, quant.Q4_0, quant.Q8_0, quant.Q5_0, quant.Q2_K, quant.Q3_K, quant.Q4_K, quant.Q5_K, quant.Q6_K} {
 		cols := cols
-		if format == quant.Q6_K {
+		if blocks, _ := format.Info(); cols%blocks.BlockSize != 0 {
 			cols = 512
 		}
 		l, _ := LayoutOf(format)
@@ -43,9 +43,9 @@ func BenchmarkMatVec(b *testing.B) {
 func BenchmarkMatMul(b *testing.B) {
 	const rows, cols, most = 1536, 576, 480
 	r := rand.New(rand.NewPCG(1, 2))
-	for _, format := range []quant.Type{quant.Q4_1, quant.Q4_0, quant.Q8_0, quant.Q6_K} {
+	for _, format := range []quant.Type{quant.Q4_1, quant.Q4_0, quant.Q8_0, quant.Q4_K, quant.Q6_K} {
 		cols := cols
-		if format == quant.Q6_K {
+		if blocks, _ := format.Info(); cols%blocks.BlockSize != 0 {
 			cols = 512
 		}
 		l, _ := LayoutOf(format)
@@ -89,5 +89,45 @@ func BenchmarkGates(b *testing.B) {
 				b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N)/n, "ns/number")
 			})
 		}
+	}
+}
+
+// BenchmarkPack interleaves a matrix of 4,096 × 1,024 as loading does, on one thread.
+func BenchmarkPack(b *testing.B) {
+	const rows, cols = 4096, 1024
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, format := range []quant.Type{quant.F32, quant.F16, quant.Q4_1, quant.Q8_0, quant.Q4_K, quant.Q6_K} {
+		rowBytes, err := format.RowBytes(cols)
+		if err != nil {
+			b.Fatal(err)
+		}
+		data := make([]byte, rows*rowBytes)
+		for i := range data {
+			data[i] = byte(r.Uint32())
+		}
+		b.Run(format.String(), func(b *testing.B) {
+			b.SetBytes(int64(len(data)))
+			if f, ok := FloatOf(format); ok {
+				w, err := NewFloats(f, rows, cols, make([]byte, f.FloatsBytes(rows, cols)))
+				if err != nil {
+					b.Fatal(err)
+				}
+				for b.Loop() {
+					w.Pack(data, 0, w.Tiles())
+				}
+				return
+			}
+			l, _ := LayoutOf(format)
+			w, err := NewPacked(l, rows, cols, make([]byte, l.PackedBytes(rows, cols)))
+			if err != nil {
+				b.Fatal(err)
+			}
+			var k Packer
+			for b.Loop() {
+				if err := k.Pack(w, data, 0, w.Tiles()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -75,26 +75,15 @@ func (f Float) FloatsBytes(rows, cols int) int {
 	return (rows + Lanes - 1) / Lanes * Lanes * cols * f.Bytes()
 }
 
+// Bytes is the memory of all tiles.
+func (p *Floats) Bytes() int { return len(p.data) }
+
 // Tiles is the number of tiles.
 func (p *Floats) Tiles() int { return (p.Rows + Lanes - 1) / Lanes }
 
 func (p *Floats) tileBytes() int { return Lanes * p.Cols * p.Format.Bytes() }
 
 func (p *Floats) tile(i int) []byte { return p.data[i*p.tileBytes():][:p.tileBytes()] }
-
-// Pack fills the tiles lo … hi-1 from the whole matrix, row after row.
-func (p *Floats) Pack(rows []byte, lo, hi int) {
-	size := p.Format.Bytes()
-	for t := lo; t < hi; t++ {
-		tile := p.tile(t)
-		for r := range min(Lanes, p.Rows-t*Lanes) {
-			row := rows[(t*Lanes+r)*p.Cols*size:][:p.Cols*size]
-			for c := range p.Cols {
-				copy(tile[(c*Lanes+r)*size:][:size], row[c*size:])
-			}
-		}
-	}
-}
 
 // Row sets dst, Cols numbers, to row i of the matrix.
 func (p *Floats) Row(dst []float32, i int) {

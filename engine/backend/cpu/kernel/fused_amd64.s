@@ -7256,7 +7256,7 @@ TEXT ·fusedQ2KAMX(SB), NOSPLIT, $64-88
 	SHLQ         $0x01, AX
 	MOVQ         AX, (SP)
 	MOVQ         blocks+48(FP), AX
-	IMUL3Q       $0x00000180, AX, AX
+	IMUL3Q       $0x000000e0, AX, AX
 	MOVQ         stride+24(FP), CX
 	SUBQ         AX, CX
 	MOVQ         CX, AX
@@ -7415,8 +7415,17 @@ ask0:
 	ADDQ       $0x00000100, R10
 
 ask0_done:
-	VMOVUPS          256(CX), Z0
-	VMOVUPS          320(CX), Z19
+	VPMOVZXBD        144(CX), Z0
+	VPSLLD           $0x1c, Z0, Z0
+	VPSRLD           $0x1c, Z0, Z0
+	VCVTDQ2PS        Z0, Z0
+	VCVTPH2PS        160(CX), Z19
+	VMULPS           Z19, Z0, Z0
+	VPMOVZXBD        144(CX), Z19
+	VPSRLD           $0x04, Z19, Z19
+	VCVTDQ2PS        Z19, Z19
+	VCVTPH2PS        192(CX), Z20
+	VMULPS           Z20, Z19, Z19
 	VFMADD231PS      5120(BX), Z0, Z3
 	VFMADD231PS.BCST 2176(R8), Z19, Z3
 	VFMADD231PS      5184(BX), Z0, Z4
@@ -7449,7 +7458,7 @@ ask0_done:
 	VFMADD231PS.BCST 2232(R8), Z19, Z17
 	VFMADD231PS      6080(BX), Z0, Z18
 	VFMADD231PS.BCST 2236(R8), Z19, Z18
-	ADDQ             $0x00000180, CX
+	ADDQ             $0x000000e0, CX
 	ADDQ             $0x000008c0, R8
 	DECQ             32(SP)
 	JE               out0
@@ -7490,9 +7499,7 @@ out0_done:
 	PREFETCHT0 2112(AX)
 	PREFETCHT0 2176(AX)
 	PREFETCHT0 2240(AX)
-	PREFETCHT0 2304(AX)
-	PREFETCHT0 2368(AX)
-	ADDQ       $0x00000180, AX
+	ADDQ       $0x000000e0, AX
 	DECQ       16(SP)
 	JE         in1
 
@@ -7557,8 +7564,17 @@ in1_done:
 	JE   of1
 
 of1_done:
-	VMOVUPS          128(CX), Z0
-	VMOVUPS          192(CX), Z19
+	VPMOVZXBD        128(CX), Z0
+	VPSLLD           $0x1c, Z0, Z0
+	VPSRLD           $0x1c, Z0, Z0
+	VCVTDQ2PS        Z0, Z0
+	VCVTPH2PS        160(CX), Z19
+	VMULPS           Z19, Z0, Z0
+	VPMOVZXBD        128(CX), Z19
+	VPSRLD           $0x04, Z19, Z19
+	VCVTDQ2PS        Z19, Z19
+	VCVTPH2PS        192(CX), Z20
+	VMULPS           Z20, Z19, Z19
 	VFMADD231PS      4096(BX), Z0, Z3
 	VFMADD231PS.BCST 2112(R8), Z19, Z3
 	VFMADD231PS      4160(BX), Z0, Z4
@@ -7710,8 +7726,17 @@ ask2:
 	ADDQ       $0x00000100, R10
 
 ask2_done:
-	VMOVUPS          256(CX), Z0
-	VMOVUPS          320(CX), Z19
+	VPMOVZXBD        144(CX), Z0
+	VPSLLD           $0x1c, Z0, Z0
+	VPSRLD           $0x1c, Z0, Z0
+	VCVTDQ2PS        Z0, Z0
+	VCVTPH2PS        160(CX), Z19
+	VMULPS           Z19, Z0, Z0
+	VPMOVZXBD        144(CX), Z19
+	VPSRLD           $0x04, Z19, Z19
+	VCVTDQ2PS        Z19, Z19
+	VCVTPH2PS        192(CX), Z20
+	VMULPS           Z20, Z19, Z19
 	VFMADD231PS      5120(BX), Z0, Z3
 	VFMADD231PS.BCST 2176(R8), Z19, Z3
 	VFMADD231PS      5184(BX), Z0, Z4
@@ -7744,7 +7769,7 @@ ask2_done:
 	VFMADD231PS.BCST 2232(R8), Z19, Z17
 	VFMADD231PS      6080(BX), Z0, Z18
 	VFMADD231PS.BCST 2236(R8), Z19, Z18
-	ADDQ             $0x00000180, CX
+	ADDQ             $0x000000e0, CX
 	ADDQ             $0x000008c0, R8
 	DECQ             32(SP)
 	JE               out2
@@ -7785,9 +7810,7 @@ out2_done:
 	PREFETCHT0 2112(AX)
 	PREFETCHT0 2176(AX)
 	PREFETCHT0 2240(AX)
-	PREFETCHT0 2304(AX)
-	PREFETCHT0 2368(AX)
-	ADDQ       $0x00000180, AX
+	ADDQ       $0x000000e0, AX
 	DECQ       16(SP)
 	JE         in3
 
@@ -7852,8 +7875,17 @@ in3_done:
 	JE   of3
 
 of3_done:
-	VMOVUPS          128(CX), Z0
-	VMOVUPS          192(CX), Z19
+	VPMOVZXBD        128(CX), Z0
+	VPSLLD           $0x1c, Z0, Z0
+	VPSRLD           $0x1c, Z0, Z0
+	VCVTDQ2PS        Z0, Z0
+	VCVTPH2PS        160(CX), Z19
+	VMULPS           Z19, Z0, Z0
+	VPMOVZXBD        128(CX), Z19
+	VPSRLD           $0x04, Z19, Z19
+	VCVTDQ2PS        Z19, Z19
+	VCVTPH2PS        192(CX), Z20
+	VMULPS           Z20, Z19, Z19
 	VFMADD231PS      4096(BX), Z0, Z3
 	VFMADD231PS.BCST 2112(R8), Z19, Z3
 	VFMADD231PS      4160(BX), Z0, Z4
@@ -8469,7 +8501,7 @@ TEXT ·fusedQ3KAMX(SB), NOSPLIT, $64-88
 	SHLQ         $0x01, AX
 	MOVQ         AX, (SP)
 	MOVQ         blocks+48(FP), AX
-	IMUL3Q       $0x00000140, AX, AX
+	IMUL3Q       $0x00000100, AX, AX
 	MOVQ         stride+24(FP), CX
 	SUBQ         AX, CX
 	MOVQ         CX, AX
@@ -8646,7 +8678,10 @@ ask0:
 	ADDQ       $0x00000100, R10
 
 ask0_done:
-	VMOVUPS     256(CX), Z0
+	VPMOVSXBD   208(CX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VCVTPH2PS   224(CX), Z21
+	VMULPS      Z21, Z0, Z0
 	VFMADD231PS 5120(BX), Z0, Z5
 	VFMADD231PS 5184(BX), Z0, Z6
 	VFMADD231PS 5248(BX), Z0, Z7
@@ -8663,7 +8698,7 @@ ask0_done:
 	VFMADD231PS 5952(BX), Z0, Z18
 	VFMADD231PS 6016(BX), Z0, Z19
 	VFMADD231PS 6080(BX), Z0, Z20
-	ADDQ        $0x00000140, CX
+	ADDQ        $0x00000100, CX
 	ADDQ        $0x000008c0, R8
 	DECQ        32(SP)
 	JE          out0
@@ -8720,8 +8755,7 @@ out0_done:
 	PREFETCHT0 2112(AX)
 	PREFETCHT0 2176(AX)
 	PREFETCHT0 2240(AX)
-	PREFETCHT0 2304(AX)
-	ADDQ       $0x00000140, AX
+	ADDQ       $0x00000100, AX
 	DECQ       16(SP)
 	JE         in1
 
@@ -8786,7 +8820,10 @@ in1_done:
 	JE   of1
 
 of1_done:
-	VMOVUPS     192(CX), Z0
+	VPMOVSXBD   192(CX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VCVTPH2PS   224(CX), Z2
+	VMULPS      Z2, Z0, Z0
 	VFMADD231PS 4096(BX), Z0, Z5
 	VFMADD231PS 4160(BX), Z0, Z6
 	VFMADD231PS 4224(BX), Z0, Z7
@@ -8938,7 +8975,10 @@ ask2:
 	ADDQ       $0x00000100, R10
 
 ask2_done:
-	VMOVUPS     256(CX), Z0
+	VPMOVSXBD   208(CX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VCVTPH2PS   224(CX), Z21
+	VMULPS      Z21, Z0, Z0
 	VFMADD231PS 5120(BX), Z0, Z5
 	VFMADD231PS 5184(BX), Z0, Z6
 	VFMADD231PS 5248(BX), Z0, Z7
@@ -8955,7 +8995,7 @@ ask2_done:
 	VFMADD231PS 5952(BX), Z0, Z18
 	VFMADD231PS 6016(BX), Z0, Z19
 	VFMADD231PS 6080(BX), Z0, Z20
-	ADDQ        $0x00000140, CX
+	ADDQ        $0x00000100, CX
 	ADDQ        $0x000008c0, R8
 	DECQ        32(SP)
 	JE          out2
@@ -9012,8 +9052,7 @@ out2_done:
 	PREFETCHT0 2112(AX)
 	PREFETCHT0 2176(AX)
 	PREFETCHT0 2240(AX)
-	PREFETCHT0 2304(AX)
-	ADDQ       $0x00000140, AX
+	ADDQ       $0x00000100, AX
 	DECQ       16(SP)
 	JE         in3
 
@@ -9078,7 +9117,10 @@ in3_done:
 	JE   of3
 
 of3_done:
-	VMOVUPS     192(CX), Z0
+	VPMOVSXBD   192(CX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VCVTPH2PS   224(CX), Z2
+	VMULPS      Z2, Z0, Z0
 	VFMADD231PS 4096(BX), Z0, Z5
 	VFMADD231PS 4160(BX), Z0, Z6
 	VFMADD231PS 4224(BX), Z0, Z7
@@ -9677,7 +9719,7 @@ TEXT ·fusedQ4KAMX(SB), NOSPLIT, $64-88
 	MOVQ         blocks+48(FP), AX
 	MOVQ         AX, (SP)
 	MOVQ         blocks+48(FP), AX
-	IMUL3Q       $0x00000180, AX, AX
+	IMUL3Q       $0x00000160, AX, AX
 	MOVQ         stride+24(FP), CX
 	SUBQ         AX, CX
 	MOVQ         CX, AX
@@ -9775,7 +9817,7 @@ step:
 	PREFETCHT0 2240(AX)
 	PREFETCHT0 2304(AX)
 	PREFETCHT0 2368(AX)
-	ADDQ       $0x00000180, AX
+	ADDQ       $0x00000160, AX
 	DECQ       16(SP)
 	JE         in0
 
@@ -9861,8 +9903,14 @@ ask0:
 	ADDQ       $0x00000100, R10
 
 ask0_done:
-	VMOVUPS          256(CX), Z0
-	VMOVUPS          320(CX), Z18
+	VPMOVSXBD        256(CX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VCVTPH2PS        288(CX), Z18
+	VMULPS           Z18, Z0, Z0
+	VPMOVSXBD        272(CX), Z18
+	VCVTDQ2PS        Z18, Z18
+	VCVTPH2PS        320(CX), Z19
+	VMULPS           Z19, Z18, Z18
 	VFMADD231PS      5120(BX), Z0, Z2
 	VFMADD231PS.BCST 2048(R8), Z18, Z2
 	VFMADD231PS      5184(BX), Z0, Z3
@@ -9895,7 +9943,7 @@ ask0_done:
 	VFMADD231PS.BCST 2104(R8), Z18, Z16
 	VFMADD231PS      6080(BX), Z0, Z17
 	VFMADD231PS.BCST 2108(R8), Z18, Z17
-	ADDQ             $0x00000180, CX
+	ADDQ             $0x00000160, CX
 	ADDQ             $0x000008c0, R8
 	DECQ             32(SP)
 	JE               out0
@@ -9955,7 +10003,7 @@ out0_done:
 	PREFETCHT0 2240(AX)
 	PREFETCHT0 2304(AX)
 	PREFETCHT0 2368(AX)
-	ADDQ       $0x00000180, AX
+	ADDQ       $0x00000160, AX
 	DECQ       16(SP)
 	JE         in1
 
@@ -10041,8 +10089,14 @@ ask1:
 	ADDQ       $0x00000100, R10
 
 ask1_done:
-	VMOVUPS          256(CX), Z0
-	VMOVUPS          320(CX), Z18
+	VPMOVSXBD        256(CX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VCVTPH2PS        288(CX), Z18
+	VMULPS           Z18, Z0, Z0
+	VPMOVSXBD        272(CX), Z18
+	VCVTDQ2PS        Z18, Z18
+	VCVTPH2PS        320(CX), Z19
+	VMULPS           Z19, Z18, Z18
 	VFMADD231PS      4096(BX), Z0, Z2
 	VFMADD231PS.BCST 2048(R8), Z18, Z2
 	VFMADD231PS      4160(BX), Z0, Z3
@@ -10075,7 +10129,7 @@ ask1_done:
 	VFMADD231PS.BCST 2104(R8), Z18, Z16
 	VFMADD231PS      5056(BX), Z0, Z17
 	VFMADD231PS.BCST 2108(R8), Z18, Z17
-	ADDQ             $0x00000180, CX
+	ADDQ             $0x00000160, CX
 	ADDQ             $0x000008c0, R8
 	DECQ             32(SP)
 	JE               out1
@@ -10135,7 +10189,7 @@ out1_done:
 	PREFETCHT0 2240(AX)
 	PREFETCHT0 2304(AX)
 	PREFETCHT0 2368(AX)
-	ADDQ       $0x00000180, AX
+	ADDQ       $0x00000160, AX
 	DECQ       16(SP)
 	JE         in2
 
@@ -10221,8 +10275,14 @@ ask2:
 	ADDQ       $0x00000100, R10
 
 ask2_done:
-	VMOVUPS          256(CX), Z0
-	VMOVUPS          320(CX), Z18
+	VPMOVSXBD        256(CX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VCVTPH2PS        288(CX), Z18
+	VMULPS           Z18, Z0, Z0
+	VPMOVSXBD        272(CX), Z18
+	VCVTDQ2PS        Z18, Z18
+	VCVTPH2PS        320(CX), Z19
+	VMULPS           Z19, Z18, Z18
 	VFMADD231PS      5120(BX), Z0, Z2
 	VFMADD231PS.BCST 2048(R8), Z18, Z2
 	VFMADD231PS      5184(BX), Z0, Z3
@@ -10255,7 +10315,7 @@ ask2_done:
 	VFMADD231PS.BCST 2104(R8), Z18, Z16
 	VFMADD231PS      6080(BX), Z0, Z17
 	VFMADD231PS.BCST 2108(R8), Z18, Z17
-	ADDQ             $0x00000180, CX
+	ADDQ             $0x00000160, CX
 	ADDQ             $0x000008c0, R8
 	DECQ             32(SP)
 	JE               out2
@@ -10315,7 +10375,7 @@ out2_done:
 	PREFETCHT0 2240(AX)
 	PREFETCHT0 2304(AX)
 	PREFETCHT0 2368(AX)
-	ADDQ       $0x00000180, AX
+	ADDQ       $0x00000160, AX
 	DECQ       16(SP)
 	JE         in3
 
@@ -10401,8 +10461,14 @@ ask3:
 	ADDQ       $0x00000100, R10
 
 ask3_done:
-	VMOVUPS          256(CX), Z0
-	VMOVUPS          320(CX), Z18
+	VPMOVSXBD        256(CX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VCVTPH2PS        288(CX), Z18
+	VMULPS           Z18, Z0, Z0
+	VPMOVSXBD        272(CX), Z18
+	VCVTDQ2PS        Z18, Z18
+	VCVTPH2PS        320(CX), Z19
+	VMULPS           Z19, Z18, Z18
 	VFMADD231PS      4096(BX), Z0, Z2
 	VFMADD231PS.BCST 2048(R8), Z18, Z2
 	VFMADD231PS      4160(BX), Z0, Z3
@@ -10435,7 +10501,7 @@ ask3_done:
 	VFMADD231PS.BCST 2104(R8), Z18, Z16
 	VFMADD231PS      5056(BX), Z0, Z17
 	VFMADD231PS.BCST 2108(R8), Z18, Z17
-	ADDQ             $0x00000180, CX
+	ADDQ             $0x00000160, CX
 	ADDQ             $0x000008c0, R8
 	DECQ             32(SP)
 	JE               out3
@@ -11019,7 +11085,7 @@ TEXT ·fusedQ5KAMX(SB), NOSPLIT, $64-88
 	MOVQ         blocks+48(FP), AX
 	MOVQ         AX, (SP)
 	MOVQ         blocks+48(FP), AX
-	IMUL3Q       $0x000001c0, AX, AX
+	IMUL3Q       $0x000001a0, AX, AX
 	MOVQ         stride+24(FP), CX
 	SUBQ         AX, CX
 	MOVQ         CX, AX
@@ -11164,7 +11230,7 @@ step:
 	PREFETCHT0 2304(AX)
 	PREFETCHT0 2368(AX)
 	PREFETCHT0 2432(AX)
-	ADDQ       $0x000001c0, AX
+	ADDQ       $0x000001a0, AX
 	DECQ       16(SP)
 	JE         in0
 
@@ -11265,8 +11331,14 @@ ask0:
 	ADDQ       $0x00000100, R10
 
 ask0_done:
-	VMOVUPS          320(CX), Z0
-	VMOVUPS          384(CX), Z2
+	VPMOVSXBD        320(CX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VCVTPH2PS        352(CX), Z2
+	VMULPS           Z2, Z0, Z0
+	VPMOVSXBD        336(CX), Z2
+	VCVTDQ2PS        Z2, Z2
+	VCVTPH2PS        384(CX), Z21
+	VMULPS           Z21, Z2, Z2
 	VMOVUPS          4096(BX), Z21
 	VADDPS           5120(BX), Z21, Z21
 	VFMADD231PS      Z0, Z21, Z5
@@ -11331,7 +11403,7 @@ ask0_done:
 	VADDPS           6080(BX), Z21, Z21
 	VFMADD231PS      Z0, Z21, Z20
 	VFMADD231PS.BCST 2108(R8), Z2, Z20
-	ADDQ             $0x000001c0, CX
+	ADDQ             $0x000001a0, CX
 	ADDQ             $0x000008c0, R8
 	DECQ             32(SP)
 	JE               out0
@@ -11436,7 +11508,7 @@ out0_done:
 	PREFETCHT0 2304(AX)
 	PREFETCHT0 2368(AX)
 	PREFETCHT0 2432(AX)
-	ADDQ       $0x000001c0, AX
+	ADDQ       $0x000001a0, AX
 	DECQ       16(SP)
 	JE         in1
 
@@ -11537,8 +11609,14 @@ ask1:
 	ADDQ       $0x00000100, R10
 
 ask1_done:
-	VMOVUPS          320(CX), Z0
-	VMOVUPS          384(CX), Z2
+	VPMOVSXBD        320(CX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VCVTPH2PS        352(CX), Z2
+	VMULPS           Z2, Z0, Z0
+	VPMOVSXBD        336(CX), Z2
+	VCVTDQ2PS        Z2, Z2
+	VCVTPH2PS        384(CX), Z21
+	VMULPS           Z21, Z2, Z2
 	VMOVUPS          6144(BX), Z21
 	VADDPS           7168(BX), Z21, Z21
 	VFMADD231PS      Z0, Z21, Z5
@@ -11603,7 +11681,7 @@ ask1_done:
 	VADDPS           8128(BX), Z21, Z21
 	VFMADD231PS      Z0, Z21, Z20
 	VFMADD231PS.BCST 2108(R8), Z2, Z20
-	ADDQ             $0x000001c0, CX
+	ADDQ             $0x000001a0, CX
 	ADDQ             $0x000008c0, R8
 	DECQ             32(SP)
 	JE               out1
@@ -11708,7 +11786,7 @@ out1_done:
 	PREFETCHT0 2304(AX)
 	PREFETCHT0 2368(AX)
 	PREFETCHT0 2432(AX)
-	ADDQ       $0x000001c0, AX
+	ADDQ       $0x000001a0, AX
 	DECQ       16(SP)
 	JE         in2
 
@@ -11809,8 +11887,14 @@ ask2:
 	ADDQ       $0x00000100, R10
 
 ask2_done:
-	VMOVUPS          320(CX), Z0
-	VMOVUPS          384(CX), Z2
+	VPMOVSXBD        320(CX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VCVTPH2PS        352(CX), Z2
+	VMULPS           Z2, Z0, Z0
+	VPMOVSXBD        336(CX), Z2
+	VCVTDQ2PS        Z2, Z2
+	VCVTPH2PS        384(CX), Z21
+	VMULPS           Z21, Z2, Z2
 	VMOVUPS          4096(BX), Z21
 	VADDPS           5120(BX), Z21, Z21
 	VFMADD231PS      Z0, Z21, Z5
@@ -11875,7 +11959,7 @@ ask2_done:
 	VADDPS           6080(BX), Z21, Z21
 	VFMADD231PS      Z0, Z21, Z20
 	VFMADD231PS.BCST 2108(R8), Z2, Z20
-	ADDQ             $0x000001c0, CX
+	ADDQ             $0x000001a0, CX
 	ADDQ             $0x000008c0, R8
 	DECQ             32(SP)
 	JE               out2
@@ -11980,7 +12064,7 @@ out2_done:
 	PREFETCHT0 2304(AX)
 	PREFETCHT0 2368(AX)
 	PREFETCHT0 2432(AX)
-	ADDQ       $0x000001c0, AX
+	ADDQ       $0x000001a0, AX
 	DECQ       16(SP)
 	JE         in3
 
@@ -12081,8 +12165,14 @@ ask3:
 	ADDQ       $0x00000100, R10
 
 ask3_done:
-	VMOVUPS          320(CX), Z0
-	VMOVUPS          384(CX), Z2
+	VPMOVSXBD        320(CX), Z0
+	VCVTDQ2PS        Z0, Z0
+	VCVTPH2PS        352(CX), Z2
+	VMULPS           Z2, Z0, Z0
+	VPMOVSXBD        336(CX), Z2
+	VCVTDQ2PS        Z2, Z2
+	VCVTPH2PS        384(CX), Z21
+	VMULPS           Z21, Z2, Z2
 	VMOVUPS          6144(BX), Z21
 	VADDPS           7168(BX), Z21, Z21
 	VFMADD231PS      Z0, Z21, Z5
@@ -12147,7 +12237,7 @@ ask3_done:
 	VADDPS           8128(BX), Z21, Z21
 	VFMADD231PS      Z0, Z21, Z20
 	VFMADD231PS.BCST 2108(R8), Z2, Z20
-	ADDQ             $0x000001c0, CX
+	ADDQ             $0x000001a0, CX
 	ADDQ             $0x000008c0, R8
 	DECQ             32(SP)
 	JE               out3
@@ -12742,7 +12832,7 @@ TEXT ·fusedQ6KAMX(SB), NOSPLIT, $64-88
 	SHLQ         $0x01, AX
 	MOVQ         AX, (SP)
 	MOVQ         blocks+48(FP), AX
-	IMUL3Q       $0x00000200, AX, AX
+	IMUL3Q       $0x000001c0, AX, AX
 	MOVQ         stride+24(FP), CX
 	SUBQ         AX, CX
 	MOVQ         CX, AX
@@ -12919,7 +13009,10 @@ ask0:
 	ADDQ       $0x00000100, R10
 
 ask0_done:
-	VMOVUPS     448(CX), Z0
+	VPMOVSXBD   400(CX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VCVTPH2PS   416(CX), Z2
+	VMULPS      Z2, Z0, Z0
 	VFMADD231PS 5120(BX), Z0, Z6
 	VFMADD231PS 5184(BX), Z0, Z7
 	VFMADD231PS 5248(BX), Z0, Z8
@@ -12936,7 +13029,7 @@ ask0_done:
 	VFMADD231PS 5952(BX), Z0, Z19
 	VFMADD231PS 6016(BX), Z0, Z20
 	VFMADD231PS 6080(BX), Z0, Z21
-	ADDQ        $0x00000200, CX
+	ADDQ        $0x000001c0, CX
 	ADDQ        $0x000008c0, R8
 	DECQ        32(SP)
 	JE          out0
@@ -12995,8 +13088,7 @@ out0_done:
 	PREFETCHT0 2304(AX)
 	PREFETCHT0 2368(AX)
 	PREFETCHT0 2432(AX)
-	PREFETCHT0 2496(AX)
-	ADDQ       $0x00000200, AX
+	ADDQ       $0x000001c0, AX
 	DECQ       16(SP)
 	JE         in1
 
@@ -13061,7 +13153,10 @@ in1_done:
 	JE   of1
 
 of1_done:
-	VMOVUPS     384(CX), Z0
+	VPMOVSXBD   384(CX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VCVTPH2PS   416(CX), Z2
+	VMULPS      Z2, Z0, Z0
 	VFMADD231PS 4096(BX), Z0, Z6
 	VFMADD231PS 4160(BX), Z0, Z7
 	VFMADD231PS 4224(BX), Z0, Z8
@@ -13212,7 +13307,10 @@ ask2:
 	ADDQ       $0x00000100, R10
 
 ask2_done:
-	VMOVUPS     448(CX), Z0
+	VPMOVSXBD   400(CX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VCVTPH2PS   416(CX), Z2
+	VMULPS      Z2, Z0, Z0
 	VFMADD231PS 5120(BX), Z0, Z6
 	VFMADD231PS 5184(BX), Z0, Z7
 	VFMADD231PS 5248(BX), Z0, Z8
@@ -13229,7 +13327,7 @@ ask2_done:
 	VFMADD231PS 5952(BX), Z0, Z19
 	VFMADD231PS 6016(BX), Z0, Z20
 	VFMADD231PS 6080(BX), Z0, Z21
-	ADDQ        $0x00000200, CX
+	ADDQ        $0x000001c0, CX
 	ADDQ        $0x000008c0, R8
 	DECQ        32(SP)
 	JE          out2
@@ -13288,8 +13386,7 @@ out2_done:
 	PREFETCHT0 2304(AX)
 	PREFETCHT0 2368(AX)
 	PREFETCHT0 2432(AX)
-	PREFETCHT0 2496(AX)
-	ADDQ       $0x00000200, AX
+	ADDQ       $0x000001c0, AX
 	DECQ       16(SP)
 	JE         in3
 
@@ -13354,7 +13451,10 @@ in3_done:
 	JE   of3
 
 of3_done:
-	VMOVUPS     384(CX), Z0
+	VPMOVSXBD   384(CX), Z0
+	VCVTDQ2PS   Z0, Z0
+	VCVTPH2PS   416(CX), Z2
+	VMULPS      Z2, Z0, Z0
 	VFMADD231PS 4096(BX), Z0, Z6
 	VFMADD231PS 4160(BX), Z0, Z7
 	VFMADD231PS 4224(BX), Z0, Z8

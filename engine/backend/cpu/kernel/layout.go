@@ -22,14 +22,16 @@ const BlockColumns = 32
 //   - the high fields, if q has more bits than the low field: the rest, in the
 //     same way;
 //
-// and then the scales (and minima) of each group, a number a row. Scales are
-// float16 where the file has them so, which is exact, and float32 where the file
-// has the product of two numbers.
+// and then the scales (and minima) of each group, a number a row: float16 where the
+// file has them so. Where the file has a float16 for 256 columns and a small integer, a
+// code, for each group, the tile has the codes of each group and then the float16: these
+// in every block of 32 columns anew, so that a kernel may begin with any of them.
 type Layout struct {
 	quant.Scheme
 	Format    quant.Type
 	index     int // in the tables of kernels
 	low, high int // bits of the two fields
+	codes     codes
 }
 
 // layouts are the formats in the order of the generated kernels.
@@ -45,6 +47,13 @@ var layouts = func() []*Layout {
 			l.low, l.high = 2, 1
 		case 5, 6:
 			l.low, l.high = 4, s.Bits-4
+		}
+		switch {
+		case s.Float16:
+		case t == quant.Q2_K:
+			l.codes = nibbleCodes
+		default:
+			l.codes = byteCodes
 		}
 		out = append(out, l)
 	}
@@ -65,12 +74,34 @@ const vectorBytes = 64 // sixteen lanes of 32 bits
 
 func (l *Layout) quantBytes() int { return l.Bits * vectorBytes }
 
-func (l *Layout) scaleBytes() int {
-	if l.Float16 {
-		return 2 * Lanes
+// codes says how scales (and minima) lie in a tile.
+type codes uint8
+
+const (
+	noCodes     codes = iota // float16 themselves
+	byteCodes                // a signed byte each, times a float16 of the block
+	nibbleCodes              // four bits each, the minimum's above the scale's, times a float16 of the block
+)
+
+const (
+	halvesBytes = 2 * Lanes // a float16 a row
+	codesBytes  = Lanes     // a code a row
+)
+
+// scaleAt is where the scales (kind 0) or minima (kind 1) of a group lie in a block, or
+// their codes.
+func (l *Layout) scaleAt(g, kind int) int {
+	switch l.codes {
+	case byteCodes:
+		return l.quantBytes() + (g*l.kinds()+kind)*codesBytes
+	case nibbleCodes:
+		return l.quantBytes() + g*codesBytes
 	}
-	return 4 * Lanes
+	return l.quantBytes() + (g*l.kinds()+kind)*halvesBytes
 }
+
+// factorAt is where the float16 lie in a block that codes are multiples of.
+func (l *Layout) factorAt(kind int) int { return l.scaleAt(l.groups(), 0) + kind*halvesBytes }
 
 func (l *Layout) kinds() int {
 	if l.Minima {
@@ -82,7 +113,12 @@ func (l *Layout) kinds() int {
 func (l *Layout) groups() int { return BlockColumns / l.Group }
 
 // blockBytes is what a block of 32 columns takes.
-func (l *Layout) blockBytes() int { return l.quantBytes() + l.groups()*l.kinds()*l.scaleBytes() }
+func (l *Layout) blockBytes() int {
+	if l.codes == noCodes {
+		return l.scaleAt(l.groups(), 0)
+	}
+	return l.factorAt(l.kinds())
+}
 
 // TileBytes is the size of a tile of the given columns, a multiple of 64.
 func (l *Layout) TileBytes(cols int) int {
@@ -121,6 +157,9 @@ func (l *Layout) PackedBytes(rows, cols int) int {
 
 // Tiles is the number of tiles.
 func (p *Packed) Tiles() int { return (p.Rows + Lanes - 1) / Lanes }
+
+// Bytes is the memory of all tiles.
+func (p *Packed) Bytes() int { return len(p.data) }
 
 // blocks is the number of blocks of columns.
 func (p *Packed) blocks() int { return p.Cols / BlockColumns }

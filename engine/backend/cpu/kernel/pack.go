@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"encoding/binary"
-	"math"
 
 	"vitrine/engine/quant"
 )
@@ -10,8 +9,9 @@ import (
 // A Packer fills tiles from the rows of a file. It has buffers, so each
 // goroutine needs its own.
 type Packer struct {
-	q    []uint8   // sixteen rows
-	d, m []float32 // their scales and minima
+	q      []uint8       // sixteen rows
+	d, m   []float32     // their scales and minima
+	supers []quant.Super // of one of them
 }
 
 // Pack fills the tiles lo … hi-1 of p from the whole matrix as it lies in the
@@ -30,10 +30,16 @@ func (k *Packer) Pack(p *Packed, rows []byte, lo, hi int) error {
 		clear(k.q)
 		clear(k.d)
 		clear(k.m)
-		if err := quant.Split(k.q[:n*p.Cols], k.d[:n*groups], k.m[:n*groups], l.Format, rows[t*Lanes*rowBytes:(t*Lanes+n)*rowBytes]); err != nil {
+		rows := rows[t*Lanes*rowBytes : (t*Lanes+n)*rowBytes]
+		if err := quant.Split(k.q[:n*p.Cols], k.d[:n*groups], k.m[:n*groups], l.Format, rows); err != nil {
 			return err
 		}
 		k.interleave(p, p.tile(t))
+		if l.codes != noCodes {
+			if err := k.interleaveCodes(p, p.tile(t), rows, n); err != nil {
+				return err
+			}
+		}
 		for row := range Lanes {
 			p.fixed[t*Lanes+row] = l.fixedScale(k.d[row*groups:(row+1)*groups], k.m[row*groups:(row+1)*groups])
 		}
@@ -62,20 +68,56 @@ func (k *Packer) interleave(p *Packed, tile []byte) {
 			}
 		}
 	}
+	if l.codes != noCodes {
+		return
+	}
 	groups := cols / l.Group
 	for g := range groups {
+		block := tile[g/l.groups()*l.blockBytes():]
 		for kind, values := range [][]float32{k.d, k.m}[:l.kinds()] {
-			at := l.scales(tile, g, kind)
+			at := block[l.scaleAt(g%l.groups(), kind):]
 			for row := range Lanes {
-				v := values[row*groups+g]
-				if l.Float16 {
-					binary.LittleEndian.PutUint16(at[2*row:], quant.Float32ToFloat16(v))
-				} else {
-					binary.LittleEndian.PutUint32(at[4*row:], math.Float32bits(v))
-				}
+				binary.LittleEndian.PutUint16(at[2*row:], quant.Float32ToFloat16(values[row*groups+g]))
 			}
 		}
 	}
+}
+
+// interleaveCodes writes the codes of the scales of a tile's rows, and what they are
+// multiples of: those of the first n from rows, nothing for the others.
+func (k *Packer) interleaveCodes(p *Packed, tile, rows []byte, n int) error {
+	l := p.Layout
+	k.supers = grow(k.supers, p.Cols/quant.SuperElements)
+	rowBytes := len(rows) / n
+	for row := range Lanes {
+		if row < n {
+			if err := quant.SplitSupers(k.supers, l.Format, rows[row*rowBytes:(row+1)*rowBytes]); err != nil {
+				return err
+			}
+		} else {
+			clear(k.supers)
+		}
+		for b := range p.blocks() {
+			const inSuper = quant.SuperElements / BlockColumns
+			block, super := tile[b*l.blockBytes():], &k.supers[b/inSuper]
+			for g := range l.groups() {
+				i := b%inSuper*l.groups() + g
+				if l.codes == nibbleCodes {
+					block[l.scaleAt(g, 0)+row] = byte(super.Scales[i] | super.Minima[i]<<4)
+					continue
+				}
+				block[l.scaleAt(g, 0)+row] = byte(super.Scales[i])
+				if l.Minima {
+					block[l.scaleAt(g, 1)+row] = byte(super.Minima[i])
+				}
+			}
+			binary.LittleEndian.PutUint16(block[l.factorAt(0)+2*row:], super.D)
+			if l.Minima {
+				binary.LittleEndian.PutUint16(block[l.factorAt(1)+2*row:], super.M)
+			}
+		}
+	}
+	return nil
 }
 
 // fields writes bits shift … shift+bits-1 of a row's 32 numbers into its two
@@ -109,19 +151,18 @@ func (l *Layout) number(block []byte, row, col int) uint8 {
 	return uint8(q)
 }
 
-// scales is the memory of the scales (kind 0) or minima (kind 1) of a tile's group.
-func (l *Layout) scales(tile []byte, g, kind int) []byte {
-	block, g := g/l.groups(), g%l.groups()
-	return tile[block*l.blockBytes()+l.quantBytes()+(g*l.kinds()+kind)*l.scaleBytes():]
-}
-
 // scale reads one scale (kind 0) or minimum (kind 1) of group g of a row.
 func (l *Layout) scale(tile []byte, g, kind, row int) float32 {
-	at := l.scales(tile, g, kind)
-	if l.Float16 {
-		return quant.Float16ToFloat32(binary.LittleEndian.Uint16(at[2*row:]))
+	block, g := tile[g/l.groups()*l.blockBytes():], g%l.groups()
+	half := func(at int) float32 { return quant.Float16ToFloat32(binary.LittleEndian.Uint16(block[at+2*row:])) }
+	at := l.scaleAt(g, kind)
+	switch l.codes {
+	case byteCodes:
+		return half(l.factorAt(kind)) * float32(int8(block[at+row]))
+	case nibbleCodes:
+		return half(l.factorAt(kind)) * float32(block[at+row]>>(4*kind)&0xf)
 	}
-	return math.Float32frombits(binary.LittleEndian.Uint32(at[4*row:]))
+	return half(at)
 }
 
 // Row sets dst, Cols numbers, to row i of the matrix: what Dequantize gives.

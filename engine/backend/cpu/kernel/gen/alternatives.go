@@ -83,10 +83,10 @@ of whose blocks of 32 are sums. Each block's products are added up in %d sums:`,
 			each2(VADDPS, sum[3], sum[2], sum[2])
 			each2(VADDPS, sum[2], sum[0], sum[0])
 			d := sum[1]
-			scales := at(quants).Offset(q41.quantBytes())
-			s.scales(q41, scales, d)
+			block := at(quants)
+			s.scales(q41, block, 0, 0, d)
 			each2(VFMADD231PS, sum[0], d, total)
-			s.scales(q41, scales.Offset(q41.scaleBytes()), d)
+			s.scales(q41, block, 0, 1, d)
 			VBROADCASTSS(at(sp), b)
 			for i := range d {
 				VFMADD231PS(b, d[i], total[i])
@@ -176,9 +176,9 @@ func floatPanelQ41(s isa) {
 	d, m, number := s.vec(), s.vec(), s.vec()
 	loop("block", blocks, func() {
 		prefetchBlock(q41, quants)
-		scales := at(quants).Offset(q41.quantBytes())
-		s.scales(q41, scales, d)
-		s.scales(q41, scales.Offset(q41.scaleBytes()), m)
+		block := at(quants)
+		s.scales(q41, block, 0, 0, d)
+		s.scales(q41, block, 0, 1, m)
 		for v := range q41.lowVectors() {
 			u.load(at(quants).Offset(v * vectorBytes))
 			for nibble := range 8 {
@@ -362,14 +362,14 @@ func int8Q41() {
 						}
 					}
 				}
-				scales := at(quants).Offset(q41.quantBytes())
-				s.scales(q41, scales, d)
+				block := at(quants)
+				s.scales(q41, block, 0, 0, d)
 				for r := range n {
 					VCVTDQ2PS(sum[r], sum[r])
 					VMULPS_BCST(x.row(r).Offset(int8Scale), sum[r], sum[r])
 					VFMADD231PS(d[0], sum[r], total[r])
 				}
-				s.scales(q41, scales.Offset(q41.scaleBytes()), d)
+				s.scales(q41, block, 0, 1, d)
 				for r := range n {
 					VFMADD231PS_BCST(x.row(r).Offset(int8Sum), d[0], total[r])
 				}

@@ -154,7 +154,7 @@ func (l layout) apart() bool {
 
 // panelBytes is a block of an expanded tile.
 func (l layout) panelBytes() int {
-	return panelNumbers + l.groups()*(l.groupBytes()/l.scaleBytes())*vectorBytes
+	return panelNumbers + l.groups()*l.kinds()*vectorBytes
 }
 
 // bfloatSum is the Go for the sum of a group of activations in bfloat16, whose high parts
@@ -188,7 +188,7 @@ func bfloatSum(apart bool, number, high string) string {
 // each product takes sixteen turns of the other port, so what counts is how few
 // instructions add up the sums: two for each vector, or one without minima.
 func gemmAMX(group int, mins, apart bool) {
-	s, l := avx512, layout{group: group, mins: mins, wide: true}
+	s, l := avx512, layout{group: group, mins: mins}
 	config := amxConfigs[group]
 	name := fmt.Sprintf("gemm%d", group)
 	if mins {
@@ -226,7 +226,7 @@ xStride bytes apart; outStride in bytes too:`, name, lanes, bunchRows),
 		fmt.Sprintf(`Bit %d of part is later: there were blocks before these; bit %d more: others follow. sums is room for six
 tiles of sums. Meanwhile the next panel is read from ahead on.`, partLater, partMore))
 	groups, block := l.groups(), l.panelBytes()
-	kinds := l.groupBytes() / l.scaleBytes()
+	kinds := l.kinds()
 	tiles := sumTiles(apart)
 	// The products come ring-1 steps before their sums are added up, and their
 	// storing one.
@@ -572,7 +572,7 @@ func expandAMX(l layout) {
 			"GROUPS", l.inGroups(fmt.Sprintf("as[float32](panel, %d*b+%d)[AT+row] = VALUE", l.panelBytes(), panelNumbers), 16)))
 	panel, quants, blocks := param("panel"), param("tile"), param("blocks")
 	e := newExpander(l, quants, bfloatTables[l.name])
-	kinds := l.groupBytes() / l.scaleBytes()
+	kinds := l.kinds()
 	loop("block", blocks, func() {
 		for i := range (l.blockBytes() + vectorBytes - 1) / vectorBytes {
 			PREFETCHT0(at(quants).Offset(prefetchBytes + i*vectorBytes))
@@ -582,7 +582,7 @@ func expandAMX(l layout) {
 		}
 		d := s.vec()
 		for g := range l.groups() * kinds {
-			s.scales(l, at(quants).Offset(l.quantBytes()+g*l.scaleBytes()), d)
+			s.scales(l, at(quants), g/kinds, g%kinds, d)
 			s.store(d, at(panel).Offset(panelNumbers+g*vectorBytes))
 		}
 		ADDQ(imm(l.blockBytes()), quants)

@@ -183,12 +183,12 @@ func fixedWeights(l layout, lowFirst, highFirst Mem) {
 			var number [4]reg.VecVirtual
 			for i := range pairs {
 				if inGroup := pairs / l.groups(); i%inGroup == 0 {
-					scales := at(quants).Offset(l.quantBytes() + i/inGroup*l.groupBytes())
-					s.scales(l, scales, d)
+					g := i / inGroup
+					s.scales(l, at(quants), g, 0, d)
 					VMULPS(inv, d[0], d[0])
 					switch {
 					case l.mins:
-						s.scales(l, scales.Offset(l.scaleBytes()), m)
+						s.scales(l, at(quants), g, 1, m)
 						VFMADD213PS(bias, inv, m[0])
 						added = m[0]
 					case offset != nil:

@@ -393,11 +393,10 @@ func (f *fused) finish(step int, block, x Mem) {
 	s, l := f.isa, f.l
 	g := step % l.groups()
 	d, m := s.vec(), s.vec()
-	scales := block.Offset(l.quantBytes() + g*l.groupBytes())
-	s.scales(l, scales, d)
+	s.scales(l, block, g, 0, d)
 	sum := bunchSum
 	if l.mins {
-		s.scales(l, scales.Offset(l.scaleBytes()), m)
+		s.scales(l, block, g, 1, m)
 		if l.groups() > 1 {
 			sum += (1 + g) * vectorBytes
 		}

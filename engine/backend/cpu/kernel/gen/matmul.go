@@ -114,12 +114,30 @@ func (u *unpacker) move(m Mem, r reg.VecVirtual) {
 	}
 }
 
-// scales reads the scales of a group, or its minima.
-func (s isa) scales(l layout, m Mem, dst vec) {
-	if l.wide {
-		s.load(m, dst)
-	} else {
+// scales reads the scales (kind 0) or minima (kind 1) of a block's group. A product of a
+// code and a float16 is exact in float32: 11 bits times 8.
+func (s isa) scales(l layout, block Mem, g, kind int, dst vec) {
+	m := block.Offset(l.scaleAt(g, kind))
+	if l.codes == noCodes {
 		s.loadHalf(m, dst)
+		return
+	}
+	for i, r := range dst {
+		from, factor := m.Offset(i*codesBytes/len(dst)), s.reg()
+		switch {
+		case l.codes == byteCodes:
+			VPMOVSXBD(from, r)
+		case kind == 0:
+			VPMOVZXBD(from, r)
+			VPSLLD(Imm(28), r, r)
+			VPSRLD(Imm(28), r, r)
+		default:
+			VPMOVZXBD(from, r)
+			VPSRLD(Imm(4), r, r)
+		}
+		VCVTDQ2PS(r, r)
+		VCVTPH2PS(block.Offset(l.factorAt(kind)+i*s.size/2), factor)
+		VMULPS(factor, r, r)
 	}
 }
 
@@ -203,7 +221,7 @@ activations:`, l.name, s.name, lanes),
 				if s.wide() {
 					each2(VPADDD, odd, even, even)
 				}
-				s.finish(l, even, []vec{total}, at(xp), at(quants).Offset(l.quantBytes()+g*l.groupBytes()), g)
+				s.finish(l, even, []vec{total}, at(xp), at(quants), g)
 			}
 			ADDQ(imm(l.blockBytes()), quants)
 			ADDQ(imm(xBytes), xp)
@@ -216,10 +234,10 @@ activations:`, l.name, s.name, lanes),
 }
 
 // finish adds the integer sums of a group to the totals: total += float(sum)·scale·d (+ m·Σ).
-func (s isa) finish(l layout, sum vec, total []vec, record, scales Mem, g int) {
+func (s isa) finish(l layout, sum vec, total []vec, record, block Mem, g int) {
 	b, d := s.reg(), s.vec()
 	VBROADCASTSS(record.Offset(recScale), b)
-	s.scales(l, scales, d)
+	s.scales(l, block, g, 0, d)
 	for r := range sum {
 		VCVTDQ2PS(sum[r], sum[r])
 		VMULPS(b, sum[r], sum[r])
@@ -228,7 +246,7 @@ func (s isa) finish(l layout, sum vec, total []vec, record, scales Mem, g int) {
 	if !l.mins {
 		return
 	}
-	s.scales(l, scales.Offset(l.scaleBytes()), d)
+	s.scales(l, block, g, 1, d)
 	VBROADCASTSS(record.Offset(sumOffset(l, g)), b)
 	for r := range sum {
 		VFMADD231PS(b, d[r], total[0][r])
@@ -265,7 +283,7 @@ minima) in float32:`, l.name, s.name, l.offset),
 		offset = s.reg()
 		u.broadcastWord(uint16(l.offset), offset)
 	}
-	kinds := l.groupBytes() / l.scaleBytes()
+	kinds := l.kinds()
 	loop("block", blocks, func() {
 		for i := range (l.blockBytes() + vectorBytes - 1) / vectorBytes { // from the second-level cache, where the product before has it read
 			PREFETCHT0(at(quants).Offset(2*l.blockBytes() + i*vectorBytes))
@@ -281,7 +299,7 @@ minima) in float32:`, l.name, s.name, l.offset),
 			}
 		}
 		for g := range l.groups() * kinds {
-			s.scales(l, at(quants).Offset(l.quantBytes()+g*l.scaleBytes()), d)
+			s.scales(l, at(quants), g/kinds, g%kinds, d)
 			s.store(d, at(scales).Offset(g*vectorBytes))
 		}
 		ADDQ(imm(l.blockBytes()), quants)
@@ -303,7 +321,7 @@ const gemmRows = 6
 // gemm generates the product of any number of quantized rows with some columns
 // of an expanded tile.
 func gemm(s isa, group int, mins bool) {
-	l := layout{group: group, mins: mins, wide: true}
+	l := layout{group: group, mins: mins}
 	name := fmt.Sprintf("gemm%d", group)
 	if mins {
 		name += "Min"
@@ -404,7 +422,7 @@ func (r readAhead) ask(label string) {
 
 // expandedRows is gemm for n rows.
 func expandedRows(s isa, l layout, n int, totals Mem, ahead readAhead) {
-	kinds := l.groupBytes() / l.scaleBytes()
+	kinds := l.kinds()
 	total := func(r, i int) Mem { return totals.Offset(r*vectorBytes + i*s.size) }
 	label := func(what string) string { return fmt.Sprintf("%s%d", what, n) }
 	// What was summed up before: nothing, or what the output has.
@@ -562,7 +580,7 @@ func tileBunch(s isa, l layout, n int, ahead Mem) {
 				}
 			}
 			d := w
-			s.scales(l, at(quants).Offset(l.quantBytes()+g*l.groupBytes()), d)
+			s.scales(l, at(quants), g, 0, d)
 			for r := range n {
 				if n <= 4 {
 					VPADDD(sums[r][1], sums[r][0], sums[r][0])
@@ -574,7 +592,7 @@ func tileBunch(s isa, l layout, n int, ahead Mem) {
 			if !l.mins {
 				continue
 			}
-			s.scales(l, at(quants).Offset(l.quantBytes()+g*l.groupBytes()+l.scaleBytes()), d)
+			s.scales(l, at(quants), g, 1, d)
 			for r := range n {
 				VFMADD231PS_BCST(x.row(r).Offset(sumOffset(l, g)), d[0], total[r])
 			}
