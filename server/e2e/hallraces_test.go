@@ -24,7 +24,7 @@ const raceCurves = `(() => { const c = document.querySelector('#race-curve canva
 // of its sides has a row of figures and a line in the picture.
 func TestHallEveryRace(t *testing.T) {
 	script := axeScript(t)
-	p := hallIn(t, serveTiny(t), "en")
+	p := hallIn(t, serveLong(t), "en")
 	p.allowed = []string{"willReadFrequently"} // this test reads the picture
 	p.click("#tab-races")
 	eval[bool](p, script+"; true")

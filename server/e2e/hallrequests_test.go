@@ -1,31 +1,18 @@
 package e2e_test
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"vitrine/engine/modeltest/tinymodel"
-	"vitrine/server/app"
 )
 
-// serveTiny serves a model of random weights, which is done with a request in a moment.
-func serveTiny(t *testing.T) (url string) {
+// serveLong serves a model of random weights, which is done with a request in a moment.
+func serveLong(t *testing.T) (url string) {
 	t.Helper()
-	a, err := app.Start(context.Background(), app.Config{Addr: "127.0.0.1:0", Model: tinymodel.LongFolder(t, 4096)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := a.Shutdown(ctx); err != nil {
-			t.Errorf("shutdown: %v", err)
-		}
-	})
-	return a.URL()
+	return serveFolder(t, tinymodel.LongFolder(t, 4096))
 }
 
 // hallIn opens the hall in a language and waits for its pool.
@@ -43,7 +30,7 @@ const problemSays = `(document.querySelector('#problem').hidden ? '' : document.
 
 // Every sort of request is added by one, eight and thirty-two, and all of them end.
 func TestHallEverySortOfRequest(t *testing.T) {
-	p := hallIn(t, serveTiny(t), "en")
+	p := hallIn(t, serveLong(t), "en")
 	begins := map[string]string{}
 	p.set("#set-blocks", "512") // so many at once that the record of one sort holds all of them
 	for value, name := range []string{"short", "long", "mixed", "shared", "own"} {
@@ -79,7 +66,7 @@ func TestHallEverySortOfRequest(t *testing.T) {
 
 // Requests arrive by themselves for as long as they are let, as often as the slider says.
 func TestHallArrivals(t *testing.T) {
-	p := hallIn(t, serveTiny(t), "en")
+	p := hallIn(t, serveLong(t), "en")
 	p.set("#add-sort", "0")
 	p.set("#rate", "3")
 	p.wait("the rate", `document.querySelector('#rate-value').textContent.includes('8')`)
@@ -99,7 +86,7 @@ func TestHallArrivals(t *testing.T) {
 // forth in the record, and reads what is wrong; nothing of it is in English.
 func TestHallInChinese(t *testing.T) {
 	script := axeScript(t)
-	p := hallIn(t, serveTiny(t), "zh")
+	p := hallIn(t, serveLong(t), "zh")
 	p.click("#run")
 	p.wait("the pause", `document.querySelector('#status-text').textContent === '已暂停'`)
 	p.set("#add-sort", "2")

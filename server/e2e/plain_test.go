@@ -24,6 +24,12 @@ func serveTiny(t testing.TB, change ...func(folder string) error) (url, folder s
 			t.Fatal(err)
 		}
 	}
+	return serveFolder(t, folder), folder
+}
+
+// serveFolder starts the server with the model in a folder.
+func serveFolder(t testing.TB, folder string) (url string) {
+	t.Helper()
 	a, err := app.Start(context.Background(), app.Config{Addr: "127.0.0.1:0", Model: folder})
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +41,7 @@ func serveTiny(t testing.TB, change ...func(folder string) error) (url, folder s
 			t.Errorf("shutdown: %v", err)
 		}
 	})
-	return a.URL(), folder
+	return a.URL()
 }
 
 // tinyReady holds once the page knows the tiny model.
