@@ -23,6 +23,10 @@ type Compressed struct {
 	Identity, Brotli, Gzip []byte
 }
 
+// window is how far back a brotli encoder looks, as a power of two: the most that
+// RFC 7932 allows, 16 MB, for a program is longer than the usual 4.
+const window = 24
+
 // Compress returns body in all encodings. It is not copied.
 func Compress(body []byte, q Quality) Compressed {
 	// Without an end of the context there is no error.
@@ -40,7 +44,7 @@ func CompressContext(ctx context.Context, body []byte, q Quality) (Compressed, e
 	c := Compressed{
 		Identity: body,
 		Brotli: written(ctx, body, func(w io.Writer) io.WriteCloser {
-			return brotli.NewWriterLevel(w, brotliLevel)
+			return brotli.NewWriterOptions(w, brotli.WriterOptions{Quality: brotliLevel, LGWin: window})
 		}),
 		Gzip: written(ctx, body, func(w io.Writer) io.WriteCloser {
 			// The level is one of the package's own constants, so there is no error.
