@@ -107,11 +107,21 @@ func (t *tree) run(ctx context.Context, args ...string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// flags are those that the client is built with. What its own package does is
-// wait for the browser, so nothing of it nor of package page is inlined: a
-// twentieth less to fetch. What computes and paints is.
+// notInlined are the packages, besides the program's own, that do things once a frame of
+// the screen at most: what they do is wait for the browser, or look at what came.
+var notInlined = []string{
+	"./wasm/page", "./wasm/link", "./wasm/resample", "./wasm/gosyntax", "./wasm/textspan",
+	"./visualizer/session", "./visualizer/view", "./visualizer/recording",
+}
+
+// flags are those that the client is built with. Where it does not matter nothing is
+// inlined: a twentieth less to fetch. What computes and paints is.
 func (t *tree) flags() []string {
-	return []string{"-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-gcflags=" + t.program.pkg() + "=-l", "-gcflags=./wasm/page=-l"}
+	flags := []string{"-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-gcflags=" + t.program.pkg() + "=-l"}
+	for _, pkg := range notInlined {
+		flags = append(flags, "-gcflags="+pkg+"=-l")
+	}
+	return flags
 }
 
 // build makes the client from the tree.
