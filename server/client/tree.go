@@ -111,7 +111,7 @@ func (t *tree) run(ctx context.Context, args ...string) ([]byte, error) {
 // the screen at most: what they do is wait for the browser, or look at what came.
 var notInlined = []string{
 	"./wasm/page", "./wasm/link", "./wasm/resample", "./wasm/gosyntax", "./wasm/textspan",
-	"./visualizer/session", "./visualizer/view", "./visualizer/recording",
+	"./visualizer/session", "./visualizer/view", "./visualizer/recording", "./visualizer/wire",
 }
 
 // flags are those that the client is built with. Where it does not matter nothing is
