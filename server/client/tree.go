@@ -107,24 +107,22 @@ func (t *tree) run(ctx context.Context, args ...string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// flags are those that the client is built with. What its own package does is
-// wait for the browser, so nothing of it is inlined, nor of the packages that
-// write words and links and read frames: a twentieth less to fetch. What computes and
-// paints is.
-func (t *tree) flags() []string {
-	flags := []string{"-trimpath", "-buildvcs=false", "-ldflags=-s -w"}
-	for _, pkg := range append([]string{t.program.pkg()}, notInlined...) {
-		flags = append(flags, "-gcflags="+pkg+"=-l")
-	}
-	return flags
-}
-
-// notInlined are the packages, besides the program's own, whose functions are not
-// inlined.
+// notInlined are the packages, besides the program's own, that do things once a frame of
+// the screen at most: what they do is wait for the browser, or look at what came.
 var notInlined = []string{
 	"./wasm/page", "./wasm/link", "./wasm/gosyntax", "./wasm/speech", "./wasm/textspan", "./wasm/resample",
 	"./visualizer/view", "./visualizer/session", "./visualizer/wire", "./visualizer/recording",
 	"strconv", "strings", "slices", "unicode/utf8", "syscall/js",
+}
+
+// flags are those that the client is built with. Where it does not matter nothing is
+// inlined: a twentieth less to fetch. What computes and paints is.
+func (t *tree) flags() []string {
+	flags := []string{"-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-gcflags=" + t.program.pkg() + "=-l"}
+	for _, pkg := range notInlined {
+		flags = append(flags, "-gcflags="+pkg+"=-l")
+	}
+	return flags
 }
 
 // build makes the client from the tree.

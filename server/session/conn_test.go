@@ -451,7 +451,8 @@ func TestSessionsExpire(t *testing.T) {
 
 // The pages see the model come, and what they ask too early is refused.
 func TestModelComesLater(t *testing.T) {
-	server := NewServer(Options{Version: "v2"})
+	tries := make(chan struct{}, 8)
+	server := NewServer(Options{Version: "v2", Retry: func() { tries <- struct{}{} }})
 	r := &rig{server: server}
 	url := r.serve(t)
 	server.SetStatus(wire.Status{Phase: wire.PhaseDownloading, Name: "m", Received: 35, Total: 90})
@@ -466,10 +467,21 @@ func TestModelComesLater(t *testing.T) {
 			t.Errorf("%v: %+v", c.Kind(), got)
 		}
 	}
+	p.send(&wire.Retry{}) // there is nothing to try again yet
+	p.problem(control(wire.OpNew))
+	if len(tries) > 0 {
+		t.Error("a download that goes on is tried again")
+	}
 	server.SetStatus(wire.Status{Phase: wire.PhaseFailed, Detail: "the disk is full"})
 	p.wait("the failure", func() bool { return p.know.Status().Phase == wire.PhaseFailed })
 	if got := p.problem(control(wire.OpNew)); !strings.Contains(got.Detail, "the disk is full") {
 		t.Errorf("%+v", got)
+	}
+	p.send(&wire.Retry{})
+	select {
+	case <-tries:
+	case <-time.After(patience):
+		t.Fatal("what failed is not tried again")
 	}
 
 	made := tiny(t, Options{})

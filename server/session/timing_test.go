@@ -147,7 +147,10 @@ func TestMachineIsTold(t *testing.T) {
 	<-r.server.Visited()
 	r.server.SetBandwidth(machine.Bandwidth{Threads: 2, Bytes: 1 << 28, BytesPerSecond: 3.5e10})
 	want := wire.Machine{StepBytes: uint64(r.engine.Model().StepBytes()), BytesPerSecond: 35e9, Bytes: 1 << 28, Threads: 2}
-	for _, p := range []*page{first, visit(t, url, ""), visit(t, url, first.session())} {
+	for _, come := range []func() *page{ // one after the other: the last takes the first one's session
+		func() *page { return first }, func() *page { return visit(t, url, "") }, func() *page { return visit(t, url, first.session()) },
+	} {
+		p := come()
 		p.wait("the machine", func() bool { m, ok := p.know.Machine(); return ok && *m == want })
 		p.see(func(*vis.Session) {
 			told := 0
