@@ -22,7 +22,7 @@ type loaded struct {
 	seconds float64
 	bytes   int64              // of its file
 	memory  *machine.Bandwidth // nil without --machine
-	peak    *machine.Peak      // nil without --machine, and where there is no loop for the processor
+	peak    *machine.Peak      // nil without --machine, and where there is no loop for the level
 	level   kernel.Level       // of processor features in use
 	// invariant is --batch-invariant.
 	invariant bool
@@ -51,7 +51,7 @@ func (b *benchFlags) open(ctx context.Context, c *cli) (*loaded, error) {
 			return nil, err
 		}
 		l.memory = &memory
-		peak, ok, err := machine.MeasurePeak(threads)
+		peak, ok, err := machine.MeasurePeak(threads, l.level)
 		if err != nil {
 			return nil, err
 		}
@@ -85,10 +85,10 @@ func (l *loaded) share(rate float64, batch int) float64 {
 	return math.Round(share*1000) / 1000
 }
 
-// int8Peak is the peak of bytes with what the model runs on, and its name: AMX's tiles,
-// or vectors.
+// int8Peak is the peak of bytes with what the model runs on, and its name: the tiles of
+// its level, or else the vectors.
 func (l *loaded) int8Peak() (rate float64, with string) {
-	if l.level == kernel.AMX && l.peak.AMXInt8 > 0 {
+	if l.peak.AMXInt8 > 0 {
 		return l.peak.AMXInt8, machine.AMXInt8With
 	}
 	return l.peak.Int8, l.peak.Int8With
