@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"vitrine/engine/backend/cpu/kernel"
 	"vitrine/engine/modeltest"
 	"vitrine/engine/modeltest/tinymodel"
 	"vitrine/server/bench/fakellama"
@@ -90,6 +91,21 @@ func TestBenchTable(t *testing.T) {
 	}
 	if _, known := machine.ResidentMemory(); known && (len(lines) != 6 || !strings.HasPrefix(lines[5], "resident memory ")) {
 		t.Errorf("wrote\n%s", out)
+	}
+}
+
+// A prefill's share is of the peak of the instructions that the kernels in use have; there
+// is none of plain Go.
+func TestBenchShareIsOfTheLevel(t *testing.T) {
+	for level, want := range map[kernel.Level]string{kernel.Go: "", kernel.AVX2: "AVX2"} {
+		if level > kernel.Best() {
+			continue
+		}
+		m := decodeLines[measurement](t, ok(t, "", "bench", "--model", tinymodel.Folder(t), "--prompt-tokens", "9", "--output-tokens", "2", "--repeat", "1",
+			"--machine", "--json", "--cpu", level.String()))[0]
+		if m.Int8ShareOf != want || (m.Compute == nil) != (want == "") || want == "" && m.Int8Share != 0 {
+			t.Errorf("--cpu %v: a share of %g of %q, want one of %q", level, m.Int8Share, m.Int8ShareOf, want)
+		}
 	}
 }
 

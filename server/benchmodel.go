@@ -20,7 +20,7 @@ type loaded struct {
 	*load.Model
 	bytes  int64              // of its file
 	memory *machine.Bandwidth // nil without --machine
-	peak   *machine.Peak      // nil without --machine, and where there is no loop for the processor
+	peak   *machine.Peak      // nil without --machine, and where there is no loop for the level
 	level  kernel.Level       // of processor features in use
 	with   computing
 }
@@ -45,7 +45,7 @@ func (b *benchFlags) open(ctx context.Context, c *cli) (*loaded, error) {
 			return nil, err
 		}
 		l.memory = &memory
-		peak, ok, err := machine.MeasurePeak(threads)
+		peak, ok, err := machine.MeasurePeak(threads, l.level)
 		if err != nil {
 			return nil, err
 		}
@@ -81,10 +81,10 @@ func (l *loaded) shareOf(bytes int64, rate float64, batch int) float64 {
 	return math.Round(share*1000) / 1000
 }
 
-// int8Peak is the peak of bytes with what the model runs on, and its name: AMX's tiles,
-// or vectors.
+// int8Peak is the peak of bytes with what the model runs on, and its name: the tiles of
+// its level, or else the vectors.
 func (l *loaded) int8Peak() (rate float64, with string) {
-	if l.level == kernel.AMX && l.peak.AMXInt8 > 0 {
+	if l.peak.AMXInt8 > 0 {
 		return l.peak.AMXInt8, machine.AMXInt8With
 	}
 	return l.peak.Int8, l.peak.Int8With

@@ -17,12 +17,21 @@ type limits struct {
 	bandwidth machine.Bandwidth
 }
 
-// at are the limits of a level: with AMX, bytes are multiplied in its tiles.
-func (l limits) at(level kernel.Level) *limits {
-	if level == kernel.AMX {
-		l.peak.Int8, l.peak.Int8With = l.peak.AMXInt8, machine.AMXInt8With
+// limitsAt are the limits of a level: with AMX, bytes are multiplied in its tiles. In plain
+// Go there is no peak.
+func limitsAt(b *testing.B, level kernel.Level, bandwidth machine.Bandwidth) *limits {
+	b.Helper()
+	peak, ok, err := machine.MeasurePeak(1, level)
+	if err != nil {
+		b.Fatal(err)
 	}
-	return &l
+	if peak.AMXInt8 > 0 {
+		peak.Int8, peak.Int8With = peak.AMXInt8, machine.AMXInt8With
+	}
+	if ok {
+		b.Logf("one thread: %.0f GMAC/s of int8 with %s, %.0f of float32 with %s, %.1f GB/s", peak.Int8/1e9, peak.Int8With, peak.Float32/1e9, peak.Float32With, bandwidth.GB())
+	}
+	return &limits{peak, bandwidth}
 }
 
 // told reports multiply–adds and bytes an operation, and their shares of the limits.
@@ -36,7 +45,9 @@ func (l *limits) told(b *testing.B, multiplyAdds, bytes int, integers bool) {
 		}
 		rate := float64(multiplyAdds) / each
 		b.ReportMetric(rate/1e9, "GMAC/s")
-		b.ReportMetric(100*rate/peak, unit)
+		if peak > 0 {
+			b.ReportMetric(100*rate/peak, unit)
+		}
 	}
 	rate := float64(bytes) / each
 	b.ReportMetric(rate/1e9, "GB/s")
@@ -61,22 +72,13 @@ func filled(n int) []byte {
 // vectors, reach half of it and need two products; in fixed point three take the place
 // of one, and attention multiplies three pairs of bfloat16.
 func BenchmarkLimits(b *testing.B) {
-	peak, ok, err := machine.MeasurePeak(1)
-	if err != nil {
-		b.Fatal(err)
-	}
-	if !ok {
-		b.Skip("there is no loop that measures this processor's peak")
-	}
 	bandwidth, err := machine.ReadBandwidth(context.Background(), 1, machine.Describe().MemoryBuffer())
 	if err != nil {
 		b.Fatal(err)
 	}
-	all := limits{peak, bandwidth}
-	b.Logf("one thread: %.0f GMAC/s of int8 with AMX, %.0f with %s, %.0f of float32 with %s, %.1f GB/s", peak.AMXInt8/1e9, peak.Int8/1e9, peak.Int8With, peak.Float32/1e9, peak.Float32With, bandwidth.GB())
 	for _, level := range kernel.Levels() {
 		b.Run(level.String(), func(b *testing.B) {
-			s, l := kernel.For(level), all.at(level)
+			s, l := kernel.For(level), limitsAt(b, level, bandwidth)
 			for _, t := range []quant.Type{quant.Q4_0, quant.Q4_1, quant.Q5_0, quant.Q5_1, quant.Q8_0, quant.Q2_K, quant.Q3_K, quant.Q4_K, quant.Q5_K, quant.Q6_K} {
 				l.products(b, s, t)
 			}
@@ -92,7 +94,7 @@ func BenchmarkLimits(b *testing.B) {
 		})
 	}
 	for _, vocab := range []int{49152, 262144} {
-		all.sampler(b, vocab)
+		limitsAt(b, kernel.Best(), bandwidth).sampler(b, vocab)
 	}
 }
 

@@ -103,29 +103,39 @@ func BenchmarkReadBandwidth(b *testing.B) {
 	}
 }
 
+// The peak is that of the instructions that the kernels of a level use.
 func TestMeasurePeak(t *testing.T) {
-	p, ok, err := MeasurePeak(2)
-	if err != nil {
-		t.Fatal(err)
+	with := map[kernel.Level]string{kernel.AVX2: "AVX2", kernel.AVX512: "AVX-512 VNNI", kernel.AMX: "AVX-512 VNNI"}
+	if kernel.Best() == kernel.Go {
+		with = nil
 	}
-	if !ok {
-		t.Skip("there is no loop for this processor")
+	for level := kernel.Go; level <= kernel.AMX; level++ {
+		p, ok, err := MeasurePeak(2, level)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := with[level]; ok != (want != "" && level <= kernel.Best()) || ok && p.Int8With != want {
+			t.Errorf("%v: a peak %v, with %q, want %q", level, ok, p.Int8With, want)
+		}
+		if !ok {
+			continue
+		}
+		// A thread of a processor with AVX2 does 10⁹ to 10¹³ a second, and bytes no slower than float32.
+		if p.Threads != 2 || !(p.Float32 > 1e9 && p.Float32 < 1e13) || !(p.Int8 > p.Float32 && p.Int8 < 1e14) || p.Float32With == "" {
+			t.Errorf("%v: %+v", level, p)
+		}
+		if tiles := level == kernel.AMX; tiles != (p.AMXInt8 > 0) || tiles && !(p.AMXInt8 > p.Int8 && p.AMXInt8 < 1e14) {
+			t.Errorf("%v: bytes with tiles %.3g, without them %.3g", level, p.AMXInt8, p.Int8)
+		}
 	}
-	// A thread of a processor with AVX2 does 10⁹ to 10¹³ a second, and bytes no slower than float32.
-	if p.Threads != 2 || !(p.Float32 > 1e9 && p.Float32 < 1e13) || !(p.Int8 > p.Float32 && p.Int8 < 1e14) || p.Int8With == "" || p.Float32With == "" {
-		t.Errorf("%+v", p)
-	}
-	if tiles := kernel.Best() == kernel.AMX; tiles != (p.AMXInt8 > 0) || tiles && !(p.AMXInt8 > p.Int8 && p.AMXInt8 < 1e14) {
-		t.Errorf("tiles %v, and bytes with them %.3g, without them %.3g", tiles, p.AMXInt8, p.Int8)
-	}
-	if _, _, err := MeasurePeak(0); err == nil {
+	if _, _, err := MeasurePeak(0, kernel.Best()); err == nil {
 		t.Error("no threads: no error")
 	}
 }
 
 func BenchmarkPeak(b *testing.B) {
 	for b.Loop() {
-		p, _, err := MeasurePeak(runtime.GOMAXPROCS(0))
+		p, _, err := MeasurePeak(runtime.GOMAXPROCS(0), kernel.Best())
 		if err != nil {
 			b.Fatal(err)
 		}

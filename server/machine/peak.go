@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"vitrine/engine/backend/cpu/kernel"
 )
 
 // Peak is how fast the processor multiplies and adds where nothing has to be
@@ -32,19 +34,22 @@ type multiplier struct {
 	run          func(n int)
 }
 
-// MeasurePeak measures the peaks of the given number of threads together, in
-// some tenths of a second; false where there is no loop for the processor
-// (it is written for amd64 with AVX2).
-func MeasurePeak(threads int) (Peak, bool, error) {
+// MeasurePeak measures the peaks of the given number of threads together with the
+// instructions of a level, in some tenths of a second; false where there is no loop for
+// the level (they are written for amd64 from AVX2 on) or the processor lacks it.
+func MeasurePeak(threads int, level kernel.Level) (Peak, bool, error) {
 	if threads < 1 {
 		return Peak{}, false, fmt.Errorf("machine: %d threads, want at least 1", threads)
 	}
-	int8s, float32s, ok := multipliers()
+	if level > kernel.Best() {
+		return Peak{}, false, nil
+	}
+	int8s, float32s, ok := multipliers(level)
 	if !ok {
 		return Peak{}, false, nil
 	}
 	p := Peak{Threads: threads, Int8: int8s.rate(threads), Float32: float32s.rate(threads), Int8With: int8s.name, Float32With: float32s.name}
-	if tiles, ok := tileMultiplier(); ok {
+	if tiles, ok := tileMultiplier(level); ok {
 		p.AMXInt8 = tiles.rate(threads)
 	}
 	return p, true, nil

@@ -2,11 +2,7 @@
 
 package machine
 
-import (
-	"github.com/klauspost/cpuid/v2"
-
-	"vitrine/engine/backend/cpu/kernel"
-)
+import "vitrine/engine/backend/cpu/kernel"
 
 // Written by hand in peak_amd64.s. Each runs n iterations, n ≥ 1.
 
@@ -28,17 +24,17 @@ func int8AMX(n int)
 // vectorIterations take some ten milliseconds.
 const vectorIterations = 1 << 22
 
-// tileMultiplier is the loop with AMX, where the system permits it.
-func tileMultiplier() (tiles multiplier, ok bool) {
-	return multiplier{AMXInt8With, 6 * 16 * 16 * 64, 1 << 18, int8AMX}, kernel.Best() == kernel.AMX
+// tileMultiplier is the loop with the tiles of a level, where it has any.
+func tileMultiplier(level kernel.Level) (tiles multiplier, ok bool) {
+	return multiplier{AMXInt8With, 6 * 16 * 16 * 64, 1 << 18, int8AMX}, level == kernel.AMX
 }
 
-// multipliers are the loops for this processor, the fastest of each sort.
-func multipliers() (int8s, float32s multiplier, ok bool) {
-	switch {
-	case cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512VNNI):
+// multipliers are the loops with the vectors of a level.
+func multipliers(level kernel.Level) (int8s, float32s multiplier, ok bool) {
+	switch level {
+	case kernel.AVX512, kernel.AMX:
 		return multiplier{"AVX-512 VNNI", 12 * 64, vectorIterations, int8AVX512}, multiplier{"AVX-512", 12 * 16, vectorIterations, float32AVX512}, true
-	case cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3):
+	case kernel.AVX2:
 		return multiplier{"AVX2", 6 * 32, vectorIterations, int8AVX2}, multiplier{"AVX2 FMA", 12 * 8, vectorIterations, float32AVX2}, true
 	}
 	return multiplier{}, multiplier{}, false

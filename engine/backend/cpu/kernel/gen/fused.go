@@ -329,65 +329,6 @@ func amxBytesConfig() Mem {
 	return amxShapes("tilesBytes", 32, 8)
 }
 
-// bunchBytesAMX generates the writing of a quantized row into its place of a bunch
-// in bytes.
-func bunchBytesAMX() {
-	order := GLOBL("bunchBytesOrder", constAttrs)
-	for i := 0; i < vectorBytes; i += 8 {
-		var v uint64
-		for j := range 8 {
-			// In each eight columns the high bytes, then the low ones, in the order in
-			// which a tile has them.
-			column := j&4 + []int{0, 2, 1, 3}[j&3]
-			at := 2 * column
-			if i%16 == 0 {
-				at++
-			}
-			v |= uint64(at) << (8 * j)
-		}
-		DATA(i, U64(v))
-	}
-	quarters := GLOBL("bunchBytesQuarters", constAttrs)
-	for i, q := range []uint64{0, 2, 4, 6, 1, 3, 5, 7} {
-		DATA(8*i, U64(q))
-	}
-	kernel("bunchBytesAMX", "func(bunch *byte, row int, x *byte, blocks int)",
-		"bunchBytesAMX writes a quantized row to its place, 0 to 15, of a bunch in bytes:",
-		with(`for b := range blocks {
-			a, line := quantized(x, 0, b), as[byte](bunch, BUNCH*b+64*row)
-			for k := range 32 {
-				q := a.Q[k&^3+[]int{0, 2, 1, 3}[k&3]]
-				line[k], line[LOW+k] = byte(q>>8), byte(q)
-			}
-			as[float32](bunch, BUNCH*b+SCALE)[row] = a.Scale
-			as[int32](bunch, BUNCH*b+OFFSET)[row] = 128 * a.Negative[0]
-		}`, "BUNCH", itoa(byteBunch), "LOW", itoa(byteLow), "SCALE", itoa(byteScale), "OFFSET", itoa(byteOffset)))
-	bunch, row, x, blocks := param("bunch"), param("row"), param("x"), param("blocks")
-	line := GP64()
-	MOVQ(row, line)
-	SHLQ(Imm(6), line)
-	ADDQ(bunch, line)
-	bytes, lanes := ZMM(), ZMM()
-	VMOVDQU64(order, bytes)
-	VMOVDQU64(quarters, lanes)
-	loop("block", blocks, func() {
-		v, n := ZMM(), GP32()
-		VMOVDQU64(at(x), v)
-		VPSHUFB(bytes, v, v)
-		VPERMQ(v, lanes, v)
-		VMOVDQU64(v, at(line))
-		MOVL(at(x).Offset(recScale), n)
-		MOVL(n, Mem{Base: bunch, Index: row, Scale: 4, Disp: byteScale})
-		MOVL(at(x).Offset(recNegative), n)
-		SHLL(Imm(7), n)
-		MOVL(n, Mem{Base: bunch, Index: row, Scale: 4, Disp: byteOffset})
-		ADDQ(imm(xBytes), x)
-		ADDQ(imm(byteBunch), line)
-		ADDQ(imm(byteBunch), bunch)
-	})
-	done()
-}
-
 // finish generates the adding of a step's sums to the totals.
 func (f *fused) finish(step int, block, x Mem) {
 	s, l := f.isa, f.l
