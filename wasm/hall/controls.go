@@ -21,6 +21,7 @@ type controls struct {
 	outputs page.Element
 	arrive  page.Element
 	rate    page.Element
+	says    [2]*page.TextCell // what the rate is, and whether the fields say what is in force
 	fields  map[string]page.Element
 	name    page.Element
 	readers page.Element
@@ -32,6 +33,7 @@ func newControls(c *client) *controls {
 		c: c, sort: page.ByID("add-sort"), text: page.ByID("add-text"), outputs: page.ByID("add-outputs"), arrive: page.ByID("arrive"), rate: page.ByID("rate"),
 		fields: map[string]page.Element{}, name: page.ByID("reader-name"), readers: page.ByID("readers"),
 	}
+	t.says = [2]*page.TextCell{page.NewTextCell(page.ByID("rate-value")), page.NewTextCell(page.ByID("set-says"))}
 	for _, n := range []int{1, 8, 32} {
 		page.ByID("add-" + page.Decimal(n)).OnClick(func() { t.add(n) })
 	}
@@ -126,12 +128,12 @@ func (t *controls) show() {
 	state := c.hall.State()
 	t.arrive.Set("checked", state.Arriving)
 	rate := t.perSecond()
-	page.ByID("rate-value").SetText(c.words.Say("hall.rate_value", "Rate", strconv.FormatFloat(float64(rate), 'g', 3, 32)))
+	t.says[0].Show(c.words.Say("hall.rate_value", "Rate", strconv.FormatFloat(float64(rate), 'g', 3, 32)))
 	key := "hall.set_same"
 	if c.hall.Joined() && t.config() != c.hall.Config() {
 		key = "hall.set_other"
 	}
-	page.ByID("set-says").SetText(c.words.Say(key))
+	t.says[1].Show(c.words.Say(key))
 	t.showReaders()
 }
 
