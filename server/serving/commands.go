@@ -31,6 +31,12 @@ func (s *Server) carryOut(c *conn, command wire.Command) error {
 	case *wire.Ping:
 		c.send(&wire.Pong{Number: m.Number})
 		return nil
+	case *wire.Pace:
+		if m.Millis > wire.MaxPace {
+			return outside("Millis", m.Millis, 0, wire.MaxPace)
+		}
+		c.SetPace(time.Duration(m.Millis) * time.Millisecond)
+		return nil
 	case *wire.Query:
 		return s.answer(c, m)
 	}

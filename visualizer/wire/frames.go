@@ -473,5 +473,5 @@ type Machine struct {
 
 // Bundle holds frames that were sent together: to a page that asked for a
 // [Pace], whatever came about since the last message. They are read one after
-// the other by [DecodeFrame]; none of them is a Bundle.
+// the other by [DecodeFrame], or [DecodeHallFrame]; none of them is a Bundle.
 type Bundle struct{ Frames [][]byte }

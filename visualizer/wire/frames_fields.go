@@ -468,7 +468,7 @@ func (f *Bundle) fields(c *coder) {
 		if !c.ok() {
 			return
 		}
-		if k, err := KindOf(b); err != nil || !k.IsFrame() || k == KindBundle {
+		if k, err := KindOf(b); err != nil || !k.IsFrame() && !k.isHallFrame() || k == KindBundle {
 			c.fail("Frames["+strconv.Itoa(i)+"]", 0, "a frame that is no Bundle")
 		}
 	}

@@ -1,7 +1,8 @@
 package wire
 
 // DecodeHallFrame reads the one frame of the hall that b holds, as
-// [DecodeFrame] does those of the chat. [Problem], [Source] and [Pong] are told in both.
+// [DecodeFrame] does those of the chat. [Problem], [Source], [Pong] and [Bundle] are
+// told in both.
 func DecodeHallFrame(b []byte) (Frame, error) {
 	k, err := KindOf(b)
 	if err != nil {
@@ -18,7 +19,8 @@ func DecodeHallFrame(b []byte) (Frame, error) {
 }
 
 // DecodeHallCommand reads the one command of the hall that b holds, as
-// [DecodeCommand] does those of the chat. [Query] and [Ping] are taken in both.
+// [DecodeCommand] does those of the chat. [Query], [Ping] and [Pace] are
+// taken in both.
 func DecodeHallCommand(b []byte) (Command, error) {
 	k, err := KindOf(b)
 	if err != nil {
@@ -57,6 +59,8 @@ func newHallFrame(k Kind) Frame {
 		return new(Source)
 	case KindPong:
 		return new(Pong)
+	case KindBundle:
+		return new(Bundle)
 	}
 	return nil
 }
@@ -84,6 +88,8 @@ func newHallCommand(k Kind) Command {
 		return new(Query)
 	case KindPing:
 		return new(Ping)
+	case KindPace:
+		return new(Pace)
 	}
 	return nil
 }

@@ -112,8 +112,10 @@ func (k Kind) IsCommand() bool {
 
 // isHall says whether k is a frame or a command of the hall alone.
 func (k Kind) isHall() bool {
-	return k >= KindHallHello && k < endHallFrames || k >= KindHallJoin && k < endHallCommands
+	return k.isHallFrame() || k >= KindHallJoin && k < endHallCommands
 }
+
+func (k Kind) isHallFrame() bool { return k >= KindHallHello && k < endHallFrames }
 
 // String is the name of the kind's Go type, or "Kind(n)" for an unknown one.
 func (k Kind) String() string {
@@ -122,7 +124,7 @@ func (k Kind) String() string {
 		return frameNames[k-KindHello]
 	case k.IsCommand():
 		return commandNames[k-KindOpen]
-	case k.isHall() && k < KindHallJoin:
+	case k.isHallFrame():
 		return hallFrameNames[k-KindHallHello]
 	case k.isHall():
 		return hallCommandNames[k-KindHallJoin]

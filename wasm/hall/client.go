@@ -42,6 +42,10 @@ type client struct {
 	races    *races
 	address  *address
 
+	status *page.TextCell
+	dot    string // the status dot's state, as it is shown
+	model  string // the model's figures, as they are shown
+
 	problem func() string
 	pace    *page.Pace
 	due     bool    // a frame of the screen is asked for
@@ -71,6 +75,7 @@ func newClient() *client {
 		return nil
 	})
 	c.inspector = page.NewInspector(c.words, c.wake, c.openSource)
+	c.status = page.NewTextCell(page.ByID("status-text"))
 	c.grid, c.chart, c.table, c.meters = newGrid(c), newChart(c), newTable(c), newMeters(c)
 	c.controls, c.run, c.races, c.happened = newControls(c), newRun(c), newRaces(c), newHappened(c)
 	c.inspector.Resting = c.resting
@@ -127,6 +132,7 @@ func (c *client) join() {
 	c.lost = -1
 	c.asked = 0
 	c.socket.Send(&wire.HallJoin{Secret: page.Stored("localStorage", secretKey), Name: page.Stored("localStorage", nameKey), Locale: c.words.Lang})
+	c.socket.Send(&wire.Pace{Millis: c.pace.Messages()})
 	c.changed()
 }
 
@@ -135,6 +141,12 @@ func (c *client) receive(raw []byte) {
 	frame, err := wire.DecodeHallFrame(raw)
 	if err != nil {
 		c.complain(func() string { return c.words.Unreadable(err) })
+		return
+	}
+	if together, ok := frame.(*wire.Bundle); ok {
+		for _, raw := range together.Frames {
+			c.receive(raw)
+		}
 		return
 	}
 	switch f := frame.(type) {
@@ -338,14 +350,11 @@ func (c *client) switchLanguage() {
 // showStatus writes how the connection, the model and the engine stand.
 func (c *client) showStatus() {
 	key, dot := "status.connecting", "wait"
-	text := page.ByID("status-text")
 	hello := c.hall.Hello()
 	c.showModel(&hello.Model)
 	switch {
 	case c.lost > 0:
-		text.SetText(c.words.Count("status.retrying", c.lost))
-		page.ByID("status-dot").SetAttr("data-state", "gone")
-		return
+		dot = "gone"
 	case !c.socket.Ready || hello.You == 0:
 	case hello.Phase != wire.PhaseReady:
 		key = "status.loading"
@@ -358,8 +367,15 @@ func (c *client) showStatus() {
 	default:
 		key, dot = "hall.status_idle", "ready"
 	}
-	text.SetText(c.words.Say(key))
-	page.ByID("status-dot").SetAttr("data-state", dot)
+	says := c.words.Say(key)
+	if c.lost > 0 {
+		says = c.words.Count("status.retrying", c.lost)
+	}
+	c.status.Show(says)
+	if dot != c.dot {
+		c.dot = dot
+		page.ByID("status-dot").SetAttr("data-state", dot)
+	}
 }
 
 // busy reports whether a request waits or runs.
@@ -375,16 +391,21 @@ func (c *client) busy() bool {
 
 // showModel writes the model's figures.
 func (c *client) showModel(m *wire.Model) {
+	title := m.Title
+	if title == "" {
+		title = m.Name
+	}
+	how := m.Quantization + " · " + m.Backend
+	if title+how == c.model {
+		return
+	}
+	c.model = title + how
 	list := page.ByID("model")
 	list.Clear()
 	if m.Layers == 0 {
 		return
 	}
-	title := m.Title
-	if title == "" {
-		title = m.Name
-	}
-	for _, text := range []string{title, m.Quantization + " · " + m.Backend} {
+	for _, text := range []string{title, how} {
 		list.Append(page.Create("div", "").Append(page.Create("dd", "").With(text)))
 	}
 }

@@ -21,6 +21,7 @@ type controls struct {
 	outputs page.Element
 	arrive  page.Element
 	rate    page.Element
+	says    [3]*page.TextCell // what the rate is, whether the fields say what is in force, and what arrives
 	fields  map[string]page.Element
 	name    page.Element
 	readers page.Element
@@ -36,6 +37,7 @@ func newControls(c *client) *controls {
 		c: c, sort: page.ByID("add-sort"), text: page.ByID("add-text"), outputs: page.ByID("add-outputs"), arrive: page.ByID("arrive"), rate: page.ByID("rate"),
 		fields: map[string]page.Element{}, name: page.ByID("reader-name"), readers: page.ByID("readers"),
 	}
+	t.says = [3]*page.TextCell{page.NewTextCell(page.ByID("rate-value")), page.NewTextCell(page.ByID("set-says")), page.NewTextCell(page.ByID("arrive-says"))}
 	for _, n := range []int{1, 8, 32} {
 		page.ByID("add-" + page.Decimal(n)).OnClick(func() { t.add(n) })
 	}
@@ -157,7 +159,7 @@ func (t *controls) show() {
 	state := c.hall.State()
 	t.adoptArrivals(state)
 	t.arrive.Set("checked", state.Arriving)
-	page.ByID("rate-value").SetText(c.words.Say("hall.rate_value", "Rate", strconv.FormatFloat(float64(t.perSecond()), 'g', 3, 32)))
+	t.says[0].Show(c.words.Say("hall.rate_value", "Rate", strconv.FormatFloat(float64(t.perSecond()), 'g', 3, 32)))
 	own, says := t.kind() == wire.HallOwn && !state.Arriving, ""
 	t.arrive.Set("disabled", own)
 	switch {
@@ -166,12 +168,12 @@ func (t *controls) show() {
 	case state.Arriving && int(state.Sort) < len(sortKeys):
 		says = c.words.Say("hall.arriving", "Sort", c.words.Say(sortKeys[state.Sort]), "N", page.Decimal(max(int(state.Outputs), 1)))
 	}
-	page.ByID("arrive-says").SetText(says)
+	t.says[2].Show(says)
 	key := "hall.set_same"
 	if c.hall.Joined() && t.config() != c.hall.Config() {
 		key = "hall.set_other"
 	}
-	page.ByID("set-says").SetText(c.words.Say(key))
+	t.says[1].Show(c.words.Say(key))
 	t.showReaders()
 }
 

@@ -19,7 +19,8 @@ type table struct {
 	rows   page.Element
 	cancel page.Element
 	colour page.Element
-	shown  string // what the rows say, so that they are written when they change
+	shown  string // what stands in the place of the rows, so that it is written when it changes
+	list   []*tableRow
 }
 
 func newTable(c *client) *table {
@@ -71,43 +72,85 @@ func (t *table) show() {
 		})
 		return
 	}
-	var key strings.Builder
-	key.WriteString(page.Decimal(int(q.ID)) + " " + page.Decimal(len(pieces)))
-	for _, b := range q.Table {
-		key.WriteString(" " + page.Decimal(int(b)) + "×" + page.Decimal(int(c.moment.Blocks[min(int(b), len(c.moment.Blocks)-1)].Refs)))
-	}
-	t.write(key.String(), func() {
-		for i, b := range q.Table {
-			block := int(b)
-			if block >= len(c.moment.Blocks) {
-				continue
-			}
-			row := page.Create("div", "")
-			refs := ""
-			if n := c.moment.Blocks[block].Refs; n > 1 {
-				refs = "×" + page.Decimal(int(n))
-			}
-			text := page.Create("span", "text")
-			first := min(i*size, len(pieces))
-			t.tokens(text, pieces[first:min(first+size, len(pieces))], first, int(q.Prompt))
-			row.Append(page.Create("span", "index").With(page.Decimal(i)), page.Create("span", "to").With("→"),
-				page.Create("b", "").With(page.Decimal(block)), page.Create("span", "refs").With(refs), text)
-			row.On("pointerenter", func(jsEvent) { c.grid.moveTo(block) })
-			row.On("pointerleave", func(jsEvent) { c.grid.moveTo(-1) })
-			row.OnClick(func() { c.inspector.Keep(func() page.Reading { return c.blockReading(block) }) })
-			t.rows.Append(row)
+	t.write("rows", func() {})
+	n := 0
+	for i, b := range q.Table {
+		block := int(b)
+		if block >= len(c.moment.Blocks) {
+			continue
 		}
-	})
+		first := min(i*size, len(pieces))
+		t.row(n).show(q, i, block, int(c.moment.Blocks[block].Refs), pieces[first:min(first+size, len(pieces))], first)
+		n++
+	}
+	for _, row := range t.list[n:] {
+		row.element.Remove()
+	}
+	t.list = t.list[:n]
 }
 
-// write fills the rows if they are to say something else.
+// write fills the table if it is to say something else than rows of blocks, or begins
+// with those.
 func (t *table) write(key string, fill func()) {
 	if key == t.shown {
 		return
 	}
 	t.shown = key
 	t.rows.Clear()
+	t.list = nil
 	fill()
+}
+
+// tableRow is a line of the block table. While an answer grows its last line changes,
+// and no other is written again.
+type tableRow struct {
+	t              *table
+	element        page.Element
+	index, b, refs page.Element
+	text           page.Element
+	block          int
+	shown          string
+}
+
+// row is the n-th line, which is made if there are only those before it.
+func (t *table) row(n int) *tableRow {
+	if n < len(t.list) {
+		return t.list[n]
+	}
+	c := t.c
+	r := &tableRow{
+		t: t, element: page.Create("div", ""), index: page.Create("span", "index"), b: page.Create("b", ""),
+		refs: page.Create("span", "refs"), text: page.Create("span", "text"),
+	}
+	r.element.Append(r.index, page.Create("span", "to").With("→"), r.b, r.refs, r.text)
+	r.element.On("pointerenter", func(jsEvent) { c.grid.moveTo(r.block) })
+	r.element.On("pointerleave", func(jsEvent) { c.grid.moveTo(-1) })
+	r.element.OnClick(func() {
+		block := r.block
+		c.inspector.Keep(func() page.Reading { return c.blockReading(block) })
+	})
+	t.rows.Append(r.element)
+	t.list = append(t.list, r)
+	return r
+}
+
+// show writes which block the index-th is, how many hold it, and the tokens in it.
+func (r *tableRow) show(q *hall.Request, index, block, refs int, pieces []string, first int) {
+	r.block = block
+	key := page.Decimal(int(q.ID)) + " " + page.Decimal(index) + " " + page.Decimal(block) + " " + page.Decimal(refs) + " " + page.Decimal(first) + " " + page.Decimal(len(pieces))
+	if key == r.shown {
+		return
+	}
+	r.shown = key
+	r.index.SetText(page.Decimal(index))
+	r.b.SetText(page.Decimal(block))
+	held := ""
+	if refs > 1 {
+		held = "×" + page.Decimal(refs)
+	}
+	r.refs.SetText(held)
+	r.text.Clear()
+	r.t.tokens(r.text, pieces, first, int(q.Prompt))
 }
 
 // tokens writes tokens, those that were drawn told apart from those given.
