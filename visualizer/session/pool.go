@@ -1,7 +1,6 @@
 package session
 
 import (
-	"cmp"
 	"slices"
 
 	"vitrine/visualizer/wire"
@@ -72,14 +71,23 @@ type Pool struct {
 func (s *Session) Pool() Pool {
 	p := &s.pool
 	if p.table == nil && p.own != 0 {
+		// The places are sorted, and not the blocks: a sort of numbers is in the
+		// client already.
+		var places []int32
+		at := map[int32]*block{}
 		for _, b := range p.blocks {
-			if b.Owner == p.own && b.Refs > 0 {
-				p.table = append(p.table, b.BlockChange)
+			place := int32(b.Index)
+			if have := at[place]; b.Owner != p.own || b.Refs == 0 || have != nil && have.Block < b.Block {
+				continue
+			} else if have == nil {
+				places = append(places, place)
 			}
+			at[place] = b
 		}
-		slices.SortFunc(p.table, func(a, b wire.BlockChange) int {
-			return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.Block, b.Block))
-		})
+		slices.Sort(places)
+		for _, place := range places {
+			p.table = append(p.table, at[place].BlockChange)
+		}
 	}
 	return Pool{Total: int(p.total), Used: int(p.used), Own: p.own, Table: p.table}
 }
