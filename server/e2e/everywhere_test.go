@@ -358,7 +358,7 @@ func TestSaveAndReplayWithoutModel(t *testing.T) {
 		{"next", "/This recording does not hold the logits/.test(document.querySelector('#panel-next').textContent)"},
 		{"blocks", "(document.querySelector('#panel-blocks .body').hidden || /This recording does not tell/.test(document.querySelector('#blocks-says').textContent)) && !/This chat holds|of the pool/.test(document.querySelector('#panel-blocks').innerText)"},
 		{"time", "document.querySelector('#panel-time .body').hidden"},
-		{"tokens", fmt.Sprintf("document.querySelectorAll('#chips .chip').length === %d", n+1)},
+		{"tokens", fmt.Sprintf("document.querySelectorAll('#chips .chip').length === %d", n)},
 	} {
 		r.click("#tab-" + c.view)
 		r.wait(c.view+" in the replay", c.says)

@@ -112,7 +112,7 @@ func TestNewChatBeginsANewRecording(t *testing.T) {
 	p.loadFile(file)
 	p.wait("all of it plays", fmt.Sprintf("%s === %q && %s === %d", conversation, said, tokens, n))
 	p.click("#tab-tokens")
-	p.wait("its chips", fmt.Sprintf("document.querySelectorAll('#chips .chip').length === %d", n+1))
+	p.wait("its chips", fmt.Sprintf("document.querySelectorAll('#chips .chip').length === %d", n))
 }
 
 // loadFile opens a saved session.

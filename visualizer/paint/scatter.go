@@ -70,22 +70,22 @@ func (s *Scatter) Set(xy []float32, layers, count int) bool {
 // token's vector is often hundreds of times longer than the others.
 func (s *Scatter) fit(layer int, xy []float32) {
 	var centre [2]float64
-	scratch := make([]float64, 0, s.count)
+	scratch := make([]float32, 0, s.count)
 	for axis := range 2 {
 		scratch = scratch[:0]
 		for i := axis; i < len(xy); i += 2 {
-			if v := float64(xy[i]); v-v == 0 {
+			if v := xy[i]; v-v == 0 {
 				scratch = append(scratch, v)
 			}
 		}
 		if len(scratch) > 0 {
 			slices.Sort(scratch)
-			centre[axis] = (scratch[(len(scratch)-1)/2] + scratch[len(scratch)/2]) / 2
+			centre[axis] = (float64(scratch[(len(scratch)-1)/2]) + float64(scratch[len(scratch)/2])) / 2
 		}
 	}
 	scratch = scratch[:0]
 	for i := 0; i < len(xy); i += 2 {
-		d := max(math.Abs(float64(xy[i])-centre[0]), math.Abs(float64(xy[i+1])-centre[1]))
+		d := float32(max(math.Abs(float64(xy[i])-centre[0]), math.Abs(float64(xy[i+1])-centre[1])))
 		if d-d == 0 {
 			scratch = append(scratch, d)
 		}
@@ -94,7 +94,7 @@ func (s *Scatter) fit(layer int, xy []float32) {
 	if len(scratch) > 0 {
 		slices.Sort(scratch)
 		if most, far := scratch[(len(scratch)-1)*9/10], scratch[len(scratch)-1]; most > 0 && far > 2.5*most {
-			reach = 1.25 * most
+			reach = 1.25 * float64(most)
 		}
 	}
 	for axis := range 2 {
