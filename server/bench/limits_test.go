@@ -15,11 +15,16 @@ import (
 type limits struct {
 	peak      machine.Peak
 	bandwidth machine.Bandwidth
+	// memory is what matrices, keys and values for one token lie in: more than any cache holds.
+	memory []byte
 }
+
+// slowBuffer is memory enough for plain Go, which computes more slowly than any memory is read.
+const slowBuffer = 64 << 20
 
 // limitsAt are the limits of a level: with AMX, bytes are multiplied in its tiles. In plain
 // Go there is no peak.
-func limitsAt(b *testing.B, level kernel.Level, bandwidth machine.Bandwidth) *limits {
+func limitsAt(b *testing.B, level kernel.Level, bandwidth machine.Bandwidth, memory []byte) *limits {
 	b.Helper()
 	peak, ok, err := machine.MeasurePeak(1, level)
 	if err != nil {
@@ -31,7 +36,10 @@ func limitsAt(b *testing.B, level kernel.Level, bandwidth machine.Bandwidth) *li
 	if ok {
 		b.Logf("one thread: %.0f GMAC/s of int8 with %s, %.0f of float32 with %s, %.1f GB/s", peak.Int8/1e9, peak.Int8With, peak.Float32/1e9, peak.Float32With, bandwidth.GB())
 	}
-	return &limits{peak, bandwidth}
+	if level == kernel.Go {
+		memory = memory[:min(len(memory), slowBuffer)]
+	}
+	return &limits{peak, bandwidth, memory}
 }
 
 // told reports multiply–adds and bytes an operation, and their shares of the limits.
@@ -65,20 +73,24 @@ func filled(n int) []byte {
 
 // BenchmarkLimits says how far each kernel is from what one thread of this
 // machine can do: the multiply–adds of bytes or of float32 that it reaches when
-// nothing is loaded, and the rate at which it reads memory. Kernels that work
-// within the caches read more than that. Activations have 16 bits, so half of
+// nothing is loaded, and the rate at which it reads memory. What one token reads of
+// matrices, keys and values is as long as the buffer that the rate is measured with:
+// no cache holds it. Kernels that work within the caches read more than memory gives. LIMITS.md
+// has what came out on one machine. Activations have 16 bits, so half of
 // the peak of bytes is the most that a product can reach, without AMX. The peak of the
 // level AMX is that of its tiles of bytes: those of bfloat16, which are as exact as
 // vectors, reach half of it and need two products; in fixed point three take the place
 // of one, and attention multiplies three pairs of bfloat16.
 func BenchmarkLimits(b *testing.B) {
-	bandwidth, err := machine.ReadBandwidth(context.Background(), 1, machine.Describe().MemoryBuffer())
+	buffer := machine.Describe().MemoryBuffer()
+	bandwidth, err := machine.ReadBandwidth(context.Background(), 1, buffer)
 	if err != nil {
 		b.Fatal(err)
 	}
+	memory := filled(buffer)
 	for _, level := range kernel.Levels() {
 		b.Run(level.String(), func(b *testing.B) {
-			s, l := kernel.For(level), limitsAt(b, level, bandwidth)
+			s, l := kernel.For(level), limitsAt(b, level, bandwidth, memory)
 			for _, t := range []quant.Type{quant.Q4_0, quant.Q4_1, quant.Q5_0, quant.Q5_1, quant.Q8_0, quant.Q2_K, quant.Q3_K, quant.Q4_K, quant.Q5_K, quant.Q6_K} {
 				l.products(b, s, t)
 			}
@@ -90,15 +102,15 @@ func BenchmarkLimits(b *testing.B) {
 			}
 			l.fixedProducts(b, s)
 			l.tiles(b, s)
-			l.norm(b, s)
+			l.vectors(b, s)
 		})
 	}
 	for _, vocab := range []int{49152, 262144} {
-		limitsAt(b, kernel.Best(), bandwidth).sampler(b, vocab)
+		limitsAt(b, kernel.Best(), bandwidth, memory).sampler(b, vocab)
 	}
 }
 
-// products multiplies one row with a matrix of 64 MiB or more, and 16 and 512
+// products multiplies one row with a matrix that no cache holds, and 16 and 512
 // rows with one that stays in the second-level cache.
 func (l *limits) products(b *testing.B, s *kernel.Set, t quant.Type) {
 	layout, ok := kernel.LayoutOf(t)
@@ -116,9 +128,9 @@ func (l *limits) products(b *testing.B, s *kernel.Set, t quant.Type) {
 		b.Run(fmt.Sprintf("%v/%d", t, n), func(b *testing.B) {
 			rows := 768
 			if n == 1 {
-				rows = 64 << 20 / layout.TileBytes(cols) * kernel.Lanes
+				rows = len(l.memory) / layout.TileBytes(cols) * kernel.Lanes
 			}
-			w, err := kernel.NewPacked(layout, rows, cols, filled(layout.PackedBytes(rows, cols)))
+			w, err := kernel.NewPacked(layout, rows, cols, l.memory[:layout.PackedBytes(rows, cols)])
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -143,32 +155,32 @@ func (l *limits) products(b *testing.B, s *kernel.Set, t quant.Type) {
 
 // attention computes scores and weighted values of n queries of one head.
 func (l *limits) attention(b *testing.B, s *kernel.Set, n int) {
-	const dim, keys = 64, 1 << 16
-	for _, format := range []kernel.KV{kernel.KVF16, kernel.KVI8} {
+	const dim, inChunk, groupsInChunk = 64, 128, 8 // chunks as the backend takes them
+	for _, format := range []kernel.KV{kernel.KVF32, kernel.KVF16, kernel.KVI8} {
 		b.Run(fmt.Sprintf("attention-%v/%d", format, n), func(b *testing.B) {
-			const groups = keys / kernel.Lanes
 			key, value := format.KeyGroupBytes(dim), format.ValueGroupBytes(dim)
-			k, v := filled(groups*key), filled(groups*value)
+			groups := len(l.memory) / (key + value) / groupsInChunk * groupsInChunk
+			k, v := l.memory[:groups*key], l.memory[groups*key:][:groups*value]
 			table := make([]int32, groups)
 			for i := range table {
 				table[i] = int32(i)
 			}
 			var room kernel.Widened
-			q, scores, out := make([]float32, n*dim), make([]float32, n*keys), make([]float32, n*dim)
+			q, scores, out := make([]float32, n*dim), make([]float32, n*inChunk), make([]float32, n*dim)
 			for b.Loop() {
-				for at := 0; at < groups; at += 8 { // chunks of 128 keys, as the backend takes them
-					keys := kernel.Groups{Format: format, Memory: k, Bytes: key, Table: table[at : at+8]}
-					values := kernel.Groups{Format: format, Memory: v, Bytes: value, Table: table[at : at+8]}
-					s.Scores(scores, 128, q, dim, s.Widen(&room, keys, n), dim, n, 1)
-					s.Values(out, dim, scores, 128, s.Widen(&room, values, n), 128, dim, n)
+				for at := 0; at < groups; at += groupsInChunk {
+					keys := kernel.Groups{Format: format, Memory: k, Bytes: key, Table: table[at : at+groupsInChunk]}
+					values := kernel.Groups{Format: format, Memory: v, Bytes: value, Table: table[at : at+groupsInChunk]}
+					s.Scores(scores, inChunk, q, dim, s.Widen(&room, keys, n), dim, n, 1)
+					s.Values(out, dim, scores, inChunk, s.Widen(&room, values, n), inChunk, dim, n)
 				}
 			}
-			l.told(b, 2*n*keys*dim, len(k)+len(v), false)
+			l.told(b, 2*n*groups*kernel.Lanes*dim, len(k)+len(v), false)
 		})
 	}
 }
 
-// floatProducts multiplies one row with a matrix of 64 MiB or more, and 16 rows with one
+// floatProducts multiplies one row with a matrix that no cache holds, and 16 rows with one
 // that stays in the second-level cache.
 func (l *limits) floatProducts(b *testing.B, s *kernel.Set, t quant.Type) {
 	format, ok := kernel.FloatOf(t)
@@ -180,9 +192,9 @@ func (l *limits) floatProducts(b *testing.B, s *kernel.Set, t quant.Type) {
 		b.Run(fmt.Sprintf("%v/%d", t, n), func(b *testing.B) {
 			rows := 768
 			if n == 1 {
-				rows = 64 << 20 / (cols * format.Bytes())
+				rows = len(l.memory) / (cols * format.Bytes()) / kernel.Lanes * kernel.Lanes
 			}
-			w, err := kernel.NewFloats(format, rows, cols, filled(format.FloatsBytes(rows, cols)))
+			w, err := kernel.NewFloats(format, rows, cols, l.memory[:format.FloatsBytes(rows, cols)])
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -274,19 +286,48 @@ func (l *limits) tiles(b *testing.B, s *kernel.Set) {
 	})
 }
 
-// norm normalizes rows of 576 numbers.
-func (l *limits) norm(b *testing.B, s *kernel.Set) {
-	b.Run("norm", func(b *testing.B) {
-		const cols = 576
-		dst, x, w := make([]float32, cols), make([]float32, cols), make([]float32, cols)
+// vectors are the kernels that work on a token's own numbers, as many as SmolLM2 has of
+// each: all of them stay in the first-level cache. Bytes are those that are read and
+// written once.
+func (l *limits) vectors(b *testing.B, s *kernel.Set) {
+	const width, ffn, head, scores = 576, 1536, 64, 512
+	numbers := func(n int) []float32 {
+		x := make([]float32, n)
 		for i := range x {
-			x[i], w[i] = float32(i), 1
+			x[i] = float32(i%17)/8 - 1
 		}
-		for b.Loop() {
-			s.RMSNorm(dst, x, w, 1e-5)
-		}
-		l.told(b, 0, 4*4*cols, false) // x twice and w are read, dst is written
-	})
+		return x
+	}
+	x, w, dst := numbers(ffn), numbers(ffn), numbers(ffn)
+	var rows kernel.Rows
+	s.Reserve(&rows, 1, width)
+	halves := make([]uint16, width)
+	for _, c := range []struct {
+		name string
+		each int // numbers read and written for each of n
+		n    int
+		run  func()
+	}{
+		{"norm", 4, width, func() { s.RMSNorm(dst[:width], x[:width], w[:width], 1e-5) }}, // x twice
+		{"quantize", 2, width, func() { s.Quantize(&rows, 0, x[:width]) }},
+		{"rope-pairs", 4, head, func() { s.RotatePairs(dst[:head], x[:head], w[:head], w[head:2*head]) }},
+		{"rope-halves", 3, head, func() { s.RotateHalves(dst[:head], x[:head], w[:head/2], w[head/2:head]) }},
+		{"silu", 3, ffn, func() { s.SiLU(dst, x, w) }},
+		{"gelu", 3, ffn, func() { s.GELU(dst, x, w) }},
+		{"greatest", 1, scores, func() { s.Greatest(x[:scores]) }},
+		// Of its own results again and again: they become 1, which takes as long.
+		{"exp-sum", 2, scores, func() { s.ExpSum(dst[:scores], 1) }},
+		{"add", 3, width, func() { s.Add(dst[:width], x[:width]) }},
+		{"scale", 2, width, func() { s.Scale(dst[:width], -1) }},
+		{"to-half", 2, width, func() { s.ToHalf(halves, x[:width]) }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				c.run()
+			}
+			l.told(b, 0, 4*c.each*c.n, false)
+		})
+	}
 }
 
 // sampler draws a token; what it tells is as if the logits were read once.

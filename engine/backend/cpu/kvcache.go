@@ -209,15 +209,21 @@ func (kv *kvCache) moveKeys(to, from []byte, dst, src, n int) {
 		copy(to, from)
 		return
 	}
-	const word = 8
-	bytes, step := n*size, kernel.Lanes*size
-	for i, end := 0, kv.width*step; i < end; i += step {
-		to, from := to[i+dst*size:][:bytes], from[i+src*size:][:bytes]
-		for len(from) >= word { // a call for so few bytes would take longer
-			binary.NativeEndian.PutUint64(to, binary.NativeEndian.Uint64(from))
-			to, from = to[word:], from[word:]
+	step := kernel.Lanes * size
+	t, f, end := to[dst*size:], from[src*size:], kv.width*step
+	switch bytes := n * size; bytes { // of so few, a call would take longer than a load
+	case 8:
+		for i := 0; i < end; i += step {
+			*(*[8]byte)(t[i:]) = [8]byte(f[i:])
 		}
-		copy(to, from)
+	case 16:
+		for i := 0; i < end; i += step {
+			*(*[16]byte)(t[i:]) = [16]byte(f[i:])
+		}
+	default:
+		for i := 0; i < end; i += step {
+			copy(t[i:][:bytes], f[i:])
+		}
 	}
 	kv.moveFactors(to, from, kv.width, dst, src, n)
 }
