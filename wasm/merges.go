@@ -150,7 +150,7 @@ func surrounding(tokens []wire.Token, at int) (text string, offset int, ids []in
 		before += len(tokens[first].Bytes)
 	}
 	last := at + 1
-	for last < len(tokens) && tokens[last].Flags&wire.FlagSpecial == 0 && !bytes.ContainsAny(tokens[last].Bytes[:min(1, len(tokens[last].Bytes))], " \n") {
+	for last < len(tokens) && tokens[last].Flags&wire.FlagSpecial == 0 && !startsWord(tokens[last].Bytes) {
 		last++
 	}
 	var b []byte
@@ -286,3 +286,6 @@ func (p *mergesPanel) rung(merges int) page.Element {
 	}
 	return row
 }
+
+// startsWord says whether a token begins with what stands between words.
+func startsWord(b []byte) bool { return len(b) > 0 && (b[0] == ' ' || b[0] == '\n') }

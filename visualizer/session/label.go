@@ -1,7 +1,6 @@
 package session
 
 import (
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -24,8 +23,11 @@ func Label(b []byte) string {
 		case r == '\t':
 			s.WriteRune('⇥')
 		case invisible(r):
-			h := strings.ToUpper(strconv.FormatUint(uint64(r), 16))
-			s.WriteString("<U+" + "0000"[:max(0, 4-len(h))] + h + ">")
+			h := ""
+			for v := r; v > 0 || len(h) < 4; v >>= 4 {
+				h = "0123456789ABCDEF"[v&15:][:1] + h
+			}
+			s.WriteString("<U+" + h + ">")
 		default:
 			s.Write(b[:n])
 		}

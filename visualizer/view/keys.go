@@ -34,7 +34,9 @@ func TopKeys(dst []KeyWeight, weights []float32, n int) (top []KeyWeight, rest f
 			others += float64(best[n-1].Weight)
 			dst = dst[:len(dst)-1]
 		}
-		dst = slices.Insert(dst, base+at, KeyWeight{k, w})
+		dst = append(dst, KeyWeight{})
+		copy(dst[base+at+1:], dst[base+at:])
+		dst[base+at] = KeyWeight{k, w}
 	}
 	return dst, float32(others)
 }

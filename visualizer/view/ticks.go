@@ -21,7 +21,9 @@ func Ticks(dst []int, from, to int, pitch, least float64, marked ...int) []int {
 			return float64(max(dst[base+i]-p, p-dst[base+i]))*pitch < least
 		}
 		if !taken && !near(at-1) && !near(at) {
-			dst = slices.Insert(dst, base+at, p)
+			dst = append(dst, 0)
+			copy(dst[base+at+1:], dst[base+at:])
+			dst[base+at] = p
 		}
 	}
 	for _, p := range marked {
