@@ -17,10 +17,13 @@ func TestRestartKeepsTheBranches(t *testing.T) {
 	p.allowed = []string{"WebSocket", "ERR_CONNECTION"} // the browser's own words for a server that is gone
 	p.rested()
 	first, n := eval[string](p, answer), eval[int](p, tokens)
-	p.click("#tab-next")
+	const place = "Number(document.querySelector('#timeline').getAttribute('aria-valuenow'))"
+	last := eval[int](p, place)
 	for range 5 {
 		p.click("#play-back")
 	}
+	p.wait("five tokens back", fmt.Sprintf("%s === %d", place, last-5))
+	p.click("#tab-next") // after that: another token lets go of the candidate that is asked about
 	p.wait("what stands there is marked", "document.querySelector('#next-candidates .stands, #next-candidates .drawn')")
 	eval[bool](p, "([...document.querySelectorAll('#next-candidates [role=option]')].find(e => !e.matches('.stands, .drawn')).click(), true)")
 	p.wait("the button", "!document.querySelector('#next-instead').hidden")
