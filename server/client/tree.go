@@ -109,10 +109,10 @@ func (t *tree) run(ctx context.Context, args ...string) ([]byte, error) {
 
 // flags are those that the client is built with. What its own package does is
 // wait for the browser, so nothing of it is inlined, nor of the packages that
-// write words and links: a twentieth less to fetch. What computes and paints is.
+// carry frames and write words: a twentieth less to fetch. What computes and paints is.
 func (t *tree) flags() []string {
 	flags := []string{"-trimpath", "-buildvcs=false", "-ldflags=-s -w"}
-	for _, pkg := range []string{t.program.pkg(), "./wasm/page", "./wasm/link", "./visualizer/view", "./visualizer/session"} {
+	for _, pkg := range []string{t.program.pkg(), "./wasm/page", "./wasm/link", "./visualizer/view", "./visualizer/session", "./visualizer/wire", "strings"} {
 		flags = append(flags, "-gcflags="+pkg+"=-l")
 	}
 	return flags
