@@ -308,7 +308,7 @@ func (a *atlas) tell() {
 	if a.asking {
 		text = a.c.words.Say("attention.asking_rows")
 	} else if first := a.c.shown.AttentionFloor(); first > 0 {
-		text = a.c.words.Sentences(text+a.c.words.Say("attention.stop"), a.c.words.Say("attention.bound", "N", page.Grouped(first)))
+		text = a.c.words.Say("attention.bound", "Says", text, "N", page.Grouped(first))
 	}
 	a.says.Show(text)
 }
