@@ -307,6 +307,8 @@ func (a *atlas) tell() {
 	text := a.line(layer, head)
 	if a.asking {
 		text = a.c.words.Say("attention.asking_rows")
+	} else if first := a.c.shown.AttentionFloor(); first > 0 {
+		text = a.c.words.Say("attention.bound", "Says", text, "N", page.Grouped(first))
 	}
 	a.says.Show(text)
 }
