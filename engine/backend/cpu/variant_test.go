@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"vitrine/engine/backend"
@@ -12,28 +13,57 @@ import (
 	"vitrine/engine/quant"
 )
 
-// bothVariants returns the best backend that is batch-invariant, and the one that is not.
-func bothVariants(t *testing.T) (invariant, variant *cpu.Backend) {
+// withVariants are pairs of a backend that is batch-invariant and one that is not: by the
+// definition of the kernels, and where there is AMX by those in assembly.
+func withVariants(t *testing.T, check func(t *testing.T, invariant, variant *cpu.Backend)) {
 	t.Helper()
-	if kernel.Best() < kernel.AMX {
-		t.Skip("only with AMX there is anything that is not batch-invariant")
+	for _, defined := range []bool{true, false} {
+		if !defined && kernel.Best() < kernel.AMX {
+			continue
+		}
+		t.Run(map[bool]string{true: "definition", false: "amx"}[defined], func(t *testing.T) {
+			o := cpu.Options{Threads: 2, Level: kernel.Best(), KV: kernel.KVF16}
+			invariant := cpu.With(o)
+			o.BatchVariant = true
+			variant := cpu.With(o)
+			t.Cleanup(func() {
+				if err := errors.Join(invariant.Close(), variant.Close()); err != nil {
+					t.Error(err)
+				}
+			})
+			if defined {
+				variant.Defined()
+			}
+			check(t, invariant, variant)
+		})
 	}
-	o := cpu.Options{Threads: 2, Level: kernel.Best(), KV: kernel.KVF16}
-	invariant = cpu.With(o)
-	o.BatchVariant = true
-	variant = cpu.With(o)
-	t.Cleanup(func() {
-		if err := errors.Join(invariant.Close(), variant.Close()); err != nil {
+}
+
+// Without kernels for it, the option changes nothing: products of many rows are the same to the bit.
+func TestVariantWithoutKernels(t *testing.T) {
+	r := rand.New(rand.NewPCG(19, 20))
+	const n, in, out = 300, 512, 40
+	data, x, bias := quantized(t, r, quant.Q4_1, out, in), random(r, n*in), random(r, out)
+	var want []float32
+	for _, variant := range []bool{false, true} {
+		b := cpu.With(cpu.Options{Threads: 2, Level: min(kernel.Best(), kernel.AVX512), KV: kernel.KVF16, BatchVariant: variant})
+		got := biased(t, b, quant.Q4_1, n, x, data, bias)
+		if want == nil {
+			want = got
+		} else if !slices.Equal(got, want) {
+			t.Error("other results")
+		}
+		if err := b.Close(); err != nil {
 			t.Error(err)
 		}
-	})
-	return invariant, variant
+	}
 }
 
 // Products of many rows are near those that are the same to the bit for few, with a
 // bias, and what is no number stays in its row.
-func TestVariantProducts(t *testing.T) {
-	invariant, variant := bothVariants(t)
+func TestVariantProducts(t *testing.T) { withVariants(t, checkVariantProducts) }
+
+func checkVariantProducts(t *testing.T, invariant, variant *cpu.Backend) {
 	r := rand.New(rand.NewPCG(21, 22))
 	for _, format := range []quant.Type{quant.Q4_1, quant.Q8_0, quant.Q5_0, quant.F16} {
 		for range 6 {
@@ -63,8 +93,9 @@ func TestVariantProducts(t *testing.T) {
 
 // Attention of many queries is near that of few, its weights too, over all ends of
 // chunks and windows.
-func TestVariantAttention(t *testing.T) {
-	invariant, variant := bothVariants(t)
+func TestVariantAttention(t *testing.T) { withVariants(t, checkVariantAttention) }
+
+func checkVariantAttention(t *testing.T, invariant, variant *cpu.Backend) {
 	r := rand.New(rand.NewPCG(23, 24))
 	for range 40 {
 		c := attentionCase{config: backend.KVConfig{Layers: 1, Blocks: 100, BlockSize: []int{16, 32, 6}[r.IntN(3)], KVHeads: 1 + r.IntN(2), HeadDim: 64 * (1 + r.IntN(2))}}
@@ -100,7 +131,10 @@ func TestVariantAttention(t *testing.T) {
 
 // A later row's value, whatever it is, does not reach an earlier one.
 func TestVariantAttentionHidesWhatIsNoNumber(t *testing.T) {
-	invariant, variant := bothVariants(t)
+	withVariants(t, checkVariantAttentionHidesWhatIsNoNumber)
+}
+
+func checkVariantAttentionHidesWhatIsNoNumber(t *testing.T, invariant, variant *cpu.Backend) {
 	r := rand.New(rand.NewPCG(25, 26))
 	const count, dim = 100, 64
 	c := attentionCase{config: backend.KVConfig{Layers: 1, Blocks: 8, BlockSize: 16, KVHeads: 1, HeadDim: dim}, rows: count}

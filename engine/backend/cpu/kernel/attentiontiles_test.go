@@ -11,8 +11,9 @@ import (
 
 // What tiles compute of queries, keys and values in float16 is the attention in
 // float64, whatever lies behind the last key.
-func TestAttentionTiles(t *testing.T) {
-	s := withFixed(t)
+func TestAttentionTiles(t *testing.T) { withFixed(t, checkTiles) }
+
+func checkTiles(t *testing.T, s *Set) {
 	r := rand.New(rand.NewPCG(31, 32))
 	var a AttentionTiles // used again: what is left of one is nobody's in the next
 	for range rounds(60) {
@@ -91,8 +92,9 @@ func TestAttentionTiles(t *testing.T) {
 }
 
 // Two bfloat16 are what they are made of, but for the last of 16 bits.
-func TestSplitRow(t *testing.T) {
-	s := withFixed(t)
+func TestSplitRow(t *testing.T) { withFixed(t, checkSplitRow) }
+
+func checkSplitRow(t *testing.T, s *Set) {
 	r := rand.New(rand.NewPCG(33, 34))
 	part := func(b []byte) float64 {
 		return float64(math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16))

@@ -72,8 +72,9 @@ func TestExtremes(t *testing.T) {
 }
 
 // Attention in tiles says of itself where it is no number.
-func TestExtremesOfTiles(t *testing.T) {
-	s := withFixed(t)
+func TestExtremesOfTiles(t *testing.T) { withFixed(t, checkExtremesOfTiles) }
+
+func checkExtremesOfTiles(t *testing.T, s *Set) {
 	seed := uint64(1)
 	for _, n := range []int{1, 33} {
 		for name, x := range extremes(n) {
@@ -138,8 +139,8 @@ func TestExtremesOfQuantizedProducts(t *testing.T) {
 		for _, level := range Levels() {
 			check(level.String(), compute(For(level)), 0x1p-15)
 		}
-		if s := For(Best()); s.fixedGemm != nil {
-			check("in fixed point", fixedMul(s, w, x, n), 0x1p-13)
+		for name, s := range fixedSets() {
+			check("in fixed point by "+name, fixedMul(s, w, x, n), 0x1p-13)
 		}
 	}
 }

@@ -28,18 +28,27 @@ func fixedMul(s *Set, w *Packed, x []float32, n int) []float32 {
 	return out
 }
 
-func withFixed(t testing.TB) *Set {
-	t.Helper()
-	s := For(Best())
-	if s.fixedGemm == nil {
-		t.Skipf("%v has no products in fixed point", s.level)
+// fixedSets are the kernels in fixed point, and of attention in tiles: their definition,
+// and where there is AMX those in assembly.
+func fixedSets() map[string]*Set {
+	sets := map[string]*Set{"definition": Definition()}
+	if s := For(Best()); s.fixedGemm != nil {
+		sets[s.level.String()] = s
 	}
-	return s
+	return sets
+}
+
+func withFixed(t *testing.T, check func(t *testing.T, s *Set)) {
+	t.Helper()
+	for name, s := range fixedSets() {
+		t.Run(name, func(t *testing.T) { check(t, s) })
+	}
 }
 
 // Products in fixed point are near the exact ones.
-func TestFixedProducts(t *testing.T) {
-	s := withFixed(t)
+func TestFixedProducts(t *testing.T) { withFixed(t, checkNearExact) }
+
+func checkNearExact(t *testing.T, s *Set) {
 	for _, l := range layouts {
 		t.Run(l.Format.String(), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(9, uint64(l.index)))
@@ -68,8 +77,9 @@ func TestFixedProducts(t *testing.T) {
 func fixed(b []byte, behind int) float64 { return 256*float64(int8(b[0])) + float64(int8(b[behind])) }
 
 // Activations and weights in fixed point are what they are but for a rounding.
-func TestFixedPoint(t *testing.T) {
-	s := withFixed(t)
+func TestFixedPoint(t *testing.T) { withFixed(t, checkFixedPoint) }
+
+func checkFixedPoint(t *testing.T, s *Set) {
 	r := rand.New(rand.NewPCG(11, 12))
 	const n, cols = 33, 1280
 	x := activations(r, n*cols)
@@ -114,8 +124,9 @@ func TestFixedPoint(t *testing.T) {
 }
 
 // What is no number stays one, in its row alone.
-func TestFixedNaN(t *testing.T) {
-	s := withFixed(t)
+func TestFixedNaN(t *testing.T) { withFixed(t, checkFixedNaN) }
+
+func checkFixedNaN(t *testing.T, s *Set) {
 	r := rand.New(rand.NewPCG(13, 14))
 	const n, rows, cols = 40, 32, 256
 	l := layouts[1]
@@ -137,8 +148,9 @@ func TestFixedNaN(t *testing.T) {
 
 // A panel's gating is that of the exact activations within 10⁻⁵, from where they vanish
 // to where they are the number itself; what is no number stays one, by itself.
-func TestGatePanel(t *testing.T) {
-	s := withFixed(t)
+func TestGatePanel(t *testing.T) { withFixed(t, checkPanelGates) }
+
+func checkPanelGates(t *testing.T, s *Set) {
 	r := rand.New(rand.NewPCG(15, 16))
 	const n, stride = 37, 50
 	gate, up, got := make([]float32, n*PanelRows), make([]float32, n*PanelRows), make([]float32, n*stride)
@@ -179,7 +191,10 @@ func TestGatePanel(t *testing.T) {
 // BenchmarkFixedMul multiplies the rows that a worker has of a prompt with the panels
 // of matrices as SmolLM2's.
 func BenchmarkFixedMul(b *testing.B) {
-	s := withFixed(b)
+	s := For(Best())
+	if s.fixedGemm == nil {
+		b.Skipf("%v has no products in fixed point", s.level)
+	}
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, format := range []quant.Type{quant.Q4_1, quant.Q8_0} {
 		for _, shape := range [][3]int{{256, 1536, 576}, {256, 576, 1536}} {

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"math"
 	"testing"
 )
@@ -66,7 +67,7 @@ func same(a, b float32) bool { return a == b || a != a && b != b }
 // Whatever a file and activations hold, products in fixed point are near the exact ones
 // where these are finite, and nothing is written or read elsewhere.
 func FuzzFixedProducts(f *testing.F) {
-	s := withFixed(f)
+	sets := fixedSets()
 	f.Add([]byte{0, 0x3c, 0, 0x38, 1, 2, 3, 250}, []byte{1, 2, 3, 4}, uint8(1), uint8(16), uint8(0), uint8(16))
 	f.Add([]byte{0, 0x7c, 255}, []byte{0, 0, 0x80, 0x7f}, uint8(4), uint8(32), uint8(1), uint8(3))
 	f.Fuzz(func(t *testing.T, file, activations []byte, format, height, width, batch uint8) {
@@ -82,31 +83,38 @@ func FuzzFixedProducts(f *testing.F) {
 		data := repeat(file, rows*rowBytes)
 		w := pack(t, l, rows, cols, data)
 		x := floatsOf(activations, n*cols)
-		got := fixedMul(s, w, x, n)
 		want, _ := exact(t, l.Format, rows, cols, data, x)
-		for i := range n {
-			var top float64
-			for _, v := range x[i*cols : (i+1)*cols] {
-				top = max(top, math.Abs(float64(v))) // NaN is the greatest
-			}
-			for o := range rows {
-				scale := float64(w.fixed[o]) * fixedMost // as great as a weight may be
-				v := got[i*w.Tiles()*Lanes+o]
-				if !(top < infinite) {
-					if v == v && scale != 0 {
-						t.Fatalf("%v: output %d of a row with %v is %v", l.Format, o, top, v)
-					}
-					continue
-				}
-				if !(scale < 0x1p20 && (scale > 0x1p-60 || scale == 0)) {
-					continue // no number that a model has
-				}
-				if d := math.Abs(float64(v) - want[i*rows+o]); !(d <= float64(cols)*(top*scale*0x1p-13+scale*tiny)) {
-					t.Fatalf("%v: output %d of row %d is %v, want %v", l.Format, o, i, v, want[i*rows+o])
-				}
-			}
+		for name, s := range sets {
+			checkFixedProducts(t, fmt.Sprintf("%v, %s", l.Format, name), w, x, n, fixedMul(s, w, x, n), want)
 		}
 	})
+}
+
+func checkFixedProducts(t *testing.T, what string, w *Packed, x []float32, n int, got []float32, want []float64) {
+	t.Helper()
+	rows, cols := w.Rows, w.Cols
+	for i := range n {
+		var top float64
+		for _, v := range x[i*cols : (i+1)*cols] {
+			top = max(top, math.Abs(float64(v))) // NaN is the greatest
+		}
+		for o := range rows {
+			scale := float64(w.fixed[o]) * fixedMost // as great as a weight may be
+			v := got[i*w.Tiles()*Lanes+o]
+			if !(top < infinite) {
+				if v == v && scale != 0 {
+					t.Fatalf("%s: output %d of a row with %v is %v", what, o, top, v)
+				}
+				continue
+			}
+			if !(scale < 0x1p20 && (scale > 0x1p-60 || scale == 0)) {
+				continue // no number that a model has
+			}
+			if d := math.Abs(float64(v) - want[i*rows+o]); !(d <= float64(cols)*(top*scale*0x1p-13+scale*tiny)) {
+				t.Fatalf("%s: output %d of row %d is %v, want %v", what, o, i, v, want[i*rows+o])
+			}
+		}
+	}
 }
 
 // repeat makes n bytes out of some.

@@ -215,14 +215,16 @@ func (t *total) nearly(got float32, factor float64) bool {
 // Whatever queries, keys and values are, attention in tiles is the exact one nearly,
 // or says that it is not: for all shapes, and numbers as models have them.
 func FuzzAttentionTiles(f *testing.F) {
-	s := withFixed(f)
+	sets := fixedSets()
 	f.Add(uint64(1), []byte{0, 0x3c}, uint8(0), uint8(40), uint16(200))
 	f.Add(uint64(2), []byte{0, 0x7c, 1, 0x38}, uint8(1), uint8(3), uint16(31))
 	f.Fuzz(func(t *testing.T, seed uint64, extreme []byte, size, batch uint8, count uint16) {
 		if len(extreme) == 0 {
 			return
 		}
-		checkAttentionTiles(t, s, seed, floatsOf(extreme, len(extreme)), 64*(1+int(size)%4), 1+int(batch)%100, 1+int(count)%(3*TileKeys))
+		for _, s := range sets {
+			checkAttentionTiles(t, s, seed, floatsOf(extreme, len(extreme)), 64*(1+int(size)%4), 1+int(batch)%100, 1+int(count)%(3*TileKeys))
+		}
 	})
 }
 

@@ -91,7 +91,7 @@ func checkRows(t *testing.T, x, y []float32, number float32) {
 	}
 	checkExpSum(t, x, number)
 	checkToHalf(t, x)
-	if s := For(Best()); s.siluPanel != nil {
+	for _, s := range fixedSets() {
 		checkGatePanel(t, s, x, y)
 	}
 }
