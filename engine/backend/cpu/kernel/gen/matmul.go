@@ -421,6 +421,11 @@ func (r readAhead) ask(label string) {
 }
 
 // expandedRows is gemm for n rows.
+//
+// What bounds it is the three ports that AVX2 has for integers: of a row and block, 32
+// multiplications, 30 additions and 8 instructions for the scale and the minimum take 23
+// turns for 512 multiply–adds. The high and the low bytes apart, by VPMADDUBSW and sums in
+// 16 bits, would be 35 instructions for each 31 here, and float32 has two ports only.
 func expandedRows(s isa, l layout, n int, totals Mem, ahead readAhead) {
 	kinds := l.kinds()
 	total := func(r, i int) Mem { return totals.Offset(r*vectorBytes + i*s.size) }
