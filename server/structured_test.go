@@ -76,7 +76,7 @@ func TestGenerateStructuredIsRefused(t *testing.T) {
 		{[]string{"--choice", ""}, "", "--choice: choice: has an empty text"},
 		{[]string{"--choice", "a", "--regex", "a"}, "", "want at most one of --json-schema, --json-object, --regex and --choice, got 2"},
 		{[]string{"--json-schema", "-"}, "", "is empty"},
-		{[]string{"--json-schema", "-"}, `{"properties":{"a":{"multipleOf":2}}}`, "--json-schema: /properties/a/multipleOf is not supported"},
+		{[]string{"--json-schema", "-"}, `{"properties":{"a":{"contains":{}}}}`, "--json-schema: /properties/a/contains is not supported"},
 		{[]string{"--json-schema", "nosuchfile.json"}, "", "nosuchfile.json"},
 		{[]string{"--json-schema", "-"}, strings.Repeat(" ", maxSchema+1), "longer than 1 MiB"},
 	} {
