@@ -75,13 +75,14 @@ func (b *benchFlags) open(ctx context.Context, c *cli) (*loaded, error) {
 	return &l, nil
 }
 
-// share is the part of the memory's bandwidth that reading the weights takes
-// at a rate of tokens a second; 0 where the bandwidth is not known.
-func (l *loaded) share(rate float64, batch int) float64 {
+// share is the part of the memory's bandwidth that reading the weights, and so many bytes
+// of keys and values a step, takes at a rate of tokens a second; 0 where the bandwidth is
+// not known.
+func (l *loaded) share(rate float64, batch int, kvBytes int64) float64 {
 	if l.memory == nil {
 		return 0
 	}
-	share := rate / float64(batch) * float64(l.StepBytes()) / l.memory.BytesPerSecond
+	share := rate / float64(batch) * float64(l.StepBytes()+kvBytes) / l.memory.BytesPerSecond
 	return math.Round(share*1000) / 1000
 }
 

@@ -42,6 +42,7 @@ type Session struct {
 	branches []wire.Branch
 	problem  wire.Problem
 	machine  wire.Machine
+	kvRead   uint64
 	remote   *wire.Remote // nil for an engine of the server's own
 	timings  timings
 
@@ -105,6 +106,9 @@ func (s *Session) Apply(f wire.Frame) Change {
 	case *wire.Machine:
 		s.machine = *f
 		return ChangeMachine
+	case *wire.KVRead:
+		s.kvRead = f.Bytes
+		return ChangeMachine
 	case *wire.Remote:
 		old := s.remote
 		s.remote = f
@@ -146,7 +150,7 @@ func (s *Session) applyHello(f *wire.Hello) Change {
 		s.remote = nil // told anew if it is one
 	}
 	if s.machine != (wire.Machine{}) {
-		s.machine = wire.Machine{} // told anew; it may be another server
+		s.machine, s.kvRead = wire.Machine{}, 0 // told anew; it may be another server
 		change |= ChangeMachine
 	}
 	if f.Phase != wire.PhaseReady {
