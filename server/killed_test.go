@@ -22,14 +22,15 @@ import (
 // killedPatience bounds the waits for a process: machines are shared and slow.
 const killedPatience = time.Minute
 
-// buildProgram builds the program and returns its path.
-func buildProgram(t *testing.T) string {
+// buildProgram builds the program, with these arguments of go build, and returns its path.
+func buildProgram(t *testing.T, more ...string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "vitrine")
 	if runtime.GOOS == "windows" {
 		program += ".exe"
 	}
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+	args := append(append([]string{"build", "-o", program}, more...), ".")
+	if out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	return program

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"vitrine/engine/modeltest"
+	"vitrine/server/client"
 )
 
 // TestResidentMemory starts the program with the real model, lets it answer, and holds what
@@ -28,7 +30,7 @@ func TestResidentMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	addr := freeAddress(t)
-	cmd := startProgram(t, buildProgram(t), addr, model)
+	cmd := startProgram(t, shippedProgram(t), addr, model)
 
 	// A long prompt, whose step takes the most memory, and several answers at once.
 	ids := make([]string, 900)
@@ -66,6 +68,37 @@ func TestResidentMemory(t *testing.T) {
 		t.Errorf("%.2f times the file and the pool are resident, want at most %v", share, most)
 	}
 	kill(t, cmd)
+}
+
+// shippedProgram builds the program as it is shipped, with the page's client in it: one
+// that has to build its client first takes memory to compress it.
+func shippedProgram(t *testing.T) string {
+	t.Helper()
+	built, dist := t.TempDir(), filepath.Join("client", "dist")
+	if err := client.Release(t.Context(), built); err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(built)
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlay := struct{ Replace map[string]string }{map[string]string{}}
+	for _, f := range files {
+		at, err := filepath.Abs(filepath.Join(dist, f.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		overlay.Replace[at] = filepath.Join(built, f.Name())
+	}
+	config := filepath.Join(t.TempDir(), "overlay.json")
+	body, err := json.Marshal(overlay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(config, body, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return buildProgram(t, "-tags", "embedclient", "-overlay", config)
 }
 
 // poolBytes is what the server says of the size of its pool of KV blocks.

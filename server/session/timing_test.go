@@ -178,7 +178,9 @@ func TestKVReadIsTold(t *testing.T) {
 		had := 0
 		p.see(func(s *vis.Session) { had = len(s.Tokens()) })
 		p.send(&wire.Chat{Text: "Hello there", Params: params(answer)})
-		p.wait("an answer", func() bool { return len(p.know.Tokens()) > had+answer && p.know.State().State == wire.StateLengthCapped })
+		p.wait("an answer", func() bool {
+			return len(p.know.Tokens()) > had+answer && p.know.State().State == wire.StateLengthCapped
+		})
 	}
 	talk()
 	if n := read(); n != 0 {
