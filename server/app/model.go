@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 
 	"vitrine/engine"
 	"vitrine/engine/chat"
@@ -37,6 +38,7 @@ func (a *App) loadModel(ctx context.Context, c Config, found *load.Found) {
 		return
 	}
 	a.use(r)
+	debug.FreeOSMemory() // what it took to read the file
 	a.measureBandwidth(ctx, r.model.Threads)
 }
 
