@@ -25,7 +25,8 @@ type Engine struct {
 	observer  Observer
 	log       *slog.Logger
 	eos       []int32
-	slotBytes int         // see PoolInfo
+	slotBytes int // see PoolInfo
+	windows   []windowed
 	turn      sync.Locker // nil if the model is the engine's alone
 
 	calls    chan func()
@@ -87,6 +88,8 @@ func Start(m *model.Model, t *tokenizer.Tokenizer, o Options) (*Engine, error) {
 		return nil, err
 	}
 	e.slotBytes = e.kv.SlotBytes()
+	config := m.Config()
+	e.windows = windows(&config)
 	e.publish()
 	go e.loop()
 	return e, nil

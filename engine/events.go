@@ -139,6 +139,9 @@ type StepInfo struct {
 	// was first admitted.
 	Cached   int
 	Duration time.Duration
+	// KVBytes is how many bytes of keys and values the step's attention reads, that of all
+	// requests in it. What several share is read by each.
+	KVBytes int64
 }
 
 // RequestError says which field of a request is wrong, and what would be right.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -103,8 +104,9 @@ const (
 )
 
 // Check says which option is out of range for any model. The error is an
-// *[OptionError], which calls options as the commands do.
-func (o Options) Check() error {
+// *[OptionError], which calls options as the commands do. For those that are given, by these
+// names, 0 is no default but a number like others, and too small.
+func (o Options) Check(given ...string) error {
 	for _, f := range []struct {
 		option      string
 		value, most int // 0 means no bound
@@ -113,11 +115,15 @@ func (o Options) Check() error {
 		{"max-num-seqs", o.MaxSequences, 0}, {"max-model-len", o.MaxModelLen, 0}, {"max-unread", o.MaxUnread, 0},
 		{"num-speculative-tokens", o.PromptLookup.Tokens, maxDrafts},
 	} {
+		least, from := 0, "0 (the default)"
+		if slices.Contains(given, f.option) {
+			least, from = 1, "1"
+		}
 		switch {
-		case f.most > 0 && (f.value < 0 || f.value > f.most):
-			return &OptionError{Option: f.option, Got: strconv.Itoa(f.value), Want: fmt.Sprintf("0 (the default) to %d", f.most)}
-		case f.value < 0:
-			return &OptionError{Option: f.option, Got: strconv.Itoa(f.value), Want: "0 (the default) or more"}
+		case f.most > 0 && (f.value < least || f.value > f.most):
+			return &OptionError{Option: f.option, Got: strconv.Itoa(f.value), Want: fmt.Sprintf("%s to %d", from, f.most)}
+		case f.value < least:
+			return &OptionError{Option: f.option, Got: strconv.Itoa(f.value), Want: from + " or more"}
 		}
 	}
 	switch l := o.PromptLookup; {

@@ -57,7 +57,7 @@ func (e *Engine) stepOnce() bool {
 		return true
 	}
 	e.steps++
-	info := StepInfo{Number: e.steps, Batch: len(e.step.batch.Tokens) - decision.Padding, Requests: len(parts), Duration: time.Since(computing)}
+	info := StepInfo{Number: e.steps, Batch: len(e.step.batch.Tokens) - decision.Padding, Requests: len(parts), Duration: time.Since(computing), KVBytes: e.kvBytes(parts)}
 	if e.observer.Step != nil {
 		e.observer.Step(info)
 	}

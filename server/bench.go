@@ -41,12 +41,13 @@ type measurement struct {
 	ModelBytes  int64   `json:"model_bytes"` // of the file, or of a folder's weights
 	KVBytes     int64   `json:"kv_bytes"`    // of the pool of KV blocks
 	*machine.Resident
-	StepBytes int64 `json:"step_bytes"` // of weights that one step reads
+	StepBytes   int64 `json:"step_bytes"`    // of weights that one step reads
+	StepKVBytes int64 `json:"step_kv_bytes"` // of keys and values that a step of the decode reads beside them, in the mean
 	// The rest is there with --machine only.
 	Memory  *machine.Bandwidth `json:"memory,omitempty"`
 	Compute *machine.Peak      `json:"compute,omitempty"`
-	// BandwidthShare is the part of the memory's bandwidth that reading the
-	// weights takes while decoding, from 0 to 1; above it where they stay in a cache.
+	// BandwidthShare is the part of the memory's bandwidth that reading the weights, keys
+	// and values takes while decoding, from 0 to 1; above it where they stay in a cache.
 	BandwidthShare float64 `json:"bandwidth_share,omitzero"`
 	// Int8Share is the part of the int8 peak that the weights' multiply–adds
 	// take during the prefill; attention is not counted. Int8ShareOf says with which
@@ -222,8 +223,8 @@ func (l *loaded) measurement(m bench.Measurement, repeat int) *measurement {
 		PromptTokens: m.Case.Prompt, Depth: m.Case.Depth, OutputTokens: m.Case.Output, Batch: m.Case.Batch, Repeat: repeat,
 		Prefill: m.Prefill.Median, PrefillMin: m.Prefill.Min, PrefillMax: m.Prefill.Max,
 		Decode: m.Decode.Median, DecodeMin: m.Decode.Min, DecodeMax: m.Decode.Max,
-		LoadSeconds: math.Round(l.Loading.Seconds()*1000) / 1000, ModelBytes: l.bytes, KVBytes: m.KVBytes, StepBytes: l.StepBytes(),
-		Memory: l.memory, Compute: l.peak, BandwidthShare: l.share(m.Decode.Median, m.Case.Batch), Int8Share: l.int8Share(m.Prefill.Median),
+		LoadSeconds: math.Round(l.Loading.Seconds()*1000) / 1000, ModelBytes: l.bytes, KVBytes: m.KVBytes, StepBytes: l.StepBytes(), StepKVBytes: m.StepKVBytes,
+		Memory: l.memory, Compute: l.peak, BandwidthShare: l.share(m.Decode.Median, m.Case.Batch, m.StepKVBytes), Int8Share: l.int8Share(m.Prefill.Median),
 		Int8ShareOf: l.int8ShareOf(),
 	}
 	if resident, ok := machine.ResidentMemory(); ok {

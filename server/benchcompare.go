@@ -165,7 +165,7 @@ func (c *cli) benchCompare(ctx context.Context, b *benchFlags) error {
 	}
 	_, err = fmt.Fprintf(c.out, "tokens a second, medians of %d rounds in turns; llama.cpp %v\n", r.Rounds, r.LlamaCpp)
 	if err == nil && b.machine && m.int8ShareOf() != "" {
-		_, err = fmt.Fprintf(c.out, "the limit: of a prefill the int8 peak (%s), of a decode the memory's bandwidth, for the weights alone\n", m.int8ShareOf())
+		_, err = fmt.Fprintf(c.out, "the limit: of a prefill the int8 peak (%s), of a decode the memory's bandwidth, for weights, keys and values\n", m.int8ShareOf())
 	}
 	return err
 }
@@ -177,7 +177,7 @@ func (l *loaded) comparedTest(c bench.Comparison) comparedTest {
 		Vitrine: c.Ours, LlamaCpp: c.Theirs, Ratio: c.Ratio,
 	}
 	if c.Case.Depth > 0 {
-		t.Share, t.LlamaCppShare = l.share(c.Ours.Median, c.Case.Batch), l.shareOf(l.StepFileBytes(), c.Theirs.Median, c.Case.Batch)
+		t.Share, t.LlamaCppShare = l.share(c.Ours.Median, c.Case.Batch, c.StepKVBytes), l.shareOf(l.StepFileBytes()+c.StepKVBytes, c.Theirs.Median, c.Case.Batch)
 	} else {
 		t.Share, t.LlamaCppShare = l.int8Share(c.Ours.Median), l.int8Share(c.Theirs.Median)
 	}

@@ -68,11 +68,14 @@ func (b *benchFlags) open(ctx context.Context, c *cli) (*loaded, error) {
 	return &l, nil
 }
 
-// share is the part of the memory's bandwidth that reading the weights takes
-// at a rate of tokens a second; 0 where the bandwidth is not known.
-func (l *loaded) share(rate float64, batch int) float64 { return l.shareOf(l.StepBytes(), rate, batch) }
+// share is the part of the memory's bandwidth that reading the weights, and so many bytes
+// of keys and values a step, takes at a rate of tokens a second; 0 where the bandwidth is
+// not known.
+func (l *loaded) share(rate float64, batch int, kvBytes int64) float64 {
+	return l.shareOf(l.StepBytes()+kvBytes, rate, batch)
+}
 
-// shareOf is share for who reads so many bytes of weights a step.
+// shareOf is share for who reads so many bytes a step.
 func (l *loaded) shareOf(bytes int64, rate float64, batch int) float64 {
 	if l.memory == nil {
 		return 0

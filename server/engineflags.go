@@ -41,20 +41,16 @@ func (f *engineFlags) options(flags *pflag.FlagSet) (engine.Options, error) {
 		BlockSize: f.blockSize, MaxBatchTokens: f.batchTokens, MaxModelLen: f.modelLen,
 		PromptLookup: engine.PromptLookup{Tokens: f.speculative},
 	}
-	for _, name := range []string{"block-size", "max-num-batched-tokens", "max-num-seqs"} {
-		// 0 is a default for programs, but nothing that a user means.
-		if flag := flags.Lookup(name); flag != nil && flag.Value.String() == "0" {
-			return o, usagef("--%s: got 0, want at least 1", name)
-		}
-	}
-	if f.policy != nil { // a server's
+	given := []string{"block-size", "max-num-batched-tokens"} // 0 is a default for programs, but nothing that a user means
+	if f.policy != nil {                                      // a server's
+		given = append(given, "max-num-seqs")
 		o.Policy, o.MaxSequences = policies[slices.Index(policyWords, f.policy.value)], f.sequences
 		if f.noPrefix && flags.Changed("enable-prefix-caching") && f.prefix {
 			return o, usagef("--no-enable-prefix-caching: does not go with --enable-prefix-caching, want one of them")
 		}
 		o.DisablePrefixCaching = f.noPrefix || !f.prefix
 	}
-	if err := o.Check(); err != nil {
+	if err := o.Check(given...); err != nil {
 		return o, usagef("--%w", err)
 	}
 	return o, nil

@@ -10,6 +10,28 @@ import (
 	"vitrine/engine"
 )
 
+// A number that is out of range is refused with the same bounds on either side of them.
+func TestEngineFlagsOutOfRange(t *testing.T) {
+	for args, want := range map[string]string{
+		"--block-size 0": "--block-size: got 0, want 1 to 4096", "--block-size -1": "--block-size: got -1, want 1 to 4096",
+		"--block-size 4097":          "--block-size: got 4097, want 1 to 4096",
+		"--max-num-seqs 0":           "--max-num-seqs: got 0, want 1 or more",
+		"--max-num-seqs -3":          "--max-num-seqs: got -3, want 1 or more",
+		"--max-model-len -1":         "--max-model-len: got -1, want 0 (the default) or more",
+		"--max-num-batched-tokens 0": "--max-num-batched-tokens: got 0, want 1 or more",
+	} {
+		var f engineFlags
+		flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+		f.add(flags)
+		if err := flags.Parse(strings.Fields(args)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.options(flags); err == nil || err.Error() != want {
+			t.Errorf("%q: %v, want %s", args, err, want)
+		}
+	}
+}
+
 // What the flags of serve say reaches the engine's options.
 func TestEngineFlags(t *testing.T) {
 	defaults := engine.Options{BlockSize: engine.DefaultBlockSize, MaxBatchTokens: engine.DefaultMaxBatchTokens, MaxSequences: engine.DefaultMaxSequences}

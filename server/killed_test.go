@@ -22,6 +22,33 @@ import (
 // killedPatience bounds the waits for a process: machines are shared and slow.
 const killedPatience = time.Minute
 
+// buildProgram builds the program, with these arguments of go build, and returns its path.
+func buildProgram(t *testing.T, more ...string) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "vitrine")
+	if runtime.GOOS == "windows" {
+		program += ".exe"
+	}
+	args := append(append([]string{"build", "-o", program}, more...), ".")
+	if out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return program
+}
+
+// freeAddress is an address that nobody listens at.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().String()
+}
+
 // startProgram starts the program and waits until its model answers.
 func startProgram(t *testing.T, program, addr, model string) *exec.Cmd {
 	t.Helper()
@@ -67,22 +94,7 @@ func kill(t *testing.T, cmd *exec.Cmd) {
 // TestKilledServer kills the program in the middle of 64 streams. Started again
 // at the same address it answers what it answered before, as soon as it did then.
 func TestKilledServer(t *testing.T) {
-	folder, model := t.TempDir(), tinymodel.Folder(t)
-	program := filepath.Join(folder, "vitrine")
-	if runtime.GOOS == "windows" {
-		program += ".exe"
-	}
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	program, addr, model := buildProgram(t), freeAddress(t), tinymodel.Folder(t)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	ask := func() string {
 		t.Helper()

@@ -58,7 +58,7 @@ func (s *speed) update(what change) {
 	m, known := s.c.shown.Machine()
 	s.track.SetHidden(!known)
 	if known {
-		u := view.BandwidthShare(m, s.last)
+		u := view.BandwidthShare(m, s.c.shown.KVRead(), s.last)
 		percent := strconv.FormatFloat(100*u, 'f', 0, 64) + " %"
 		share, label = say("speed.share", "Share", percent), say("speed.label_share", "N", number, "Share", percent)
 		if width := strconv.FormatFloat(100*min(u, 1), 'f', 1, 64) + "%"; width != s.width {
@@ -90,13 +90,15 @@ func (s *speed) reading() page.Reading {
 	case !known:
 		r.Note = say("speed.note_unknown")
 	default:
-		u := view.BandwidthShare(m, s.last)
+		kv := s.c.shown.KVRead()
+		u := view.BandwidthShare(m, kv, s.last)
 		r.Note, r.By = say("speed.note"), view.FuncBandwidth
 		if u > 1 {
 			r.Note = say("speed.note_cache")
 		}
-		r.AddFormula(view.Bandwidth(m, s.last))
+		r.AddFormula(view.Bandwidth(m, kv, s.last))
 		r.AddFact(s.c.words, "speed.weights", page.Grouped(int(m.StepBytes))+" B")
+		r.AddFact(s.c.words, "speed.kv", page.Grouped(int(kv))+" B")
 		r.AddFact(s.c.words, "speed.memory", s.c.words.Count("speed.memory_of", int(m.Threads), "Rate", view.Gigabytes(float64(m.BytesPerSecond))))
 		r.AddFact(s.c.words, "speed.memory_by", view.FuncReadBandwidth)
 	}

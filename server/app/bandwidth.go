@@ -15,33 +15,66 @@ import (
 // measured, so that nobody who is about to ask waits for it.
 const restTime = 2 * time.Second
 
-// measureBandwidth measures how fast memory is read, once, after the first
-// page has come and while the engine rests. A request that comes meanwhile ends
-// the attempt, and the next quiet moment is waited for.
+// bandwidthPauses lie before the measurements of the memory. One that others on the machine
+// have slowed down is too small, and shares of it are too large; of several, the best
+// counts.
+var bandwidthPauses = []time.Duration{0, 10 * time.Second, time.Minute, 10 * time.Minute}
+
+// measureBandwidth measures how fast memory is read, after the first page has come and
+// while the engine rests.
 func (a *App) measureBandwidth(ctx context.Context, threads int) {
 	select {
 	case <-a.sessions.Visited():
 	case <-ctx.Done():
 		return
 	}
-	for {
-		quiet, done, err := a.rest.wait(ctx, restTime)
-		if err != nil {
-			return
-		}
-		b, err := machine.ReadBandwidth(quiet, threads, machine.Describe().MemoryBuffer())
-		again := quiet.Err() != nil // also if the measurement was through: it was disturbed
-		done()
-		switch {
-		case again:
-			continue
-		case err != nil:
-			a.log.Warn("how fast memory is read is not known, so pages tell no share of it", "error", err)
-			return
-		}
+	err := bestBandwidth(ctx, bandwidthPauses, func(ctx context.Context) (machine.Bandwidth, error) {
+		return a.rest.bandwidth(ctx, threads)
+	}, func(b machine.Bandwidth) {
 		a.log.Debug("memory is read", "bytes a second", fmt.Sprintf("%.3g", b.BytesPerSecond), "threads", b.Threads)
 		a.sessions.SetBandwidth(b)
-		return
+	})
+	if err != nil && ctx.Err() == nil {
+		a.log.Warn("how fast memory is read is not known, so pages tell no share of it", "error", err)
+	}
+}
+
+// bestBandwidth measures after each of the pauses, and tells of each measurement that is
+// better than all before it.
+func bestBandwidth(ctx context.Context, pauses []time.Duration, measure func(context.Context) (machine.Bandwidth, error), tell func(machine.Bandwidth)) error {
+	var best machine.Bandwidth
+	for _, pause := range pauses {
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		b, err := measure(ctx)
+		if err != nil {
+			return err
+		}
+		if b.BytesPerSecond > best.BytesPerSecond {
+			best = b
+			tell(b)
+		}
+	}
+	return nil
+}
+
+// bandwidth measures how fast memory is read while the engine rests. A request that comes
+// meanwhile ends the attempt, and the next quiet moment is waited for.
+func (r *rest) bandwidth(ctx context.Context, threads int) (machine.Bandwidth, error) {
+	for {
+		quiet, done, err := r.wait(ctx, restTime)
+		if err != nil {
+			return machine.Bandwidth{}, err
+		}
+		b, err := machine.ReadBandwidth(quiet, threads, machine.Describe().MemoryBuffer())
+		disturbed := quiet.Err() != nil // also if the measurement was through
+		done()
+		if !disturbed {
+			return b, err
+		}
 	}
 }
 

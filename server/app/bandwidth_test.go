@@ -3,11 +3,13 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"vitrine/engine"
+	"vitrine/server/machine"
 )
 
 // The memory is measured once the engine has rested, and a request disturbs it.
@@ -36,6 +38,40 @@ func TestRest(t *testing.T) {
 		defer cancel()
 		if _, _, err := r.wait(ctx, restTime); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("rested while a request ran: %v", err)
+		}
+	})
+}
+
+// Of several measurements the best counts, and only better ones are told.
+func TestBestBandwidth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		rates, told, at := []float64{30e9, 26e9, 33e9, 31e9}, []float64{}, []time.Duration{}
+		failure := errors.New("no memory")
+		measure := func(context.Context) (machine.Bandwidth, error) {
+			if len(rates) == 0 {
+				return machine.Bandwidth{}, failure
+			}
+			b := machine.Bandwidth{Threads: 2, Bytes: 1 << 28, BytesPerSecond: rates[0]}
+			rates = rates[1:]
+			return b, nil
+		}
+		tell := func(b machine.Bandwidth) {
+			told, at = append(told, b.BytesPerSecond), append(at, time.Since(begin))
+		}
+		if err := bestBandwidth(t.Context(), bandwidthPauses, measure, tell); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(told, []float64{30e9, 33e9}) || !slices.Equal(at, []time.Duration{0, 70 * time.Second}) {
+			t.Errorf("%v were told after %v", told, at)
+		}
+		if err := bestBandwidth(t.Context(), bandwidthPauses, measure, tell); !errors.Is(err, failure) {
+			t.Errorf("a measurement that fails: %v", err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		if err := bestBandwidth(ctx, []time.Duration{time.Hour}, measure, tell); !errors.Is(err, context.Canceled) {
+			t.Errorf("a server that stops: %v", err)
 		}
 	})
 }

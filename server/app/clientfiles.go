@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -42,6 +43,7 @@ func (f *clientFiles) load(ctx context.Context, log *slog.Logger) {
 	close(f.done)
 	if c, err = c.Squeeze(ctx, log); err == nil { // else the server ends
 		f.set(c)
+		debug.FreeOSMemory() // the compression takes more of it than the model does
 	}
 }
 

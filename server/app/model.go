@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"vitrine/engine"
@@ -47,6 +48,7 @@ func (a *App) loadModel(ctx context.Context, c Config, found *load.Found) {
 		}
 	}
 	a.use(r)
+	debug.FreeOSMemory() // what it took to read the file
 	a.measureBandwidth(ctx, r.model.Threads)
 }
 

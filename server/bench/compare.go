@@ -13,6 +13,8 @@ type Comparison struct {
 	Case   Case
 	Ours   Spread
 	Theirs Spread
+	// StepKVBytes is [Measurement]'s, of a decode.
+	StepKVBytes int64
 	// Ratio is that of the medians: above 1 where this program is faster.
 	Ratio float64
 }
@@ -65,7 +67,7 @@ func Compare(ctx context.Context, m *load.Model, l *LlamaCpp, c Case, batchToken
 			ours = append(ours, rates.Decode)
 		}
 	}
-	result := Comparison{Case: c, Ours: NewSpread(ours), Theirs: NewSpread(theirs)}
+	result := Comparison{Case: c, Ours: NewSpread(ours), Theirs: NewSpread(theirs), StepKVBytes: r.stepKVBytes()}
 	result.Ratio = math.Round(result.Ours.Median/result.Theirs.Median*1000) / 1000
 	return result, build, nil
 }

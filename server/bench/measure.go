@@ -88,6 +88,16 @@ func Open(m *load.Model, c Case, batchTokens int) (*Runner, error) {
 // KVBytes is the size of the pool of KV blocks.
 func (r *Runner) KVBytes() int64 { return r.kvBytes }
 
+// stepKVBytes is the mean over the steps of the decode: the first computes the token that
+// stands behind the prompt or the depth.
+func (r *Runner) stepKVBytes() int64 {
+	var sum int64
+	for i := range r.of.Output {
+		sum += r.engine.StepKVBytes(r.of.Prompt + r.of.Depth + 1 + i)
+	}
+	return sum * int64(r.of.Batch) / int64(r.of.Output)
+}
+
 // Close ends the engine.
 func (r *Runner) Close() error { return r.engine.Close() }
 
@@ -214,6 +224,9 @@ type Measurement struct {
 	Prefill Spread // zero where the case has no prompt
 	Decode  Spread
 	KVBytes int64 // of the pool of KV blocks
+	// StepKVBytes is how many bytes of keys and values a step of the decode reads, of all
+	// sequences, in the mean.
+	StepKVBytes int64
 }
 
 // Measure runs a case once to warm up and then repeat times.
@@ -234,7 +247,7 @@ func Measure(ctx context.Context, m *load.Model, c Case, batchTokens, repeat int
 			decode = append(decode, rates.Decode)
 		}
 	}
-	result := Measurement{Case: c, Decode: NewSpread(decode), KVBytes: r.KVBytes()}
+	result := Measurement{Case: c, Decode: NewSpread(decode), KVBytes: r.KVBytes(), StepKVBytes: r.stepKVBytes()}
 	if c.Prompt > 0 {
 		result.Prefill = NewSpread(prefill)
 	}

@@ -51,6 +51,10 @@ func TestRunsAtADepth(t *testing.T) {
 	if want := int64(3*2*16) * int64(r.engine.Pool().SlotBytes); r.KVBytes() != want { // two blocks of 16 a sequence
 		t.Errorf("a KV pool of %d bytes, want %d", r.KVBytes(), want)
 	}
+	// The steps of the decode read 21 to 24 tokens of each sequence.
+	if want := int64(3*(21+22+23+24)) * int64(r.engine.Pool().SlotBytes) / 4; r.stepKVBytes() != want {
+		t.Errorf("a step reads %d bytes of keys and values, want %d", r.stepKVBytes(), want)
+	}
 	var first [][]int32
 	for run := range 3 {
 		rates, err := r.Run(t.Context())

@@ -86,7 +86,7 @@ func TestWhereTheTimeGoes(t *testing.T) {
 	label := eval[string](p, "document.querySelector('#time-grid').getAttribute('aria-label')")
 	p.wait("the inspector keeps the bar", fmt.Sprintf("document.querySelector('#reading-value').textContent === %q", label[strings.LastIndex(label, ": ")+2:]))
 
-	// The badge. How fast memory is read is measured once the engine has rested.
+	// The badge. How fast memory is read is measured when the engine has rested.
 	p.wait("the share of the bandwidth", "/ % bandwidth$/.test(document.querySelector('#speed-share').textContent)")
 	eval[bool](p, "(document.querySelector('#speed').click(), true)")
 	p.wait("the inspector tells of the speed", "document.querySelector('#reading-title').textContent === 'Speed'")
@@ -94,18 +94,18 @@ func TestWhereTheTimeGoes(t *testing.T) {
 	if value := p.text("#reading-value"); value != badge {
 		t.Errorf("the badge says %q, the inspector %q", badge, value)
 	}
-	parts := regexp.MustCompile(`([\d,.]+) MB·([\d.]+)/s = ([\d.]+) GB/s.*÷ ([\d,.]+) GB/s = ([\d.]+) %`).FindStringSubmatch(formula)
+	parts := regexp.MustCompile(`\(([\d,.]+) MB \+ ([\d,.]+) MB\)·([\d.]+)/s = ([\d.]+) GB/s.*÷ ([\d,.]+) GB/s = ([\d.]+) %`).FindStringSubmatch(formula)
 	if parts == nil {
 		t.Fatalf("the formula is %q", formula)
 	}
-	var v [6]float64
+	var v [7]float64
 	for i := 1; i < len(v); i++ {
 		v[i] = micros(t, parts[i])
 	}
-	if want := fmt.Sprintf("%.1f tokens/s", v[2]); badge != want {
+	if want := fmt.Sprintf("%.1f tokens/s", v[3]); badge != want {
 		t.Errorf("the badge says %q, the formula has %s", badge, want)
 	}
-	if share := 100 * v[1] * v[2] / 1000 / v[4]; v[5] < share*0.98 || v[5] > share*1.02 {
-		t.Errorf("the formula %q says %.2f %%, its operands %.2f %%", formula, v[5], share)
+	if share := 100 * (v[1] + v[2]) * v[3] / 1000 / v[5]; v[6] < share*0.98 || v[6] > share*1.02 {
+		t.Errorf("the formula %q says %.2f %%, its operands %.2f %%", formula, v[6], share)
 	}
 }

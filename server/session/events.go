@@ -168,6 +168,8 @@ func (s *session) step(e event) {
 	}
 	if state := s.tree.active.state; e.Step.Computed == 1 && (state == wire.StateRunning || finished(state)) {
 		s.rate.add(e.at)
+		s.kvRead = uint64(e.Step.KVBytes)
+		s.sayKVRead()
 	}
 	s.link.out.offerStep(wire.Step{
 		Number: e.Step.Number, Position: uint32(e.Step.Position), Computed: uint16(e.Step.Computed),
@@ -180,6 +182,18 @@ func (s *session) step(e event) {
 		if f, ok := timingFrame(s.inf.engine.Model().Config().Layers, e.Step, e.Timing); ok {
 			s.link.out.offerTiming(f)
 		}
+	}
+}
+
+// sayKVRead tells how many bytes of keys and values a step has read, where that makes a
+// difference to the share of the memory's bandwidth that the page shows.
+func (s *session) sayKVRead() {
+	if s.link.machine.BytesPerSecond == 0 {
+		return
+	}
+	if more := math.Abs(float64(s.kvRead) - float64(s.link.kvRead)); more > float64(s.inf.engine.Model().StepBytes())/100 {
+		s.link.kvRead = s.kvRead
+		s.say(&wire.KVRead{Bytes: s.kvRead})
 	}
 }
 

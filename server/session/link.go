@@ -25,6 +25,7 @@ type link struct {
 	views   wire.Views
 	pool    *poolWatch
 	machine machine.Bandwidth // as the page was told it
+	kvRead  uint64            // and this
 	remote  wire.Remote       // as the page was told it
 }
 

@@ -74,7 +74,7 @@ func (s *session) load(next []wire.Token, set settings) (err error) {
 		s.forgetFrom(0)
 	} else {
 		keep = common(s.tree.active.tokens, next)
-		if err := s.handle.SetParams(set.engine); err != nil {
+		if err := s.fit(s.handle, set); err != nil {
 			return err
 		}
 		if err := s.handle.Rewind(keep); err != nil {
@@ -98,6 +98,14 @@ func (s *session) load(next []wire.Token, set settings) (err error) {
 	return nil
 }
 
+// fit has a request draw and tell as the conversation wants it now.
+func (s *session) fit(h *engine.Handle, set settings) error {
+	if err := h.SetParams(set.engine); err != nil {
+		return err
+	}
+	return h.SetWatch(s.wanted())
+}
+
 // setAside keeps the active branch's keys and values while another goes on: a fork of
 // the request holds its blocks, those in common with the other, until memory is short.
 func (s *session) setAside() {
@@ -119,7 +127,7 @@ func (s *session) turnTo(target *branch) error {
 	}
 	next := target.aside
 	for _, step := range []func() error{
-		s.handle.SetAside, next.TakeUp, func() error { return next.SetParams(s.settings.engine) }, func() error { return next.SetWatch(s.wanted()) },
+		s.handle.SetAside, next.TakeUp, func() error { return s.fit(next, s.settings) },
 	} {
 		if err := step(); err != nil { // all stays as it was, and stands still
 			s.log.Warn("session: a branch cannot be taken up", "err", errors.Join(err, next.SetAside(), s.handle.TakeUp()))

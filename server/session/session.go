@@ -49,6 +49,7 @@ type session struct {
 	seed     uint64 // of a conversation that named none
 	seeded   bool   // seed is set
 	rate     rate
+	kvRead   uint64 // bytes of keys and values that the last step that drew a token has read
 	queries  []*wire.Query
 	job      *job // the question that is being answered
 }
@@ -273,8 +274,8 @@ func (s *session) sayHello() {
 	}
 	s.say(hello)
 	s.link.out.offerStatus(status)
-	s.link.machine = machine.Bandwidth{} // the page forgets it
-	s.link.remote = wire.Remote{}        // and this
+	s.link.machine, s.link.kvRead = machine.Bandwidth{}, 0 // the page forgets it
+	s.link.remote = wire.Remote{}                          // and this
 	s.sayMachine()
 	s.sayRemote()
 }
@@ -290,6 +291,7 @@ func (s *session) sayMachine() {
 		StepBytes: uint64(s.inf.engine.Model().StepBytes()), BytesPerSecond: uint64(b.BytesPerSecond),
 		Bytes: uint64(b.Bytes), Threads: uint16(b.Threads),
 	})
+	s.sayKVRead()
 }
 
 // maxToldAside bounds the tokens of the branches that are told besides the active one.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -163,6 +164,45 @@ func TestMachineIsTold(t *testing.T) {
 				t.Errorf("told %d times, want once", told)
 			}
 		})
+	}
+}
+
+// A page that knows how fast memory is read is told how much of keys and values a step
+// reads, also of steps that came before it knew.
+func TestKVReadIsTold(t *testing.T) {
+	r := tiny(t, Options{})
+	url := r.serve(t)
+	p := visit(t, url, "")
+	const answer = 20
+	read := func() (n uint64) {
+		p.see(func(s *vis.Session) { n = s.KVRead() })
+		return n
+	}
+	talk := func() {
+		had := 0
+		p.see(func(s *vis.Session) { had = len(s.Tokens()) })
+		p.send(&wire.Chat{Text: "Hello there", Params: params(answer)})
+		p.wait("an answer", func() bool {
+			return len(p.know.Tokens()) > had+answer && p.know.State().State == wire.StateLengthCapped
+		})
+	}
+	talk()
+	if n := read(); n != 0 {
+		t.Errorf("%d bytes of keys and values were told to a page that knows nothing to hold them against", n)
+	}
+	r.server.SetBandwidth(machine.Bandwidth{Threads: 2, Bytes: 1 << 28, BytesPerSecond: 3.5e10})
+	// The last step had all tokens but the one that it drew.
+	last := func() uint64 { return uint64((len(p.know.Tokens()) - 1) * r.engine.Pool().SlotBytes) }
+	near := func() bool {
+		more := float64(p.know.KVRead()) - float64(last())
+		return math.Abs(more) <= float64(r.engine.Model().StepBytes())/100
+	}
+	p.wait("what the last step read", near)
+	before := read()
+	talk()
+	p.wait("what a longer conversation reads", near)
+	if n := read(); n <= before {
+		t.Errorf("%d bytes of keys and values are read at the end, %d before", n, before)
 	}
 }
 

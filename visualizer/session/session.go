@@ -44,6 +44,7 @@ type Session struct {
 	aside    map[uint32]line // by ID: branches that do not go on
 	problem  wire.Problem
 	machine  wire.Machine
+	kvRead   uint64
 	remote   *wire.Remote // nil for an engine of the server's own
 	timings  timings
 
@@ -108,6 +109,9 @@ func (s *Session) Apply(f wire.Frame) Change {
 	case *wire.Machine:
 		s.machine = *f
 		return ChangeMachine
+	case *wire.KVRead:
+		s.kvRead = f.Bytes
+		return ChangeMachine
 	case *wire.Remote:
 		old := s.remote
 		s.remote = f
@@ -148,7 +152,7 @@ func (s *Session) applyHello(f *wire.Hello) Change {
 		s.remote = nil // told anew if it is one
 	}
 	if s.machine != (wire.Machine{}) {
-		s.machine = wire.Machine{} // told anew; it may be another server
+		s.machine, s.kvRead = wire.Machine{}, 0 // told anew; it may be another server
 		change |= ChangeMachine
 	}
 	if f.Phase != wire.PhaseReady {

@@ -128,3 +128,6 @@ func (t *Times) Total(op wire.Operation) float32 {
 func (s *Session) Machine() (m *wire.Machine, ok bool) {
 	return &s.machine, s.machine.BytesPerSecond > 0
 }
+
+// KVRead is how many bytes of keys and values a step read that drew a token.
+func (s *Session) KVRead() uint64 { return s.kvRead }

@@ -91,6 +91,9 @@ func TestMachineIsToldAnew(t *testing.T) {
 		t.Error("a machine before it was told")
 	}
 	s.Apply(&wire.Machine{StepBytes: 5, BytesPerSecond: 7})
+	if change := s.Apply(&wire.KVRead{Bytes: 3}); change != ChangeMachine || s.KVRead() != 3 {
+		t.Errorf("%d bytes of keys and values are read, and %b has changed", s.KVRead(), change)
+	}
 	if m, ok := s.Machine(); !ok || m.BytesPerSecond != 7 {
 		t.Errorf("got %+v, %v", m, ok)
 	}

@@ -107,25 +107,28 @@ func Mean(steps int, micros float32) []Line {
 	return []Line{line("mean", plain("t = Σ tᵢ/"+strconv.Itoa(steps)+" = "+Micros(micros)))}
 }
 
-// BandwidthShare is the part of the memory's bandwidth that reading the weights
-// takes at a rate of tokens a second of one request: a step reads them once,
-// and draws one token of it. It is above 1 where the weights stay in a cache,
-// which is faster than memory.
-func BandwidthShare(m *wire.Machine, rate float32) float64 {
-	return float64(m.StepBytes) * float64(rate) / float64(m.BytesPerSecond)
+// BandwidthShare is the part of the memory's bandwidth that reading the weights, and kv
+// bytes of keys and values, takes at a rate of tokens a second of one request: a step reads
+// them once, and draws one token of it. It is above 1 where they stay in a cache, which
+// is faster than memory.
+func BandwidthShare(m *wire.Machine, kv uint64, rate float32) float64 {
+	return float64(m.StepBytes+kv) * float64(rate) / float64(m.BytesPerSecond)
 }
 
 // Bandwidth tells how that share comes about, in two lines named "read" and "share".
 //
-//	98.65 MB·143.2/s = 14.13 GB/s
-//	14.13 GB/s ÷ 33.00 GB/s = 42.81 %
-func Bandwidth(m *wire.Machine, rate float32) []Line {
-	read := float64(m.StepBytes) * float64(rate)
+//	(98.65 MB + 2.30 MB)·143.2/s = 14.46 GB/s
+//	14.46 GB/s ÷ 33.00 GB/s = 43.81 %
+func Bandwidth(m *wire.Machine, kv uint64, rate float32) []Line {
+	read := Gigabytes(float64(m.StepBytes+kv)*float64(rate)) + "/s"
 	return []Line{
-		line("read", plain(fixed(float64(m.StepBytes)/1e6, 2)+" MB·"+fixed(float64(rate), 1)+"/s = "+Gigabytes(read)+"/s")),
-		line("share", plain(Gigabytes(read)+"/s ÷ "+Gigabytes(float64(m.BytesPerSecond))+"/s = "+Percent(BandwidthShare(m, rate)))),
+		line("read", plain("("+megabytes(m.StepBytes)+" + "+megabytes(kv)+")·"+fixed(float64(rate), 1)+"/s = "+read)),
+		line("share", plain(read+" ÷ "+Gigabytes(float64(m.BytesPerSecond))+"/s = "+Percent(BandwidthShare(m, kv, rate)))),
 	}
 }
+
+// megabytes writes a number of bytes in units of 10⁶.
+func megabytes(n uint64) string { return fixed(float64(n)/1e6, 2) + " MB" }
 
 // Gigabytes writes a number of bytes in units of 10⁹.
 func Gigabytes(bytes float64) string { return fixed(bytes/1e9, 2) + " GB" }

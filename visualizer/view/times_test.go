@@ -47,9 +47,9 @@ func TestTimeLines(t *testing.T) {
 	for got, want := range map[string]string{
 		TimeShare(someTimes(), 45)[0].String(): "t/(step + draw) = 45.00 µs/(100.00 µs + 25.00 µs) = 36.00 %",
 		Mean(4, 45)[0].String():                "t = Σ tᵢ/4 = 45.00 µs",
-		Bandwidth(m, 143.2)[0].String():        "98.65 MB·143.2/s = 14.13 GB/s",
-		Bandwidth(m, 143.2)[1].String():        "14.13 GB/s ÷ 33.00 GB/s = 42.81 %",
-		Bandwidth(m, 1000)[1].String():         "98.65 GB/s ÷ 33.00 GB/s = 298.94 %", // from a cache
+		Bandwidth(m, 2.3e6, 143.2)[0].String(): "(98.65 MB + 2.30 MB)·143.2/s = 14.46 GB/s",
+		Bandwidth(m, 2.3e6, 143.2)[1].String(): "14.46 GB/s ÷ 33.00 GB/s = 43.81 %",
+		Bandwidth(m, 0, 1000)[1].String():      "98.65 GB/s ÷ 33.00 GB/s = 298.94 %", // from a cache
 		Micros(1234567.125):                    "1,234,567.12 µs",
 		Micros(999.999):                        "1,000.00 µs",
 		Micros(0.5):                            "0.50 µs",

@@ -462,13 +462,21 @@ type Timing struct {
 	Micros   []float32   // by layer, operation of Inner; see Layer
 }
 
-// Machine tells what a speed is measured against. It comes once, when the
-// server has found a quiet moment to measure the memory.
+// Machine tells what a speed is measured against. It comes when the server has found a
+// quiet moment to measure the memory, and again when a quieter one shows that it is
+// faster.
 type Machine struct {
 	StepBytes      uint64 // bytes of weights that one step reads, whatever its batch
 	BytesPerSecond uint64 // how fast Threads threads together read memory
 	Bytes          uint64 // size of the buffer that was read for it
 	Threads        uint16
+}
+
+// KVRead tells how many bytes of keys and values a step that draws a token reads beside
+// [Machine].StepBytes. It comes after Machine, and again when it is another by a hundredth
+// of those.
+type KVRead struct {
+	Bytes uint64 // of all requests in the step
 }
 
 // Bundle holds frames that were sent together: to a page that asked for a

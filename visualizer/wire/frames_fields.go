@@ -460,6 +460,11 @@ func (f *Machine) fields(c *coder) {
 }
 
 // Kind implements [Frame].
+func (*KVRead) Kind() Kind { return KindKVRead }
+
+func (f *KVRead) fields(c *coder) { c.uint64("Bytes", &f.Bytes) }
+
+// Kind implements [Frame].
 func (*Bundle) Kind() Kind { return KindBundle }
 
 func (f *Bundle) fields(c *coder) {

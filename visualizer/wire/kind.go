@@ -37,6 +37,7 @@ const (
 	KindMachine
 	KindBundle
 	KindRemote
+	KindKVRead
 	endFrames
 )
 
@@ -89,7 +90,7 @@ var (
 		"Hello", "Status", "Tokens", "Message", "State", "Step", "AttentionRows", "Logits",
 		"Blocks", "Branches", "Merges", "Vector", "Neighbours", "Projection", "HeadMatrix",
 		"Cell", "Flow", "Lens", "BlockHeat", "Pieces", "Source", "Problem", "Pong", "Timing", "Machine",
-		"Bundle", "Remote",
+		"Bundle", "Remote", "KVRead",
 	}
 	commandNames = [endCommands - KindOpen]string{
 		"Open", "Chat", "Complete", "", "SetParams", "Control", "Subscribe", "Query", "Ping", "Pace", "Restore", "Retry",
@@ -189,6 +190,8 @@ func newFrame(k Kind) Frame {
 		return new(Bundle)
 	case KindRemote:
 		return new(Remote)
+	case KindKVRead:
+		return new(KVRead)
 	}
 	return nil
 }

@@ -74,6 +74,7 @@ func sampleFrames() []Frame {
 		&Bundle{Frames: [][]byte{AppendFrame(nil, &Pong{Number: 1}), AppendFrame(nil, &Message{Index: 2, Role: RoleAssistant, Append: true, Text: "引力"})}},
 		&Remote{Address: "http://127.0.0.1:8000", Server: "vLLM 0.32.0", Detail: "连不上", IDs: true, Blocks: true, Running: 3, Waiting: 1,
 			KVUsage: 0.25, Hits: 0.5, Preemptions: 2, TTFT: 0.125, ITL: 0.03},
+		&KVRead{Bytes: 23_040_000},
 	}
 }
 

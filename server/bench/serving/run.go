@@ -96,15 +96,14 @@ func (r *Result) HitRate() float64 {
 
 // check says which setting is out of range.
 func (c Config) check() error {
+	if err := (engine.Options{BlockSize: c.BlockSize, MaxSequences: c.MaxNumSeqs}).Check("block-size", "max-num-seqs"); err != nil {
+		return err
+	}
 	switch {
-	case c.MaxNumSeqs < 1:
-		return fmt.Errorf("max-num-seqs: got %d, want at least 1", c.MaxNumSeqs)
 	case c.MaxNumBatchedTokens < 0:
 		return fmt.Errorf("max-num-batched-tokens: got %d, want 0 (the engine's default) or more", c.MaxNumBatchedTokens)
 	case c.KVBlocks < 0:
 		return fmt.Errorf("kv-blocks: got %d, want 0 (enough for max-num-seqs requests) or more", c.KVBlocks)
-	case c.BlockSize < 1:
-		return fmt.Errorf("block-size: got %d, want at least 1", c.BlockSize)
 	case c.SpeculativeTokens < 0:
 		return fmt.Errorf("num-speculative-tokens: got %d, want 0 (none) or more", c.SpeculativeTokens)
 	case !(c.RequestRate >= 0) || math.IsInf(c.RequestRate, 0):
