@@ -97,11 +97,15 @@ func (s *saved) begin() {
 		frames = append(frames, r)
 	}
 	frames = append(frames, &wire.Tokens{Branch: live.ActiveBranch(), Tokens: live.Tokens()})
-	for i, m := range live.Messages() {
-		m.Index, m.Append = uint16(i), false
-		frames = append(frames, &m)
+	frames = append(frames, live.State())
+	// Until the branches are told anew, they and the messages are those of before.
+	if slices.ContainsFunc(live.Branches(), func(b wire.Branch) bool { return b.ID == live.ActiveBranch() }) {
+		for i, m := range live.Messages() {
+			m.Index, m.Append = uint16(i), false
+			frames = append(frames, &m)
+		}
+		frames = append(frames, &wire.Branches{Active: live.ActiveBranch(), Branches: live.Branches()})
 	}
-	frames = append(frames, live.State(), &wire.Branches{Active: live.ActiveBranch(), Branches: live.Branches()})
 	for _, f := range frames {
 		s.add(wire.AppendFrame(nil, f))
 	}

@@ -77,6 +77,13 @@ func TestModelWithoutTemplateContinues(t *testing.T) {
 	if got := eval[string](q, problem); got != "" {
 		t.Errorf("the page of the link says %q", got)
 	}
+	// The next text begins anew, and so does the recording.
+	p.ask("of the")
+	p.wait("another text", "/^of the\\|/.test("+conversation+")")
+	p.rested()
+	if file := p.saveFile(); bytes.Contains(file, []byte("the end of the")) || !bytes.Contains(file, []byte("of the")) {
+		t.Errorf("the file of %d bytes holds the first text, or not the second", len(file))
+	}
 }
 
 // saveFile presses the button that saves the session, and returns the file.
