@@ -62,6 +62,9 @@ type page struct {
 	hall     hall.Hall
 	problems []*wire.Problem
 	sources  []*wire.Source
+	pongs    int
+	messages int
+	bundles  int
 }
 
 func join(t *testing.T, url, name string) *page {
@@ -96,19 +99,33 @@ func (p *page) until(what string, holds func() bool) {
 		if err != nil {
 			p.t.Fatalf("waiting for %s: %v; the hall is %+v, the problems %v", what, err, p.hall.Now(), p.problems)
 		}
-		frame, err := wire.DecodeHallFrame(b)
-		if err != nil {
-			p.t.Fatal(err)
+		p.messages++
+		p.take(b)
+	}
+}
+
+// take applies a message.
+func (p *page) take(b []byte) {
+	p.t.Helper()
+	frame, err := wire.DecodeHallFrame(b)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	switch f := frame.(type) {
+	case *wire.Bundle:
+		p.bundles++
+		for _, b := range f.Frames {
+			p.take(b)
 		}
-		switch f := frame.(type) {
-		case *wire.Problem:
-			p.problems = append(p.problems, f)
-		case *wire.Source:
-			p.sources = append(p.sources, f)
-		default:
-			if p.hall.Apply(frame)&hall.ChangeGap != 0 {
-				p.t.Fatalf("a record is missing before %d", frame.(*wire.HallRecord).Seq)
-			}
+	case *wire.Problem:
+		p.problems = append(p.problems, f)
+	case *wire.Source:
+		p.sources = append(p.sources, f)
+	case *wire.Pong:
+		p.pongs++
+	default:
+		if p.hall.Apply(frame)&hall.ChangeGap != 0 {
+			p.t.Fatalf("a record is missing before %d", frame.(*wire.HallRecord).Seq)
 		}
 	}
 }
@@ -231,6 +248,33 @@ func TestStepByStep(t *testing.T) {
 	back.until("hello", func() bool { return back.hall.Hello().You != 0 })
 	if back.hall.Hello().You != p.hall.Hello().You {
 		t.Error("the reader who comes back has another number")
+	}
+}
+
+// A page that asks for a pace is told everything all the same, in few messages.
+func TestPace(t *testing.T) {
+	_, url := open(t)
+	plain, paced := join(t, url, ""), join(t, url, "")
+	paced.send(&wire.Pace{Millis: 1001})
+	paced.until("a refusal", func() bool { return len(paced.problems) == 1 })
+	if got := paced.problems[0]; got.Code != codeBadField || got.Field != "Millis" {
+		t.Errorf("%+v", got)
+	}
+	const pace = 300 * time.Millisecond
+	paced.send(&wire.Pace{Millis: uint16(pace.Milliseconds())})
+	paced.send(&wire.Ping{})
+	paced.until("the answer that says that the pace holds", func() bool { return paced.pongs == 1 })
+	before, begin := paced.messages, time.Now()
+	plain.send(&wire.HallAdd{Count: 24, Sort: wire.HallMixed})
+	for _, p := range []*page{plain, paced} {
+		p.until("the end of all", func() bool { return p.finished() == 24 })
+	}
+	took := time.Since(begin)
+	if n, most := paced.messages-before, int(took/pace)+2; n > most || paced.bundles == 0 {
+		t.Errorf("%d messages came in %v, %d of them bundles, want at most %d", n, took, paced.bundles, most)
+	}
+	if a, b := len(plain.hall.Records()), len(paced.hall.Records()); a != b || plain.bundles > 0 {
+		t.Errorf("one page has %d records, the other %d; %d bundles came to a page that did not ask", a, b, plain.bundles)
 	}
 }
 

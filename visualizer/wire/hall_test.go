@@ -99,13 +99,13 @@ func TestHallIsApart(t *testing.T) {
 	}
 	for _, m := range sampleCommands() {
 		_, err := DecodeHallCommand(AppendCommand(nil, m))
-		if taken := m.Kind() == KindQuery || m.Kind() == KindPing; taken != (err == nil) {
+		if taken := m.Kind() == KindQuery || m.Kind() == KindPing || m.Kind() == KindPace; taken != (err == nil) {
 			t.Errorf("%T in the hall: %v", m, err)
 		}
 	}
 	for _, f := range sampleFrames() {
 		_, err := DecodeHallFrame(AppendFrame(nil, f))
-		if taken := f.Kind() == KindProblem || f.Kind() == KindSource || f.Kind() == KindPong; taken != (err == nil) {
+		if taken := f.Kind() == KindProblem || f.Kind() == KindSource || f.Kind() == KindPong || f.Kind() == KindBundle; taken != (err == nil) {
 			t.Errorf("%T in the hall: %v", f, err)
 		}
 	}

@@ -166,7 +166,7 @@ func (g *chart) frame() {
 	}
 	if row := g.data.Row(c.chosen); row >= 0 {
 		line := g.layout.Cell(row, 0)
-		line.X, line.W = 0, w
+		line.W = w - line.X // not over the names, which are higher than a row
 		g.picture.Frame(line, max(1, device(0.07)), theme.Paint.Hot)
 	}
 	if g.row >= 0 && g.col >= 0 {

@@ -259,14 +259,27 @@ func (r *races) frame() {
 	r.pen.Text(x, px/s.Ratio, s.Height-0.4*theme.Rem)
 	r.pen.Text(y, float64(left)/s.Ratio-0.4*theme.Rem, py/s.Ratio+0.3*theme.Rem)
 	r.pen.Text("0", float64(left)/s.Ratio-0.4*theme.Rem, s.Height-0.4*theme.Rem)
-	// Each line says whose it is at its end.
+	// Each line says whose it is at its end, below another's name that is there already.
+	type name struct{ from, to, y float64 }
+	var named []name
+	r.pen.Fill(theme.Ink)
+	r.pen.Letter(theme.Font(theme.Sans, 0.83), "right")
 	for i, line := range lines {
 		if len(line) < 2 {
 			continue
 		}
 		x, y := plot.Pixel(line[len(line)-1])
-		r.pen.Fill(theme.Ink)
-		r.pen.Letter(theme.Font(theme.Sans, 0.83), "right")
-		r.pen.Text(r.side(race, i), x/s.Ratio-0.5*theme.Rem, y/s.Ratio-0.5*theme.Rem)
+		says := r.side(race, i)
+		one := name{to: x/s.Ratio - 0.5*theme.Rem, y: y/s.Ratio - 0.5*theme.Rem}
+		one.from = one.to - r.pen.Width(says)
+		for range named {
+			for _, n := range named {
+				if one.from < n.to+0.5*theme.Rem && n.from < one.to+0.5*theme.Rem && math.Abs(one.y-n.y) < 1.1*theme.Rem {
+					one.y = n.y + 1.1*theme.Rem
+				}
+			}
+		}
+		named = append(named, one)
+		r.pen.Text(says, one.to, one.y)
 	}
 }
