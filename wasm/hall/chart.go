@@ -31,7 +31,7 @@ type chart struct {
 func newChart(c *client) *chart {
 	g := &chart{c: c, element: page.ByID("gantt"), picture: paint.NewCanvas(0, 0), data: new(hall.Chart), row: -1, col: -1}
 	g.empty = g.element.Find(".empty")
-	g.Surface = page.NewSurface(g.element.Find("canvas"), c.changed)
+	g.Surface = page.NewSurface(g.element.Find("canvas"), c.redraw)
 	g.pen = page.NewPen(g.Surface)
 	g.element.On("pointermove", func(event js.Value) {
 		x, y := g.Point(event)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"math"
 	"syscall/js"
 
 	"vitrine/visualizer/hall"
@@ -68,7 +69,7 @@ func newClient() *client {
 	c := &client{words: page.NewWords(), live: true, at: -1, lost: -1, view: "memory", screen: page.Window.Get("requestAnimationFrame")}
 	page.OnStill(func(still bool) { c.still = still })
 	c.pace = page.NewPace()
-	c.theme = page.NewTheme(c.words, c.changed)
+	c.theme = page.NewTheme(c.words, c.redraw)
 	c.onFrame = js.FuncOf(func(_ js.Value, args []js.Value) any {
 		c.due = false
 		c.draw(args[0].Float())
@@ -106,6 +107,12 @@ func newClient() *client {
 func (c *client) changed() {
 	c.fresh = true
 	c.wake()
+}
+
+// redraw has everything drawn anew, what is drawn seldom while the engine runs too.
+func (c *client) redraw() {
+	c.curves = math.Inf(-1)
+	c.changed()
 }
 
 // wake asks for a frame of the screen; while the engine computes, when the page

@@ -42,7 +42,7 @@ func newMeters(c *client) *meters {
 	for i, row := range page.ByID("meters").FindAll(".meter") {
 		one := &meter{
 			kind: hall.Meter(i), name: names[i], note: notes[i], value: page.NewTextCell(row.Find("b")),
-			surface: page.NewSurface(row.Find("canvas"), c.changed), picture: paint.NewCanvas(0, 0),
+			surface: page.NewSurface(row.Find("canvas"), c.redraw), picture: paint.NewCanvas(0, 0),
 		}
 		reading := func() page.Reading { return m.reading(one) }
 		row.On("pointerenter", func(jsEvent) { c.inspector.Point(reading) })
