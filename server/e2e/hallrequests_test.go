@@ -113,7 +113,7 @@ func TestHallInChinese(t *testing.T) {
 	p.set("#add-sort", "4")
 	p.set("#add-text", " ")
 	p.click("#add-1")
-	p.wait("what is wrong", problemSays+`.startsWith('服务器不接受 text：')`)
+	p.wait("what is wrong", problemSays+`.startsWith('服务器不接受“消息”：')`)
 	eval[bool](p, script+"; true")
 	for _, view := range []string{"memory", "races"} {
 		p.click("#tab-" + view)
@@ -124,7 +124,7 @@ func TestHallInChinese(t *testing.T) {
 		}
 	}
 	p.click("#language")
-	p.wait("the same in English", problemSays+`.startsWith('The server did not take text: it is empty')`)
+	p.wait("the same in English", problemSays+`.startsWith('The server did not take the message: it is empty')`)
 	p.click("#problem-close")
 	p.wait("it is gone", problemSays+" === ''")
 }

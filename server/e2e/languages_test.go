@@ -70,7 +70,7 @@ func TestTheClientsOwnProblemsAreSaidInBothLanguages(t *testing.T) {
 	// A recording has tokens and logits, and the link's top-p is still set.
 	load(file("whole.vitrine", whole))
 	p.click("#tab-next")
-	p.said("#next-says", "The sampler does not take these settings: top_p is 7", "采样器不接受这些设定：top_p 是 7")
+	p.said("#next-says", "The sampler does not take these settings: top-p is 7", "采样器不接受这些设定：top-p 是 7")
 
 	send := func(bytes string) {
 		eval[bool](p, "window.socket.dispatchEvent(new MessageEvent('message', {data: new Uint8Array(["+bytes+"]).buffer}))")

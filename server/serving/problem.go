@@ -91,7 +91,7 @@ func problemOf(err error) (p *wire.Problem, known bool) {
 
 // problem is a problem in words, with the reason among them.
 func problem(code, field, key string, reason telling.Message) *wire.Problem {
-	return &wire.Problem{Code: code, Field: field, Detail: telling.Of(key, "Field", field, "Detail", reason).Told()}
+	return &wire.Problem{Code: code, Field: field, Detail: telling.Of(key, "Field", telling.Field(field), "Detail", reason).Told()}
 }
 
 // stopping is what pages are told before the server goes.

@@ -22,7 +22,7 @@ var latinSentence = regexp.MustCompile(`[A-Za-z']{2,}( [A-Za-z']+){2,}`)
 func checkLanguages(t testing.TB, told string) {
 	t.Helper()
 	en, zh := wire.Told(told, "en"), wire.Told(told, "zh")
-	if found := latinSentence.FindString(zh); found != "" || !regexp.MustCompile(`\p{Han}`).MatchString(zh) {
+	if found := latinSentence.FindString(zh); found != "" || !regexp.MustCompile(`\p{Han}`).MatchString(zh) || regexp.MustCompile(`“[A-Za-z_]+”`).MatchString(zh) {
 		t.Errorf("in Chinese it says %q", zh)
 	}
 	if strings.ContainsAny(en, "。，") || !latinSentence.MatchString(en) && en != "it was ended" {

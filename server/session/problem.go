@@ -140,7 +140,7 @@ func problem(code, field, key string, reason telling.Message) *wire.Problem {
 
 // problemWith is the problem with a field, for a reason that is a clause.
 func problemWith(field string, why telling.Message) *wire.Problem {
-	return &wire.Problem{Code: codeBadField, Field: field, Detail: telling.Of("told.bad_field", "Field", fieldName(field), "Detail", why).Told()}
+	return &wire.Problem{Code: codeBadField, Field: field, Detail: telling.Of("told.bad_field", "Field", telling.Field(field), "Detail", why).Told()}
 }
 
 // gone says what is no longer there.
