@@ -114,9 +114,7 @@ func TestAPanicInDrafts(t *testing.T) {
 	q := b.request()
 	victim, beside := add(t, b.Engine, b.request()), add(t, b.Engine, q)
 	b.allow(t, 2)
-	for b.Stats().Steps < 3 {
-		time.Sleep(time.Millisecond)
-	}
+	within(t, "three steps", func() bool { return b.Stats().Steps >= 3 })
 	if err := b.Break(victim.ID(), "drafts"); err != nil {
 		t.Fatal(err)
 	}
@@ -233,9 +231,7 @@ func TestAPanicThatEndsTheEngine(t *testing.T) {
 		_, err := b.BeamSearch(t.Context(), engine.BeamRequest{Prompt: []int32{1, 2, 3}, Width: 2, MaxTokens: 4, LengthPenalty: 1})
 		found <- err
 	}()
-	for b.Stats().Waiting < 2 {
-		time.Sleep(time.Millisecond)
-	}
+	within(t, "two that wait", func() bool { return b.Stats().Waiting >= 2 })
 	if err := b.BreakEngine("pool for good", 0); err != nil {
 		t.Fatal(err)
 	}
@@ -314,5 +310,15 @@ func TestWhatCountsAsAborted(t *testing.T) {
 	release(h)
 	if got, want := e.Stats().Finished, (engine.Finished{Length: 2, Abort: 1}); got != want {
 		t.Errorf("%+v were counted, want %+v", got, want)
+	}
+}
+
+// within waits until something holds, for ten seconds at most.
+func within(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waiting for %s", what)
+		}
 	}
 }

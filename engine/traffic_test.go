@@ -34,6 +34,7 @@ func TestKVBytes(t *testing.T) {
 	}
 	h := add(t, e, engine.Request{Prompt: []int32{1, 2, 3}, Params: greedy(40)})
 	collect(t, h)
+	idle(t, e) // an answer's end is told before its last step's plan
 	mu.Lock()
 	defer mu.Unlock()
 	if len(told) < 30 {

@@ -23,6 +23,9 @@ func TestResidentMemory(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux tells, in /proc, how much of a process lies in physical memory")
 	}
+	if testing.Short() {
+		t.Skip("builds the program as it is shipped")
+	}
 	const most = 1.3
 	model := modeltest.SmolLM2(t)
 	file, err := os.Stat(model)

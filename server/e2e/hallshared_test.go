@@ -19,6 +19,8 @@ func TestHallSharesArrivals(t *testing.T) {
 	a.wait("b's own request", `document.querySelector('#readers').textContent.includes('1 request')`)
 	b.set("#rate", "1")
 	a.wait("b's rate, and a's sort", rate+` === '2 a second' && `+says+`.startsWith('long')`)
+	b.set("#rate", "1.5")
+	a.wait("b's next rate, and still a's sort", rate+` === '2.83 a second' && `+says+`.startsWith('long')`)
 	b.click("#arrive")
 	a.wait("the end of the arrivals", `!document.querySelector('#arrive').checked && `+says+` === ''`)
 	// A text of one's own does not arrive by itself, and the page says so.

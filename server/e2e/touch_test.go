@@ -215,7 +215,7 @@ func TestCanvasesFollowReducedMotion(t *testing.T) {
 			if points > 3 || cells > 2 { // the words of the layer's vector may come a little later
 				t.Errorf("under reduced motion the map shows %d pictures and the spine %d", points, cells)
 			}
-		} else if points < 5 || cells < 5 {
+		} else if points < 3 || cells < 3 {
 			t.Errorf("with motion the map shows %d pictures and the spine %d", points, cells)
 		}
 	}

@@ -96,11 +96,14 @@ func (t *controls) perSecond() float32 {
 // setArrivals lets requests arrive by themselves as the box is ticked. Those of others
 // stay of their sort when another rate is chosen.
 func (t *controls) setArrivals() {
-	m := wire.HallArrivals{On: t.arrive.Get("checked").Bool(), Rate: t.perSecond(), Sort: t.kind(), Outputs: uint8(number(t.outputs))}
+	m := wire.HallArrivals{On: t.arrive.Get("checked").Bool(), Rate: t.perSecond(), Sort: t.kind(), Outputs: uint8(max(number(t.outputs), 1))}
+	t.sent = m
 	if state := t.c.hall.State(); state.Arriving && (!t.mine || m.Sort == wire.HallOwn) {
 		m.Sort, m.Outputs = state.Sort, state.Outputs
+		if !t.mine {
+			t.sent = wire.HallArrivals{} // they stay those of another page
+		}
 	}
-	t.sent = m
 	t.c.send(&m)
 }
 
