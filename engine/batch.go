@@ -46,7 +46,7 @@ func (e *Engine) gather(d *scheduler.Decision) []part {
 	}
 	e.step.scorings = e.step.scorings[:0]
 	e.step.timed, e.step.draw = false, 0
-	parts := e.step.parts[:0]
+	parts, pool := e.step.parts[:0], e.pool
 	for _, share := range d.Shares {
 		s := e.sequences[share.ID]
 		known := share.Count - share.Drafts
@@ -59,6 +59,10 @@ func (e *Engine) gather(d *scheduler.Decision) []part {
 		s.look(p.draws && known == 1)
 		if err := e.place(b, s, s.computed, share.Count); err != nil {
 			// The plan counted the blocks, so this is a panic.
+			if e.pool != pool || e.ended != nil { // all who run have ended, and the plan with them
+				e.step.parts = parts[:0]
+				return e.step.parts
+			}
 			e.step.failures = append(e.step.failures, failure{s, err})
 			continue
 		}

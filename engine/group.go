@@ -29,10 +29,10 @@ func (e *Engine) fork(s *sequence) error {
 		}
 		o.table.Salt = s.table.Salt
 		o.params.Seed = s.params.Seed + uint64(len(s.outputs))
+		e.newSequence(o) // first, so that what it holds is found if something goes wrong
 		if err := e.share(o, s); err != nil {
 			return err
 		}
-		e.newSequence(o)
 		e.waiting = slices.Insert(e.waiting, at, o)
 		at++
 		e.setState(o, Waiting, "")

@@ -161,7 +161,8 @@ func (e *Engine) takeIn(f func() error) error {
 	if err == nil {
 		return nil
 	}
-	for id := before + 1; id <= e.lastID; id++ {
+	for id := before; id != e.lastID; {
+		id++
 		if s := e.sequences[id]; s != nil {
 			s.asked, s.forks = false, 0 // it never came in
 			e.finish(s, FinishedAborted, "")

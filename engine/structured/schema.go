@@ -408,6 +408,9 @@ func (s *schema) arrayOf(pointer string, doc *document) (frag, error) {
 	}
 	var listed []frag
 	if d := doc.get("prefixItems"); d != nil {
+		if draft := s.root.get("$schema"); draft != nil && !strings.Contains(draft.text(), "2020-12") {
+			return nil, errorf(join(pointer, "prefixItems"), "is of JSON Schema 2020-12, and $schema names another draft")
+		}
 		for i := range d.content {
 			r, err := s.rule(fmt.Sprintf("%s/%d", join(pointer, "prefixItems"), i))
 			if err != nil {

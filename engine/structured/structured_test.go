@@ -376,6 +376,7 @@ func TestRefused(t *testing.T) {
 		{"allOf", structured.Spec{JSON: `{"allOf":[{},{}]}`}, "/allOf", "several"},
 		{"oneOf", structured.Spec{JSON: `{"oneOf":[{"type":"integer"},{"type":"number"}]}`}, "/oneOf/1", "anyOf"},
 		{"oneOf by value", structured.Spec{JSON: `{"oneOf":[{"const":1},{"enum":[2,1.0]}]}`}, "/oneOf/1", "anyOf"},
+		{"listed items of an older draft", structured.Spec{JSON: `{"$schema":"http://json-schema.org/draft-07/schema#","prefixItems":[{"type":"boolean"}],"items":{"type":"integer"}}`}, "/prefixItems", "2020-12"},
 		{"items list", structured.Spec{JSON: `{"$schema":"http://json-schema.org/draft-07/schema#","type":"array","items":[{}]}`}, "/items", "list"},
 		{"elsewhere", structured.Spec{JSON: `{"$ref":"https://example.com/x"}`}, "", "somewhere else"},
 		{"a file", structured.Spec{JSON: `{"$ref":"file:///etc/passwd"}`}, "", "somewhere else"},

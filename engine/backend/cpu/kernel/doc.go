@@ -27,7 +27,7 @@
 //	int16, as here    23.7  24.9     66.4  119.8    219.6  3·10⁻⁵
 //	int8                    33.8           206.3           5·10⁻³
 //
-// So float32 costs a decode, which waits for memory, 7 to 8 %, and a prompt 27 to 36 % of
+// So float32 costs a decode, which waits for memory, 7 to 8 %, and a prompt 27 to 35 % of
 // its speed; and nobody sees the 3·10⁻⁵, for keys and values in float16 lose more.
 // 8 bits are the fastest, but their error is what leaves llama.cpp's logits 0.7 to 4.4 %
 // away from those of float32, where these kernels are to stay within 1 %.
