@@ -39,6 +39,7 @@ type client struct {
 	still     bool       // the reader asked for reduced motion
 	watched   wire.Views // what the server was last told that the page watches
 	greeted   bool       // the server said hello on this connection
+	anew      bool       // a new conversation is asked for: the next prompt is its first
 
 	pending change
 	asked   bool // a frame of the screen is asked for

@@ -365,7 +365,8 @@ func (s *Server) greet(c *conn) {
 
 // join takes a page in.
 func (s *Server) join(c *conn, j *wire.HallJoin) {
-	if c.reader == nil {
+	joined := c.reader != nil
+	if !joined {
 		c.reader = s.readerOf(j.Secret)
 		c.reader.pages++
 		c.reader.Here = true
@@ -373,6 +374,10 @@ func (s *Server) join(c *conn, j *wire.HallJoin) {
 	}
 	c.locale = j.Locale
 	c.reader.Name = firstLetters(j.Name, maxName)
+	if j.Known && joined {
+		s.tellReaders()
+		return
+	}
 	s.greet(c)
 	s.tellReaders()
 	c.send(&s.control)

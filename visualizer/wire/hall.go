@@ -273,11 +273,14 @@ type HallRace struct {
 	Problem   string // why it did not come to an end, as [Tell] writes it
 }
 
-// HallJoin is the first command on every connection.
+// HallJoin is the first command on every connection; it may come again.
 type HallJoin struct {
 	Secret string // of the reader who comes back, or empty
 	Name   string
 	Locale string // BCP 47, for the titles of requests
+	// Known is set by a page that has joined already, and has another name or language:
+	// it is not told anew how the hall stands.
+	Known bool
 }
 
 // HallAdd adds requests.

@@ -206,6 +206,7 @@ func (f *HallJoin) fields(c *coder) {
 	c.string("Secret", &f.Secret)
 	c.string("Name", &f.Name)
 	c.string("Locale", &f.Locale)
+	c.bool("Known", &f.Known)
 }
 
 // Kind implements [Command].

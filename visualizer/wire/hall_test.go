@@ -43,7 +43,7 @@ func sampleHallFrames() []Frame {
 // sampleHallCommands is one command of every kind of the hall, each field set.
 func sampleHallCommands() []Command {
 	return []Command{
-		&HallJoin{Secret: "h-91", Name: "小明", Locale: "zh"},
+		&HallJoin{Secret: "h-91", Name: "小明", Locale: "zh", Known: true},
 		&HallAdd{Count: 32, Sort: HallOwn, Text: "Why is the sky blue?", MaxTokens: 64, Outputs: 4},
 		&HallArrivals{On: true, Rate: 0.5, Sort: HallLong, Outputs: 2},
 		&HallCancel{Request: 7},

@@ -138,9 +138,14 @@ func (c *client) askFrame() {
 func (c *client) join() {
 	c.lost = -1
 	c.asked = 0
-	c.socket.Send(&wire.HallJoin{Secret: page.Stored("localStorage", secretKey), Name: page.Stored("localStorage", nameKey), Locale: c.words.Lang})
+	c.sayWho(false)
 	c.socket.Send(&wire.Pace{Millis: c.pace.Messages()})
 	c.changed()
+}
+
+// sayWho tells the reader's name and language; known says that the page has joined.
+func (c *client) sayWho(known bool) {
+	c.socket.Send(&wire.HallJoin{Secret: page.Stored("localStorage", secretKey), Name: page.Stored("localStorage", nameKey), Locale: c.words.Lang, Known: known})
 }
 
 // receive takes one message from the server.
@@ -347,7 +352,7 @@ func (c *client) switchLanguage() {
 		c.words.Use("en")
 	}
 	c.run.said = ""
-	c.join() // requests are made in the language of the page
+	c.sayWho(true) // requests are made in the language of the page
 	if c.problem != nil {
 		c.complain(c.problem)
 	}

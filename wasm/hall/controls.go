@@ -66,7 +66,7 @@ func newControls(c *client) *controls {
 	t.name.SetValue(page.Stored("localStorage", nameKey))
 	t.name.On("change", func(js.Value) {
 		page.Store("localStorage", nameKey, t.name.FieldValue())
-		c.join()
+		c.sayWho(true)
 	})
 	return t
 }
