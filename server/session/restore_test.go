@@ -203,6 +203,13 @@ func TestRestoreBringsBackTheBranches(t *testing.T) {
 			t.Errorf("%d of the branches are not told to a page that is opened anew", missing)
 		}
 	})
+	anew.mu.Lock()
+	for _, f := range anew.frames { // a page takes another branch from the first position on for another conversation
+		if f, ok := f.(*wire.Tokens); ok && f.Branch != root {
+			t.Errorf("branch %d is told as the active one", f.Branch)
+		}
+	}
+	anew.mu.Unlock()
 
 	p.waitClosed()
 	q := visitWith(t, tiny(t, Options{}).serve(t), p.session(), p.know)
