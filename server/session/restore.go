@@ -67,8 +67,8 @@ func (s *session) regrow(c *wire.Restore) (branches []*branch, active *branch, e
 			return nil, nil, wrong(field+".Shared", "told.range", "N", r.Shared, "Most", len(shared))
 		}
 		shared = shared[:r.Shared]
-		if err := s.fits(len(shared)+len(r.Tokens), 0); err != nil {
-			return nil, nil, err
+		if n := len(shared) + len(r.Tokens); n > s.limit() { // full, it only cannot go on
+			return nil, nil, &tooLong{tokens: n, limit: s.limit()}
 		}
 		b, err := restored(t, vocab, field, shared, r)
 		if err != nil {
@@ -83,6 +83,9 @@ func (s *session) regrow(c *wire.Restore) (branches []*branch, active *branch, e
 		return nil, nil, wrong("Active", "told.no_branch", "N", c.Active, "Have", len(branches))
 	case len(active.tokens) == 0:
 		return nil, nil, wrong("Active", "told.empty")
+	}
+	if err := s.fits(len(active.tokens), 0); err != nil {
+		return nil, nil, err
 	}
 	return branches, active, nil
 }

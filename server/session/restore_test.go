@@ -134,7 +134,7 @@ func TestBadRestore(t *testing.T) {
 		{tree(root, wire.RestoredBranch{ID: 2, Parent: 1, Shared: math.MaxUint32}), codeBadField, "Branches[1].Shared"},
 		{tree(wire.RestoredBranch{ID: 1, Parent: 1, Shared: 1}), codeBadField, "Branches[0].Shared"},
 		{tree(root, wire.RestoredBranch{ID: 2, Parent: 1, Shared: 2, Fork: 3}), codeBadField, "Branches[1].Fork"},
-		{tree(root, wire.RestoredBranch{ID: 2, Parent: 1, Shared: 2, Tokens: make([]wire.RestoredToken, tinyContext-2)}), codeTooLong, "text"},
+		{tree(root, wire.RestoredBranch{ID: 2, Parent: 1, Shared: 2, Tokens: make([]wire.RestoredToken, tinyContext-1)}), codeTooLong, "text"},
 		{wire.Restore{Active: 7, Branches: []wire.RestoredBranch{root}}, codeBadField, "Active"},
 	} {
 		c.restore.Params = params(5)
@@ -153,6 +153,28 @@ func TestBadRestore(t *testing.T) {
 	p.wait("two tokens", func() bool { return len(p.know.Tokens()) == 2 })
 	p.send(&wire.Control{Op: wire.OpStep, Count: 1})
 	p.wait("a third", func() bool { return len(p.know.Tokens()) == 3 && len(p.know.Messages()) == 1 })
+}
+
+// A branch that ended with a full context comes back with the others. It cannot go on, so
+// turning to it is refused, and the active one stays as it is.
+func TestRestoreOfAFullBranch(t *testing.T) {
+	p := visit(t, tiny(t, Options{}).serve(t), "")
+	p.see(func(s *vis.Session) { s.Apply(&wire.Tokens{Branch: 1, Tokens: []wire.Token{{ID: 65}, {ID: 66}}}) })
+	mark := p.mark()
+	p.send(&wire.Restore{Active: 1, Params: params(5), Branches: []wire.RestoredBranch{
+		{ID: 1, Parent: 1, Tokens: []wire.RestoredToken{{ID: 65}, {ID: 66}}},
+		{ID: 2, Parent: 1, Shared: 2, Fork: 2, Tokens: make([]wire.RestoredToken, tinyContext-2)},
+	}})
+	f := p.waitFrame("the tree", mark, func(f wire.Frame) bool { _, ok := f.(*wire.Branches); return ok })
+	if b := f.(*wire.Branches).Branches; len(b) != 2 || b[1].Length != tinyContext {
+		t.Fatalf("the branches are %+v", b)
+	}
+	p.settle()
+	if got := p.problem(&wire.Control{Op: wire.OpSwitch, Branch: 2}); got.Code != codeTooLong {
+		t.Errorf("turning to the full branch: %+v", got)
+	}
+	p.send(&wire.Control{Op: wire.OpStep, Count: 1})
+	p.wait("a third token", func() bool { return len(p.know.Tokens()) == 3 && p.know.ActiveBranch() == 1 })
 }
 
 // After a restart all branches are there again: one that did not go on is computed when
