@@ -77,9 +77,11 @@ func (s *Session) Restore() (command *wire.Restore, missing int) {
 		known := s.aside[b.ID]
 		if b.ID == command.Active {
 			known = line{s.sequence.tokens, s.messages}
-		} else if room -= restoredSize(known.tokens, known.messages); room < 0 || len(known.tokens) == 0 {
+		} else if size := restoredSize(known.tokens, known.messages); size > room || len(known.tokens) == 0 {
 			missing++
 			continue
+		} else {
+			room -= size
 		}
 		r := wire.RestoredBranch{ID: b.ID, Parent: b.Parent, Fork: min(b.Fork, uint32(len(known.tokens)))}
 		parent, ok := told[b.Parent]

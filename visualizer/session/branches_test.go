@@ -106,6 +106,12 @@ func TestRestoreHasABound(t *testing.T) {
 	if size := len(wire.AppendCommand(nil, command)); missing != 2 || size > MaxRestoreBytes {
 		t.Errorf("%d branches are left out, %d bytes are left; want 2, and at most %d", missing, size, MaxRestoreBytes)
 	}
+	// One that is too long alone takes no room from those behind it.
+	line := s.aside[0]
+	line.messages[0].Text = strings.Repeat("x", MaxRestoreBytes)
+	command, missing = s.Restore()
+	require(t, "missing beside a long one", missing, 2)
+	require(t, "the first that is not", command.Branches[0].ID, uint32(1))
 	require(t, "the last is the active one", command.Branches[len(command.Branches)-1].ID, uint32(3))
 }
 
