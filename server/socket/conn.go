@@ -2,7 +2,9 @@ package socket
 
 import (
 	"fmt"
+	"math"
 	"net/http"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -80,7 +82,12 @@ type LimitError struct{ PerSecond float64 } // so many are taken
 
 // Error says how many are taken.
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("too many commands from this address; at most %g a second are taken", e.PerSecond)
+	return fmt.Sprintf("too many commands from this address; at most %s a second are taken", e.Most())
+}
+
+// Most is PerSecond as people write it: to a tenth, and without an exponent.
+func (e *LimitError) Most() string {
+	return strconv.FormatFloat(math.Round(10*e.PerSecond)/10, 'f', -1, 64)
 }
 
 // Next reads the next command. With a [*LimitError] the command is returned too, and
