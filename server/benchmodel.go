@@ -122,7 +122,7 @@ func (l *loaded) int8Share(rate float64) float64 {
 
 // describe writes what is measured on what.
 func (l *loaded) describe(out io.Writer) {
-	fmt.Fprintf(out, "%s, %s, %v; %s loaded in %.2f s\n", l.Name, l.Config().Quantization, l.with, humanize.IBytes(uint64(l.bytes)), l.Loading.Seconds())
+	fmt.Fprintf(out, "%s, %s, %v; %s loaded in %.2f s\n", l.Name, l.Config().Quantization, l.with.line(), humanize.IBytes(uint64(l.bytes)), l.Loading.Seconds())
 	fmt.Fprint(out, machine.Describe())
 	if average, ok := machine.LoadAverage(); ok {
 		fmt.Fprintf(out, ", load average %.1f", average)

@@ -295,7 +295,7 @@ func newServedRun(m *load.Model, with computing, w *serving.Workload, results []
 func writeServedRuns(out io.Writer, w *serving.Workload, runs []*servedRun) error {
 	first := runs[0]
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s, %s, %v\n%v\n", first.Model, first.Quantization, first.computing, first.Machine)
+	fmt.Fprintf(&text, "%s, %s, %v\n%v\n", first.Model, first.Quantization, first.line(), first.Machine)
 	fmt.Fprintf(&text, "workload %s: %d requests, %d tokens of prompts, %d of answers, at most %d a request\n\n",
 		w.Name, first.Requests, first.PromptTokens, first.OutputTokens, w.MaxModelLen)
 	fmt.Fprintf(&text, "%-44s%9s%9s%7s%7s%21s%21s%8s%15s%9s%9s%9s%9s\n", "", "KV", "tokens/s", "req/s", "ratio",

@@ -38,8 +38,9 @@ func (m *modelFlags) level() kernel.Level {
 	return min(level, kernel.Best())
 }
 
-// String is a line's part.
-func (c computing) String() string {
+// line is a line's part. It is not called String, which every type that computing is
+// embedded in would have too: printed, they would be this line and none of their figures.
+func (c computing) line() string {
 	var text strings.Builder
 	text.WriteString(c.Backend)
 	if c.CPU != "" {

@@ -47,7 +47,7 @@ func (s *saved) take(raw []byte, frame wire.Frame, changed session.Change) {
 	switch f := frame.(type) {
 	case *wire.Status, *wire.Problem:
 		return
-	case *wire.Timing, *wire.Machine: // they say something of this machine only
+	case *wire.Timing, *wire.Machine, *wire.KVRead: // they say something of this machine only
 		return
 	case *wire.Tokens:
 		other := f.Branch != s.branch

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -127,15 +126,15 @@ func Start(ctx context.Context, c Config) (*App, error) {
 			a.err = fmt.Errorf("serving ended: %w", err)
 		}
 	}()
-	a.setUp(func() { files.load(ctx, c.Log) })
-	a.setUp(func() {
+	a.work.Go(func() { files.load(ctx, c.Log) })
+	a.work.Go(func() {
 		select {
 		case <-files.done: // the first page comes first
 			hallFiles.load(ctx, c.Log)
 		case <-ctx.Done():
 		}
 	})
-	a.setUp(func() {
+	a.work.Go(func() {
 		if c.Engine.URL != "" {
 			a.serveRemote(ctx, c.Engine)
 			return
@@ -143,15 +142,6 @@ func Start(ctx context.Context, c Config) (*App, error) {
 		a.loadModel(ctx, c, found)
 	})
 	return a, nil
-}
-
-// setUp runs a part of what is done once, beside serving. Compressing the clients and
-// reading a model take several times the memory that is needed afterwards: it is given back.
-func (a *App) setUp(part func()) {
-	a.work.Go(func() {
-		part()
-		debug.FreeOSMemory()
-	})
 }
 
 // URL is where a browser on this machine finds the page, without a slash at

@@ -30,6 +30,8 @@ func (a *App) measureBandwidth(ctx context.Context, threads int) {
 	}
 	err := bestBandwidth(ctx, bandwidthPauses, func(ctx context.Context) (machine.Bandwidth, error) {
 		return a.rest.bandwidth(ctx, threads)
+	}, func(err error) {
+		a.log.Debug("one of the measurements of the memory failed", "error", err)
 	}, func(b machine.Bandwidth) {
 		a.log.Debug("memory is read", "bytes a second", fmt.Sprintf("%.3g", b.BytesPerSecond), "threads", b.Threads)
 		a.sessions.SetBandwidth(b)
@@ -40,9 +42,11 @@ func (a *App) measureBandwidth(ctx context.Context, threads int) {
 }
 
 // bestBandwidth measures after each of the pauses, and tells of each measurement that is
-// better than all before it.
-func bestBandwidth(ctx context.Context, pauses []time.Duration, measure func(context.Context) (machine.Bandwidth, error), tell func(machine.Bandwidth)) error {
+// better than all before it. One that fails is missed and left at that; the error is the
+// last one's if all have failed, or the context's.
+func bestBandwidth(ctx context.Context, pauses []time.Duration, measure func(context.Context) (machine.Bandwidth, error), missed func(error), tell func(machine.Bandwidth)) error {
 	var best machine.Bandwidth
+	var last error
 	for _, pause := range pauses {
 		select {
 		case <-time.After(pause):
@@ -50,15 +54,23 @@ func bestBandwidth(ctx context.Context, pauses []time.Duration, measure func(con
 			return ctx.Err()
 		}
 		b, err := measure(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if err != nil {
-			return err
+			last = err
+			missed(err)
+			continue
 		}
 		if b.BytesPerSecond > best.BytesPerSecond {
 			best = b
 			tell(b)
 		}
 	}
-	return nil
+	if best.BytesPerSecond > 0 {
+		return nil
+	}
+	return last
 }
 
 // bandwidth measures how fast memory is read while the engine rests. A request that comes

@@ -42,11 +42,14 @@ func TestRest(t *testing.T) {
 	})
 }
 
-// Of several measurements the best counts, and only better ones are told.
+// Of several measurements the best counts, and only better ones are told. One that fails
+// does not end them.
 func TestBestBandwidth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		rates, told, at := []float64{30e9, 26e9, 33e9, 31e9}, []float64{}, []time.Duration{}
+		rates, told, at := []float64{30e9, 0, 33e9, 31e9}, []float64{}, []time.Duration{}
+		failed := 0
+		missed := func(error) { failed++ }
 		failure := errors.New("no memory")
 		measure := func(context.Context) (machine.Bandwidth, error) {
 			if len(rates) == 0 {
@@ -54,23 +57,29 @@ func TestBestBandwidth(t *testing.T) {
 			}
 			b := machine.Bandwidth{Threads: 2, Bytes: 1 << 28, BytesPerSecond: rates[0]}
 			rates = rates[1:]
+			if b.BytesPerSecond == 0 {
+				return machine.Bandwidth{}, failure
+			}
 			return b, nil
 		}
 		tell := func(b machine.Bandwidth) {
 			told, at = append(told, b.BytesPerSecond), append(at, time.Since(begin))
 		}
-		if err := bestBandwidth(t.Context(), bandwidthPauses, measure, tell); err != nil {
+		if err := bestBandwidth(t.Context(), bandwidthPauses, measure, missed, tell); err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Equal(told, []float64{30e9, 33e9}) || !slices.Equal(at, []time.Duration{0, 70 * time.Second}) {
 			t.Errorf("%v were told after %v", told, at)
 		}
-		if err := bestBandwidth(t.Context(), bandwidthPauses, measure, tell); !errors.Is(err, failure) {
-			t.Errorf("a measurement that fails: %v", err)
+		if failed != 1 {
+			t.Errorf("%d measurements were missed, want the second alone", failed)
+		}
+		if err := bestBandwidth(t.Context(), bandwidthPauses, measure, missed, tell); !errors.Is(err, failure) || failed != 1+len(bandwidthPauses) {
+			t.Errorf("measurements that all fail: %v, %d of them", err, failed-1)
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		stop()
-		if err := bestBandwidth(ctx, []time.Duration{time.Hour}, measure, tell); !errors.Is(err, context.Canceled) {
+		if err := bestBandwidth(ctx, []time.Duration{time.Hour}, measure, missed, tell); !errors.Is(err, context.Canceled) {
 			t.Errorf("a server that stops: %v", err)
 		}
 	})

@@ -31,7 +31,7 @@ func failure(model string, err error) telling.Message {
 	case errors.As(err, &option):
 		return telling.From(english, "told.option", "Option", option.Option, "Got", option.Got)
 	case errors.As(err, &disk) && disk.Full():
-		return telling.Of("told.disk_full", "Path", disk.Path, "Need", megabytes(disk.Need), "Kept", megabytes(disk.Kept))
+		return diskFull(disk)
 	case errors.As(err, &disk):
 		return telling.From(english, "told.disk", "Path", disk.Path, "Kept", disk.Kept)
 	case errors.As(err, &pull):
@@ -50,6 +50,19 @@ func failure(model string, err error) telling.Message {
 		return telling.From(english, "told.remote_failed", "Address", other.Address, "Status", other.Status)
 	}
 	return telling.From(english, "told.not_loaded", "Model", model)
+}
+
+// diskFull says of a full disk what is known: how much is missing, and how much has come
+// and is kept, which there may be none of.
+func diskFull(disk *hub.DiskError) telling.Message {
+	need, kept := megabytes(disk.Need), megabytes(disk.Kept)
+	switch {
+	case disk.Need <= 0:
+		return telling.Of("told.disk_full_somewhere", "Path", disk.Path)
+	case disk.Kept <= 0:
+		return telling.Of("told.disk_full_at_once", "Path", disk.Path, "Need", need)
+	}
+	return telling.Of("told.disk_full", "Path", disk.Path, "Need", need, "Kept", kept)
 }
 
 // megabytes is a number of bytes as the page writes those of a download.

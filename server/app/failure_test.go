@@ -53,6 +53,18 @@ func TestFailuresAreSaidInBothLanguages(t *testing.T) {
 			t.Errorf("a full disk in %s: %q, want %q", lang, got, want)
 		}
 	}
+	for _, c := range []struct {
+		kept, need int64
+		en, zh     string
+	}{
+		{0, 28_540_000, "The disk is full: 28.5 MB more are needed for /models/a. Make room and try again.", "磁盘满了：/models/a 还需要 28.5 MB。请腾出空间再试一次。"},
+		{0, 0, "The disk is full, so /models/a cannot be written. Make room and try again.", "磁盘满了，无法写入 /models/a。请腾出空间再试一次。"},
+	} {
+		told := failure("smollm2", pull(&hub.DiskError{Path: "/models/a", Kept: c.kept, Need: c.need, Err: syscall.ENOSPC}))
+		if en, zh := told.In("en"), told.In("zh"); en != c.en || zh != c.zh {
+			t.Errorf("with %d bytes kept and %d needed: %q, %q", c.kept, c.need, en, zh)
+		}
+	}
 	for source, want := range map[hub.Source]string{hub.FromHub: "模型库", hub.FromMirror: "镜像站", hub.FromPackage: "Python 软件包", "elsewhere": "elsewhere"} {
 		if got := wire.Told(sourceName(source), "zh"); got != want {
 			t.Errorf("%s is called %q in Chinese, want %q", source, got, want)

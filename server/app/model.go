@@ -52,7 +52,7 @@ func (a *App) loadModel(ctx context.Context, c Config, found *load.Found) {
 	a.measureBandwidth(ctx, r.model.Threads)
 }
 
-// retry has [App.loadModel] try once more, if it has failed.
+// retry has [App.loadModel], or [App.serveRemote], try once more, if it has failed.
 func (a *App) retry() {
 	select {
 	case a.again <- struct{}{}:

@@ -45,10 +45,15 @@ func (a *App) serveRemote(ctx context.Context, o remote.Options) {
 			return
 		}
 		a.log.Warn("the remote engine does not answer; trying again", "error", err, "in", wait)
+		select {
+		case <-a.again: // asked for before this try had failed
+		default:
+		}
 		a.report(wire.Status{Phase: wire.PhaseFailed, Name: o.URL, Detail: failure(o.URL, err).Told()})
 		select {
 		case <-ctx.Done():
 		case <-time.After(wait):
+		case <-a.again: // somebody at a page does not want to wait
 		}
 		wait = min(2*wait, lastRetry)
 	}

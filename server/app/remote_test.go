@@ -98,6 +98,35 @@ func TestRemoteEngine(t *testing.T) {
 	next(func(r *wire.Remote) bool { return r.Detail == "" && r.TTFT > 0 })
 }
 
+// Whoever asks for another try does not wait for the next one, which would be more and
+// more seconds off.
+func TestRemoteIsTriedAgainAtOnce(t *testing.T) {
+	tries := make(chan struct{}, 100)
+	peer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/models" {
+			tries <- struct{}{}
+		}
+		http.Error(w, `{"error":"not now"}`, http.StatusServiceUnavailable)
+	}))
+	t.Cleanup(peer.Close)
+	a := start(t, Config{Engine: remote.Options{URL: peer.URL}, Version: "test"})
+	const want = 7 // of themselves, they would take a minute
+	begin := time.Now()
+	for range want {
+		for tried := false; !tried; {
+			select {
+			case <-tries:
+				tried = true
+			case <-time.After(50 * time.Millisecond): // it may have been asked before the last try had failed
+				a.retry()
+			}
+		}
+	}
+	if passed := time.Since(begin); passed > 15*time.Second {
+		t.Errorf("%d tries took %v", want, passed)
+	}
+}
+
 // The API is the remote engine's, also while that is away, and the hall says
 // that it is none.
 func TestRemotePassesOn(t *testing.T) {

@@ -80,7 +80,7 @@ func problemOf(err error) (p *wire.Problem, known bool) {
 	case errors.As(err, &own):
 		return problem(own.code, own.field, sentences[own.code], own.why), true
 	case errors.As(err, &many):
-		return problem(codeBusy, "", sentences[codeBusy], telling.Of("told.too_many_commands", "Most", many.PerSecond)), true
+		return problem(codeBusy, "", sentences[codeBusy], telling.Of("told.too_many_commands", "Most", many.Most())), true
 	case errors.As(err, &reject):
 		return problem(codeBadField, reject.Field, "told.bad_field", telling.From(reject.Reason, "told.engine_refuses")), false
 	case errors.As(err, &frame):

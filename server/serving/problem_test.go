@@ -55,7 +55,7 @@ func TestEveryProblemIsSaidInBothLanguages(t *testing.T) {
 		{codeNotYours, refuse(codeNotYours, "told.not_yours_one", "N", 7), "请求 7"},
 		{codeNotYours, refuse(codeNotYours, "told.not_yours_all", "N", 7), "7 个"},
 		{codeBusy, errRacing, "比赛"},
-		{codeBusy, &socket.LimitError{PerSecond: 200}, "200"},
+		{codeBusy, &socket.LimitError{PerSecond: 1000}, "1000 条"},
 		{codeTooLong, &refusal{codeTooLong, "prompt", errRacing.(*refusal).why}, "太长"},
 		{codeInternal, errors.New("the engine has lost its way"), "日志"},
 	} {

@@ -195,6 +195,11 @@ func (s *session) switchTo(c *wire.Control) error {
 	if target == s.tree.active {
 		return nil
 	}
+	if target.aside == nil { // it is computed anew, which takes room for one token more
+		if err := s.fits(len(target.tokens), 0); err != nil {
+			return err
+		}
+	}
 	if _, err := s.settle(); err != nil {
 		return err
 	}

@@ -105,7 +105,7 @@ func problemOf(err error) (p *wire.Problem, known bool) {
 	case errors.As(err, &own):
 		return problem(own.code, "", sentences[own.code], own.why), true
 	case errors.As(err, &many):
-		return problem(codeBusy, "", sentences[codeBusy], telling.Of("told.too_many_commands", "Most", many.PerSecond)), true
+		return problem(codeBusy, "", sentences[codeBusy], telling.Of("told.too_many_commands", "Most", many.Most())), true
 	case errors.As(err, &param):
 		return problemWith(param.Field, wanted(param)), true
 	case errors.As(err, &reject):

@@ -70,7 +70,7 @@ func TestEveryProblemIsSaidInBothLanguages(t *testing.T) {
 		{codeNoModel, noModel(wire.Status{Phase: wire.PhaseNoModel}), "没有指定"},
 		{codeBusy, errBusy, "太多"},
 		{codeBusy, errFull, "占满"},
-		{codeBusy, &socket.LimitError{PerSecond: 200}, "200"},
+		{codeBusy, &socket.LimitError{PerSecond: 200.0 / 3}, "66.7 条"},
 		{codeGone, errClosed, "正在停止"},
 		{codeGone, engine.ErrReleased, "释放"},
 		{codeGone, fmt.Errorf("asking: %w", context.Canceled), "释放"},

@@ -10,7 +10,8 @@ import (
 
 // restore takes in a conversation that the server has lost and the page kept, with
 // all its branches. Only the active one is computed; another is when it is turned to.
-// Everything is checked before anything changes.
+// Everything is checked before anything changes. What the engine refuses for all that is
+// there as it is on the page, and is computed with the next command that needs it.
 func (s *session) restore(c *wire.Restore) error {
 	if err := s.ready(); err != nil {
 		return err
@@ -25,19 +26,25 @@ func (s *session) restore(c *wire.Restore) error {
 	}
 	s.letGo(s.tree.branches...)
 	s.release()
-	s.tree.restart()
-	if err := s.load(active.tokens, set); err != nil {
-		return err
-	}
 	s.tree.regrow(branches, active)
-	s.reciteAloud(active)
+	err = s.load(active.tokens, set)
+	if err != nil {
+		active.state, s.settings = wire.StateAborted, set
+	} else {
+		s.reciteAloud(active)
+	}
 	// The page has the tokens, and knows with which probabilities they were
 	// drawn: it keeps them all, as those of this branch.
 	s.sayTokens(len(active.tokens))
 	s.sayBranches()
 	s.sayState()
-	return nil
+	return err
 }
+
+// maxRestored bounds the tokens of all restored branches together: those that branches
+// share are told once, and held for each. A page gives back fewer (see
+// [vitrine/visualizer/session.MaxRestoreBytes]).
+const maxRestored = 1 << 20
 
 // regrow makes the branches that a page remembers, and finds the one that goes on.
 func (s *session) regrow(c *wire.Restore) (branches []*branch, active *branch, err error) {
@@ -48,7 +55,7 @@ func (s *session) regrow(c *wire.Restore) (branches []*branch, active *branch, e
 		return nil, nil, wrong("Branches", "told.too_many", "N", n, "Most", maxBranches)
 	}
 	t, vocab := s.inf.engine.Tokenizer(), s.inf.engine.Model().Config().Vocab
-	made := map[uint32]*branch{}
+	made, all := map[uint32]*branch{}, 0
 	for i := range c.Branches {
 		r, field := &c.Branches[i], fmt.Sprintf("Branches[%d]", i)
 		var shared []wire.Token
@@ -67,8 +74,10 @@ func (s *session) regrow(c *wire.Restore) (branches []*branch, active *branch, e
 			return nil, nil, wrong(field+".Shared", "told.range", "N", r.Shared, "Most", len(shared))
 		}
 		shared = shared[:r.Shared]
-		if err := s.fits(len(shared)+len(r.Tokens), 0); err != nil {
-			return nil, nil, err
+		if n := len(shared) + len(r.Tokens); n > s.limit() { // full, it only cannot go on
+			return nil, nil, &tooLong{tokens: n, limit: s.limit()}
+		} else if all += n; all > maxRestored {
+			return nil, nil, wrong("Branches", "told.too_many_tokens", "N", all, "Most", maxRestored)
 		}
 		b, err := restored(t, vocab, field, shared, r)
 		if err != nil {
@@ -83,6 +92,9 @@ func (s *session) regrow(c *wire.Restore) (branches []*branch, active *branch, e
 		return nil, nil, wrong("Active", "told.no_branch", "N", c.Active, "Have", len(branches))
 	case len(active.tokens) == 0:
 		return nil, nil, wrong("Active", "told.empty")
+	}
+	if err := s.fits(len(active.tokens), 0); err != nil {
+		return nil, nil, err
 	}
 	return branches, active, nil
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"vitrine/engine"
+	"vitrine/engine/backend/ref"
 	vis "vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
 )
@@ -134,7 +136,7 @@ func TestBadRestore(t *testing.T) {
 		{tree(root, wire.RestoredBranch{ID: 2, Parent: 1, Shared: math.MaxUint32}), codeBadField, "Branches[1].Shared"},
 		{tree(wire.RestoredBranch{ID: 1, Parent: 1, Shared: 1}), codeBadField, "Branches[0].Shared"},
 		{tree(root, wire.RestoredBranch{ID: 2, Parent: 1, Shared: 2, Fork: 3}), codeBadField, "Branches[1].Fork"},
-		{tree(root, wire.RestoredBranch{ID: 2, Parent: 1, Shared: 2, Tokens: make([]wire.RestoredToken, tinyContext-2)}), codeTooLong, "text"},
+		{tree(root, wire.RestoredBranch{ID: 2, Parent: 1, Shared: 2, Tokens: make([]wire.RestoredToken, tinyContext-1)}), codeTooLong, "text"},
 		{wire.Restore{Active: 7, Branches: []wire.RestoredBranch{root}}, codeBadField, "Active"},
 	} {
 		c.restore.Params = params(5)
@@ -153,6 +155,68 @@ func TestBadRestore(t *testing.T) {
 	p.wait("two tokens", func() bool { return len(p.know.Tokens()) == 2 })
 	p.send(&wire.Control{Op: wire.OpStep, Count: 1})
 	p.wait("a third", func() bool { return len(p.know.Tokens()) == 3 && len(p.know.Messages()) == 1 })
+}
+
+// A branch that ended with a full context comes back with the others. It cannot go on, so
+// turning to it is refused, and the active one stays as it is.
+func TestRestoreOfAFullBranch(t *testing.T) {
+	p := visit(t, tiny(t, Options{}).serve(t), "")
+	p.see(func(s *vis.Session) { s.Apply(&wire.Tokens{Branch: 1, Tokens: []wire.Token{{ID: 65}, {ID: 66}}}) })
+	mark := p.mark()
+	p.send(&wire.Restore{Active: 1, Params: params(5), Branches: []wire.RestoredBranch{
+		{ID: 1, Parent: 1, Tokens: []wire.RestoredToken{{ID: 65}, {ID: 66}}},
+		{ID: 2, Parent: 1, Shared: 2, Fork: 2, Tokens: make([]wire.RestoredToken, tinyContext-2)},
+	}})
+	f := p.waitFrame("the tree", mark, func(f wire.Frame) bool { _, ok := f.(*wire.Branches); return ok })
+	if b := f.(*wire.Branches).Branches; len(b) != 2 || b[1].Length != tinyContext {
+		t.Fatalf("the branches are %+v", b)
+	}
+	p.settle()
+	if got := p.problem(&wire.Control{Op: wire.OpSwitch, Branch: 2}); got.Code != codeTooLong {
+		t.Errorf("turning to the full branch: %+v", got)
+	}
+	p.send(&wire.Control{Op: wire.OpStep, Count: 1})
+	p.wait("a third token", func() bool { return len(p.know.Tokens()) == 3 && p.know.ActiveBranch() == 1 })
+}
+
+// What branches share is told once and held for each, so a short command could ask for
+// any amount of memory.
+func TestRestoreIsBoundedInAll(t *testing.T) {
+	const context = 16 << 10
+	r := start(t, tinyFolder(t, context), tinyTokenizer(t), nil, ref.New(), Options{}, engine.Options{Blocks: context / 16, BlockSize: 16})
+	p := visit(t, r.serve(t), "")
+	c := &wire.Restore{Active: 1, Params: params(5), Branches: []wire.RestoredBranch{{ID: 1, Parent: 1, Tokens: make([]wire.RestoredToken, context-1)}}}
+	for i := range uint32(maxBranches - 1) {
+		c.Branches = append(c.Branches, wire.RestoredBranch{ID: 2 + i, Parent: 1, Shared: context - 1})
+	}
+	if got := p.problem(c); got.Code != codeBadField || got.Field != "Branches" {
+		t.Errorf("%d branches of %d tokens: %+v", len(c.Branches), context-1, got)
+	}
+}
+
+// Where the engine refuses, the conversation is there all the same, as the page has it.
+func TestRestoreWithoutAnEngine(t *testing.T) {
+	r := tiny(t, Options{})
+	url := r.serve(t)
+	p := visit(t, url, "")
+	p.see(func(s *vis.Session) { s.Apply(&wire.Tokens{Branch: 1, Tokens: []wire.Token{{ID: 65}, {ID: 66}}}) })
+	r.engine.Close()
+	got := p.problem(&wire.Restore{Active: 1, Params: params(5), Branches: []wire.RestoredBranch{
+		{ID: 1, Parent: 1, Tokens: []wire.RestoredToken{{ID: 65}, {ID: 66}}},
+		{ID: 2, Parent: 1, Shared: 1, Fork: 1, Tokens: []wire.RestoredToken{{ID: 67}}},
+	}})
+	if got.Code != codeGone {
+		t.Errorf("without an engine: %+v", got)
+	}
+	again := visit(t, url, p.session())
+	again.wait("the conversation", func() bool { return len(again.know.Tokens()) == 2 && again.know.State().Params.MaxTokens == 5 })
+	for _, page := range []*page{p, again} {
+		page.see(func(s *vis.Session) {
+			if _, missing := s.Restore(); missing != 0 && page == again || len(s.Branches()) != 2 || s.ActiveBranch() != 1 || s.State().State != wire.StateAborted {
+				t.Errorf("branches %+v, %d is active, %v", s.Branches(), s.ActiveBranch(), s.State().State)
+			}
+		})
+	}
 }
 
 // After a restart all branches are there again: one that did not go on is computed when
@@ -203,6 +267,13 @@ func TestRestoreBringsBackTheBranches(t *testing.T) {
 			t.Errorf("%d of the branches are not told to a page that is opened anew", missing)
 		}
 	})
+	anew.mu.Lock()
+	for _, f := range anew.frames { // a page takes another branch from the first position on for another conversation
+		if f, ok := f.(*wire.Tokens); ok && f.Branch != root {
+			t.Errorf("branch %d is told as the active one", f.Branch)
+		}
+	}
+	anew.mu.Unlock()
 
 	p.waitClosed()
 	q := visitWith(t, tiny(t, Options{}).serve(t), p.session(), p.know)

@@ -297,8 +297,8 @@ func (s *session) sayMachine() {
 // maxToldAside bounds the tokens of the branches that are told besides the active one.
 const maxToldAside = 1 << 17
 
-// sayAll tells the whole conversation. The branches that do not go on are told first,
-// each in the place of the one before: the page keeps them, so that it can give them back.
+// sayAll tells the whole conversation. The branches that do not go on are told first: the
+// page keeps them, so that it can give them back.
 func (s *session) sayAll() {
 	if s.link == nil {
 		return
@@ -307,10 +307,15 @@ func (s *session) sayAll() {
 	s.sayBranches()
 	told := 0
 	for _, b := range s.tree.branches {
-		if told += len(b.tokens); b != s.tree.active && told <= maxToldAside {
-			s.say(&wire.Tokens{Branch: b.id, Tokens: b.tokens})
-			s.sayMessagesOf(b, 0)
+		if b == s.tree.active || told+len(b.tokens) > maxToldAside {
+			continue
 		}
+		told += len(b.tokens)
+		aside := &wire.Aside{Branch: b.id, Tokens: b.tokens}
+		for _, m := range b.messages {
+			aside.Messages = append(aside.Messages, wire.RestoredMessage{Role: m.role, Text: m.text, First: uint32(m.first)})
+		}
+		s.say(aside)
 	}
 	s.sayTokens(0)
 	s.sayMessages(0)
@@ -325,9 +330,8 @@ func (s *session) sayTokens(from int) {
 
 // sayMessages tells the messages from number from on. The first that is told
 // makes the page drop those behind it.
-func (s *session) sayMessages(from int) { s.sayMessagesOf(s.tree.active, from) }
-
-func (s *session) sayMessagesOf(b *branch, from int) {
+func (s *session) sayMessages(from int) {
+	b := s.tree.active
 	for i := from; i < len(b.messages); i++ {
 		m := b.messages[i]
 		s.say(&wire.Message{Index: uint16(i), Role: m.role, Text: m.text, First: uint32(m.first)})

@@ -2,7 +2,9 @@ package socket
 
 import (
 	"fmt"
+	"math"
 	"net/http"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +23,9 @@ type Options struct {
 	WriteTimeout time.Duration // that a page may take to read one message
 	// Decode reads the one command that a message holds.
 	Decode func(message []byte) (wire.Command, error)
-	// Limit bounds the commands of the page's address; nil for no bound.
+	// Limit bounds the commands of the page's address; nil for no bound. The first of a
+	// connection does not count: the request that became the connection has been counted,
+	// and a page whose greeting is refused has no way on.
 	Limit *guard.RateLimit
 }
 
@@ -56,6 +60,7 @@ type Conn struct {
 	options Options
 	ws      *websocket.Conn
 	from    string      // the page's address, host:port
+	begun   bool        // the first message has come; the reader's
 	closing atomic.Bool // the close was sent: the read deadline stands
 }
 
@@ -73,14 +78,16 @@ func Upgrade(w http.ResponseWriter, r *http.Request, o Options) (*Conn, error) {
 }
 
 // LimitError says that a command came while its page's address had sent too many.
-type LimitError struct {
-	PerSecond float64       // so many are taken
-	Wait      time.Duration // until the next is
-}
+type LimitError struct{ PerSecond float64 } // so many are taken
 
 // Error says how many are taken.
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("too many commands from this address; at most %g a second are taken", e.PerSecond)
+	return fmt.Sprintf("too many commands from this address; at most %s a second are taken", e.Most())
+}
+
+// Most is PerSecond as people write it: to a tenth, and without an exponent.
+func (e *LimitError) Most() string {
+	return strconv.FormatFloat(math.Round(10*e.PerSecond)/10, 'f', -1, 64)
 }
 
 // Next reads the next command. With a [*LimitError] the command is returned too, and
@@ -97,7 +104,11 @@ func (c *Conn) NextWithin(d time.Duration) (wire.Command, error) {
 	if err != nil {
 		return nil, err
 	}
-	wait := c.options.Limit.Take(c.from)
+	var wait time.Duration
+	if c.begun {
+		wait = c.options.Limit.Take(c.from)
+	}
+	c.begun = true
 	if kind != websocket.BinaryMessage {
 		return nil, &wire.Error{Field: "message", Want: "a binary message, not text"}
 	}
@@ -106,7 +117,7 @@ func (c *Conn) NextWithin(d time.Duration) (wire.Command, error) {
 		return nil, err
 	}
 	if wait > 0 {
-		return command, &LimitError{c.options.Limit.PerSecond(), wait}
+		return command, &LimitError{c.options.Limit.PerSecond()}
 	}
 	return command, nil
 }
@@ -117,8 +128,12 @@ func (c *Conn) patience() time.Duration { return 3 * c.options.PingInterval }
 // wait sets the time for the next sign of life. It cannot fail but on a closed
 // connection, which the next read reports.
 func (c *Conn) wait(d time.Duration) {
-	if !c.closing.Load() {
-		_ = c.ws.SetReadDeadline(time.Now().Add(d))
+	if c.closing.Load() {
+		return
+	}
+	_ = c.ws.SetReadDeadline(time.Now().Add(d))
+	if c.closing.Load() { // meanwhile: that time is the shorter one
+		_ = c.ws.SetReadDeadline(time.Now().Add(closeTimeout))
 	}
 }
 

@@ -226,6 +226,35 @@ func TestLimit(t *testing.T) {
 	}
 }
 
+// The greeting of a connection is taken even where the address has used up its commands.
+func TestFirstCommandIsFree(t *testing.T) {
+	limit := guard.NewRateLimit(0.001)
+	for limit.Take("127.0.0.1:1") == 0 {
+	}
+	dial, _ := serve(t, Options{PingInterval: time.Minute, WriteTimeout: patience, Limit: limit})
+	ws := dial()
+	ask(t, ws, 1)
+	ask(t, ws, 2)
+	for n, want := range []wire.Kind{wire.KindPong, wire.KindProblem} {
+		if f, err := read(ws); err != nil || f.Kind() != want {
+			t.Errorf("command %d: %v, %v, want %v", n+1, f, err, want)
+		}
+	}
+}
+
+func TestReasonIsCutBetweenCharacters(t *testing.T) {
+	for reason, want := range map[string]string{
+		"the server is stopping":      "the server is stopping",
+		strings.Repeat("a", 124):      strings.Repeat("a", 123),
+		"a" + strings.Repeat("光", 41): "a" + strings.Repeat("光", 40),
+		strings.Repeat("光", 41):       strings.Repeat("光", 41),
+	} {
+		if got := shortened(reason); got != want {
+			t.Errorf("%q is cut to %q, want %q", reason, got, want)
+		}
+	}
+}
+
 // A page that gives no sign of life, and one that does not read, are let go.
 func TestSilence(t *testing.T) {
 	dial, _ := serve(t, Options{PingInterval: 30 * time.Millisecond, WriteTimeout: patience})

@@ -2,6 +2,7 @@ package socket
 
 import (
 	"time"
+	"unicode/utf8"
 
 	"github.com/gorilla/websocket"
 
@@ -28,7 +29,7 @@ type Source interface {
 // Close is how a connection is closed.
 type Close struct {
 	Code   int    // one of this package's, or from 4000 on the program's own
-	Reason string // is cut at 123 bytes
+	Reason string // is cut to at most 123 bytes, between two characters
 }
 
 // Serve runs the connection: read, which calls [Conn.Next] and closes the source before
@@ -116,10 +117,22 @@ func (c *Conn) send(message []byte) error {
 func (c *Conn) sayClose(how Close) {
 	c.closing.Store(true)
 	deadline := time.Now().Add(closeTimeout)
-	message := websocket.FormatCloseMessage(how.Code, how.Reason[:min(len(how.Reason), maxReason)])
+	message := websocket.FormatCloseMessage(how.Code, shortened(how.Reason))
 	if err := c.ws.WriteControl(websocket.CloseMessage, message, deadline); err != nil {
 		c.Cut()
 		return
 	}
 	_ = c.ws.SetReadDeadline(deadline) // fails only where the reader has ended already
+}
+
+// shortened is the beginning of a reason that a close has room for.
+func shortened(reason string) string {
+	if len(reason) <= maxReason {
+		return reason
+	}
+	end := maxReason
+	for end > 0 && !utf8.RuneStart(reason[end]) { // RFC 6455 wants valid UTF-8
+		end--
+	}
+	return reason[:end]
 }

@@ -18,11 +18,33 @@ type line struct {
 }
 
 // leave keeps the active branch before another takes its place, if it is still one
-// of the conversation's.
+// of the conversation's, and the server has not told what became of it meanwhile.
 func (s *Session) leave() {
+	if _, told := s.aside[s.sequence.branch]; told {
+		return
+	}
 	if s.lists(s.sequence.branch) && len(s.sequence.tokens) > 0 {
 		s.aside[s.sequence.branch] = line{slices.Clone(s.sequence.tokens), slices.Clone(s.messages)}
 	}
+}
+
+// applyAside keeps a branch that the page was not there for. Nothing of it is shown.
+func (s *Session) applyAside(f *wire.Aside) Change {
+	if !s.lists(f.Branch) {
+		return 0
+	}
+	known := s.aside[f.Branch].tokens
+	if f.Branch == s.sequence.branch { // the server has turned from it; the active one follows
+		known = s.sequence.tokens
+	}
+	var told sequence
+	told.set(&wire.Tokens{Branch: f.Branch, Tokens: f.Tokens}, known)
+	messages := make([]wire.Message, len(f.Messages))
+	for i, m := range f.Messages {
+		messages[i] = wire.Message{Index: uint16(i), Role: m.Role, Text: m.Text, First: m.First}
+	}
+	s.aside[f.Branch] = line{told.tokens, messages}
+	return 0
 }
 
 // lists says whether the conversation has a branch of that number.
@@ -55,9 +77,11 @@ func (s *Session) Restore() (command *wire.Restore, missing int) {
 		known := s.aside[b.ID]
 		if b.ID == command.Active {
 			known = line{s.sequence.tokens, s.messages}
-		} else if room -= restoredSize(known.tokens, known.messages); room < 0 || len(known.tokens) == 0 {
+		} else if size := restoredSize(known.tokens, known.messages); size > room || len(known.tokens) == 0 {
 			missing++
 			continue
+		} else {
+			room -= size
 		}
 		r := wire.RestoredBranch{ID: b.ID, Parent: b.Parent, Fork: min(b.Fork, uint32(len(known.tokens)))}
 		parent, ok := told[b.Parent]

@@ -48,6 +48,49 @@ func TestRestoreTellsTheTree(t *testing.T) {
 	require(t, "what is kept", len(s.aside), 0)
 }
 
+// TestAsideIsOnlyKept: a page that comes back is told of the other branches, shows nothing
+// of them, and gives them back as they were told, even one that it had for the active one.
+func TestAsideIsOnlyKept(t *testing.T) {
+	s := began(1, 2)
+	s.Apply(&wire.Message{Role: wire.RoleUser, Text: "Hi"})
+	listed := []wire.Branch{{ID: 0}, {ID: 1, Fork: 1}, {ID: 2, Fork: 1}}
+	s.Apply(&wire.Branches{Branches: listed[:2]})
+	s.Apply(drawn(0, 2, 0.5, 3))
+	nan := float32(math.NaN())
+	aside := func(f *wire.Tokens, text string) *wire.Aside {
+		return &wire.Aside{Branch: f.Branch, Tokens: f.Tokens, Messages: []wire.RestoredMessage{{Role: wire.RoleUser, Text: text}}}
+	}
+	require(t, "change by a branch", s.Apply(aside(tokens(1, 0, 1, 7), "Ho")), Change(0))
+	require(t, "change by one that is not there", s.Apply(aside(tokens(9, 0, 1), "Ha")), Change(0))
+	require(t, "active branch", s.ActiveBranch(), uint32(0))
+	require(t, "tokens shown", len(s.Tokens()), 3)
+	require(t, "messages shown", len(s.Messages()), 1)
+
+	s.Apply(&wire.Branches{Active: 2, Branches: listed}) // the server has gone on meanwhile
+	s.Apply(aside(drawn(0, 0, nan, 1, 2, 3, 4), "Hi there"))
+	s.Apply(tokens(2, 0, 1, 8))
+	command, missing := s.Restore()
+	require(t, "missing", missing, 0)
+	var lengths []int
+	for _, b := range command.Branches {
+		lengths = append(lengths, int(b.Shared)+len(b.Tokens))
+	}
+	require(t, "tokens given back", lengths, []int{4, 2, 2})
+	require(t, "messages given back", command.Branches[0].Messages[0].Text+command.Branches[1].Messages[0].Text, "Hi thereHo")
+	s.Apply(drawn(0, 0, nan, 1, 2, 3, 4))
+	require(t, "how a token was drawn", s.Tokens()[2].Prob, float32(0.5))
+}
+
+// drawn is a frame of tokens that were drawn with a probability.
+func drawn(branch, from uint32, p float32, ids ...int32) *wire.Tokens {
+	f := tokens(branch, from, ids...)
+	for i := range f.Tokens {
+		token := &f.Tokens[i]
+		token.Flags, token.Prob, token.LogProb = wire.FlagDrawn, p, p
+	}
+	return f
+}
+
 // TestRestoreHasABound: what does not fit is left out, and never the active branch.
 func TestRestoreHasABound(t *testing.T) {
 	s := began(1, 2)
@@ -63,6 +106,12 @@ func TestRestoreHasABound(t *testing.T) {
 	if size := len(wire.AppendCommand(nil, command)); missing != 2 || size > MaxRestoreBytes {
 		t.Errorf("%d branches are left out, %d bytes are left; want 2, and at most %d", missing, size, MaxRestoreBytes)
 	}
+	// One that is too long alone takes no room from those behind it.
+	line := s.aside[0]
+	line.messages[0].Text = strings.Repeat("x", MaxRestoreBytes)
+	command, missing = s.Restore()
+	require(t, "missing beside a long one", missing, 2)
+	require(t, "the first that is not", command.Branches[0].ID, uint32(1))
 	require(t, "the last is the active one", command.Branches[len(command.Branches)-1].ID, uint32(3))
 }
 
@@ -70,14 +119,6 @@ func TestRestoreHasABound(t *testing.T) {
 // how its tokens were drawn; what the page knows of the same tokens stays.
 func TestDrawsStayKnown(t *testing.T) {
 	nan := float32(math.NaN())
-	drawn := func(branch, from uint32, p float32, ids ...int32) *wire.Tokens {
-		f := tokens(branch, from, ids...)
-		for i := range f.Tokens {
-			token := &f.Tokens[i]
-			token.Flags, token.Prob, token.LogProb = wire.FlagDrawn, p, p
-		}
-		return f
-	}
 	s := began(1)
 	s.Apply(&wire.Branches{Branches: []wire.Branch{{}, {ID: 1}}})
 	s.Apply(drawn(0, 1, 0.5, 2, 3))

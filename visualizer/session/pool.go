@@ -67,28 +67,34 @@ type Pool struct {
 func (s *Session) Pool() Pool {
 	p := &s.pool
 	if p.table == nil && p.own != 0 {
-		for _, b := range p.blocks {
-			if b.Owner == p.own && b.Refs > 0 {
-				p.insert(b.BlockChange)
-			}
-		}
+		p.table = p.ownTable()
 	}
 	return Pool{Total: int(p.total), Used: int(p.used), Own: p.own, Table: p.table}
 }
 
-// insert puts a block into its place in the table, which is short: a sort of its own
-// would cost the browser's download more.
-func (p *pool) insert(b wire.BlockChange) {
-	p.table = append(p.table, b)
-	at := len(p.table) - 1
-	for ; at > 0; at-- {
-		before := p.table[at-1]
-		if before.Index < b.Index || before.Index == b.Index && before.Block < b.Block {
-			break
+// ownTable is the session's block table, by Index. Each block goes to its place at once: a
+// sort would cost the browser's download more. A place of which nothing was told is left
+// out.
+func (p *pool) ownTable() []wire.BlockChange {
+	var places []wire.BlockChange
+	for _, b := range p.blocks {
+		if b.Owner != p.own || b.Refs == 0 || b.Index >= p.total { // no table is longer than the pool
+			continue
 		}
-		p.table[at] = before
+		for len(places) <= int(b.Index) {
+			places = append(places, wire.BlockChange{})
+		}
+		if at := &places[b.Index]; at.Refs == 0 || b.Block < at.Block {
+			*at = b.BlockChange
+		}
 	}
-	p.table[at] = b
+	table := places[:0]
+	for _, b := range places {
+		if b.Refs > 0 {
+			table = append(table, b)
+		}
+	}
+	return table
 }
 
 // PoolBlock is the condition of one block of the pool; a block that was not

@@ -34,6 +34,26 @@ func TestPool(t *testing.T) {
 	require(t, "blocks known", len(s.pool.blocks), 2)
 }
 
+// TestPoolTableIsInOrder: whatever the order in which blocks come, and with places of
+// which nothing was told.
+func TestPoolTableIsInOrder(t *testing.T) {
+	s := began(1)
+	f := snapshot(1, wire.BlockChange{Block: 1, Refs: 1, Owner: 5, Index: 1 << 31, Filled: 1})
+	f.Total = 1 << 12
+	var want []wire.BlockChange
+	for i := range uint32(1 << 11) {
+		b := wire.BlockChange{Block: f.Total - 1 - i, Refs: 1, Owner: 5, Index: i, Filled: 4}
+		if i%3 == 0 {
+			b.Owner = 6
+		} else {
+			want = append(want, b)
+		}
+		f.Changes = append(f.Changes, b)
+	}
+	s.Apply(f)
+	require(t, "table", s.Pool().Table, want)
+}
+
 func TestPoolGap(t *testing.T) {
 	s := began(1)
 	require(t, "change by a delta before the snapshot", s.Apply(delta(7)), ChangeBlocks)

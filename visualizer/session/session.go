@@ -9,7 +9,7 @@ import (
 
 // Change says what a frame changed, as a set of bits: the views that show it
 // have to be drawn anew. No bit means that the frame was not used, because it
-// was late or did not fit; such a frame does not belong into a recording.
+// was late, did not fit or is only for giving the conversation back; such a frame does not belong into a recording.
 type Change uint16
 
 // What can change.
@@ -131,6 +131,8 @@ func (s *Session) Apply(f wire.Frame) Change {
 		return s.applyProblem(f)
 	case *wire.Pieces:
 		return s.applyPieces(f)
+	case *wire.Aside:
+		return s.applyAside(f)
 	case *wire.Pong:
 		return 0 // the socket's business
 	}

@@ -60,7 +60,7 @@ func TestDecodeErrors(t *testing.T) {
 		{"version only", []byte{Version}, "wire: Version at byte 1: want 2 bytes of version and kind"},
 		{"other version", []byte{1, 1}, "wire: Version at byte 0: want 3, not 1"},
 		{"kind 0", []byte{Version, 0}, "wire: Kind at byte 1: want a known kind, not 0"},
-		{"kind after the last frame", []byte{Version, byte(endFrames)}, "wire: Kind at byte 1: want a known kind, not 29"},
+		{"kind after the last frame", []byte{Version, byte(endFrames)}, "wire: Kind at byte 1: want a known kind, not 30"},
 		{"kind after the last command", []byte{Version, byte(endCommands)}, "wire: Kind at byte 1: want a known kind, not 140"},
 		{"the other direction", command(&Ping{}), "wire: Ping: Kind at byte 1: want a frame (server to page)"},
 		{"no fields", []byte{Version, byte(KindPong)}, "wire: Pong: Number at byte 2: want 4 bytes, 0 are left"},

@@ -479,6 +479,15 @@ type KVRead struct {
 	Bytes uint64 // of all requests in the step
 }
 
+// Aside tells a page that comes back of a branch that does not go on, so that the page
+// can give it back in a [Restore]. It comes after the [Branches] that list the branch, and
+// changes nothing of what is shown.
+type Aside struct {
+	Branch   uint32
+	Tokens   []Token           // all of them
+	Messages []RestoredMessage // all of them
+}
+
 // Bundle holds frames that were sent together: to a page that asked for a
 // [Pace], whatever came about since the last message. They are read one after
 // the other by [DecodeFrame], or [DecodeHallFrame]; none of them is a Bundle.

@@ -465,6 +465,15 @@ func (*KVRead) Kind() Kind { return KindKVRead }
 func (f *KVRead) fields(c *coder) { c.uint64("Bytes", &f.Bytes) }
 
 // Kind implements [Frame].
+func (*Aside) Kind() Kind { return KindAside }
+
+func (f *Aside) fields(c *coder) {
+	c.uint32("Branch", &f.Branch)
+	list(c, "Tokens", &f.Tokens, func(c *coder, t *Token) { t.fields(c) })
+	list(c, "Messages", &f.Messages, func(c *coder, r *RestoredMessage) { r.fields(c) })
+}
+
+// Kind implements [Frame].
 func (*Bundle) Kind() Kind { return KindBundle }
 
 func (f *Bundle) fields(c *coder) {

@@ -38,6 +38,7 @@ const (
 	KindBundle
 	KindRemote
 	KindKVRead
+	KindAside
 	endFrames
 )
 
@@ -90,7 +91,7 @@ var (
 		"Hello", "Status", "Tokens", "Message", "State", "Step", "AttentionRows", "Logits",
 		"Blocks", "Branches", "Merges", "Vector", "Neighbours", "Projection", "HeadMatrix",
 		"Cell", "Flow", "Lens", "BlockHeat", "Pieces", "Source", "Problem", "Pong", "Timing", "Machine",
-		"Bundle", "Remote", "KVRead",
+		"Bundle", "Remote", "KVRead", "Aside",
 	}
 	commandNames = [endCommands - KindOpen]string{
 		"Open", "Chat", "Complete", "", "SetParams", "Control", "Subscribe", "Query", "Ping", "Pace", "Restore", "Retry",
@@ -192,6 +193,8 @@ func newFrame(k Kind) Frame {
 		return new(Remote)
 	case KindKVRead:
 		return new(KVRead)
+	case KindAside:
+		return new(Aside)
 	}
 	return nil
 }

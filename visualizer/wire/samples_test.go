@@ -75,6 +75,8 @@ func sampleFrames() []Frame {
 		&Remote{Address: "http://127.0.0.1:8000", Server: "vLLM 0.32.0", Detail: "连不上", IDs: true, Blocks: true, Running: 3, Waiting: 1,
 			KVUsage: 0.25, Hits: 0.5, Preemptions: 2, TTFT: 0.125, ITL: 0.03},
 		&KVRead{Bytes: 23_040_000},
+		&Aside{Branch: 4, Tokens: []Token{{ID: 9, Bytes: []byte("光"), LogProb: -1.5, Prob: 0.25, Draw: 0.5, Kept: 40, Micros: 900, Flags: FlagDrawn}},
+			Messages: []RestoredMessage{{Role: RoleAssistant, Text: "光", First: 3}}},
 	}
 }
 
