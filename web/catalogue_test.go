@@ -66,7 +66,7 @@ func TestKeysAreUsed(t *testing.T) {
 	}
 	used := map[string]bool{}
 	files := 0
-	for _, root := range []string{".", filepath.Join("..", "wasm"), filepath.Join("..", "server", "app"), filepath.Join("..", "server", "session"), filepath.Join("..", "server", "serving")} {
+	for _, root := range []string{".", filepath.Join("..", "wasm"), filepath.Join("..", "server", "app"), filepath.Join("..", "server", "session"), filepath.Join("..", "server", "serving"), filepath.Join("..", "server", "telling")} {
 		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil {
 				return err

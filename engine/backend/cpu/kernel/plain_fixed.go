@@ -122,8 +122,8 @@ func putSplit(at []byte, v float32) {
 	binary.LittleEndian.PutUint16(at[splitTile:], quant.Float32ToBFloat16(v-quant.BFloat16ToFloat32(high)))
 }
 
-// splitAt reads the two parts back.
-func splitAt(b []byte) (high, low float32) {
+// partsAt reads the two parts back.
+func partsAt(b []byte) (high, low float32) {
 	return BF16.at(b, 0), BF16.at(b[splitTile:], 0)
 }
 
@@ -157,8 +157,8 @@ func splitGemmGo(out *float32, outStride int, x, w *byte, tiles, steps, add int)
 				line := rows[(r/bunchRows*steps+s)*splitStep+r%bunchRows*vectorBytes:]
 				column := weights[s*splitWide+o/Lanes*splitStep+4*(o%Lanes):]
 				for k := range BlockColumns {
-					xh, xl := splitAt(line[2*k:])
-					wh, wl := splitAt(column[k/2*vectorBytes+2*(k%2):])
+					xh, xl := partsAt(line[2*k:])
+					wh, wl := partsAt(column[k/2*vectorBytes+2*(k%2):])
 					total += xh*wh + xl*wh + xh*wl
 				}
 			}
