@@ -147,7 +147,7 @@ func checkGates(t *testing.T, what string, got, gate, up []float32, within float
 			if math.Abs(g) < math.MaxFloat32/4 {
 				t.Fatalf("%s: gate %v, up %v: %v, want %v", what, v, u, g, want)
 			}
-		case !(math.Abs(g-want) <= within*math.Abs(want)+1e-35*math.Abs(u)+0x1p-126):
+		case !(math.Abs(g-want) <= within*math.Abs(want)+1e-34*math.Abs(u)+0x1p-126):
 			t.Fatalf("%s: gate %v, up %v: %v, want %v", what, v, u, g, want)
 		}
 	}
