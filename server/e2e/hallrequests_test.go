@@ -74,6 +74,7 @@ func TestHallArrivals(t *testing.T) {
 	p.wait("eight have come", added+" >= 8")
 	p.click("#arrive")
 	p.wait("it is switched off", "!document.querySelector('#arrive').checked")
+	time.Sleep(500 * time.Millisecond) // the box is unticked before the server hears of it
 	p.wait("they have ended", `document.querySelector('#status-text').textContent === 'Nothing to do'`)
 	n := eval[int](p, added)
 	time.Sleep(time.Second) // in which eight would come

@@ -26,8 +26,9 @@ func TestHallSharesArrivals(t *testing.T) {
 	// A text of one's own does not arrive by itself, and the page says so.
 	a.set("#add-sort", "4")
 	a.wait("a word why", `document.querySelector('#arrive').disabled && `+says+` !== ''`)
-	// With the page, its requests change their language.
-	c := openHall(t, url)
+	// With the page, its requests change their language; in a hall where there are no others.
+	alone, _ := serve(t, "127.0.0.1:0")
+	c := openHall(t, alone)
 	c.click("#language")
 	c.set("#add-sort", "0")
 	c.click("#add-1")
