@@ -42,9 +42,9 @@ func (s *Server) carryOut(c *conn, command wire.Command) error {
 	}
 	switch {
 	case c.reader == nil:
-		return refuse(codeBadFrame, "told.not_joined", "Kind", command.Kind())
+		return telling.Refuse(telling.CodeBadFrame, "told.not_joined", "Kind", command.Kind())
 	case s.engine == nil:
-		return refuse(codeNoModel, "told.no_engine")
+		return telling.Refuse(telling.CodeNoModel, "told.no_engine")
 	}
 	switch m := command.(type) {
 	case *wire.HallAdd:
@@ -60,7 +60,7 @@ func (s *Server) carryOut(c *conn, command wire.Command) error {
 			return errRacing
 		}
 		if n := s.ofOthers(c); n > 0 {
-			return refuse(codeNotYours, "told.not_yours_all", "N", n)
+			return telling.Refuse(codeNotYours, "told.not_yours_all", "N", n)
 		}
 		return s.tryToSetUp(m.Config)
 	case *wire.HallWatch:
@@ -72,10 +72,10 @@ func (s *Server) carryOut(c *conn, command wire.Command) error {
 	case *wire.HallStartRace:
 		return s.startRace(c, m.Race)
 	}
-	return refuse(codeBadFrame, "told.unexpected", "Kind", command.Kind())
+	return telling.Refuse(telling.CodeBadFrame, "told.unexpected", "Kind", command.Kind())
 }
 
-var errRacing = refuse(codeBusy, "told.racing")
+var errRacing = telling.Refuse(telling.CodeBusy, "told.racing")
 
 // sources are the texts of what computes the hall's numbers.
 var sources = source.Trees{"engine": engine.Sources, "visualizer": visualizer.Sources, "server/serving": own}
@@ -83,11 +83,11 @@ var sources = source.Trees{"engine": engine.Sources, "visualizer": visualizer.So
 // answer answers a question about the source of a function.
 func (s *Server) answer(c *conn, q *wire.Query) error {
 	if q.What != wire.QuerySource {
-		return wrong("What", "told.only_sources", "N", q.What, "Want", wire.QuerySource)
+		return telling.Wrong("What", "told.only_sources", "N", q.What, "Want", wire.QuerySource)
 	}
 	f, err := sources.Find(q.Text)
 	if err != nil {
-		return &badField{"Text", telling.From("it is "+err.Error(), "told.no_source")}
+		return &telling.BadField{Field: "Text", Why: telling.From("it is "+err.Error(), "told.no_source")}
 	}
 	c.send(&wire.Source{Query: q.ID, Func: q.Text, File: f.File, Line: uint32(f.Line), Text: f.Text})
 	return nil
@@ -112,10 +112,10 @@ func (s *Server) run(op wire.HallOp) error {
 // arrivals lets requests arrive by themselves, or no longer.
 func (s *Server) arrivals(c *conn, m *wire.HallArrivals) error {
 	if m.On && !(m.Rate > 0 && m.Rate <= maxRate) {
-		return wrong("rate", "told.arrivals", "N", m.Rate, "Most", maxRate)
+		return telling.Wrong("rate", "told.arrivals", "N", m.Rate, "Most", maxRate)
 	}
 	if m.Sort == wire.HallOwn {
-		return wrong("sort", "told.own_arrives")
+		return telling.Wrong("sort", "told.own_arrives")
 	}
 	if m.Outputs > maxOutputs {
 		return outside("outputs", m.Outputs, 1, maxOutputs)
@@ -165,7 +165,7 @@ func (s *Server) startRace(c *conn, kind wire.HallRaceKind) error {
 	case s.racing == nil:
 		return nil
 	case s.racer != c.reader && !c.host:
-		return refuse(codeNotYours, "told.not_yours_race")
+		return telling.Refuse(codeNotYours, "told.not_yours_race")
 	default:
 		s.racing()
 		return nil

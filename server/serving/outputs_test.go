@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"vitrine/server/telling"
 	"vitrine/visualizer/hall"
 	"vitrine/visualizer/wire"
 )
@@ -236,7 +237,7 @@ func TestTheOthersComeIn(t *testing.T) {
 	p.until("the new pool", func() bool { return p.hall.Config().Blocks == 16 })
 	p.send(&wire.HallAdd{Count: 8, Sort: wire.HallMixed})
 	p.until("a problem", func() bool { return len(p.problems) == 1 })
-	if got := p.problems[0]; got.Code != codeTooLong || got.Field != "prompt" || !strings.Contains(got.Detail, "2 of 8 requests were not added") {
+	if got := p.problems[0]; got.Code != telling.CodeTooLong || got.Field != "prompt" || !strings.Contains(got.Detail, "2 of 8 requests were not added") {
 		t.Errorf("the problem is %+v", got)
 	}
 	p.until("the end of the others", func() bool { return len(p.hall.Now().Requests) == 6 && p.finished() == 6 })

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"vitrine/server/telling"
 	"vitrine/visualizer/wire"
 )
 
@@ -112,7 +113,7 @@ func TestCloseReportsWhatRuns(t *testing.T) {
 	defer cancel()
 	go func() { closed <- s.Close(ctx) }()
 	p.until("a problem", func() bool { return len(p.problems) == 1 })
-	if got := p.problems[0]; got.Code != codeGone || got.Field != "server" {
+	if got := p.problems[0]; got.Code != telling.CodeGone || got.Field != "server" {
 		t.Errorf("the page was told %+v", got)
 	}
 	p.ws.Close()

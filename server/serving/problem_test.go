@@ -11,6 +11,7 @@ import (
 	"vitrine/engine"
 	"vitrine/engine/load"
 	"vitrine/server/socket"
+	"vitrine/server/telling"
 	"vitrine/visualizer/wire"
 )
 
@@ -44,20 +45,20 @@ func TestEveryProblemIsSaidInBothLanguages(t *testing.T) {
 		err  error
 		part string // of the Chinese
 	}{
-		{codeBadField, outside("blocks", 2, 4, 4096), "收到的是 2，应为 4 到 4096"},
-		{codeBadField, wrong("blocks", "told.slots", "N", 40000, "Most", 32768), "40000"},
-		{codeBadField, noRoom(&load.MemoryError{Blocks: 4096, BlockSize: 8, Memory: "8.0 GiB", Most: 1000}), "8.0 GiB"},
-		{codeBadField, noRoom(errors.New("there is no room")), "日志"},
-		{codeBadField, &engine.RequestError{Field: "n", Reason: "is 0, want 1 or more"}, "引擎"},
-		{codeBadFrame, &wire.Error{Field: "Count", Want: "1 byte, 0 are left"}, "Count"},
-		{codeBadFrame, refuse(codeBadFrame, "told.not_joined", "Kind", wire.KindPing), "HallJoin"},
-		{codeNoModel, refuse(codeNoModel, "told.no_engine"), "模型还没到"},
-		{codeNotYours, refuse(codeNotYours, "told.not_yours_one", "N", 7), "请求 7"},
-		{codeNotYours, refuse(codeNotYours, "told.not_yours_all", "N", 7), "7 个"},
-		{codeBusy, errRacing, "比赛"},
-		{codeBusy, &socket.LimitError{PerSecond: 1000}, "1000 条"},
-		{codeTooLong, &refusal{codeTooLong, "prompt", errRacing.(*refusal).why}, "太长"},
-		{codeInternal, errors.New("the engine has lost its way"), "日志"},
+		{telling.CodeBadField, outside("blocks", 2, 4, 4096), "收到的是 2，应为 4 到 4096"},
+		{telling.CodeBadField, telling.Wrong("blocks", "told.slots", "N", 40000, "Most", 32768), "40000"},
+		{telling.CodeBadField, noRoom(&load.MemoryError{Blocks: 4096, BlockSize: 8, Memory: "8.0 GiB", Most: 1000}), "8.0 GiB"},
+		{telling.CodeBadField, noRoom(errors.New("there is no room")), "日志"},
+		{telling.CodeBadField, &engine.RequestError{Field: "n", Reason: "is 0, want 1 or more"}, "引擎"},
+		{telling.CodeBadFrame, &wire.Error{Field: "Count", Want: "1 byte, 0 are left"}, "Count"},
+		{telling.CodeBadFrame, telling.Refuse(telling.CodeBadFrame, "told.not_joined", "Kind", wire.KindPing), "HallJoin"},
+		{telling.CodeNoModel, telling.Refuse(telling.CodeNoModel, "told.no_engine"), "模型还没到"},
+		{codeNotYours, telling.Refuse(codeNotYours, "told.not_yours_one", "N", 7), "请求 7"},
+		{codeNotYours, telling.Refuse(codeNotYours, "told.not_yours_all", "N", 7), "7 个"},
+		{telling.CodeBusy, errRacing, "比赛"},
+		{telling.CodeBusy, &socket.LimitError{PerSecond: 1000}, "1000 条"},
+		{telling.CodeTooLong, &telling.Refusal{Code: telling.CodeTooLong, Field: "prompt", Why: errRacing.(*telling.Refusal).Why}, "太长"},
+		{telling.CodeInternal, errors.New("the engine has lost its way"), "日志"},
 	} {
 		p, _ := problemOf(c.err)
 		if p.Code != c.code || !strings.Contains(wire.Told(p.Detail, "zh"), c.part) {
@@ -66,13 +67,13 @@ func TestEveryProblemIsSaidInBothLanguages(t *testing.T) {
 		checkLanguages(t, p.Detail)
 		codes[p.Code] = true
 	}
-	for _, code := range []string{codeBadField, codeTooLong, codeNoModel, codeBusy, codeBadFrame, codeInternal, codeNotYours} {
+	for _, code := range []string{telling.CodeBadField, telling.CodeTooLong, telling.CodeNoModel, telling.CodeBusy, telling.CodeBadFrame, telling.CodeInternal, codeNotYours} {
 		if !codes[code] {
 			t.Errorf("no error here has the code %s", code)
 		}
 	}
 	checkLanguages(t, stopping().Detail)
-	for _, err := range []error{context.Canceled, fmt.Errorf("side 1: %w", context.Canceled), errors.New("the engine has lost its way"), wrong("text", "told.template")} {
+	for _, err := range []error{context.Canceled, fmt.Errorf("side 1: %w", context.Canceled), errors.New("the engine has lost its way"), telling.Wrong("text", "told.template")} {
 		checkLanguages(t, unfinished(err))
 	}
 }

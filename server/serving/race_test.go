@@ -3,6 +3,7 @@ package serving
 import (
 	"testing"
 
+	"vitrine/server/telling"
 	"vitrine/visualizer/hall"
 	"vitrine/visualizer/wire"
 )
@@ -71,7 +72,7 @@ func TestRaces(t *testing.T) {
 	p.send(&wire.HallStartRace{})
 	p.until("two refusals", func() bool { return len(p.problems) == 2 })
 	for _, problem := range p.problems {
-		if problem.Code != codeBusy {
+		if problem.Code != telling.CodeBusy {
 			t.Errorf("%+v", problem)
 		}
 	}

@@ -43,20 +43,20 @@ func (s *Server) add(c *conn, m *wire.HallAdd) error {
 	case m.Outputs > maxOutputs:
 		return outside("outputs", m.Outputs, 1, maxOutputs)
 	case m.Sort == wire.HallOwn && text == "":
-		return wrong("text", "told.empty")
+		return telling.Wrong("text", "told.empty")
 	case utf8.RuneCountInString(text) > maxText:
-		return wrong("text", "told.too_many_characters", "N", utf8.RuneCountInString(text), "Most", maxText)
+		return telling.Wrong("text", "told.too_many_characters", "N", utf8.RuneCountInString(text), "Most", maxText)
 	}
 	defer s.settle()
 	if m.Count > 1 { // all of them come between the same two steps
 		s.steer(0)
 		defer s.hold()
 	}
-	var long *refusal
+	var long *telling.Refusal
 	n := 0
 	for range m.Count {
 		err := s.addOne(c.reader, m, c.locale, text)
-		if own := (*refusal)(nil); errors.As(err, &own) && own.code == codeTooLong {
+		if own := (*telling.Refusal)(nil); errors.As(err, &own) && own.Code == telling.CodeTooLong {
 			// The others may well fit.
 			long = own
 			n++
@@ -72,7 +72,7 @@ func (s *Server) add(c *conn, m *wire.HallAdd) error {
 	case m.Count == 1:
 		return long
 	}
-	return &refusal{codeTooLong, long.field, telling.Of("told.not_added", "N", n, "Count", m.Count, "Detail", long.why)}
+	return &telling.Refusal{Code: telling.CodeTooLong, Field: long.Field, Why: telling.Of("told.not_added", "N", n, "Count", m.Count, "Detail", long.Why)}
 }
 
 // addOne adds one of the requests that m asks for.
@@ -86,7 +86,7 @@ func (s *Server) addOne(r *reader, m *wire.HallAdd, locale, text string) error {
 		}
 	}
 	if unfinished+outputs > maxUnfinished {
-		return refuse(codeBusy, "told.hall_full", "N", unfinished, "Most", maxUnfinished)
+		return telling.Refuse(telling.CodeBusy, "told.hall_full", "N", unfinished, "Most", maxUnfinished)
 	}
 	p := &prompter{s.model.Tokenizer, s.model.Template}
 	t, err := p.make(m.Sort, s.numbers, locale, text, int(m.MaxTokens))
@@ -95,7 +95,7 @@ func (s *Server) addOne(r *reader, m *wire.HallAdd, locale, text string) error {
 	}
 	s.numbers++ // in any case: the next of the sort may be shorter
 	if n, limit := len(t.request.Prompt), s.engine.MaxModelLen(); n >= limit {
-		return &refusal{codeTooLong, "prompt", telling.Of("told.too_long_for_hall", "Tokens", n, "Limit", limit)}
+		return &telling.Refusal{Code: telling.CodeTooLong, Field: "prompt", Why: telling.Of("told.too_long_for_hall", "Tokens", n, "Limit", limit)}
 	}
 	t.request.Params.N = outputs
 	s.record.expect(wire.HallRequest{Reader: r.ID, Sort: m.Sort, Outputs: uint8(outputs), Title: t.title})
@@ -208,10 +208,10 @@ func (s *Server) cancel(c *conn, id uint32) error {
 	if id != 0 {
 		o := s.outputs[id]
 		if o == nil || o.request.finished() {
-			return wrong("request", "told.not_running", "N", id)
+			return telling.Wrong("request", "told.not_running", "N", id)
 		}
 		if o.request.reader != c.reader.ID && !c.host {
-			return refuse(codeNotYours, "told.not_yours_one", "N", id)
+			return telling.Refuse(codeNotYours, "told.not_yours_one", "N", id)
 		}
 		which = []*request{o.request}
 	}

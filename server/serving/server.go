@@ -16,6 +16,7 @@ import (
 	"vitrine/engine/model"
 	"vitrine/engine/tokenizer"
 	"vitrine/server/guard"
+	"vitrine/server/telling"
 	"vitrine/visualizer/hall"
 	"vitrine/visualizer/wire"
 )
@@ -275,7 +276,7 @@ func (s *Server) check(c wire.HallConfig) error {
 	case c.BlockSize < 1 || c.BlockSize > 256:
 		return outside("block_size", c.BlockSize, 1, 256)
 	case n > slots:
-		return wrong("blocks", "told.slots", "N", n, "Most", slots)
+		return telling.Wrong("blocks", "told.slots", "N", n, "Most", slots)
 	case c.BatchTokens < 1 || c.BatchTokens > 2048:
 		return outside("batch_tokens", c.BatchTokens, 1, 2048)
 	case c.Sequences < 1 || c.Sequences > 256:

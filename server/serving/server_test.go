@@ -14,6 +14,7 @@ import (
 	"vitrine/engine/model"
 	"vitrine/engine/modeltest/tinymodel"
 	"vitrine/engine/tokenizer"
+	"vitrine/server/telling"
 	"vitrine/visualizer/hall"
 	"vitrine/visualizer/wire"
 )
@@ -257,7 +258,7 @@ func TestPace(t *testing.T) {
 	plain, paced := join(t, url, ""), join(t, url, "")
 	paced.send(&wire.Pace{Millis: 1001})
 	paced.until("a refusal", func() bool { return len(paced.problems) == 1 })
-	if got := paced.problems[0]; got.Code != codeBadField || got.Field != "Millis" {
+	if got := paced.problems[0]; got.Code != telling.CodeBadField || got.Field != "Millis" {
 		t.Errorf("%+v", got)
 	}
 	const pace = 300 * time.Millisecond
@@ -315,28 +316,28 @@ func TestRefusals(t *testing.T) {
 		code    string
 		field   string
 	}{
-		{&wire.HallAdd{}, codeBadField, "count"},
-		{&wire.HallAdd{Count: 200}, codeBadField, "count"},
-		{&wire.HallAdd{Count: 1, Sort: wire.HallOwn, Text: " \n"}, codeBadField, "text"},
-		{&wire.HallAdd{Count: 1, Sort: wire.HallOwn, Text: strings.Repeat("a", maxText+1)}, codeBadField, "text"},
-		{&wire.HallAdd{Count: 1, Sort: wire.HallOwn, Text: strings.Repeat("火", 2000)}, codeTooLong, "prompt"},
-		{&wire.HallAdd{Count: 3, Sort: wire.HallOwn, Text: strings.Repeat("a", 1100)}, codeTooLong, "prompt"},
-		{&wire.HallAdd{Count: 1, MaxTokens: 5000}, codeBadField, "max_tokens"},
-		{&wire.HallAdd{Count: 1, Outputs: 9}, codeBadField, "outputs"},
-		{&wire.HallAdd{Count: 64, Outputs: 8}, codeBusy, ""},
+		{&wire.HallAdd{}, telling.CodeBadField, "count"},
+		{&wire.HallAdd{Count: 200}, telling.CodeBadField, "count"},
+		{&wire.HallAdd{Count: 1, Sort: wire.HallOwn, Text: " \n"}, telling.CodeBadField, "text"},
+		{&wire.HallAdd{Count: 1, Sort: wire.HallOwn, Text: strings.Repeat("a", maxText+1)}, telling.CodeBadField, "text"},
+		{&wire.HallAdd{Count: 1, Sort: wire.HallOwn, Text: strings.Repeat("火", 2000)}, telling.CodeTooLong, "prompt"},
+		{&wire.HallAdd{Count: 3, Sort: wire.HallOwn, Text: strings.Repeat("a", 1100)}, telling.CodeTooLong, "prompt"},
+		{&wire.HallAdd{Count: 1, MaxTokens: 5000}, telling.CodeBadField, "max_tokens"},
+		{&wire.HallAdd{Count: 1, Outputs: 9}, telling.CodeBadField, "outputs"},
+		{&wire.HallAdd{Count: 64, Outputs: 8}, telling.CodeBusy, ""},
 		{&wire.HallCancel{}, "", ""},
-		{&wire.HallArrivals{On: true, Rate: 1, Outputs: 200}, codeBadField, "outputs"},
-		{&wire.HallConfigure{Config: wire.HallConfig{Blocks: 64, BlockSize: 16, BatchTokens: 1, Sequences: 1, Drafts: 17}}, codeBadField, "drafts"},
-		{&wire.HallArrivals{On: true, Rate: -1}, codeBadField, "rate"},
-		{&wire.HallArrivals{On: true, Rate: 1e9}, codeBadField, "rate"},
-		{&wire.HallArrivals{On: true, Rate: 1, Sort: wire.HallOwn}, codeBadField, "sort"},
-		{&wire.HallCancel{Request: 77}, codeBadField, "request"},
-		{&wire.HallConfigure{}, codeBadField, "blocks"},
-		{&wire.HallConfigure{Config: wire.HallConfig{Blocks: 4000, BlockSize: 200, BatchTokens: 1, Sequences: 1}}, codeBadField, "blocks"},
-		{&wire.HallConfigure{Config: wire.HallConfig{Blocks: 64, BlockSize: 16, Sequences: 1}}, codeBadField, "batch_tokens"},
-		{&wire.HallConfigure{Config: wire.HallConfig{Blocks: 64, BlockSize: 16, BatchTokens: 1}}, codeBadField, "sequences"},
-		{&wire.Query{ID: 3, What: wire.QueryCell}, codeBadField, "What"},
-		{&wire.Query{ID: 3, What: wire.QuerySource, Text: "os.Exit"}, codeBadField, "Text"},
+		{&wire.HallArrivals{On: true, Rate: 1, Outputs: 200}, telling.CodeBadField, "outputs"},
+		{&wire.HallConfigure{Config: wire.HallConfig{Blocks: 64, BlockSize: 16, BatchTokens: 1, Sequences: 1, Drafts: 17}}, telling.CodeBadField, "drafts"},
+		{&wire.HallArrivals{On: true, Rate: -1}, telling.CodeBadField, "rate"},
+		{&wire.HallArrivals{On: true, Rate: 1e9}, telling.CodeBadField, "rate"},
+		{&wire.HallArrivals{On: true, Rate: 1, Sort: wire.HallOwn}, telling.CodeBadField, "sort"},
+		{&wire.HallCancel{Request: 77}, telling.CodeBadField, "request"},
+		{&wire.HallConfigure{}, telling.CodeBadField, "blocks"},
+		{&wire.HallConfigure{Config: wire.HallConfig{Blocks: 4000, BlockSize: 200, BatchTokens: 1, Sequences: 1}}, telling.CodeBadField, "blocks"},
+		{&wire.HallConfigure{Config: wire.HallConfig{Blocks: 64, BlockSize: 16, Sequences: 1}}, telling.CodeBadField, "batch_tokens"},
+		{&wire.HallConfigure{Config: wire.HallConfig{Blocks: 64, BlockSize: 16, BatchTokens: 1}}, telling.CodeBadField, "sequences"},
+		{&wire.Query{ID: 3, What: wire.QueryCell}, telling.CodeBadField, "What"},
+		{&wire.Query{ID: 3, What: wire.QuerySource, Text: "os.Exit"}, telling.CodeBadField, "Text"},
 	} {
 		p.problems = nil
 		p.send(c.command)
@@ -353,7 +354,7 @@ func TestRefusals(t *testing.T) {
 	if err := p.ws.WriteMessage(websocket.TextMessage, []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
-	p.until("a problem", func() bool { return len(p.problems) == 1 && p.problems[0].Code == codeBadFrame })
+	p.until("a problem", func() bool { return len(p.problems) == 1 && p.problems[0].Code == telling.CodeBadFrame })
 	p.send(&wire.Query{ID: 4, What: wire.QuerySource, Text: "engine/scheduler.Plan"})
 	p.until("a source", func() bool { return len(p.sources) == 1 })
 	if got := p.sources[0]; got.Query != 4 || !strings.Contains(got.Text, "func Plan(") || got.Line == 0 {

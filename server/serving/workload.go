@@ -111,12 +111,12 @@ func (p *prompter) encode(system, text string) ([]int32, error) {
 		}
 		var err error
 		if rendered, err = p.template.Render(append(messages, chat.Message{Role: "user", Content: text}), o); err != nil {
-			return nil, &badField{"text", telling.From(fmt.Sprintf("the model's chat template does not take it: %v", err), "told.template")}
+			return nil, &telling.BadField{Field: "text", Why: telling.From(fmt.Sprintf("the model's chat template does not take it: %v", err), "told.template")}
 		}
 	}
 	ids, err := p.tokenizer.Encode(rendered, tokenizer.EncodeOptions{ParseSpecial: true})
 	if err != nil {
-		return nil, &badField{"text", telling.From(fmt.Sprintf("it cannot be encoded: %v", err), "told.not_encoded")}
+		return nil, &telling.BadField{Field: "text", Why: telling.From(fmt.Sprintf("it cannot be encoded: %v", err), "told.not_encoded")}
 	}
 	return ids, nil
 }

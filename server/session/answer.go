@@ -58,7 +58,7 @@ func (v *view) check(q *wire.Query) (needs int, err error) {
 	switch q.What {
 	case wire.QuerySource:
 		if len(q.Text) > maxFuncName {
-			return 0, wrong("Text", "told.no_function", "N", len(q.Text))
+			return 0, telling.Wrong("Text", "told.no_function", "N", len(q.Text))
 		}
 		return 0, nil
 	case wire.QueryMerges, wire.QueryNeighbours, wire.QueryPieces:
@@ -68,7 +68,7 @@ func (v *view) check(q *wire.Query) (needs int, err error) {
 		return 0, nil // the caller says so
 	}
 	if v.handle == nil || v.tokens == 0 {
-		return 0, wrong("Position", "told.no_tokens")
+		return 0, telling.Wrong("Position", "told.no_tokens")
 	}
 	c := v.inf.engine.Model().Config()
 	pos := int(q.Position)
@@ -84,14 +84,14 @@ func (v *view) check(q *wire.Query) (needs int, err error) {
 	case wire.QueryLogits:
 		needs, layers, last = pos, math.MaxUint16, v.tokens
 		if pos == 0 {
-			return 0, wrong("Position", "told.first")
+			return 0, telling.Wrong("Position", "told.first")
 		}
 	case wire.QueryBlock:
 		needs, heads = v.tokens, c.KVHeads-1
 	case wire.QueryProjection, wire.QueryHead:
 		needs = v.tokens
 		if v.tokens > maxMatrix {
-			return 0, &refusal{codeTooLong, telling.Of("told.too_long_to_compute", "N", v.tokens, "Most", maxMatrix)}
+			return 0, telling.Refuse(telling.CodeTooLong, "told.too_long_to_compute", "N", v.tokens, "Most", maxMatrix)
 		}
 		if q.What == wire.QueryProjection {
 			layers, heads = math.MaxUint16, math.MaxUint16
@@ -102,17 +102,17 @@ func (v *view) check(q *wire.Query) (needs int, err error) {
 	switch q.What {
 	case wire.QueryVector, wire.QueryFlow, wire.QueryCell, wire.QueryLens, wire.QueryLogits, wire.QueryAttention:
 		if pos > last {
-			return 0, wrong("Position", "told.range", "N", pos, "Most", last)
+			return 0, telling.Wrong("Position", "told.range", "N", pos, "Most", last)
 		}
 	}
 	if int(q.Layer) > layers {
-		return 0, wrong("Layer", "told.range", "N", q.Layer, "Most", layers)
+		return 0, telling.Wrong("Layer", "told.range", "N", q.Layer, "Most", layers)
 	}
 	if slices.Contains([]wire.QueryKind{wire.QueryCell, wire.QueryHead, wire.QueryBlock}, q.What) && int(q.Head) > heads {
-		return 0, wrong("Head", "told.range", "N", q.Head, "Most", heads)
+		return 0, telling.Wrong("Head", "told.range", "N", q.Head, "Most", heads)
 	}
 	if q.What == wire.QueryCell && q.Key > q.Position {
-		return 0, wrong("Key", "told.ahead", "N", q.Key, "Most", q.Position)
+		return 0, telling.Wrong("Key", "told.ahead", "N", q.Key, "Most", q.Position)
 	}
 	return needs, nil
 }
@@ -152,7 +152,7 @@ func (v *view) answer(ctx context.Context, q *wire.Query) ([]wire.Frame, error) 
 	case wire.QueryAttention:
 		return v.attention(ctx, q)
 	default:
-		err = wrong("What", "told.unknown", "N", uint8(q.What))
+		err = telling.Wrong("What", "told.unknown", "N", uint8(q.What))
 	}
 	if err != nil {
 		return nil, err
@@ -198,7 +198,7 @@ func (v *view) neighbours(ctx context.Context, q *wire.Query) (wire.Frame, error
 func (v *view) projection(ctx context.Context, q *wire.Query) (wire.Frame, error) {
 	c := v.inf.engine.Model().Config()
 	if need := v.tokens * (c.Layers + 1) * c.Width * 4; need > maxProjectionBytes {
-		return nil, &refusal{codeTooLong, telling.Of("told.too_long_to_project", "N", v.tokens, "Take", need>>20, "Most", maxProjectionBytes>>20)}
+		return nil, telling.Refuse(telling.CodeTooLong, "told.too_long_to_project", "N", v.tokens, "Take", need>>20, "Most", maxProjectionBytes>>20)
 	}
 	select {
 	case v.projecting <- struct{}{}:
@@ -326,7 +326,7 @@ func (v *view) block(ctx context.Context, q *wire.Query) (wire.Frame, error) {
 	}
 	index := slices.Index(now.Blocks, int32(min(q.Block, math.MaxInt32)))
 	if index < 0 {
-		return nil, wrong("Block", "told.not_held", "N", q.Block)
+		return nil, telling.Wrong("Block", "told.not_held", "N", q.Block)
 	}
 	size := v.inf.engine.Pool().BlockSize
 	f := &wire.BlockHeat{
@@ -341,13 +341,13 @@ func (v *view) block(ctx context.Context, q *wire.Query) (wire.Frame, error) {
 
 func (v *view) pieces(q *wire.Query) (wire.Frame, error) {
 	if len(q.Tokens) > maxPieces {
-		return nil, wrong("Tokens", "told.too_many", "N", len(q.Tokens), "Most", maxPieces)
+		return nil, telling.Wrong("Tokens", "told.too_many", "N", len(q.Tokens), "Most", maxPieces)
 	}
 	t, vocab := v.inf.engine.Tokenizer(), v.inf.engine.Model().Config().Vocab
 	f := &wire.Pieces{Query: q.ID, IDs: q.Tokens}
 	for i, id := range q.Tokens {
 		if id < 0 || int(id) >= vocab {
-			return nil, wrong(fmt.Sprintf("Tokens[%d]", i), "told.range", "N", id, "Most", vocab-1)
+			return nil, telling.Wrong(fmt.Sprintf("Tokens[%d]", i), "told.range", "N", id, "Most", vocab-1)
 		}
 		f.Bytes = append(f.Bytes, t.Bytes(id))
 		f.Special = append(f.Special, t.IsSpecial(id))
@@ -358,7 +358,7 @@ func (v *view) pieces(q *wire.Query) (wire.Frame, error) {
 // merges tells how a text becomes tokens, word by word.
 func merges(t *tokenizer.Tokenizer, q *wire.Query) (wire.Frame, error) {
 	if len(q.Text) > maxMergesText {
-		return nil, &refusal{codeTooLong, telling.Of("told.too_long_to_merge", "N", len(q.Text), "Most", maxMergesText)}
+		return nil, telling.Refuse(telling.CodeTooLong, "told.too_long_to_merge", "N", len(q.Text), "Most", maxMergesText)
 	}
 	f := &wire.Merges{Query: q.ID, Text: q.Text, Algorithm: t.Algorithm()}
 	text := q.Text
@@ -371,7 +371,7 @@ func merges(t *tokenizer.Tokenizer, q *wire.Query) (wire.Frame, error) {
 	}
 	trace, err := t.Trace(text)
 	if err != nil {
-		return nil, &badField{"Text", telling.From(err.Error(), "told.not_encoded")}
+		return nil, &telling.BadField{Field: "Text", Why: telling.From(err.Error(), "told.not_encoded")}
 	}
 	left, at := maxSymbols, 0
 	for i := range trace.PreTokens {

@@ -144,7 +144,7 @@ func (c *conn) read() {
 			c.send(&wire.Pong{Number: command.Number})
 		case *wire.Pace:
 			if command.Millis > wire.MaxPace {
-				p, _ := problemOf(wrong("Millis", "told.range", "N", command.Millis, "Most", wire.MaxPace))
+				p, _ := problemOf(telling.Wrong("Millis", "told.range", "N", command.Millis, "Most", wire.MaxPace))
 				c.send(p)
 				continue
 			}
@@ -188,7 +188,7 @@ func (c *conn) greet() (*session, error) {
 	case err != nil:
 		return nil, err
 	case !ok:
-		err := &refusal{codeBadFrame, telling.Of("told.not_open", "Kind", command.Kind())}
+		err := telling.Refuse(telling.CodeBadFrame, "told.not_open", "Kind", command.Kind())
 		p, _ := problemOf(err)
 		c.send(p)
 		c.hangUp(closePolicy, "the first message has to be Open")

@@ -19,6 +19,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"vitrine/server/telling"
 	vis "vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
 )
@@ -77,33 +78,33 @@ func TestBadCommands(t *testing.T) {
 		code, field string
 		says        string // part of the detail
 	}{
-		{&wire.Chat{Params: params(5)}, codeBadField, "text", "empty"},
-		{&wire.Chat{Text: strings.Repeat("a b ", 1<<19), Params: params(5)}, codeTooLong, "text", "at least 174763 tokens"},
-		{&wire.Chat{Text: strings.Repeat("ab", tinyContext/2-5), Params: params(5)}, codeTooLong, "text", "1024"},
-		{&wire.Complete{Text: strings.Repeat("a", tinyContext), Params: params(5)}, codeTooLong, "text", "is 1024 tokens"},
-		{&wire.Complete{Params: params(5)}, codeBadField, "text", "empty"},
-		{with(func(p *wire.Params) { p.Temperature = nan }), codeBadField, "temperature", "NaN"},
-		{with(func(p *wire.Params) { p.Temperature = -1 }), codeBadField, "temperature", "-1"},
-		{with(func(p *wire.Params) { p.Temperature = inf }), codeBadField, "temperature", "Inf"},
-		{with(func(p *wire.Params) { p.TopP = nan }), codeBadField, "top_p", "NaN"},
-		{with(func(p *wire.Params) { p.TopP = 0 }), codeBadField, "top_p", "more than 0"},
-		{with(func(p *wire.Params) { p.TopK = -2 }), codeBadField, "top_k", "-2"},
-		{with(func(p *wire.Params) { p.MinP = -0.1 }), codeBadField, "min_p", "-0.1"},
-		{with(func(p *wire.Params) { p.RepetitionPenalty = 0 }), codeBadField, "repetition_penalty", "above 0"},
-		{with(func(p *wire.Params) { p.PresencePenalty = 3 }), codeBadField, "presence_penalty", "-2 to 2"},
-		{with(func(p *wire.Params) { p.FrequencyPenalty = nan }), codeBadField, "frequency_penalty", "NaN"},
-		{with(func(p *wire.Params) { p.MaxTokens = 0 }), codeBadField, "max_tokens", "at least 1"},
-		{with(func(p *wire.Params) { p.MinTokens = 6 }), codeBadField, "min_tokens", "6"},
-		{with(func(p *wire.Params) { p.Stop = []string{""} }), codeBadField, "stop", "non-empty"},
-		{with(func(p *wire.Params) { p.Stop = make([]string, maxStops+1) }), codeBadField, "stop", "65"},
-		{with(func(p *wire.Params) { p.Stop = []string{strings.Repeat("x", maxStopBytes+1)} }), codeBadField, "stop", "1025"},
-		{with(func(p *wire.Params) { p.LogitBias = []wire.Bias{{Token: 320}} }), codeBadField, "logit_bias[0].token", "320"},
-		{with(func(p *wire.Params) { p.LogitBias = []wire.Bias{{Bias: nan}} }), codeBadField, "logit_bias[0].bias", "NaN"},
-		{with(func(p *wire.Params) { p.LogitBias = make([]wire.Bias, maxBiases+1) }), codeBadField, "logit_bias", "1025"},
-		{control(wire.OpResume), codeBadField, "Op", "no conversation"},
-		{control(wire.OpRewind), codeBadField, "Op", "no conversation"},
-		{&wire.Open{}, codeBadFrame, "", "Open"},
-		{&wire.Pace{Millis: wire.MaxPace + 1}, codeBadField, "Millis", "1001"},
+		{&wire.Chat{Params: params(5)}, telling.CodeBadField, "text", "empty"},
+		{&wire.Chat{Text: strings.Repeat("a b ", 1<<19), Params: params(5)}, telling.CodeTooLong, "text", "at least 174763 tokens"},
+		{&wire.Chat{Text: strings.Repeat("ab", tinyContext/2-5), Params: params(5)}, telling.CodeTooLong, "text", "1024"},
+		{&wire.Complete{Text: strings.Repeat("a", tinyContext), Params: params(5)}, telling.CodeTooLong, "text", "is 1024 tokens"},
+		{&wire.Complete{Params: params(5)}, telling.CodeBadField, "text", "empty"},
+		{with(func(p *wire.Params) { p.Temperature = nan }), telling.CodeBadField, "temperature", "NaN"},
+		{with(func(p *wire.Params) { p.Temperature = -1 }), telling.CodeBadField, "temperature", "-1"},
+		{with(func(p *wire.Params) { p.Temperature = inf }), telling.CodeBadField, "temperature", "Inf"},
+		{with(func(p *wire.Params) { p.TopP = nan }), telling.CodeBadField, "top_p", "NaN"},
+		{with(func(p *wire.Params) { p.TopP = 0 }), telling.CodeBadField, "top_p", "more than 0"},
+		{with(func(p *wire.Params) { p.TopK = -2 }), telling.CodeBadField, "top_k", "-2"},
+		{with(func(p *wire.Params) { p.MinP = -0.1 }), telling.CodeBadField, "min_p", "-0.1"},
+		{with(func(p *wire.Params) { p.RepetitionPenalty = 0 }), telling.CodeBadField, "repetition_penalty", "above 0"},
+		{with(func(p *wire.Params) { p.PresencePenalty = 3 }), telling.CodeBadField, "presence_penalty", "-2 to 2"},
+		{with(func(p *wire.Params) { p.FrequencyPenalty = nan }), telling.CodeBadField, "frequency_penalty", "NaN"},
+		{with(func(p *wire.Params) { p.MaxTokens = 0 }), telling.CodeBadField, "max_tokens", "at least 1"},
+		{with(func(p *wire.Params) { p.MinTokens = 6 }), telling.CodeBadField, "min_tokens", "6"},
+		{with(func(p *wire.Params) { p.Stop = []string{""} }), telling.CodeBadField, "stop", "non-empty"},
+		{with(func(p *wire.Params) { p.Stop = make([]string, maxStops+1) }), telling.CodeBadField, "stop", "65"},
+		{with(func(p *wire.Params) { p.Stop = []string{strings.Repeat("x", maxStopBytes+1)} }), telling.CodeBadField, "stop", "1025"},
+		{with(func(p *wire.Params) { p.LogitBias = []wire.Bias{{Token: 320}} }), telling.CodeBadField, "logit_bias[0].token", "320"},
+		{with(func(p *wire.Params) { p.LogitBias = []wire.Bias{{Bias: nan}} }), telling.CodeBadField, "logit_bias[0].bias", "NaN"},
+		{with(func(p *wire.Params) { p.LogitBias = make([]wire.Bias, maxBiases+1) }), telling.CodeBadField, "logit_bias", "1025"},
+		{control(wire.OpResume), telling.CodeBadField, "Op", "no conversation"},
+		{control(wire.OpRewind), telling.CodeBadField, "Op", "no conversation"},
+		{&wire.Open{}, telling.CodeBadFrame, "", "Open"},
+		{&wire.Pace{Millis: wire.MaxPace + 1}, telling.CodeBadField, "Millis", "1001"},
 	} {
 		got := p.problem(c.command)
 		if got.Code != c.code || got.Field != c.field || !strings.Contains(got.Detail, c.says) {
@@ -131,7 +132,7 @@ func TestBadCommands(t *testing.T) {
 		{wire.Control{Op: wire.OpBranch, Position: 3, Token: -1}, "Token"},
 		{wire.Control{Op: wire.OpSwitch, Branch: 77}, "Branch"},
 	} {
-		if got := p.problem(&c.command); got.Code != codeBadField || got.Field != c.field {
+		if got := p.problem(&c.command); got.Code != telling.CodeBadField || got.Field != c.field {
 			t.Errorf("%+v: %+v, want a problem with %s", c.command, got, c.field)
 		}
 	}
@@ -146,7 +147,7 @@ func TestTooLongLeavesTheAnswer(t *testing.T) {
 	p.send(&wire.Chat{Text: "Hello", Params: params(800)})
 	p.wait("some tokens", func() bool { return len(p.know.Tokens()) > 30 })
 	for _, n := range []int{tinyContext, tinyContext - 40} { // alone too long; with what is there
-		if got := p.problem(&wire.Chat{Text: strings.Repeat("a", n), Params: params(5)}); got.Code != codeTooLong {
+		if got := p.problem(&wire.Chat{Text: strings.Repeat("a", n), Params: params(5)}); got.Code != telling.CodeTooLong {
 			t.Errorf("%d tokens: %+v", n, got)
 		}
 	}
@@ -179,7 +180,7 @@ func TestGarbageFrames(t *testing.T) {
 			t.Fatal(err)
 		}
 		f := p.waitFrame("a problem", mark, func(f wire.Frame) bool { _, ok := f.(*wire.Problem); return ok }).(*wire.Problem)
-		if f.Code != codeBadFrame || f.Field == "" || f.Detail == "" {
+		if f.Code != telling.CodeBadFrame || f.Field == "" || f.Detail == "" {
 			t.Errorf("garbage %d: %+v", i, f)
 		}
 	}
@@ -187,7 +188,7 @@ func TestGarbageFrames(t *testing.T) {
 	if err := p.ws.WriteMessage(websocket.TextMessage, []byte(`{"text":"Hello"}`)); err != nil {
 		t.Fatal(err)
 	}
-	p.waitFrame("a problem", mark, func(f wire.Frame) bool { f2, ok := f.(*wire.Problem); return ok && f2.Code == codeBadFrame })
+	p.waitFrame("a problem", mark, func(f wire.Frame) bool { f2, ok := f.(*wire.Problem); return ok && f2.Code == telling.CodeBadFrame })
 	// The session has not suffered.
 	p.send(&wire.Chat{Text: "Hello", Params: params(5)})
 	p.waitState(wire.StateLengthCapped)
@@ -225,7 +226,7 @@ func TestFirstMessageIsOpen(t *testing.T) {
 			t.Errorf("closed with %d, want %d", code, c.code)
 		}
 		p.see(func(s *vis.Session) {
-			if s.LastProblem().Code != codeBadFrame {
+			if s.LastProblem().Code != telling.CodeBadFrame {
 				t.Errorf("problem %+v", s.LastProblem())
 			}
 		})
@@ -272,7 +273,7 @@ func TestTwoPagesOnOneSession(t *testing.T) {
 		t.Errorf("the first page was closed with %d, want %d", code, CloseTakenOver)
 	}
 	first.see(func(s *vis.Session) {
-		if p := s.LastProblem(); p.Code != codeGone || p.Field != "session" {
+		if p := s.LastProblem(); p.Code != telling.CodeGone || p.Field != "session" {
 			t.Errorf("the first page was told %+v", p)
 		}
 	})
@@ -408,7 +409,7 @@ func TestSessionsAreBounded(t *testing.T) {
 		t.Errorf("a third page was closed with %d, want %d", code, closeTryAgainLater)
 	}
 	full.see(func(s *vis.Session) {
-		if s.LastProblem().Code != codeBusy {
+		if s.LastProblem().Code != telling.CodeBusy {
 			t.Errorf("a third page was told %+v", s.LastProblem())
 		}
 	})
@@ -463,7 +464,7 @@ func TestModelComesLater(t *testing.T) {
 		&wire.Restore{Params: params(5)}, &wire.SetParams{Params: params(5)}, control(wire.OpNew),
 		&wire.Query{ID: 1, What: wire.QueryNeighbours}, &wire.Query{ID: 2, What: wire.QueryVector},
 	} {
-		if got := p.problem(c); got.Code != codeNoModel || !strings.Contains(got.Detail, "35 of 90") {
+		if got := p.problem(c); got.Code != telling.CodeNoModel || !strings.Contains(got.Detail, "35 of 90") {
 			t.Errorf("%v: %+v", c.Kind(), got)
 		}
 	}
@@ -496,7 +497,7 @@ func TestModelComesLater(t *testing.T) {
 	next.model.Name = "another"
 	server.SetEngine(next.engine, nil, next.model)
 	p.wait("the other model", func() bool { return p.know.Model().Name == "another" && len(p.know.Tokens()) == 0 })
-	if got := p.problem(&wire.Chat{Text: "Hello", Params: params(5)}); got.Code != codeBadField || !strings.Contains(got.Detail, "template") {
+	if got := p.problem(&wire.Chat{Text: "Hello", Params: params(5)}); got.Code != telling.CodeBadField || !strings.Contains(got.Detail, "template") {
 		t.Errorf("a chat without a template: %+v", got)
 	}
 	p.send(&wire.Complete{Text: "Hello", Params: params(5)})
@@ -516,7 +517,7 @@ func TestEngineCloses(t *testing.T) {
 		mark := p.mark()
 		p.send(c)
 		f := p.waitFrame("an answer", mark, func(f wire.Frame) bool { return f.Kind() == wire.KindProblem || f.Kind() == wire.KindPieces })
-		if problem, ok := f.(*wire.Problem); ok && problem.Code != codeGone {
+		if problem, ok := f.(*wire.Problem); ok && problem.Code != telling.CodeGone {
 			t.Errorf("%v: %+v", c.Kind(), problem)
 		}
 	}
@@ -548,7 +549,7 @@ func TestCloseSaysGoodbye(t *testing.T) {
 		}
 	}
 	p.see(func(s *vis.Session) {
-		if got := s.LastProblem(); got.Code != codeGone || got.Field != "server" {
+		if got := s.LastProblem(); got.Code != telling.CodeGone || got.Field != "server" {
 			t.Errorf("the page was told %+v", got)
 		}
 	})
@@ -593,7 +594,7 @@ func TestManyCommandsAtOnce(t *testing.T) {
 			case *wire.Vector:
 				answered++
 			case *wire.Problem:
-				if f.Code == codeBusy && f.Query != 0 {
+				if f.Code == telling.CodeBusy && f.Query != 0 {
 					busy++
 				}
 			}
@@ -620,7 +621,7 @@ func TestMistakeEndsOneSession(t *testing.T) {
 		t.Errorf("closed with %d, want %d", code, closeInternal)
 	}
 	bad.see(func(s *vis.Session) {
-		if p := s.LastProblem(); p.Code != codeInternal || !strings.Contains(p.Detail, "mistake") {
+		if p := s.LastProblem(); p.Code != telling.CodeInternal || !strings.Contains(p.Detail, "mistake") {
 			t.Errorf("the page was told %+v", p)
 		}
 	})

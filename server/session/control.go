@@ -25,7 +25,7 @@ func (s *session) control(c *wire.Control) error {
 	}
 	if s.handle == nil {
 		if len(s.tree.active.tokens) == 0 {
-			return wrong("Op", "told.no_conversation")
+			return telling.Wrong("Op", "told.no_conversation")
 		}
 		// The engine was lost or gave up; begin again from the tokens.
 		if err := s.load(s.tree.active.tokens, s.settings); err != nil {
@@ -39,7 +39,7 @@ func (s *session) control(c *wire.Control) error {
 		return s.goOn(s.handle.Resume)
 	case wire.OpStep:
 		if c.Count < 1 {
-			return wrong("Count", "told.no_count")
+			return telling.Wrong("Count", "told.no_count")
 		}
 		return s.goOn(func() error { return s.handle.Step(int(min(c.Count, math.MaxInt32))) })
 	case wire.OpAbort:
@@ -51,7 +51,7 @@ func (s *session) control(c *wire.Control) error {
 	case wire.OpSwitch:
 		return s.switchTo(c)
 	}
-	return wrong("Op", "told.unknown", "N", uint8(c.Op))
+	return telling.Wrong("Op", "told.unknown", "N", uint8(c.Op))
 }
 
 // goOn lets the request draw. An answer that had ended goes on behind its last
@@ -84,7 +84,7 @@ func (s *session) start(run func() error) error {
 // checkPosition refuses a position that a rewind cannot go to.
 func (s *session) checkPosition(pos uint32) error {
 	if n := len(s.tree.active.tokens); int64(pos) > int64(n) {
-		return wrong("Position", "told.range", "N", pos, "Most", n)
+		return telling.Wrong("Position", "told.range", "N", pos, "Most", n)
 	}
 	return nil
 }
@@ -128,10 +128,10 @@ func (s *session) branchOff(c *wire.Control) error {
 		return err
 	}
 	if vocab := s.inf.engine.Model().Config().Vocab; c.Token < 0 || int(c.Token) >= vocab {
-		return wrong("Token", "told.range", "N", c.Token, "Most", vocab-1)
+		return telling.Wrong("Token", "told.range", "N", c.Token, "Most", vocab-1)
 	}
 	if len(s.tree.branches) >= maxBranches {
-		return &refusal{codeBusy, telling.Of("told.too_many_branches", "N", maxBranches)}
+		return telling.Refuse(telling.CodeBusy, "told.too_many_branches", "N", maxBranches)
 	}
 	if err := s.fits(int(c.Position)+1, int(c.Position)); err != nil {
 		return err
@@ -190,7 +190,7 @@ func (s *session) logProb(pos int, token int32) float32 {
 func (s *session) switchTo(c *wire.Control) error {
 	target := s.tree.find(c.Branch)
 	if target == nil {
-		return wrong("Branch", "told.no_branch", "N", c.Branch, "Have", len(s.tree.branches))
+		return telling.Wrong("Branch", "told.no_branch", "N", c.Branch, "Have", len(s.tree.branches))
 	}
 	if target == s.tree.active {
 		return nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"vitrine/server/telling"
 	vis "vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
 )
@@ -104,7 +105,7 @@ func TestRewindIntoThePrompt(t *testing.T) {
 	p.wait("two tokens", func() bool { return len(p.know.Tokens()) == int(first)+6 })
 	p.send(control(wire.OpRewind))
 	p.wait("nothing left", func() bool { return len(p.know.Tokens()) == 0 })
-	if got := p.problem(&wire.Control{Op: wire.OpStep, Count: 1}); got.Code != codeBadField {
+	if got := p.problem(&wire.Control{Op: wire.OpStep, Count: 1}); got.Code != telling.CodeBadField {
 		t.Errorf("a step without tokens: %+v", got)
 	}
 	p.send(&wire.Chat{Text: "Again", Params: params(3)})
@@ -282,7 +283,7 @@ func TestSetParams(t *testing.T) {
 	}
 	bad := greedy
 	bad.TopP = 2
-	if got := p.problem(&wire.SetParams{Params: bad}); got.Code != codeBadField || got.Field != "top_p" {
+	if got := p.problem(&wire.SetParams{Params: bad}); got.Code != telling.CodeBadField || got.Field != "top_p" {
 		t.Errorf("problem %+v", got)
 	}
 }

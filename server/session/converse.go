@@ -45,7 +45,7 @@ func (s *session) do(c wire.Command) {
 	case *wire.Query:
 		s.ask(c)
 	default:
-		err = &refusal{codeBadFrame, telling.Of("told.unexpected", "Kind", c.Kind())}
+		err = telling.Refuse(telling.CodeBadFrame, "told.unexpected", "Kind", c.Kind())
 	}
 	if err != nil {
 		s.fail(0, err)
@@ -64,13 +64,13 @@ func (s *session) ready() error {
 func noModel(status wire.Status) error {
 	switch status.Phase {
 	case wire.PhaseDownloading:
-		return &refusal{codeNoModel, telling.Of("told.downloading", "Received", status.Received, "Total", status.Total)}
+		return telling.Refuse(telling.CodeNoModel, "told.downloading", "Received", status.Received, "Total", status.Total)
 	case wire.PhaseLoading:
-		return &refusal{codeNoModel, telling.Of("told.loading")}
+		return telling.Refuse(telling.CodeNoModel, "told.loading")
 	case wire.PhaseFailed:
-		return &refusal{codeNoModel, telling.Again(status.Detail)}
+		return &telling.Refusal{Code: telling.CodeNoModel, Why: telling.Again(status.Detail)}
 	}
-	return &refusal{codeNoModel, telling.Of("told.no_model")}
+	return telling.Refuse(telling.CodeNoModel, "told.no_model")
 }
 
 // limit is the longest sequence that the engine takes.
@@ -119,9 +119,9 @@ func (s *session) chat(c *wire.Chat) error {
 	p := s.inf.prompter()
 	switch {
 	case p.template == nil:
-		return wrong("text", "told.no_template")
+		return telling.Wrong("text", "told.no_template")
 	case c.Text == "":
-		return wrong("text", "told.empty")
+		return telling.Wrong("text", "told.empty")
 	}
 	if err := checkText("text", c.Text); err != nil {
 		return err
@@ -237,10 +237,10 @@ func (s *session) complete(c *wire.Complete) error {
 	t := s.inf.engine.Tokenizer()
 	tokens, err := t.Encode(c.Text, tokenizer.EncodeOptions{AddSpecial: true, ParseSpecial: true})
 	if err != nil {
-		return &badField{"text", telling.From(err.Error(), "told.not_encoded")}
+		return &telling.BadField{Field: "text", Why: telling.From(err.Error(), "told.not_encoded")}
 	}
 	if len(tokens) == 0 {
-		return wrong("text", "told.empty")
+		return telling.Wrong("text", "told.empty")
 	}
 	if err := s.fits(len(tokens), 0); err != nil {
 		return err

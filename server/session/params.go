@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"vitrine/engine/sampler"
+	"vitrine/server/telling"
 	"vitrine/visualizer/wire"
 )
 
@@ -34,15 +35,15 @@ func samplerParams(p wire.Params, seed uint64, vocab int) (sampler.Params, error
 	s.Order = sampler.Order(p.Order)
 	s.Stop = p.Stop
 	if len(p.Stop) > maxStops {
-		return s, wrong("stop", "told.too_many", "N", len(p.Stop), "Most", maxStops)
+		return s, telling.Wrong("stop", "told.too_many", "N", len(p.Stop), "Most", maxStops)
 	}
 	for _, stop := range p.Stop {
 		if len(stop) > maxStopBytes {
-			return s, wrong("stop", "told.too_many_bytes", "N", len(stop), "Most", maxStopBytes)
+			return s, telling.Wrong("stop", "told.too_many_bytes", "N", len(stop), "Most", maxStopBytes)
 		}
 	}
 	if len(p.LogitBias) > maxBiases {
-		return s, wrong("logit_bias", "told.too_many", "N", len(p.LogitBias), "Most", maxBiases)
+		return s, telling.Wrong("logit_bias", "told.too_many", "N", len(p.LogitBias), "Most", maxBiases)
 	}
 	for _, b := range p.LogitBias {
 		s.LogitBias = append(s.LogitBias, sampler.TokenBias{Token: b.Token, Bias: b.Bias})
@@ -63,7 +64,7 @@ func checkText(field, text string) error {
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRuneInString(text[i:])
 		if r == utf8.RuneError && size == 1 {
-			return wrong(field, "told.not_utf8", "At", i, "Byte", fmt.Sprintf("%#02x", text[i]))
+			return telling.Wrong(field, "told.not_utf8", "At", i, "Byte", fmt.Sprintf("%#02x", text[i]))
 		}
 		i += size
 	}

@@ -50,36 +50,36 @@ func TestEveryProblemIsSaidInBothLanguages(t *testing.T) {
 		err  error
 		part string // of the Chinese
 	}{
-		{codeBadField, wrong("Layer", "told.range", "N", 40, "Most", 30), "40"},
-		{codeBadField, bad(func(p *sampler.Params) { p.TopP = 7 }), "收到的是 7，应为大于 0 且不大于 1 的数"},
-		{codeBadField, bad(func(p *sampler.Params) { p.MinP = 7 }), "0 到 1"},
-		{codeBadField, bad(func(p *sampler.Params) { p.Temperature = -1 }), "不小于 0"},
-		{codeBadField, bad(func(p *sampler.Params) { p.TopK = -2 }), "-2"},
-		{codeBadField, bad(func(p *sampler.Params) { p.MaxTokens = 0 }), "不小于 1"},
-		{codeBadField, bad(func(p *sampler.Params) { p.LogitBias = []sampler.TokenBias{{Token: 200}} }), "logit 偏置"},
-		{codeBadField, bad(func(p *sampler.Params) { p.BadWords = [][]int32{{200}} }), "其中一项"},
-		{codeBadField, &engine.RequestError{Field: "top", Reason: "is 0, want 1 to 100"}, "日志"},
-		{codeBadField, &remote.ParamError{Field: "min_p", Reason: "OpenAI's API has no such parameter"}, "min-p"},
-		{codeTooLong, &tooLong{tokens: 20000, limit: 8192}, "20000"},
-		{codeTooLong, &tooLong{tokens: 20000, atLeast: true, limit: 8192}, "至少有 20000"},
-		{codeTooLong, &tooLong{tokens: 20000, have: 300, limit: 8192}, "300"},
-		{codeTooLong, tooManyMessages(512), "512"},
-		{codeNoModel, noModel(wire.Status{Phase: wire.PhaseDownloading, Received: 35, Total: 90}), "35"},
-		{codeNoModel, noModel(wire.Status{Phase: wire.PhaseLoading}), "载入"},
-		{codeNoModel, noModel(wire.Status{Phase: wire.PhaseFailed, Detail: wire.Tell("The disk is full.", "磁盘满了。")}), "磁盘满了"},
-		{codeNoModel, noModel(wire.Status{Phase: wire.PhaseNoModel}), "没有指定"},
-		{codeBusy, errBusy, "太多"},
-		{codeBusy, errFull, "占满"},
-		{codeBusy, &socket.LimitError{PerSecond: 200.0 / 3}, "66.7 条"},
-		{codeGone, errClosed, "正在停止"},
-		{codeGone, engine.ErrReleased, "释放"},
-		{codeGone, fmt.Errorf("asking: %w", context.Canceled), "释放"},
+		{telling.CodeBadField, telling.Wrong("Layer", "told.range", "N", 40, "Most", 30), "40"},
+		{telling.CodeBadField, bad(func(p *sampler.Params) { p.TopP = 7 }), "收到的是 7，应为大于 0 且不大于 1 的数"},
+		{telling.CodeBadField, bad(func(p *sampler.Params) { p.MinP = 7 }), "0 到 1"},
+		{telling.CodeBadField, bad(func(p *sampler.Params) { p.Temperature = -1 }), "不小于 0"},
+		{telling.CodeBadField, bad(func(p *sampler.Params) { p.TopK = -2 }), "-2"},
+		{telling.CodeBadField, bad(func(p *sampler.Params) { p.MaxTokens = 0 }), "不小于 1"},
+		{telling.CodeBadField, bad(func(p *sampler.Params) { p.LogitBias = []sampler.TokenBias{{Token: 200}} }), "logit 偏置"},
+		{telling.CodeBadField, bad(func(p *sampler.Params) { p.BadWords = [][]int32{{200}} }), "其中一项"},
+		{telling.CodeBadField, &engine.RequestError{Field: "top", Reason: "is 0, want 1 to 100"}, "日志"},
+		{telling.CodeBadField, &remote.ParamError{Field: "min_p", Reason: "OpenAI's API has no such parameter"}, "min-p"},
+		{telling.CodeTooLong, &tooLong{tokens: 20000, limit: 8192}, "20000"},
+		{telling.CodeTooLong, &tooLong{tokens: 20000, atLeast: true, limit: 8192}, "至少有 20000"},
+		{telling.CodeTooLong, &tooLong{tokens: 20000, have: 300, limit: 8192}, "300"},
+		{telling.CodeTooLong, tooManyMessages(512), "512"},
+		{telling.CodeNoModel, noModel(wire.Status{Phase: wire.PhaseDownloading, Received: 35, Total: 90}), "35"},
+		{telling.CodeNoModel, noModel(wire.Status{Phase: wire.PhaseLoading}), "载入"},
+		{telling.CodeNoModel, noModel(wire.Status{Phase: wire.PhaseFailed, Detail: wire.Tell("The disk is full.", "磁盘满了。")}), "磁盘满了"},
+		{telling.CodeNoModel, noModel(wire.Status{Phase: wire.PhaseNoModel}), "没有指定"},
+		{telling.CodeBusy, errBusy, "太多"},
+		{telling.CodeBusy, errFull, "占满"},
+		{telling.CodeBusy, &socket.LimitError{PerSecond: 200.0 / 3}, "66.7 条"},
+		{telling.CodeGone, errClosed, "正在停止"},
+		{telling.CodeGone, engine.ErrReleased, "释放"},
+		{telling.CodeGone, fmt.Errorf("asking: %w", context.Canceled), "释放"},
 		{codeRemote, elsewhere("told.elsewhere_first"), "全速"},
 		{codeElsewhere, &remote.Error{Address: "http://127.0.0.1:1", Status: 500, Reason: "the server answered 500"}, "500"},
-		{codeBadFrame, &wire.Error{Field: "Tokens[3].Bytes", Want: "12 bytes, 3 are left"}, "Tokens[3].Bytes"},
-		{codeBadFrame, &refusal{codeBadFrame, telling.Of("told.not_open", "Kind", wire.KindPing)}, "Ping"},
-		{codeInternal, errors.New("the engine has lost its way"), "日志"},
-		{codeInternal, &mistake{"index out of range", nil}, "日志"},
+		{telling.CodeBadFrame, &wire.Error{Field: "Tokens[3].Bytes", Want: "12 bytes, 3 are left"}, "Tokens[3].Bytes"},
+		{telling.CodeBadFrame, telling.Refuse(telling.CodeBadFrame, "told.not_open", "Kind", wire.KindPing), "Ping"},
+		{telling.CodeInternal, errors.New("the engine has lost its way"), "日志"},
+		{telling.CodeInternal, &mistake{"index out of range", nil}, "日志"},
 	} {
 		p, _ := problemOf(c.err)
 		if p.Code != c.code || !strings.Contains(wire.Told(p.Detail, "zh"), c.part) {
@@ -96,7 +96,7 @@ func TestEveryProblemIsSaidInBothLanguages(t *testing.T) {
 			t.Errorf("what the page says of %s, %q, does not give the reason", code, en)
 		}
 	}
-	for _, code := range []string{codeBadField, codeTooLong, codeNoModel, codeBusy, codeGone, codeRemote, codeElsewhere, codeBadFrame, codeInternal} {
+	for _, code := range []string{telling.CodeBadField, telling.CodeTooLong, telling.CodeNoModel, telling.CodeBusy, telling.CodeGone, codeRemote, codeElsewhere, telling.CodeBadFrame, telling.CodeInternal} {
 		if !codes[code] {
 			t.Errorf("no error here has the code %s", code)
 		}

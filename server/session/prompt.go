@@ -34,7 +34,7 @@ func (p *prompter) render(messages []message, generation bool) (string, error) {
 	}
 	text, err := p.template.Render(list, o)
 	if err != nil {
-		return "", &badField{"text", telling.From(fmt.Sprintf("the model's chat template does not take this conversation: %v", err), "told.template")}
+		return "", &telling.BadField{Field: "text", Why: telling.From(fmt.Sprintf("the model's chat template does not take this conversation: %v", err), "told.template")}
 	}
 	return text, nil
 }
@@ -88,7 +88,7 @@ func (p *prompter) shared(have []wire.Token, text string) (n int, rest string) {
 func (p *prompter) encode(text string) ([]int32, error) {
 	ids, err := p.tokenizer.Encode(text, tokenizer.EncodeOptions{ParseSpecial: true})
 	if err != nil {
-		return nil, &badField{"text", telling.From(err.Error(), "told.not_encoded")}
+		return nil, &telling.BadField{Field: "text", Why: telling.From(err.Error(), "told.not_encoded")}
 	}
 	return ids, nil
 }

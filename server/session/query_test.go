@@ -15,6 +15,7 @@ import (
 	"vitrine/engine/chat"
 	"vitrine/engine/model"
 	"vitrine/engine/sampler"
+	"vitrine/server/telling"
 	pageview "vitrine/visualizer/view"
 	"vitrine/visualizer/wire"
 )
@@ -345,7 +346,7 @@ func checkBlocks(t *testing.T, r *rig, p *page, h *engine.Handle, n int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, ok := p.ask(wire.Query{What: wire.QueryBlock, Block: uint32(s.Blocks[0])}).(*wire.Problem); !ok || got.Code != codeBadField {
+	if got, ok := p.ask(wire.Query{What: wire.QueryBlock, Block: uint32(s.Blocks[0])}).(*wire.Problem); !ok || got.Code != telling.CodeBadField {
 		t.Errorf("another request's block was answered")
 	}
 	p.mu.Lock()
@@ -384,7 +385,7 @@ func TestBadQueries(t *testing.T) {
 		{wire.Query{What: wire.QuerySource, Text: "engine/../../../etc/passwd.x"}, "Text"},
 	} {
 		got, ok := p.ask(c.query).(*wire.Problem)
-		if !ok || got.Code != codeBadField || got.Field != c.field || got.Detail == "" {
+		if !ok || got.Code != telling.CodeBadField || got.Field != c.field || got.Detail == "" {
 			t.Errorf("%+v: %+v, want a problem with %s", c.query, got, c.field)
 		}
 	}
@@ -401,7 +402,7 @@ func TestMergesOfALongText(t *testing.T) {
 	if !m.Cut || len(m.Words) == 0 {
 		t.Errorf("%d words of %d bytes are told, cut %v", len(m.Words), len(text), m.Cut)
 	}
-	if got, ok := p.ask(wire.Query{What: wire.QueryMerges, Text: string(make([]byte, maxMergesText+1))}).(*wire.Problem); !ok || got.Code != codeTooLong {
+	if got, ok := p.ask(wire.Query{What: wire.QueryMerges, Text: string(make([]byte, maxMergesText+1))}).(*wire.Problem); !ok || got.Code != telling.CodeTooLong {
 		t.Errorf("a text of 1 MiB: %+v", got)
 	}
 }

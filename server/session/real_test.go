@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"vitrine/server/telling"
 	"vitrine/visualizer/wire"
 )
 
@@ -71,7 +72,7 @@ func TestTourOfTheRealModel(t *testing.T) {
 	p.wait("the other branch", func() bool { return p.know.ActiveBranch() == side && slices.Equal(ids(p.know.Tokens()), branch) })
 
 	// A prompt of 2 MB is refused with its number of tokens, and nothing else happens.
-	if got := p.problem(&wire.Chat{Text: strings.Repeat("gravity ", 1<<18), Params: set}); got.Code != codeTooLong || !strings.Contains(got.Detail, "8192") {
+	if got := p.problem(&wire.Chat{Text: strings.Repeat("gravity ", 1<<18), Params: set}); got.Code != telling.CodeTooLong || !strings.Contains(got.Detail, "8192") {
 		t.Errorf("a prompt of 2 MB: %+v", got)
 	}
 	p.send(&wire.Chat{Text: "Thanks!", Params: set})

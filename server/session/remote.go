@@ -76,7 +76,7 @@ func sameStanding(a, b wire.Remote) bool {
 
 // elsewhere is the refusal of what only an engine of this process can do; key says what
 // that is.
-func elsewhere(key string) error { return &refusal{codeRemote, telling.Of(key)} }
+func elsewhere(key string) error { return telling.Refuse(codeRemote, key) }
 
 // doRemote carries out a command on a remote engine. handled is false for a
 // command that any session does in the same way.
@@ -126,7 +126,7 @@ func (s *session) controlRemote(c *wire.Control) error {
 	case wire.OpBranch, wire.OpSwitch:
 		return elsewhere("told.elsewhere_branch")
 	}
-	return wrong("Op", "told.unknown", "N", uint8(c.Op))
+	return telling.Wrong("Op", "told.unknown", "N", uint8(c.Op))
 }
 
 // restartRemote drops the conversation.
@@ -146,7 +146,7 @@ func (s *session) remoteParams(p wire.Params) (remote.Params, error) {
 		return out, err
 	}
 	if p.Order != wire.OrderVLLM {
-		return out, wrong("order", "told.remote_order")
+		return out, telling.Wrong("order", "told.remote_order")
 	}
 	out = remote.Params{
 		Temperature: p.Temperature, TopP: p.TopP, MinP: p.MinP, TopK: max(int(p.TopK), 0),
@@ -155,14 +155,14 @@ func (s *session) remoteParams(p wire.Params) (remote.Params, error) {
 	}
 	if p.HasSeed {
 		if p.Seed > math.MaxInt64 {
-			return out, wrong("seed", "told.range", "N", p.Seed, "Most", int64(math.MaxInt64))
+			return out, telling.Wrong("seed", "told.range", "N", p.Seed, "Most", int64(math.MaxInt64))
 		}
 		seed := int64(p.Seed)
 		out.Seed = &seed
 	}
 	if len(p.LogitBias) > 0 {
 		if !s.inf.remote.IDs() {
-			return out, wrong("logit_bias", "told.remote_ids")
+			return out, telling.Wrong("logit_bias", "told.remote_ids")
 		}
 		out.LogitBias = map[int32]float32{}
 		for _, b := range p.LogitBias {
@@ -179,7 +179,7 @@ const maxRemoteText = 1 << 20
 // remoteText refuses a text that cannot be sent.
 func remoteText(field, text string) error {
 	if len(text) > maxRemoteText {
-		return &refusal{codeTooLong, telling.Of("told.too_long_text", "Field", field, "N", len(text), "Most", maxRemoteText)}
+		return telling.Refuse(telling.CodeTooLong, "told.too_long_text", "Field", field, "N", len(text), "Most", maxRemoteText)
 	}
 	return checkText(field, text)
 }
@@ -188,7 +188,7 @@ func remoteText(field, text string) error {
 func (s *session) chatRemote(c *wire.Chat) error {
 	switch {
 	case c.Text == "":
-		return wrong("text", "told.empty")
+		return telling.Wrong("text", "told.empty")
 	case c.Paused:
 		return elsewhere("told.elsewhere_first")
 	}
@@ -229,7 +229,7 @@ func (s *session) chatRemote(c *wire.Chat) error {
 func (s *session) completeRemote(c *wire.Complete) error {
 	switch {
 	case c.Text == "":
-		return wrong("text", "told.empty")
+		return telling.Wrong("text", "told.empty")
 	case c.Paused:
 		return elsewhere("told.elsewhere_first")
 	}
@@ -260,11 +260,11 @@ func (s *session) restoreRemote(c *wire.Restore) error {
 	// With a remote engine there are no other branches than the active one.
 	at := slices.IndexFunc(c.Branches, func(b wire.RestoredBranch) bool { return b.ID == c.Active })
 	if at < 0 {
-		return wrong("Active", "told.no_branch", "N", c.Active, "Have", len(c.Branches))
+		return telling.Wrong("Active", "told.no_branch", "N", c.Active, "Have", len(c.Branches))
 	}
 	field, messages := fmt.Sprintf("Branches[%d].Messages", at), c.Branches[at].Messages
 	if len(messages) > maxMessages {
-		return wrong(field, "told.too_many", "N", len(messages), "Most", maxMessages)
+		return telling.Wrong(field, "told.too_many", "N", len(messages), "Most", maxMessages)
 	}
 	for i, m := range messages {
 		if err := remoteText(fmt.Sprintf("%s[%d].Text", field, i), m.Text); err != nil {
@@ -300,12 +300,12 @@ func (v *view) checkRemote(q *wire.Query) (needs int, err error) {
 	switch q.What {
 	case wire.QuerySource:
 		if len(q.Text) > maxFuncName {
-			return 0, wrong("Text", "told.no_function", "N", len(q.Text))
+			return 0, telling.Wrong("Text", "told.no_function", "N", len(q.Text))
 		}
 		return 0, nil
 	case wire.QueryPieces:
 		if len(q.Tokens) > maxPieces {
-			return 0, wrong("Tokens", "told.too_many", "N", len(q.Tokens), "Most", maxPieces)
+			return 0, telling.Wrong("Tokens", "told.too_many", "N", len(q.Tokens), "Most", maxPieces)
 		}
 		return 0, nil
 	case wire.QueryLogits:

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"vitrine/server/remote"
+	"vitrine/server/telling"
 	vis "vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
 )
@@ -158,13 +159,13 @@ func TestRemoteRefusals(t *testing.T) {
 		{&wire.Control{Op: wire.OpBranch}, codeRemote, ""},
 		{&wire.Control{Op: wire.OpSwitch}, codeRemote, ""},
 		{&wire.Chat{Text: "Hello", Params: params(5), Paused: true}, codeRemote, ""},
-		{&wire.Chat{Text: "", Params: params(5)}, codeBadField, "text"},
-		{&wire.Chat{Text: "\xff", Params: params(5)}, codeBadFrame, "Text"},
-		{with(func(p *wire.Params) { p.Order = wire.OrderLlamaCPP }), codeBadField, "order"},
-		{with(func(p *wire.Params) { p.Seed = 1 << 63 }), codeBadField, "seed"},
-		{with(func(p *wire.Params) { p.TopP = 2 }), codeBadField, "top_p"},
+		{&wire.Chat{Text: "", Params: params(5)}, telling.CodeBadField, "text"},
+		{&wire.Chat{Text: "\xff", Params: params(5)}, telling.CodeBadFrame, "Text"},
+		{with(func(p *wire.Params) { p.Order = wire.OrderLlamaCPP }), telling.CodeBadField, "order"},
+		{with(func(p *wire.Params) { p.Seed = 1 << 63 }), telling.CodeBadField, "seed"},
+		{with(func(p *wire.Params) { p.TopP = 2 }), telling.CodeBadField, "top_p"},
 	} {
-		if _, isText := c.command.(*wire.Chat); isText && c.code == codeBadFrame {
+		if _, isText := c.command.(*wire.Chat); isText && c.code == telling.CodeBadFrame {
 			continue // the page's encoder repairs it
 		}
 		if got := p.problem(c.command); got.Code != c.code || got.Field != c.field {
@@ -273,7 +274,7 @@ func TestRemoteGone(t *testing.T) {
 	}
 	p.waitState(wire.StateAborted)
 	c.Params.TopK = 4
-	if got := p.problem(c); got.Code != codeBadField || got.Field != "top_k" {
+	if got := p.problem(c); got.Code != telling.CodeBadField || got.Field != "top_k" {
 		t.Errorf("top_k for a server that is not vLLM: %+v", got)
 	}
 }

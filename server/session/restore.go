@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"vitrine/engine/tokenizer"
+	"vitrine/server/telling"
 	"vitrine/visualizer/wire"
 )
 
@@ -50,9 +51,9 @@ const maxRestored = 1 << 20
 func (s *session) regrow(c *wire.Restore) (branches []*branch, active *branch, err error) {
 	switch n := len(c.Branches); {
 	case n == 0:
-		return nil, nil, wrong("Branches", "told.empty")
+		return nil, nil, telling.Wrong("Branches", "told.empty")
 	case n > maxBranches:
-		return nil, nil, wrong("Branches", "told.too_many", "N", n, "Most", maxBranches)
+		return nil, nil, telling.Wrong("Branches", "told.too_many", "N", n, "Most", maxBranches)
 	}
 	t, vocab := s.inf.engine.Tokenizer(), s.inf.engine.Model().Config().Vocab
 	made, all := map[uint32]*branch{}, 0
@@ -61,23 +62,23 @@ func (s *session) regrow(c *wire.Restore) (branches []*branch, active *branch, e
 		var shared []wire.Token
 		switch parent := made[r.Parent]; {
 		case r.ID > math.MaxInt32: // so that there are always numbers for more
-			return nil, nil, wrong(field+".ID", "told.range", "N", r.ID, "Most", math.MaxInt32)
+			return nil, nil, telling.Wrong(field+".ID", "told.range", "N", r.ID, "Most", math.MaxInt32)
 		case made[r.ID] != nil:
-			return nil, nil, wrong(field+".ID", "told.twice", "N", r.ID)
+			return nil, nil, telling.Wrong(field+".ID", "told.twice", "N", r.ID)
 		case r.Parent == r.ID:
 		case parent == nil:
-			return nil, nil, wrong(field+".Parent", "told.no_branch", "N", r.Parent, "Have", i)
+			return nil, nil, telling.Wrong(field+".Parent", "told.no_branch", "N", r.Parent, "Have", i)
 		default:
 			shared = parent.tokens
 		}
 		if int64(r.Shared) > int64(len(shared)) {
-			return nil, nil, wrong(field+".Shared", "told.range", "N", r.Shared, "Most", len(shared))
+			return nil, nil, telling.Wrong(field+".Shared", "told.range", "N", r.Shared, "Most", len(shared))
 		}
 		shared = shared[:r.Shared]
 		if n := len(shared) + len(r.Tokens); n > s.limit() { // full, it only cannot go on
 			return nil, nil, &tooLong{tokens: n, limit: s.limit()}
 		} else if all += n; all > maxRestored {
-			return nil, nil, wrong("Branches", "told.too_many_tokens", "N", all, "Most", maxRestored)
+			return nil, nil, telling.Wrong("Branches", "told.too_many_tokens", "N", all, "Most", maxRestored)
 		}
 		b, err := restored(t, vocab, field, shared, r)
 		if err != nil {
@@ -89,9 +90,9 @@ func (s *session) regrow(c *wire.Restore) (branches []*branch, active *branch, e
 	active = made[c.Active]
 	switch {
 	case active == nil:
-		return nil, nil, wrong("Active", "told.no_branch", "N", c.Active, "Have", len(branches))
+		return nil, nil, telling.Wrong("Active", "told.no_branch", "N", c.Active, "Have", len(branches))
 	case len(active.tokens) == 0:
-		return nil, nil, wrong("Active", "told.empty")
+		return nil, nil, telling.Wrong("Active", "told.empty")
 	}
 	if err := s.fits(len(active.tokens), 0); err != nil {
 		return nil, nil, err
@@ -106,7 +107,7 @@ func restored(t *tokenizer.Tokenizer, vocab int, field string, shared []wire.Tok
 	b.tokens = append(make([]wire.Token, 0, len(shared)+len(r.Tokens)), shared...)
 	for i, told := range r.Tokens {
 		if told.ID < 0 || int(told.ID) >= vocab {
-			return nil, wrong(fmt.Sprintf("%s.Tokens[%d].ID", field, i), "told.range", "N", told.ID, "Most", vocab-1)
+			return nil, telling.Wrong(fmt.Sprintf("%s.Tokens[%d].ID", field, i), "told.range", "N", told.ID, "Most", vocab-1)
 		}
 		token := given(t, told.ID)
 		token.Flags |= told.Flags & (wire.FlagDrawn | wire.FlagForced)
@@ -115,11 +116,11 @@ func restored(t *tokenizer.Tokenizer, vocab int, field string, shared []wire.Tok
 	for b.start = len(b.tokens); b.start > 0 && ofAnswer(b.tokens[b.start-1]); b.start-- {
 	}
 	if int64(r.Fork) > int64(len(b.tokens)) {
-		return nil, wrong(field+".Fork", "told.range", "N", r.Fork, "Most", len(b.tokens))
+		return nil, telling.Wrong(field+".Fork", "told.range", "N", r.Fork, "Most", len(b.tokens))
 	}
 	b.fork = int(r.Fork)
 	if len(r.Messages) > maxMessages {
-		return nil, wrong(field+".Messages", "told.too_many", "N", len(r.Messages), "Most", maxMessages)
+		return nil, telling.Wrong(field+".Messages", "told.too_many", "N", len(r.Messages), "Most", maxMessages)
 	}
 	for i, told := range r.Messages {
 		field := fmt.Sprintf("%s.Messages[%d]", field, i)
@@ -127,7 +128,7 @@ func restored(t *tokenizer.Tokenizer, vocab int, field string, shared []wire.Tok
 			return nil, err
 		}
 		if int64(told.First) > int64(len(b.tokens)) || i > 0 && told.First < r.Messages[i-1].First {
-			return nil, wrong(field+".First", "told.not_in_order", "N", told.First, "Most", len(b.tokens))
+			return nil, telling.Wrong(field+".First", "told.not_in_order", "N", told.First, "Most", len(b.tokens))
 		}
 		m := message{role: told.Role, text: told.Text, first: int(told.First), end: stillOpen}
 		if i < len(r.Messages)-1 {

@@ -7,6 +7,7 @@ import (
 
 	"vitrine/engine"
 	"vitrine/engine/backend/ref"
+	"vitrine/server/telling"
 	vis "vitrine/visualizer/session"
 	"vitrine/visualizer/wire"
 )
@@ -118,26 +119,26 @@ func TestBadRestore(t *testing.T) {
 		code    string
 		field   string
 	}{
-		{wire.Restore{}, codeBadField, "Branches"},
-		{one(nil), codeBadField, "Active"},
-		{one([]wire.RestoredToken{{ID: 65}, {ID: 320}}), codeBadField, "Branches[0].Tokens[1].ID"},
-		{one([]wire.RestoredToken{{ID: -1}}), codeBadField, "Branches[0].Tokens[0].ID"},
-		{one(make([]wire.RestoredToken, tinyContext)), codeTooLong, "text"},
-		{one(good, wire.RestoredMessage{First: 3}), codeBadField, "Branches[0].Messages[0].First"},
-		{one(good, wire.RestoredMessage{First: math.MaxUint32}), codeBadField, "Branches[0].Messages[0].First"},
-		{one(good, wire.RestoredMessage{First: 1}, wire.RestoredMessage{First: 0}), codeBadField, "Branches[0].Messages[1].First"},
-		{one(good, make([]wire.RestoredMessage, maxMessages+1)...), codeBadField, "Branches[0].Messages"},
-		{tree(make([]wire.RestoredBranch, maxBranches+1)...), codeBadField, "Branches"},
-		{tree(root, root), codeBadField, "Branches[1].ID"},
-		{tree(wire.RestoredBranch{ID: 1 << 31, Parent: 1 << 31}), codeBadField, "Branches[0].ID"},
-		{tree(root, wire.RestoredBranch{ID: 2, Parent: 9}), codeBadField, "Branches[1].Parent"},
-		{tree(wire.RestoredBranch{ID: 2, Parent: 1}, root), codeBadField, "Branches[0].Parent"},
-		{tree(root, wire.RestoredBranch{ID: 2, Parent: 1, Shared: 3}), codeBadField, "Branches[1].Shared"},
-		{tree(root, wire.RestoredBranch{ID: 2, Parent: 1, Shared: math.MaxUint32}), codeBadField, "Branches[1].Shared"},
-		{tree(wire.RestoredBranch{ID: 1, Parent: 1, Shared: 1}), codeBadField, "Branches[0].Shared"},
-		{tree(root, wire.RestoredBranch{ID: 2, Parent: 1, Shared: 2, Fork: 3}), codeBadField, "Branches[1].Fork"},
-		{tree(root, wire.RestoredBranch{ID: 2, Parent: 1, Shared: 2, Tokens: make([]wire.RestoredToken, tinyContext-1)}), codeTooLong, "text"},
-		{wire.Restore{Active: 7, Branches: []wire.RestoredBranch{root}}, codeBadField, "Active"},
+		{wire.Restore{}, telling.CodeBadField, "Branches"},
+		{one(nil), telling.CodeBadField, "Active"},
+		{one([]wire.RestoredToken{{ID: 65}, {ID: 320}}), telling.CodeBadField, "Branches[0].Tokens[1].ID"},
+		{one([]wire.RestoredToken{{ID: -1}}), telling.CodeBadField, "Branches[0].Tokens[0].ID"},
+		{one(make([]wire.RestoredToken, tinyContext)), telling.CodeTooLong, "text"},
+		{one(good, wire.RestoredMessage{First: 3}), telling.CodeBadField, "Branches[0].Messages[0].First"},
+		{one(good, wire.RestoredMessage{First: math.MaxUint32}), telling.CodeBadField, "Branches[0].Messages[0].First"},
+		{one(good, wire.RestoredMessage{First: 1}, wire.RestoredMessage{First: 0}), telling.CodeBadField, "Branches[0].Messages[1].First"},
+		{one(good, make([]wire.RestoredMessage, maxMessages+1)...), telling.CodeBadField, "Branches[0].Messages"},
+		{tree(make([]wire.RestoredBranch, maxBranches+1)...), telling.CodeBadField, "Branches"},
+		{tree(root, root), telling.CodeBadField, "Branches[1].ID"},
+		{tree(wire.RestoredBranch{ID: 1 << 31, Parent: 1 << 31}), telling.CodeBadField, "Branches[0].ID"},
+		{tree(root, wire.RestoredBranch{ID: 2, Parent: 9}), telling.CodeBadField, "Branches[1].Parent"},
+		{tree(wire.RestoredBranch{ID: 2, Parent: 1}, root), telling.CodeBadField, "Branches[0].Parent"},
+		{tree(root, wire.RestoredBranch{ID: 2, Parent: 1, Shared: 3}), telling.CodeBadField, "Branches[1].Shared"},
+		{tree(root, wire.RestoredBranch{ID: 2, Parent: 1, Shared: math.MaxUint32}), telling.CodeBadField, "Branches[1].Shared"},
+		{tree(wire.RestoredBranch{ID: 1, Parent: 1, Shared: 1}), telling.CodeBadField, "Branches[0].Shared"},
+		{tree(root, wire.RestoredBranch{ID: 2, Parent: 1, Shared: 2, Fork: 3}), telling.CodeBadField, "Branches[1].Fork"},
+		{tree(root, wire.RestoredBranch{ID: 2, Parent: 1, Shared: 2, Tokens: make([]wire.RestoredToken, tinyContext-1)}), telling.CodeTooLong, "text"},
+		{wire.Restore{Active: 7, Branches: []wire.RestoredBranch{root}}, telling.CodeBadField, "Active"},
 	} {
 		c.restore.Params = params(5)
 		if got := p.problem(&c.restore); got.Code != c.code || got.Field != c.field {
@@ -172,7 +173,7 @@ func TestRestoreOfAFullBranch(t *testing.T) {
 		t.Fatalf("the branches are %+v", b)
 	}
 	p.settle()
-	if got := p.problem(&wire.Control{Op: wire.OpSwitch, Branch: 2}); got.Code != codeTooLong {
+	if got := p.problem(&wire.Control{Op: wire.OpSwitch, Branch: 2}); got.Code != telling.CodeTooLong {
 		t.Errorf("turning to the full branch: %+v", got)
 	}
 	p.send(&wire.Control{Op: wire.OpStep, Count: 1})
@@ -189,7 +190,7 @@ func TestRestoreIsBoundedInAll(t *testing.T) {
 	for i := range uint32(maxBranches - 1) {
 		c.Branches = append(c.Branches, wire.RestoredBranch{ID: 2 + i, Parent: 1, Shared: context - 1})
 	}
-	if got := p.problem(c); got.Code != codeBadField || got.Field != "Branches" {
+	if got := p.problem(c); got.Code != telling.CodeBadField || got.Field != "Branches" {
 		t.Errorf("%d branches of %d tokens: %+v", len(c.Branches), context-1, got)
 	}
 }
@@ -205,7 +206,7 @@ func TestRestoreWithoutAnEngine(t *testing.T) {
 		{ID: 1, Parent: 1, Tokens: []wire.RestoredToken{{ID: 65}, {ID: 66}}},
 		{ID: 2, Parent: 1, Shared: 1, Fork: 1, Tokens: []wire.RestoredToken{{ID: 67}}},
 	}})
-	if got.Code != codeGone {
+	if got.Code != telling.CodeGone {
 		t.Errorf("without an engine: %+v", got)
 	}
 	again := visit(t, url, p.session())

@@ -199,7 +199,7 @@ func (s *Server) currentStatus() wire.Status {
 
 var (
 	errClosed = errors.New("session: the server is stopping")
-	errFull   = &refusal{codeBusy, telling.Of("told.full")}
+	errFull   = telling.Refuse(telling.CodeBusy, "told.full")
 )
 
 // open finds a session by its name or makes a new one.

@@ -29,7 +29,7 @@ var sources = source.Trees{
 func findSource(q *wire.Query) (wire.Frame, error) {
 	f, err := sources.Find(q.Text)
 	if err != nil {
-		return nil, &badField{"Text", telling.From("it is "+err.Error(), "told.no_source")}
+		return nil, &telling.BadField{Field: "Text", Why: telling.From("it is "+err.Error(), "told.no_source")}
 	}
 	return &wire.Source{Query: q.ID, Func: q.Text, File: f.File, Line: uint32(f.Line), Text: f.Text}, nil
 }
