@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"fmt"
 	"net/http"
@@ -53,17 +52,8 @@ func TestPageBeforeTheModel(t *testing.T) {
 	t.Setenv("VITRINE_CACHE", t.TempDir())
 	t.Setenv("VITRINE_SOURCES", "hub")
 	t.Setenv("VITRINE_HUB", hub.URL)
-	a, err := app.Start(context.Background(), app.Config{Addr: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := a.Shutdown(ctx); err != nil {
-			t.Errorf("shutdown: %v", err)
-		}
-	}()
+	a, stop := startApp(t, app.Config{Addr: "127.0.0.1:0"})
+	defer stop()
 	p := open(t, a.URL()+"/?lang=en")
 	p.wait("the recording says that it is one", `!document.querySelector('#replay').hidden &&
 		document.querySelector('#replay-text').textContent.includes('a recording of a real session')`)
@@ -147,17 +137,8 @@ func TestFullDiskIsSaidAndTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	a, err := app.Start(context.Background(), app.Config{Addr: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := a.Shutdown(ctx); err != nil {
-			t.Errorf("shutdown: %v", err)
-		}
-	}()
+	a, stop := startApp(t, app.Config{Addr: "127.0.0.1:0"})
+	defer stop()
 	p := open(t, a.URL()+"/?lang=en")
 	need := fmt.Sprintf("%.1f MB", float64(len(model))/1e6)
 	p.said("#arrival", "The disk is full: "+need+" more are needed for "+part, "磁盘满了："+part+" 还需要 "+need)
@@ -198,17 +179,8 @@ func TestFullDiskIsSaidAndTriedAgain(t *testing.T) {
 // A pool of KV blocks that the machine has no memory for is said in the page,
 // with what would help; the recording plays all the same.
 func TestOutOfMemoryIsSaid(t *testing.T) {
-	a, err := app.Start(context.Background(), app.Config{Addr: "127.0.0.1:0", Model: modeltest.SmolLM2(t), Blocks: 1 << 30})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := a.Shutdown(ctx); err != nil {
-			t.Errorf("shutdown: %v", err)
-		}
-	}()
+	a, stop := startApp(t, app.Config{Addr: "127.0.0.1:0", Model: modeltest.SmolLM2(t), Blocks: 1 << 30})
+	defer stop()
 	for lang, parts := range map[string][]string{
 		"en": {"The model could not be loaded.", "does not fit into this machine's memory", "--kv-blocks"},
 		"zh": {"模型没能载入。", "个 KV 块的池放不进本机", "--kv-blocks"},

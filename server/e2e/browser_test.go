@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -59,27 +60,29 @@ func findChromium() (string, error) {
 	return "", errors.New("no chromium: on Debian, apt-get install chromium")
 }
 
-// serve starts the server with the real model at addr and waits until it can
-// answer. The server ends with the test, or when stop is called.
-func serve(t testing.TB, addr string) (url string, stop func()) {
+// startApp starts a server. It ends with the test, or when stop is called.
+func startApp(t testing.TB, c app.Config) (a *app.App, stop func()) {
 	t.Helper()
-	a, err := app.Start(context.Background(), app.Config{Addr: addr, Model: modeltest.SmolLM2(t)})
+	a, err := app.Start(context.Background(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	stopped := false
-	stop = func() {
-		if stopped {
-			return
-		}
-		stopped = true
+	stop = sync.OnceFunc(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		if err := a.Shutdown(ctx); err != nil {
 			t.Errorf("shutdown: %v", err)
 		}
-	}
+	})
 	t.Cleanup(stop)
+	return a, stop
+}
+
+// serve starts the server with the real model at addr and waits until it can
+// answer. The server ends with the test, or when stop is called.
+func serve(t testing.TB, addr string) (url string, stop func()) {
+	t.Helper()
+	a, stop := startApp(t, app.Config{Addr: addr, Model: modeltest.SmolLM2(t)})
 	select {
 	case <-a.Ready():
 	case <-a.Stopped():

@@ -1,10 +1,8 @@
 package e2e_test
 
 import (
-	"context"
 	"crypto/rand"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -16,17 +14,7 @@ import (
 // with a form depends on the headers of the page that holds it.
 func TestKeyForm(t *testing.T) {
 	right := rand.Text() // one that the browser, which all tests share, has no cookie for
-	a, err := app.Start(context.Background(), app.Config{Addr: "127.0.0.1:0", Model: tinymodel.Folder(t), APIKey: right})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := a.Shutdown(ctx); err != nil {
-			t.Errorf("shutdown: %v", err)
-		}
-	})
+	a, _ := startApp(t, app.Config{Addr: "127.0.0.1:0", Model: tinymodel.Folder(t), APIKey: right})
 	p := open(t, a.URL()+"/?lang=en")
 	p.allowed = []string{"401"} // the answer with the form
 	for _, key := range []string{"guess", right} {

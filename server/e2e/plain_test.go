@@ -2,13 +2,11 @@ package e2e_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"vitrine/engine/modeltest/tinymodel"
 	"vitrine/server/app"
@@ -30,17 +28,7 @@ func serveTiny(t testing.TB, change ...func(folder string) error) (url, folder s
 // serveFolder starts the server with the model in a folder.
 func serveFolder(t testing.TB, folder string) (url string) {
 	t.Helper()
-	a, err := app.Start(context.Background(), app.Config{Addr: "127.0.0.1:0", Model: folder})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := a.Shutdown(ctx); err != nil {
-			t.Errorf("shutdown: %v", err)
-		}
-	})
+	a, _ := startApp(t, app.Config{Addr: "127.0.0.1:0", Model: folder})
 	return a.URL()
 }
 

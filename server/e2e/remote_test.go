@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -101,17 +100,7 @@ func serveRemote(t *testing.T, peer http.Handler) (url, engine string) {
 	t.Helper()
 	s := httptest.NewServer(peer)
 	t.Cleanup(s.Close)
-	a, err := app.Start(context.Background(), app.Config{Addr: "127.0.0.1:0", Engine: remote.Options{URL: s.URL}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := a.Shutdown(ctx); err != nil {
-			t.Errorf("shutdown: %v", err)
-		}
-	})
+	a, _ := startApp(t, app.Config{Addr: "127.0.0.1:0", Engine: remote.Options{URL: s.URL}})
 	select {
 	case <-a.Ready():
 	case <-time.After(time.Minute):
