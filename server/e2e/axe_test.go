@@ -3,13 +3,12 @@ package e2e_test
 import (
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"vitrine/engine/modeltest"
 )
 
 // axe is the accessibility checker that runs inside the page.
@@ -18,22 +17,7 @@ const axe = "axe-core@4.10.3"
 // axeScript fetches axe by npm.
 func axeScript(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
-	pack := exec.Command("npm", "pack", "--silent", axe)
-	pack.Dir = dir
-	out, err := pack.Output()
-	if err == nil {
-		unpack := exec.Command("tar", "xzf", strings.TrimSpace(string(out)))
-		unpack.Dir = dir
-		err = unpack.Run()
-	}
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("npm pack %s: %v", axe, err)
-		}
-		t.Skipf("npm pack %s: %v", axe, err)
-	}
-	script, err := os.ReadFile(filepath.Join(dir, "package", "axe.min.js"))
+	script, err := os.ReadFile(modeltest.NPM(t, axe, "axe.min.js"))
 	if err != nil {
 		t.Fatal(err)
 	}
