@@ -208,6 +208,12 @@ func (p *tab) set(selector, value string) {
 		e.dispatchEvent(new Event('input', {bubbles: true})); e.dispatchEvent(new Event('change', {bubbles: true})); return true })()`, selector, value))
 }
 
+// focus gives an element the focus, as soon as it is there to have it.
+func (p *tab) focus(selector string) {
+	p.t.Helper()
+	p.wait("focus on "+selector, fmt.Sprintf("(e => { e.focus(); return document.activeElement === e })(document.querySelector(%q))", selector))
+}
+
 func (p *tab) text(selector string) string {
 	p.t.Helper()
 	return eval[string](p, fmt.Sprintf("document.querySelector(%q).textContent", selector))

@@ -84,7 +84,8 @@ func TestEveryViewShowsItsSource(t *testing.T) {
 	p.rested()
 	focus := func(selector string) func() {
 		return func() {
-			eval[bool](p, fmt.Sprintf("(document.activeElement.blur(), document.querySelector(%q).focus(), true)", selector))
+			eval[bool](p, "(document.activeElement.blur(), true)")
+			p.focus(selector)
 		}
 	}
 	point := func(selector string, x, y float64) func() {

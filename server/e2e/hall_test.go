@@ -119,7 +119,8 @@ func TestHallForks(t *testing.T) {
 	p.wait("the fork", happens+`.includes('r1b forked off r1a')`)
 	p.wait("the prompt's blocks are held by two", `[...document.querySelectorAll('#table .refs')].every(e => e.textContent === '×2')`)
 	// What the grid says of the block that is shared, by the keys.
-	eval[bool](p, "(document.querySelector('#grid').focus(), "+keyOn("#grid", "Home")+", true)")
+	p.focus("#grid")
+	eval[bool](p, keyOn("#grid", "Home"))
 	p.wait("the first block is shared", poolSays+`.includes('held by 2 requests')`)
 	p.wait("its holders", `/r1a\s+r1b/.test(document.querySelector('#inspector').textContent)`)
 	before := eval[string](p, `(document.querySelector('#grid').blur(), `+poolSays+`)`)
@@ -153,7 +154,8 @@ func TestHallSpeculation(t *testing.T) {
 	p.click("#add-8")
 	p.wait("accepted guesses", `parseFloat(`+meter("accepted")+`) > 0 && parseFloat(`+meter("length")+`) > 1`)
 	p.wait("the end", `document.querySelector('#status-text').textContent === 'Nothing to do'`)
-	eval[bool](p, "(document.querySelector('#gantt').focus(), "+keyOn("#gantt", "Home")+", true)")
+	p.focus("#gantt")
+	eval[bool](p, keyOn("#gantt", "Home"))
 	p.wait("a step with several tokens", `/, [2-5] tokens/.test(`+chartSays+`) || (`+keyOn("#gantt", "ArrowRight")+`, false)`)
 	p.wait("what it guessed", `document.querySelector('#inspector').textContent.includes('guessed')`)
 }

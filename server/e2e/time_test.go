@@ -79,7 +79,8 @@ func TestWhereTheTimeGoes(t *testing.T) {
 	}
 
 	// The picture by keys: the cell under the cursor is told, and kept.
-	eval[bool](p, "(document.querySelector('#reading-lock').click(), document.querySelector('#time-grid').focus(), true)")
+	p.click("#reading-lock")
+	p.focus("#time-grid")
 	p.do(chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.ArrowRight))
 	p.wait("the cursor is told", "/^Q, K, V, layer 1: [\\d,.]+ µs$/.test(document.querySelector('#time-grid').getAttribute('aria-label'))")
 	p.do(chromedp.KeyEvent(kb.Enter))

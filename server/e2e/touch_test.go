@@ -29,10 +29,6 @@ func TestEveryKeyOfTheHelp(t *testing.T) {
 	}
 	press := func(key string) { p.t.Helper(); p.do(chromedp.KeyEvent(key)) }
 	blur := func() { p.t.Helper(); eval[bool](p, "(document.activeElement.blur(), true)") }
-	focus := func(selector string) {
-		p.t.Helper()
-		eval[bool](p, fmt.Sprintf("(document.querySelector(%q).focus(), true)", selector))
-	}
 	blur()
 	press("/")
 	p.wait("the message has the focus", "document.activeElement.id === 'say'")
@@ -62,18 +58,18 @@ func TestEveryKeyOfTheHelp(t *testing.T) {
 	// What has the focus keeps its keys.
 	checked := "document.querySelector('#param-ignore-eos').checked"
 	for _, want := range []string{"false", "true"} {
-		focus("#param-ignore-eos")
+		p.focus("#param-ignore-eos")
 		press(" ")
 		p.wait("the checkbox is ticked by Space", checked+" === "+want)
 	}
-	focus("#slide-temperature")
+	p.focus("#slide-temperature")
 	warmth := eval[string](p, "document.querySelector('#param-temperature').value")
 	press(kb.ArrowRight)
 	p.wait("the slider moves", fmt.Sprintf("document.querySelector('#param-temperature').value !== %q", warmth))
 	press(" ")
 	for _, key := range []string{" ", kb.Enter} {
 		theme := eval[string](p, "document.querySelector('#theme').title")
-		focus("#theme")
+		p.focus("#theme")
 		press(key)
 		p.wait("the button is pressed", fmt.Sprintf("document.querySelector('#theme').title !== %q", theme))
 	}
@@ -94,7 +90,7 @@ func TestEveryKeyOfTheHelp(t *testing.T) {
 	p.wait("the atlas", "!document.querySelector('#panel-attention .body').hidden && document.querySelector('#attention-layer').max === '29'")
 	p.click("#play-back")
 	blur()
-	focus("#atlas")
+	p.focus("#atlas")
 	for _, key := range []string{kb.ArrowRight, kb.ArrowDown, kb.ArrowLeft, kb.ArrowUp} {
 		before := eval[string](p, "document.querySelector('#attention-layer').value + ' ' + document.querySelector('#attention-head').value")
 		press(key)
@@ -104,7 +100,7 @@ func TestEveryKeyOfTheHelp(t *testing.T) {
 	p.wait("Enter keeps the reading", kept)
 	press(kb.Escape)
 	p.wait("Esc lets it go", "!("+kept+")")
-	focus("#matrix")
+	p.focus("#matrix")
 	const label = "document.querySelector('#matrix canvas').toDataURL()"
 	for _, key := range []string{"+", "-", "+", "0"} {
 		before := eval[string](p, label)

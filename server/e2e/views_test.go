@@ -184,7 +184,7 @@ func TestVectorsMoveThroughTheLayers(t *testing.T) {
 	p.set("#vector-layer", "15")
 	p.wait("other places", fmt.Sprintf("%s !== %q && /layer 15/.test(%s)", label, first, label))
 	p.wait("the layer's vector", "/after 15 layers/.test(document.querySelector('#strip-says').textContent)")
-	eval[bool](p, "(document.querySelector('#strip-canvas').focus(), true)")
+	p.focus("#strip-canvas")
 	p.do(chromedp.KeyEvent(kb.ArrowRight))
 	p.wait("a number is read", `/^−?[0-9.]+/.test(`+readingValue+`) && /layer 15/.test(document.querySelector('#reading-shape').textContent)`)
 }
