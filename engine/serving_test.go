@@ -509,6 +509,34 @@ func TestPriorityOrder(t *testing.T) {
 	}
 }
 
+// Who comes last and is served first finds in the prefix cache what is there, however many
+// wait before it.
+func TestPriorityFindsPrefixes(t *testing.T) {
+	var cached []int // of the requests in the order in which they are served
+	e := tiny(t, cpu.New(1), engine.Options{Policy: engine.Priority, MaxSequences: 1, BlockSize: 8, Observer: &engine.Observer{
+		Plan: func(p engine.PlanInfo) {
+			for _, part := range p.Parts {
+				if part.Prefill {
+					cached = append(cached, part.Cached)
+				}
+			}
+		},
+	}})
+	r := rand.New(rand.NewPCG(12, 45))
+	known := prompt(r, 48)
+	collect(t, add(t, e, engine.Request{Prompt: known, Params: greedy(2)}))
+	requests := []engine.Request{{Prompt: prompt(r, 24), Params: greedy(2), Priority: 2}, {Prompt: prompt(r, 24), Params: greedy(2), Priority: 3}, {Prompt: known, Params: greedy(2), Priority: 1}}
+	for _, h := range addAll(t, e, requests...) {
+		collect(t, h)
+	}
+	if err := e.Close(); err != nil { // the observer has ended with it
+		t.Fatal(err)
+	}
+	if want := []int{0, 40, 0, 0}; !slices.Equal(cached, want) {
+		t.Errorf("the cache gave them %v tokens, want %v", cached, want)
+	}
+}
+
 // Bad options are refused.
 func TestBadOptions(t *testing.T) {
 	for _, o := range []engine.Options{
