@@ -237,7 +237,7 @@ func (e *Engine) newSequence(s *sequence) *sequence {
 	if e.observer.Request != nil {
 		e.observer.Request(RequestInfo{
 			Request: s.id, First: s.outputs[0].id, Index: s.index,
-			Prompt: s.turns[0].start, MaxTokens: s.params.MaxTokens, Priority: s.priority,
+			Prompt: s.turns[0].start, MaxTokens: s.params.MaxTokens, Priority: s.priority, Beam: s.beam != nil,
 		})
 	}
 	return s

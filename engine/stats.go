@@ -11,7 +11,7 @@ type Stats struct {
 
 	Steps            uint64
 	PromptTokens     uint64 // of the prompts that were computed or found in the cache
-	GenerationTokens uint64 // drawn
+	GenerationTokens uint64 // drawn; of a beam search one a step and beam that went on
 	ComputedTokens   uint64 // rows that the model computed, drafts included, padding not
 	PaddingTokens    uint64 // rows computed for nothing, see [StaticBatching]
 	Preemptions      uint64
@@ -38,7 +38,9 @@ type Stats struct {
 
 // Finished counts by [State.Reason] the outputs that ended which had something asked of them:
 // to be computed, or to go on. One that is released when it has finished, or a fork that
-// nobody let go on, ends nothing that has not been counted.
+// nobody let go on, ends nothing that has not been counted. The outputs of a beam search are
+// the beams that it returns, however they ended, and of one that failed the beams that it had
+// come to; those that it gave up for better ones are none.
 type Finished struct{ Stop, Length, Abort uint64 }
 
 func (f *Finished) count(how State) {
