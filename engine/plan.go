@@ -79,6 +79,7 @@ func (e *Engine) lookAhead() bool {
 		q.cached = q.cached[:0] // what an earlier plan looked up
 	}
 	e.step.next = admissible(e.step.next[:0], e.waiting, e.options.Policy, e.options.MaxSequences)
+	defer clear(e.step.next) // who has ended must not be kept
 	for _, q := range e.step.next {
 		if e.guardRequest(q, "looking a prompt up", func() error { e.match(q); return nil }) != nil {
 			return false
@@ -185,7 +186,7 @@ func (e *Engine) admit(s *sequence) {
 	e.waiting = slices.DeleteFunc(e.waiting, func(o *sequence) bool { return o == s })
 	e.running = append(e.running, s)
 	if e.looksUp(s) {
-		if !s.queried {
+		if !s.queried && s.counted == 0 { // what was computed and thrown away is no second query
 			s.queried, s.prefixHit = true, len(s.cached)*e.options.BlockSize
 			e.stats.PrefixQueries += uint64(len(s.tokens))
 			e.stats.PrefixHits += uint64(s.prefixHit)
