@@ -38,6 +38,7 @@ type Engine struct {
 	// Owned by the goroutine of loop.
 	options   Options
 	pool      *kvcache.Pool
+	evictions uint64 // of the pools before this one
 	kv        backend.KVCache
 	sampler   *sampler.Sampler
 	drawing   drawing // of several sequences at once

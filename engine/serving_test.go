@@ -253,6 +253,43 @@ func TestPrefixCache(t *testing.T) {
 	}
 }
 
+// Evictions are counted since the engine began, whatever pools it has had.
+func TestEvictionsStayCounted(t *testing.T) {
+	_, logger := newLog()
+	o := engine.Options{BlockSize: 4, Blocks: 12, Log: logger}
+	e := tiny(t, cpu.New(1), o)
+	r := rand.New(rand.NewPCG(3, 14))
+	evict := func(what string, before uint64) uint64 {
+		for range 4 {
+			collect(t, add(t, e, engine.Request{Prompt: prompt(r, 32), Params: greedy(3)}))
+		}
+		n := idle(t, e).Evictions
+		if n <= before {
+			t.Errorf("%s: %d evictions, before that %d", what, n, before)
+		}
+		return n
+	}
+	n := evict("the first pool", 0)
+	o.Blocks = 14
+	if err := e.Configure(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if got := e.Stats().Evictions; got < n {
+		t.Errorf("another size of memory: %d evictions, before that %d", got, n)
+	}
+	n = evict("the second pool", n)
+	if err := e.BreakEngine("pool", 3); err != nil {
+		t.Fatal(err)
+	}
+	if a := collect(t, add(t, e, engine.Request{Prompt: prompt(r, 32), Params: greedy(3)})); a.state != engine.FinishedAborted {
+		t.Errorf("the request in a broken pool ends %v: the test shows less than it should", a.state)
+	}
+	if got := idle(t, e).Evictions; got < n {
+		t.Errorf("a pool that was renewed: %d evictions, before that %d", got, n)
+	}
+	evict("the third pool", n)
+}
+
 // Requests that come in together with the same long beginning are computed
 // as one that came first and the rests of the others.
 func TestSharedPromptIsComputedOnce(t *testing.T) {

@@ -33,7 +33,7 @@ type Stats struct {
 	HeldBlocks   int
 	CachedBlocks int    // free, and can still be found by the prefix cache
 	FilledSlots  int    // slots of held blocks whose keys and values are written
-	Evictions    uint64 // blocks that lost what the prefix cache had in them
+	Evictions    uint64 // blocks that lost what the prefix cache had in them, since the engine started
 }
 
 // Finished counts by [State.Reason] the outputs that ended which had something asked of them:
@@ -74,7 +74,7 @@ func (e *Engine) publish() {
 	s.Waiting = e.states[Waiting] + e.states[Preempted]
 	s.Paused = e.states[Paused]
 	m := e.pool.Stats()
-	s.Blocks, s.HeldBlocks, s.CachedBlocks, s.FilledSlots, s.Evictions = m.Blocks, m.Held, m.Cached, m.Filled, m.Evictions
+	s.Blocks, s.HeldBlocks, s.CachedBlocks, s.FilledSlots, s.Evictions = m.Blocks, m.Held, m.Cached, m.Filled, e.evictions+m.Evictions
 	e.published.Lock()
 	defer e.published.Unlock()
 	e.published.stats, e.published.options = *s, e.options
