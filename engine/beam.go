@@ -32,6 +32,9 @@ type BeamRequest struct {
 	EarlyStopping bool
 	// IgnoreEOS lets beams run past the model's end tokens.
 	IgnoreEOS bool
+	// LogProbs is the number of likeliest tokens told at each place of a beam beside its
+	// own, up to the vocabulary; -1 tells of all.
+	LogProbs int
 	// Priority and CacheSalt are a [Request]'s.
 	Priority  int
 	CacheSalt string
@@ -41,6 +44,10 @@ type BeamRequest struct {
 type Beam struct {
 	Tokens []int32 // behind the prompt, with the end token if it drew one
 	Text   string  // of Tokens without special ones
+	// Results are the raw log-probabilities and ranks of Tokens, with the
+	// BeamRequest.LogProbs likeliest at each place. What is about a draw is 0 in them, for
+	// nothing is drawn.
+	Results []sampler.Result
 	// CumLogProb is the sum of the natural log-probabilities of Tokens in the raw
 	// distribution.
 	CumLogProb float64
@@ -64,27 +71,62 @@ type Beam struct {
 // A *[RequestError] names the field that is wrong. If ctx ends first, the search
 // is given up and its error returned.
 func (e *Engine) BeamSearch(ctx context.Context, r BeamRequest) ([]Beam, error) {
-	var search *beamSearch
-	err := e.do(ctx, func() (err error) {
-		return e.takeIn(func() (err error) {
-			search, err = e.startSearch(&r)
-			return err
+	all, err := e.BeamSearchAll(ctx, []BeamRequest{r}, 0)
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// BeamSearchAll searches behind several prompts at once, all taken in between the same
+// two steps, or none. If maxWaiting is not 0 and more than that many would wait then, they
+// get a *[QueueFullError], see [Engine.AddAll]. What one search fails by is the error of all.
+// See [Engine.BeamSearch] for the rest.
+func (e *Engine) BeamSearchAll(ctx context.Context, requests []BeamRequest, maxWaiting int) ([][]Beam, error) {
+	searches := make([]*beamSearch, len(requests))
+	err := e.do(ctx, func() error {
+		for i := range requests {
+			if err := e.checkSearch(&requests[i]); err != nil {
+				return err
+			}
+		}
+		if waiting := len(e.waiting); maxWaiting > 0 && waiting+len(requests) > maxWaiting {
+			return &QueueFullError{Waiting: waiting, Max: maxWaiting}
+		}
+		return e.takeIn(func() error {
+			for i := range requests {
+				searches[i] = e.startSearch(&requests[i])
+			}
+			return nil
 		})
 	})
 	if err != nil {
 		return nil, err
 	}
+	found := make([][]Beam, len(requests))
+	for i, search := range searches {
+		if found[i], err = e.await(ctx, search); err != nil {
+			// The engine's goroutine does not wait for us, so this takes a step at most.
+			_ = e.do(context.Background(), func() error { // an engine that was closed has dropped it all
+				for _, other := range searches {
+					e.endSearch(other, err)
+				}
+				return nil
+			})
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// await waits for what a search finds, or for the end of ctx or of the engine.
+func (e *Engine) await(ctx context.Context, search *beamSearch) ([]Beam, error) {
 	select {
 	case <-search.done:
 		return search.beams, search.err
 	case <-e.done:
 		return nil, e.whyClosed()
 	case <-ctx.Done():
-		// The engine's goroutine does not wait for us, so this takes a step at most.
-		_ = e.do(context.Background(), func() error { // an engine that was closed has dropped it all
-			e.endSearch(search, ctx.Err())
-			return nil
-		})
 		return nil, ctx.Err()
 	}
 }
@@ -97,41 +139,59 @@ type beamSearch struct {
 	eos     []int32
 	limit   int         // tokens that a beam has at most, the prompt's too
 	live    []*sequence // the beams that go on, the best first
-	ended   []Beam
+	ended   []ending
 	done    chan struct{}
 	over    bool
 	beams   []Beam
 	err     error
 }
 
+// ending is a beam that goes no further, and the number of the sequence that had come so far.
+type ending struct {
+	Beam
+	from uint32
+}
+
 // beam is a sequence's part in a search.
 type beam struct {
 	search *beamSearch
 	cum    float64
+	last   *found // of its tokens behind the prompt; nil before the first
 	// offers are the likeliest next tokens, the likeliest first; nil until the
-	// sequence is computed.
-	offers []sampler.TokenLogProb
+	// sequence is computed. top are those of them, or more, that the request asks for.
+	offers, top []sampler.TokenLogProb
+}
+
+// found is a token of a beam behind those before it, which it has in common with other
+// beams.
+type found struct {
+	before *found
+	sampler.Result
 }
 
 // idle reports whether the beam waits for the others. Its blocks may be taken
 // from it: they are computed again when it goes on.
 func (b *beam) idle() bool { return b != nil && b.offers != nil }
 
-// startSearch checks a request and lets its prompt be computed.
-func (e *Engine) startSearch(r *BeamRequest) (*beamSearch, error) {
-	switch {
+// checkSearch says what is wrong with a request.
+func (e *Engine) checkSearch(r *BeamRequest) error {
+	switch vocab := e.model.Config().Vocab; {
 	case len(r.Prompt) == 0:
-		return nil, &RequestError{"prompt", "is empty, want at least one token"}
+		return &RequestError{"prompt", "is empty, want at least one token"}
 	case r.Width < 1 || r.Width > MaxBeamWidth:
-		return nil, &RequestError{"beam_width", fmt.Sprintf("is %d, want 1 to %d", r.Width, MaxBeamWidth)}
+		return &RequestError{"beam_width", fmt.Sprintf("is %d, want 1 to %d", r.Width, MaxBeamWidth)}
 	case r.MaxTokens < 1:
-		return nil, &RequestError{"max_tokens", fmt.Sprintf("is %d, want at least 1", r.MaxTokens)}
+		return &RequestError{"max_tokens", fmt.Sprintf("is %d, want at least 1", r.MaxTokens)}
 	case math.IsNaN(r.LengthPenalty) || math.Abs(r.LengthPenalty) > 100:
-		return nil, &RequestError{"length_penalty", fmt.Sprintf("is %v, want -100 to 100", r.LengthPenalty)}
+		return &RequestError{"length_penalty", fmt.Sprintf("is %v, want -100 to 100", r.LengthPenalty)}
+	case r.LogProbs < -1 || r.LogProbs > vocab:
+		return &RequestError{"logprobs", fmt.Sprintf("is %d, want 0 to %d, or -1 for all", r.LogProbs, vocab)}
 	}
-	if err := e.checkTokens(r.Prompt, 0); err != nil {
-		return nil, err
-	}
+	return e.checkTokens(r.Prompt, 0)
+}
+
+// startSearch lets the prompt of a request that was checked be computed.
+func (e *Engine) startSearch(r *BeamRequest) *beamSearch {
 	search := &beamSearch{
 		request: *r, vocab: e.model.Config().Vocab, eos: e.eos, done: make(chan struct{}),
 		limit: min(len(r.Prompt)+min(r.MaxTokens, e.contextLimit()), e.contextLimit()),
@@ -145,18 +205,25 @@ func (e *Engine) startSearch(r *BeamRequest) (*beamSearch, error) {
 	s.table.Salt = r.CacheSalt
 	search.live = []*sequence{s}
 	e.enqueue(s)
-	return search, nil
+	return search
 }
 
 // report takes a beam's offers, and goes on when all beams have made theirs.
 func (e *Engine) report(s *sequence, logits []float32) {
 	search := s.beam.search
-	_, top, err := e.sampler.Score(logits, 0, min(2*search.request.Width, search.vocab))
+	asked := search.request.LogProbs
+	if asked < 0 {
+		asked = search.vocab
+	}
+	_, top, err := e.sampler.Score(logits, 0, max(min(2*search.request.Width, search.vocab), asked))
 	if err != nil {
 		e.endSearch(search, fmt.Errorf("engine: beam search: %w", err))
 		return
 	}
-	s.beam.offers = top
+	s.beam.offers = top[:min(2*search.request.Width, search.vocab)]
+	if asked > 0 {
+		s.beam.top = slices.Clone(top[:asked]) // which lives longer than the offers
+	}
 	e.park(s, Paused)
 	for _, o := range search.live {
 		if o.beam.offers == nil {
@@ -171,24 +238,30 @@ func (e *Engine) report(s *sequence, logits []float32) {
 // candidate is a beam with one token more.
 type candidate struct {
 	parent *sequence
-	token  int32
+	token  sampler.TokenLogProb
 	cum    float64
 	score  float64
+}
+
+// found is the candidate's token behind its parent's.
+func (c *candidate) found() *found {
+	return &found{c.parent.beam.last, sampler.Result{Token: c.token.Token, LogProb: c.token.LogProb, Rank: c.token.Rank, TopLogProbs: c.parent.beam.top}}
 }
 
 // advanceBeams makes the beams of the next step out of the offers.
 func (e *Engine) advanceBeams(search *beamSearch) error {
 	length := len(search.live[0].tokens) + 1 // all are equally long
+	e.stats.GenerationTokens += uint64(len(search.live))
 	var next []candidate
 	for _, s := range search.live {
 		for _, o := range s.beam.offers {
 			if math.IsInf(float64(o.LogProb), -1) {
 				break // and so are those behind it: they cannot be drawn
 			}
-			c := candidate{s, o.Token, s.beam.cum + float64(o.LogProb), 0}
-			if !search.request.IgnoreEOS && slices.Contains(search.eos, c.token) {
+			c := candidate{s, o, s.beam.cum + float64(o.LogProb), 0}
+			if !search.request.IgnoreEOS && slices.Contains(search.eos, o.Token) {
 				c.score = search.score(c.cum, length-1)
-				search.ended = append(search.ended, e.finished(search, c, "stop"))
+				search.ended = append(search.ended, e.finished(search, c, FinishedStopped.Reason()))
 				continue
 			}
 			c.score = search.score(c.cum, length)
@@ -200,10 +273,9 @@ func (e *Engine) advanceBeams(search *beamSearch) error {
 	search.rank()
 	if length == search.limit || len(next) == 0 || search.settled(next) {
 		for _, c := range next {
-			search.ended = append(search.ended, e.finished(search, c, "length"))
+			search.ended = append(search.ended, e.finished(search, c, FinishedLength.Reason()))
 		}
 		search.rank()
-		search.beams = search.ended
 		e.endSearch(search, nil)
 		return nil
 	}
@@ -217,7 +289,7 @@ func (b *beamSearch) score(cum float64, length int) float64 {
 
 // rank sorts the beams that have ended and keeps the best.
 func (b *beamSearch) rank() {
-	slices.SortStableFunc(b.ended, func(x, y Beam) int { return cmp.Compare(y.Score, x.Score) })
+	slices.SortStableFunc(b.ended, func(x, y ending) int { return cmp.Compare(y.Score, x.Score) })
 	b.ended = b.ended[:min(len(b.ended), b.request.Width)]
 }
 
@@ -239,9 +311,13 @@ func (b *beamSearch) settled(next []candidate) bool {
 }
 
 // finished makes the result of a candidate that goes no further.
-func (e *Engine) finished(search *beamSearch, c candidate, reason string) Beam {
-	tokens := append(slices.Clone(c.parent.tokens[len(search.request.Prompt):]), c.token)
-	return Beam{Tokens: tokens, CumLogProb: c.cum, Score: c.score, FinishReason: reason}
+func (e *Engine) finished(search *beamSearch, c candidate, reason string) ending {
+	tokens := append(slices.Clone(c.parent.tokens[len(search.request.Prompt):]), c.token.Token)
+	results := make([]sampler.Result, len(tokens))
+	for i, f := len(tokens)-1, c.found(); f != nil; i, f = i-1, f.before {
+		results[i] = f.Result
+	}
+	return ending{Beam{Tokens: tokens, Results: results, CumLogProb: c.cum, Score: c.score, FinishReason: reason}, c.parent.id}
 }
 
 // succeed turns the beams into those of the next step. A beam's first
@@ -257,7 +333,8 @@ func (e *Engine) succeed(search *beamSearch, next []candidate) error {
 		}
 		o := &sequence{
 			tokens: slices.Clone(c.parent.tokens), computed: c.parent.computed, params: c.parent.params, priority: c.parent.priority, steps: -1,
-			turns: slices.Clone(c.parent.turns), used: c.parent.used, group: newGroup(1, newMailbox(e.options.MaxUnread, e.drained)), beam: &beam{search: search},
+			turns: slices.Clone(c.parent.turns), used: c.parent.used, queried: c.parent.queried, prefixHit: c.parent.prefixHit,
+			group: newGroup(1, newMailbox(e.options.MaxUnread, e.drained)), beam: &beam{search: search},
 		}
 		o.table.Salt = c.parent.table.Salt
 		e.newSequence(o)
@@ -267,45 +344,80 @@ func (e *Engine) succeed(search *beamSearch, next []candidate) error {
 			return err
 		}
 	}
-	for _, s := range search.live {
+	before := search.live
+	search.live = live
+	for _, s := range before {
 		if !goesOn[s] {
-			e.finish(s, FinishedStopped, "a better beam")
+			e.drop(s)
 		}
 	}
-	search.live = live
+	tokens := make([]*found, len(next))
+	for i := range next {
+		tokens[i] = next[i].found() // before the parents go on
+	}
 	for i, c := range next {
 		s := live[i]
-		s.tokens = append(s.tokens, c.token)
-		s.beam.cum, s.beam.offers = c.cum, nil
+		s.tokens = append(s.tokens, c.token.Token)
+		s.counted = len(s.tokens)
+		*s.beam = beam{search: search, cum: c.cum, last: tokens[i]}
 		e.enqueue(s)
 	}
 	return nil
 }
 
+// drop ends a beam that is not among the best any more. It is no output of the search, so
+// none is counted with it.
+func (e *Engine) drop(s *sequence) {
+	s.asked = false
+	e.finish(s, FinishedAborted, "other beams are better")
+}
+
 // beamAborted ends the search of a beam that the engine could not go on with.
 func (e *Engine) beamAborted(s *sequence, reason string) {
-	if s.beam != nil {
+	if s.beam != nil && slices.Contains(s.beam.search.live, s) {
 		e.endSearch(s.beam.search, errors.New("engine: beam search: "+reason))
 	}
 }
 
-// endSearch releases what is left of a search, and lets it be read.
+// endSearch releases what is left of a search, and lets it be read. The beams that it has
+// found are its outputs, and counted as such; where it has failed, those that it had come to.
 func (e *Engine) endSearch(search *beamSearch, err error) {
 	if search.over {
 		return
 	}
-	how := FinishedLength
-	if err != nil {
-		search.beams, how = nil, FinishedAborted
-	}
-	for i := range search.beams {
-		search.beams[i].Text = e.tokenizer.Decode(search.beams[i].Tokens, true)
-	}
 	search.over, search.err = true, err
 	defer close(search.done)
-	for _, s := range search.live {
-		if e.sequences[s.id] == s {
-			e.finish(s, how, "")
+	ends := map[uint32]State{} // of the sequences that the beams are of
+	if err == nil {
+		search.beams = make([]Beam, len(search.ended))
+		for i := len(search.beams) - 1; i >= 0; i-- { // the best one of a sequence counts
+			end := search.ended[i]
+			end.Text = e.tokenizer.Decode(end.Tokens, true)
+			search.beams[i], ends[end.from] = end.Beam, end.state()
+			e.stats.Finished.count(end.state())
 		}
 	}
+	for _, s := range search.live {
+		if e.sequences[s.id] != s {
+			continue
+		}
+		how, found := ends[s.id]
+		switch {
+		case err != nil:
+			e.finish(s, FinishedAborted, "")
+		case found:
+			s.asked = false // it is counted as a beam
+			e.finish(s, how, "")
+		default:
+			e.drop(s)
+		}
+	}
+}
+
+// state is the state that a beam has ended in.
+func (b *Beam) state() State {
+	if b.FinishReason == FinishedStopped.Reason() {
+		return FinishedStopped
+	}
+	return FinishedLength
 }

@@ -262,6 +262,135 @@ func TestBeamsShareBlocks(t *testing.T) {
 	}
 }
 
+// What a search gives up is no output, and ends nothing that counts; what it finds counts by
+// how it ended. Its tokens count once.
+func TestBeamSearchIsCounted(t *testing.T) {
+	var mu sync.Mutex
+	beams, ends := 0, map[engine.State]int{}
+	e := tiny(t, cpu.New(1), engine.Options{BlockSize: 4, Blocks: 200, Observer: &engine.Observer{
+		Request: func(r engine.RequestInfo) {
+			mu.Lock()
+			defer mu.Unlock()
+			if r.Beam {
+				beams++
+			}
+		},
+		State: func(s engine.StateInfo) {
+			mu.Lock()
+			defer mu.Unlock()
+			if s.State.Finished() {
+				ends[s.State]++
+			}
+		},
+	}})
+	q := engine.BeamRequest{Prompt: endingPrompt(t, e, 8), Width: 4, MaxTokens: 6, LengthPenalty: -2}
+	idle(t, e)
+	before := e.Stats()
+	mu.Lock()
+	beams, ends = 0, map[engine.State]int{}
+	mu.Unlock()
+	var want engine.Finished
+	for _, b := range search(t, e, q) {
+		switch b.FinishReason {
+		case "stop":
+			want.Stop++
+		case "length":
+			want.Length++
+		}
+	}
+	if want.Stop == 0 || want.Length == 0 {
+		t.Errorf("the beams end %+v: the test shows less than it should", want)
+	}
+	after := idle(t, e)
+	got := engine.Finished{Stop: after.Finished.Stop - before.Finished.Stop, Length: after.Finished.Length - before.Finished.Length, Abort: after.Finished.Abort - before.Finished.Abort}
+	if got != want {
+		t.Errorf("%+v are counted, want %+v", got, want)
+	}
+	// One beam in the first step, and four in each of the five that follow at most.
+	if tokens := after.GenerationTokens - before.GenerationTokens; tokens < 5 || tokens > 1+5*4 {
+		t.Errorf("%d tokens are counted", tokens)
+	}
+	if tokens := after.PromptTokens - before.PromptTokens; tokens != uint64(len(q.Prompt)) {
+		t.Errorf("%d tokens of the prompt are counted, want %d", tokens, len(q.Prompt))
+	}
+	mu.Lock()
+	if live := ends[engine.FinishedStopped] + ends[engine.FinishedLength]; beams <= 4 || live == 0 || live > 4 || live+ends[engine.FinishedAborted] != beams {
+		t.Errorf("%d beams are told of, which end %v", beams, ends)
+	}
+	mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := e.BeamSearch(ctx, engine.BeamRequest{Prompt: q.Prompt, Width: 64, MaxTokens: 200, IgnoreEOS: true}); err == nil {
+		t.Error("it was not given up: the test shows less than it should")
+	}
+	if s := idle(t, e).Finished; s.Stop != after.Finished.Stop || s.Length != after.Finished.Length || s.Abort <= after.Finished.Abort {
+		t.Errorf("with a search that was given up %+v are counted, before %+v", s, after.Finished)
+	}
+}
+
+// A beam's tokens come with what the model thought of them and of the likeliest others.
+func TestBeamLogProbs(t *testing.T) {
+	e := tiny(t, cpu.New(1), engine.Options{})
+	ids := prompt(rand.New(rand.NewPCG(7, 7)), 5)
+	for _, logProbs := range []int{0, 3, 9, -1} { // a search of two beams needs the four likeliest
+		for _, b := range search(t, e, engine.BeamRequest{Prompt: ids, Width: 2, MaxTokens: 4, LogProbs: logProbs}) {
+			if len(b.Results) != len(b.Tokens) {
+				t.Fatalf("%d results of %d tokens", len(b.Results), len(b.Tokens))
+			}
+			sum := 0.0
+			for i, r := range b.Results {
+				all := distribution(t, e, slices.Concat(ids, b.Tokens[:i]))
+				sum += float64(r.LogProb)
+				if r.Token != b.Tokens[i] || float64(r.LogProb) != all[r.Token] || r.Rank < 1 || r.Rank > 4 {
+					t.Errorf("place %d of %v: %+v", i, b.Tokens, r)
+				}
+				want := logProbs
+				if want < 0 {
+					want = len(all)
+				}
+				if len(r.TopLogProbs) != want {
+					t.Fatalf("%d likeliest tokens, want %d", len(r.TopLogProbs), want)
+				}
+				for j, top := range r.TopLogProbs {
+					if float64(top.LogProb) != all[top.Token] || top.Rank != j+1 {
+						t.Errorf("place %d of %v: the %d-th likeliest is %+v", i, b.Tokens, j+1, top)
+					}
+				}
+			}
+			if math.Abs(sum-b.CumLogProb) > 1e-9 {
+				t.Errorf("the results add up to %v, want %v", sum, b.CumLogProb)
+			}
+		}
+	}
+}
+
+// Searches that come together are taken in together, or none of them.
+func TestBeamSearchAll(t *testing.T) {
+	e := tiny(t, cpu.New(1), engine.Options{})
+	r := rand.New(rand.NewPCG(4, 2))
+	requests := []engine.BeamRequest{{Prompt: prompt(r, 5), Width: 2, MaxTokens: 4}, {Prompt: prompt(r, 9), Width: 3, MaxTokens: 3, LengthPenalty: 1}}
+	all, err := e.BeamSearchAll(t.Context(), requests, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, q := range requests {
+		alone := search(t, e, q)
+		if !slices.EqualFunc(all[i], alone, func(a, b engine.Beam) bool { return slices.Equal(a.Tokens, b.Tokens) && a.Score == b.Score }) {
+			t.Errorf("search %d finds %+v, alone %+v", i, all[i], alone)
+		}
+	}
+	var full *engine.QueueFullError
+	if _, err := e.BeamSearchAll(t.Context(), requests, 1); !errors.As(err, &full) || full.Max != 1 {
+		t.Errorf("where one may wait, two get %v", err)
+	}
+	requests[1].Width = 0
+	var bad *engine.RequestError
+	if _, err := e.BeamSearchAll(t.Context(), requests, 0); !errors.As(err, &bad) || bad.Field != "beam_width" {
+		t.Errorf("with a bad one among them: %v", err)
+	}
+	drained(t, e)
+}
+
 func TestBeamSearchIsWideGreedy(t *testing.T) {
 	e := tiny(t, ref.New(), engine.Options{})
 	ids := prompt(rand.New(rand.NewPCG(3, 9)), 7)
@@ -280,6 +409,7 @@ func TestBeamSearchRefuses(t *testing.T) {
 		"beam_width":     func(r *engine.BeamRequest) { r.Width = 0 },
 		"max_tokens":     func(r *engine.BeamRequest) { r.MaxTokens = 0 },
 		"length_penalty": func(r *engine.BeamRequest) { r.LengthPenalty = math.NaN() },
+		"logprobs":       func(r *engine.BeamRequest) { r.LogProbs = -2 },
 	} {
 		r := good
 		spoil(&r)

@@ -82,8 +82,17 @@ func (e *Engine) makeMemory(o Options) error {
 	if err != nil {
 		return fmt.Errorf("engine: %w", err)
 	}
-	e.options, e.pool, e.kv, e.step.refs = o, pool, kv, pool.Refs
+	e.options, e.kv = o, kv
+	e.usePool(pool)
 	return nil
+}
+
+// usePool has a pool take the place of the one before, whose figures stay counted.
+func (e *Engine) usePool(pool *kvcache.Pool) {
+	if e.pool != nil {
+		e.evictions += e.pool.Stats().Evictions
+	}
+	e.pool, e.step.refs = pool, pool.Refs
 }
 
 // newPool makes a pool of free blocks, of whose changes the observer is told.

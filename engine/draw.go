@@ -23,6 +23,7 @@ func (e *Engine) conclude(p *part, info StepInfo) {
 		e.setState(s, e.busy(s), "")
 	case s.beam != nil:
 		e.report(s, p.logits)
+		p.drawn = 1 // as long as it is a beam, each step decides one token of it
 	case s.forks == 0:
 		e.verify(p, &info)
 	default:
@@ -38,7 +39,9 @@ func (e *Engine) conclude(p *part, info StepInfo) {
 			e.draw(o, p.logits, nil, info)
 		}
 	}
-	p.drawn = len(s.tokens) - had
+	if s.beam == nil {
+		p.drawn = len(s.tokens) - had
+	}
 	if p.draws && e.options.Memory == NoCache {
 		e.evict(s) // nothing is kept from token to token
 	}

@@ -38,6 +38,7 @@ type Engine struct {
 	// Owned by the goroutine of loop.
 	options   Options
 	pool      *kvcache.Pool
+	evictions uint64 // of the pools before this one
 	kv        backend.KVCache
 	sampler   *sampler.Sampler
 	drawing   drawing // of several sequences at once
@@ -237,7 +238,7 @@ func (e *Engine) newSequence(s *sequence) *sequence {
 	if e.observer.Request != nil {
 		e.observer.Request(RequestInfo{
 			Request: s.id, First: s.outputs[0].id, Index: s.index,
-			Prompt: s.turns[0].start, MaxTokens: s.params.MaxTokens, Priority: s.priority,
+			Prompt: s.turns[0].start, MaxTokens: s.params.MaxTokens, Priority: s.priority, Beam: s.beam != nil,
 		})
 	}
 	return s

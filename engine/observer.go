@@ -35,6 +35,9 @@ type RequestInfo struct {
 	Prompt    int    // tokens of the prompt
 	MaxTokens int
 	Priority  int
+	// Beam: it is no output, but a beam of [Engine.BeamSearch]. They come and go; one that is
+	// given up for better ones ends FinishedAborted.
+	Beam bool
 }
 
 // StateInfo tells an [Observer] of a request's change of state.

@@ -10,15 +10,23 @@ import (
 	"vitrine/engine/sampler"
 )
 
-// Panic is a mistake of the program that was met while something was computed. It ends
-// what met it and nothing else: a request ends aborted, all outputs of it, where something is
-// done for it alone (its drafts, its draw, its scores, the copy of a block that it writes
-// to); a call returns it, and the request that the call is about ends; a step's
-// requests end with the step, as they do when a device fails: when the model panics, which
-// computes them together. The stack is logged, see Options.Log.
+// Panic is a mistake of the program that was met while something was computed. Whom it ends
+// depends on what was done:
 //
-// Who runs and who waits has the scheduler in common, and the pool of blocks. When the
-// scheduler panics, they all end. After each panic the pool's books are proven
+//   - Something for one request (its drafts, its prompt looked up in the prefix cache, its
+//     draw, the copy of a block that it writes to): all of its outputs that have not finished
+//     end aborted, or the beam search that it is of. Scores of a prompt end the output
+//     that computes them and those that were to be forked off from it, which are all there are.
+//   - The model, which computes a step's sequences together: the outputs in the step end, as they
+//     do when a device fails. An output of the same request that waits goes on.
+//   - A call: it returns the panic, and the unfinished outputs of the request that it is about
+//     end. Requests that it was to take in are not taken in. A call about no request ends
+//     none.
+//   - An observer: nobody, see [Observer]. The engine goes on as if it had returned.
+//   - All else in a step, which the requests have in common, such as the scheduler: all who
+//     run or wait.
+//
+// The stack is logged, see Options.Log. After each panic but an observer's the pool's books are proven
 // ([kvcache.Pool.Check]); where they are not right any more, all who run or wait end too,
 // and an empty pool takes the place of the old one: paused and held requests stay,
 // and are computed again when they go on. If not even that can be done, the engine is
@@ -141,7 +149,7 @@ func (e *Engine) renewPool() error {
 	if err != nil {
 		return err
 	}
-	e.pool, e.step.refs = pool, pool.Refs
+	e.usePool(pool)
 	for _, s := range e.sequences {
 		s.table, s.computed = kvcache.Table{Owner: s.id, Salt: s.table.Salt}, 0
 	}

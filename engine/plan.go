@@ -75,18 +75,37 @@ func (e *Engine) lookAhead() bool {
 			return false
 		}
 	}
-	for i, q := range e.waiting {
-		// Nobody further behind can be admitted, so nothing is looked up for it;
-		// unless by priority, and then without what an earlier plan looked up.
-		q.cached = q.cached[:0]
-		if i >= e.options.MaxSequences || q.box.full() {
-			continue
-		}
+	for _, q := range e.waiting {
+		q.cached = q.cached[:0] // what an earlier plan looked up
+	}
+	e.step.next = admissible(e.step.next[:0], e.waiting, e.options.Policy, e.options.MaxSequences)
+	defer clear(e.step.next) // who has ended must not be kept
+	for _, q := range e.step.next {
 		if e.guardRequest(q, "looking a prompt up", func() error { e.match(q); return nil }) != nil {
 			return false
 		}
 	}
 	return true
+}
+
+// admissible appends to next those who wait and may be admitted by the plan at hand: the
+// first most of them in the order of the policy, without those whose reader is too slow. For
+// nobody further behind is anything looked up.
+func admissible(next, waiting []*sequence, policy Policy, most int) []*sequence {
+	begin := len(next)
+	for _, q := range waiting {
+		if !q.box.full() {
+			next = append(next, q)
+		}
+	}
+	queue := next[begin:]
+	if len(queue) <= most {
+		return next
+	}
+	if policy == Priority {
+		slices.SortFunc(queue, func(a, b *sequence) int { return scheduler.ComparePriority(a.priority, b.priority, a.id, b.id) })
+	}
+	return next[:begin+most]
 }
 
 // view is what the scheduler sees of a sequence.
@@ -167,7 +186,7 @@ func (e *Engine) admit(s *sequence) {
 	e.waiting = slices.DeleteFunc(e.waiting, func(o *sequence) bool { return o == s })
 	e.running = append(e.running, s)
 	if e.looksUp(s) {
-		if !s.queried {
+		if !s.queried && s.counted == 0 { // what was computed and thrown away is no second query
 			s.queried, s.prefixHit = true, len(s.cached)*e.options.BlockSize
 			e.stats.PrefixQueries += uint64(len(s.tokens))
 			e.stats.PrefixHits += uint64(s.prefixHit)

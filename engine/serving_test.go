@@ -253,6 +253,43 @@ func TestPrefixCache(t *testing.T) {
 	}
 }
 
+// Evictions are counted since the engine began, whatever pools it has had.
+func TestEvictionsStayCounted(t *testing.T) {
+	_, logger := newLog()
+	o := engine.Options{BlockSize: 4, Blocks: 12, Log: logger}
+	e := tiny(t, cpu.New(1), o)
+	r := rand.New(rand.NewPCG(3, 14))
+	evict := func(what string, before uint64) uint64 {
+		for range 4 {
+			collect(t, add(t, e, engine.Request{Prompt: prompt(r, 32), Params: greedy(3)}))
+		}
+		n := idle(t, e).Evictions
+		if n <= before {
+			t.Errorf("%s: %d evictions, before that %d", what, n, before)
+		}
+		return n
+	}
+	n := evict("the first pool", 0)
+	o.Blocks = 14
+	if err := e.Configure(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if got := e.Stats().Evictions; got < n {
+		t.Errorf("another size of memory: %d evictions, before that %d", got, n)
+	}
+	n = evict("the second pool", n)
+	if err := e.BreakEngine("pool", 3); err != nil {
+		t.Fatal(err)
+	}
+	if a := collect(t, add(t, e, engine.Request{Prompt: prompt(r, 32), Params: greedy(3)})); a.state != engine.FinishedAborted {
+		t.Errorf("the request in a broken pool ends %v: the test shows less than it should", a.state)
+	}
+	if got := idle(t, e).Evictions; got < n {
+		t.Errorf("a pool that was renewed: %d evictions, before that %d", got, n)
+	}
+	evict("the third pool", n)
+}
+
 // Requests that come in together with the same long beginning are computed
 // as one that came first and the rests of the others.
 func TestSharedPromptIsComputedOnce(t *testing.T) {
@@ -506,6 +543,34 @@ func TestPriorityOrder(t *testing.T) {
 	}
 	if want := []int{1, 1, 2, 3}; !slices.Equal(order, want) {
 		t.Errorf("they ended in the order %v of their priorities, want %v", order, want)
+	}
+}
+
+// Who comes last and is served first finds in the prefix cache what is there, however many
+// wait before it.
+func TestPriorityFindsPrefixes(t *testing.T) {
+	var cached []int // of the requests in the order in which they are served
+	e := tiny(t, cpu.New(1), engine.Options{Policy: engine.Priority, MaxSequences: 1, BlockSize: 8, Observer: &engine.Observer{
+		Plan: func(p engine.PlanInfo) {
+			for _, part := range p.Parts {
+				if part.Prefill {
+					cached = append(cached, part.Cached)
+				}
+			}
+		},
+	}})
+	r := rand.New(rand.NewPCG(12, 45))
+	known := prompt(r, 48)
+	collect(t, add(t, e, engine.Request{Prompt: known, Params: greedy(2)}))
+	requests := []engine.Request{{Prompt: prompt(r, 24), Params: greedy(2), Priority: 2}, {Prompt: prompt(r, 24), Params: greedy(2), Priority: 3}, {Prompt: known, Params: greedy(2), Priority: 1}}
+	for _, h := range addAll(t, e, requests...) {
+		collect(t, h)
+	}
+	if err := e.Close(); err != nil { // the observer has ended with it
+		t.Fatal(err)
+	}
+	if want := []int{0, 40, 0, 0}; !slices.Equal(cached, want) {
+		t.Errorf("the cache gave them %v tokens, want %v", cached, want)
 	}
 }
 

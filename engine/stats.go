@@ -11,7 +11,7 @@ type Stats struct {
 
 	Steps            uint64
 	PromptTokens     uint64 // of the prompts that were computed or found in the cache
-	GenerationTokens uint64 // drawn
+	GenerationTokens uint64 // drawn; of a beam search one a step and beam that went on
 	ComputedTokens   uint64 // rows that the model computed, drafts included, padding not
 	PaddingTokens    uint64 // rows computed for nothing, see [StaticBatching]
 	Preemptions      uint64
@@ -33,12 +33,14 @@ type Stats struct {
 	HeldBlocks   int
 	CachedBlocks int    // free, and can still be found by the prefix cache
 	FilledSlots  int    // slots of held blocks whose keys and values are written
-	Evictions    uint64 // blocks that lost what the prefix cache had in them
+	Evictions    uint64 // blocks that lost what the prefix cache had in them, since the engine started
 }
 
 // Finished counts by [State.Reason] the outputs that ended which had something asked of them:
 // to be computed, or to go on. One that is released when it has finished, or a fork that
-// nobody let go on, ends nothing that has not been counted.
+// nobody let go on, ends nothing that has not been counted. The outputs of a beam search are
+// the beams that it returns, however they ended, and of one that failed the beams that it had
+// come to; those that it gave up for better ones are none.
 type Finished struct{ Stop, Length, Abort uint64 }
 
 func (f *Finished) count(how State) {
@@ -72,7 +74,7 @@ func (e *Engine) publish() {
 	s.Waiting = e.states[Waiting] + e.states[Preempted]
 	s.Paused = e.states[Paused]
 	m := e.pool.Stats()
-	s.Blocks, s.HeldBlocks, s.CachedBlocks, s.FilledSlots, s.Evictions = m.Blocks, m.Held, m.Cached, m.Filled, m.Evictions
+	s.Blocks, s.HeldBlocks, s.CachedBlocks, s.FilledSlots, s.Evictions = m.Blocks, m.Held, m.Cached, m.Filled, e.evictions+m.Evictions
 	e.published.Lock()
 	defer e.published.Unlock()
 	e.published.stats, e.published.options = *s, e.options

@@ -27,6 +27,7 @@ type stepBuffers struct {
 	// What the scheduler is told.
 	refs                     func(block int32) int
 	running, waiting, parked []scheduler.Sequence
+	next                     []*sequence // who may be admitted
 	runs                     []kvcache.Run
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vitrine/server/app"
+	"vitrine/server/openai"
 )
 
 // keyVariable names the environment variable that --api-key is taken from when
@@ -25,6 +26,7 @@ func (c *cli) serveCommand() *cobra.Command {
 		config app.Config
 		noOpen bool
 		ending time.Duration
+		tops   int
 	)
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -43,7 +45,7 @@ func (c *cli) serveCommand() *cobra.Command {
 				return err
 			}
 			c.tellMissing(&m)
-			config.Model = m.name
+			config.Model, config.MaxLogProbs = m.name, &tops
 			if config.Engine.URL == "" && (cmd.Flags().Changed("engine-api-key") || cmd.Flags().Changed("engine-model") || cmd.Flags().Changed("engine-kv-events") || cmd.Flags().Changed("engine-kv-events-replay")) {
 				return usagef("--engine-api-key, --engine-model, --engine-kv-events and --engine-kv-events-replay need --engine")
 			}
@@ -76,6 +78,7 @@ func (c *cli) serveCommand() *cobra.Command {
 	flags.StringVar(&config.APIKey, "api-key", "", "ask for this key everywhere but at /health: programs in Authorization: Bearer KEY, the page by a form (default: $"+keyVariable+")")
 	flags.Float64Var(&config.RateLimit, "rate-limit", 0, "requests to the API, connections of pages and keys that are tried a second from one address; more get 429; of the commands on the connections of its pages 20 times as many are taken, and 200 at least; files of the page and /health do not count; 0 sets no limit")
 	flags.IntVar(&config.MaxWaiting, "max-waiting", 0, "requests to the API that may wait for the engine; more get 429; 0 takes the default of 1024")
+	flags.IntVar(&tops, "max-logprobs", openai.DefaultMaxLogProbs, "tokens whose log-probabilities a request to the API may have told at each place; -1 allows the whole vocabulary, which takes much memory")
 	flags.DurationVar(&ending, "shutdown-timeout", 10*time.Second, "how long requests that run may take to end when the server is told to")
 	flags.BoolVar(&noOpen, "no-open", false, "do not open the browser")
 	return cmd

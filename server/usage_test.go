@@ -38,6 +38,7 @@ func TestWrongCommandLines(t *testing.T) {
 		{"serve --scheduling-policy sjf", `--scheduling-policy: got "sjf", want fcfs, priority`},
 		{"serve --block-size 0", "--block-size: got 0, want 1 to 4096"},
 		{"serve --block-size 5000", "--block-size: got 5000, want 1 to 4096"},
+		{"serve --max-logprobs -2", "--max-logprobs: got -2, want 0 or more, or -1 for the whole vocabulary"},
 		{"serve --max-num-seqs -1", "--max-num-seqs: got -1, want 1 or more"},
 		{"serve --max-num-batched-tokens few", `--max-num-batched-tokens: got "few", want a whole number`},
 		{"serve --max-num-batched-tokens -2", "--max-num-batched-tokens: got -2"},

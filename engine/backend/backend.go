@@ -40,9 +40,10 @@ type Weight interface {
 	Shape() (rows, cols int)
 }
 
-// Sized is a [Weight] that knows what it takes in the backend's memory.
+// Sized is a [Weight] that knows its size.
 type Sized interface {
-	// Bytes is how many bytes a product with the whole weight reads.
+	// Bytes is the size of the weight in the layout that a product reads, which reads all
+	// of it: of all ranks together where it is divided among them.
 	Bytes() int
 }
 

@@ -135,9 +135,15 @@ func (m *Planner) Plan(s State) *Decision {
 func byPriority(into, list []Sequence) []Sequence {
 	into = append(into[:0], list...)
 	slices.SortStableFunc(into, func(a, b Sequence) int {
-		return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.ID, b.ID))
+		return ComparePriority(a.Priority, b.Priority, a.ID, b.ID)
 	})
 	return into
+}
+
+// ComparePriority is the order of the policy [Priority] between two sequences a and b: negative
+// if a runs first.
+func ComparePriority(aPriority, bPriority int, aID, bID uint32) int {
+	return cmp.Or(cmp.Compare(aPriority, bPriority), cmp.Compare(aID, bID))
 }
 
 // continuous fills the step up from whoever has something to compute.

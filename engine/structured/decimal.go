@@ -149,6 +149,9 @@ func (s amountState) digit(d decimal) int {
 
 // digits reads what is left before the point.
 func (a *amounts) digits(s amountState) pc {
+	if s.at > 0 && !s.low && !s.high { // the digits that are left are all that matters
+		s.digits, s.at = s.digits-s.at+1, 1
+	}
 	if s.at == s.digits {
 		return a.tail(amountState{low: s.low, high: s.high, remainder: s.remainder})
 	}

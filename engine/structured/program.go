@@ -279,40 +279,78 @@ func (b *builder) finish() (*program, error) {
 	return p, nil
 }
 
-// findNeeds computes need as the least fixed point. Instructions come behind
-// those that they go on at, but for loops, which do not need less when they go
-// round. So a pass settles what takes one call more than the pass before, and
-// needs above maxDepth are never asked for.
+// findNeeds computes need as the least fixed point, the least needs first (Knuth 1977, "A
+// Generalization of Dijkstra's Algorithm"): each instruction is settled once, however far it
+// is from the end of its rule and in whatever order the instructions stand.
 func (p *program) findNeeds() {
 	p.need = make([]int32, len(p.insts))
 	for i := range p.need {
 		p.need[i] = never
 	}
+	before := p.predecessors()
 	p.need[pcMatch] = 0
-	changed := true
-	for pass := 0; changed && pass < maxDepth+2; pass++ {
-		changed = false
-		for i := range p.insts {
-			in, need := &p.insts[i], int32(never)
-			switch in.op {
-			case opByte:
-				need = p.need[in.out[0]]
-			case opSplit:
-				for _, o := range in.out {
-					need = min(need, p.need[o])
+	now, next := []pc{pcMatch}, []pc(nil)
+	for level := int32(0); len(now) > 0; level++ {
+		for len(now) > 0 {
+			at := now[len(now)-1]
+			now = now[:len(now)-1]
+			if p.need[at] < level {
+				continue // it has come to need less since it was noted
+			}
+			for _, from := range before(at) {
+				need := level
+				if in := &p.insts[from]; in.op == opCall {
+					inside, behind := p.need[p.rules[in.rule].start], p.need[in.out[0]]
+					if inside > level || behind > level {
+						continue // one of them is not settled, and the call comes again with it
+					}
+					need = max(inside+1, behind)
 				}
-			case opCall:
-				if inside := p.need[p.rules[in.rule].start]; inside != never {
-					need = max(inside+1, p.need[in.out[0]])
+				switch {
+				case need >= p.need[from]:
+					continue
+				case need == level:
+					now = append(now, from)
+				default:
+					next = append(next, from)
+				}
+				p.need[from] = need
+			}
+		}
+		now, next = next, now
+	}
+}
+
+// predecessors finds the instructions that go on at one, or call the rule that begins there.
+func (p *program) predecessors() func(pc) []pc {
+	each := func(do func(from, to pc)) {
+		for i := range p.insts {
+			in := &p.insts[i]
+			switch in.op {
+			case opByte, opSplit, opCall:
+				for _, to := range in.out {
+					do(pc(i), to)
 				}
 			default:
 				continue
 			}
-			if need < p.need[i] {
-				p.need[i], changed = need, true
+			if in.op == opCall {
+				do(pc(i), p.rules[in.rule].start)
 			}
 		}
 	}
+	// Those of instruction i lie in from[ends[i]:ends[i+1]] when all are there.
+	ends := make([]int32, len(p.insts)+2)
+	each(func(_, to pc) { ends[to+2]++ })
+	for i := 2; i < len(ends); i++ {
+		ends[i] += ends[i-1]
+	}
+	all := make([]pc, ends[len(ends)-1])
+	each(func(from, to pc) {
+		all[ends[to+1]] = from
+		ends[to+1]++
+	})
+	return func(at pc) []pc { return all[ends[at]:ends[at+1]] }
 }
 
 // culprit follows the rules without a value from rule 0 to one that calls no

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -455,6 +456,38 @@ func TestWhatCanBeWritten(t *testing.T) {
 		for _, text := range strings.Fields(c.cannot) {
 			if written(text) {
 				t.Errorf("%s: %s can be written", c.schema, text)
+			}
+		}
+	}
+}
+
+// Limits of hundreds of digits are limits like others: to the last digit.
+func TestLongLimits(t *testing.T) {
+	for _, digits := range []int{100, 258, 300, 399} {
+		nines := strings.Repeat("9", digits-1)
+		for _, c := range []struct{ schema, can, cannot string }{
+			{`{"type":"number","minimum":0.` + nines + `5}`, `0.` + nines + `5 0.` + nines + `51 0.` + nines + `9 1 12.5`, `0.` + nines + ` 0.` + nines + `4 0.` + nines + `499 0`},
+			{`{"type":"number","exclusiveMaximum":0.` + nines + `5}`, `0.` + nines + ` 0.` + nines + `4999 -7`, `0.` + nines + `5 1`},
+			{`{"type":"number","minimum":-0.` + nines + `5,"maximum":0.` + nines + `5}`, `0.` + nines + `5 -0.` + nines + `5 0`, `-0.` + nines + `51 0.` + nines + `6`},
+			{`{"type":"integer","minimum":` + nines + `5}`, nines + `5 ` + nines + `9 1` + nines + `5`, nines + `4 ` + nines},
+			{`{"type":"integer","maximum":` + nines + `5}`, nines + `5 ` + nines + ` -1`, nines + `6 1` + nines + `0`},
+			{`{"type":"number","minimum":1e-` + strconv.Itoa(digits) + `}`, `0.` + strings.Repeat("0", digits-1) + `1 1`, `0.` + strings.Repeat("0", digits-1) + `09 0`},
+		} {
+			compiled, err := compiler().Compile(structured.Spec{JSON: c.schema})
+			if err != nil {
+				t.Errorf("%d digits: %.40s…: %v", digits, c.schema, err)
+				continue
+			}
+			for texts, want := range map[string]bool{c.can: true, c.cannot: false} {
+				for _, text := range strings.Fields(texts) {
+					m, taken := compiled.Start(), true
+					for _, b := range []byte(text) {
+						taken = taken && m.Accept(2+int32(b)) == nil
+					}
+					if got := taken && m.MayEnd(); got != want {
+						t.Errorf("%d digits: %.40s…: …%s can be written: %v, want %v", digits, c.schema, text[max(0, len(text)-12):], got, want)
+					}
+				}
 			}
 		}
 	}

@@ -93,7 +93,7 @@ func Start(ctx context.Context, c Config) (*App, error) {
 		events:  events,
 		log:     c.Log,
 		url:     "http://" + reachable(listener.Addr()),
-		api:     openai.New(openai.Options{Version: c.Version, Log: c.Log, MaxBody: maxBodyBytes, MaxWaiting: c.MaxWaiting, WriteTimeout: writeTimeout}),
+		api:     openai.New(openai.Options{Version: c.Version, Log: c.Log, MaxBody: maxBodyBytes, MaxWaiting: c.MaxWaiting, MaxLogProbs: c.MaxLogProbs, WriteTimeout: writeTimeout}),
 		forward: forward,
 		health:  newHealth(),
 		rest:    newRest(),

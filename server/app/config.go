@@ -31,10 +31,13 @@ type Config struct {
 	// MaxWaiting bounds the API's requests that wait for the engine. Default: what
 	// package openai takes.
 	MaxWaiting int
+	// MaxLogProbs bounds how many of the likeliest tokens a request to the API may have told
+	// at each place; -1 stands for the whole vocabulary. Default: what package openai takes.
+	MaxLogProbs *int
 	// Model is a known model or a path, as for [load.Find]. Default [hub.Default].
 	Model string
 	// Engine is a server elsewhere that runs the model; none if it has no URL.
-	// Then Model, Run, Serving, Blocks and MaxWaiting have no effect: requests of the API
+	// Then Model, Run, Serving, Blocks, MaxWaiting and MaxLogProbs have no effect: requests of the API
 	// are passed on to it.
 	Engine remote.Options
 	// Run says on what the model runs.
@@ -97,6 +100,9 @@ func (c *Config) complete() (*load.Found, error) {
 	}
 	if c.MaxWaiting < 0 {
 		return nil, &ConfigError{"max-waiting", fmt.Errorf("got %d, want 0 (the default) or more", c.MaxWaiting)}
+	}
+	if c.MaxLogProbs != nil && *c.MaxLogProbs < -1 {
+		return nil, &ConfigError{"max-logprobs", fmt.Errorf("got %d, want 0 or more, or -1 for the whole vocabulary", *c.MaxLogProbs)}
 	}
 	if !(c.RateLimit >= 0 && c.RateLimit <= maxRate) { // as NaN is not
 		return nil, &ConfigError{"rate-limit", fmt.Errorf("got %g, want requests a second up to %g, or 0 for no limit", c.RateLimit, maxRate)}

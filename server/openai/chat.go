@@ -18,18 +18,15 @@ func (s *Server) chatCompletions(w http.ResponseWriter, r *http.Request) {
 func decodeChat(o *object, m *Model) (*request, *Error) {
 	r := &request{}
 	takeModel(o, m.Name)
-	r.takeCommon(o, m.Engine.Tokenizer(), m.Engine.Model().Config().Vocab, m.context())
+	r.takeCommon(o, m)
 	p := &r.params
 	// OpenAI's newer name comes first.
 	if take(o, "max_completion_tokens", &p.MaxTokens, fmt.Sprintf("a whole number from 1 to %d, the model's context less the prompt", m.context()-1)) {
 		r.maxField = "max_completion_tokens"
 	}
 	take(o, "logprobs", &r.logProbs, "true or false")
-	if take(o, "top_logprobs", &p.LogProbs, "a whole number") && !r.logProbs && p.LogProbs != 0 {
+	if takeLogProbs(o, "top_logprobs", &p.LogProbs, m) && !r.logProbs && p.LogProbs != 0 {
 		o.fail("top_logprobs", "goes with logprobs true only")
-	}
-	if p.LogProbs < 0 || p.LogProbs > maxLogProbs {
-		o.fail("top_logprobs", "got %d, want 0 to %d", p.LogProbs, maxLogProbs)
 	}
 	p.SkipLogProb = !r.logProbs
 	r.spec = takeStructured(o)

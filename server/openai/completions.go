@@ -16,21 +16,18 @@ func (s *Server) completions(w http.ResponseWriter, r *http.Request) {
 // decodeCompletion reads the body of a completion.
 func decodeCompletion(o *object, m *Model) (*request, *Error) {
 	r := &request{}
-	vocab := m.Engine.Model().Config().Vocab
 	takeModel(o, m.Name)
-	r.takeCommon(o, m.Engine.Tokenizer(), vocab, m.context())
+	r.takeCommon(o, m)
 	p := &r.params
 	take(o, "echo", &r.echo, "true or false")
-	if r.logProbs = take(o, "logprobs", &p.LogProbs, "a whole number"); p.LogProbs < 0 || p.LogProbs > maxLogProbs {
-		o.fail("logprobs", "got %d, want 0 to %d", p.LogProbs, maxLogProbs)
-	}
+	r.logProbs = takeLogProbs(o, "logprobs", &p.LogProbs, m)
 	p.SkipLogProb = !r.logProbs
 	r.spec = takeStructured(o)
 	r.takePrompts(o, m.Engine.Tokenizer())
 	if refusal := o.finish(); refusal != nil {
 		return nil, refusal
 	}
-	if r.echo && p.MaxTokens == 0 {
+	if r.echo && p.MaxTokens == 0 && r.beams == nil {
 		if p.N != 1 {
 			return nil, badField("n", "got %d, want 1 where max_tokens is 0: the choices would be the same", p.N)
 		}
@@ -50,6 +47,9 @@ func decodeCompletion(o *object, m *Model) (*request, *Error) {
 func (r *request) check(m *Model, defaultMax int) *Error {
 	if r.priority != 0 && !m.byPriority() {
 		return badField("priority", "got %d, want 0: the engine's scheduling policy is not priority", r.priority)
+	}
+	if refusal := r.checkBeams(); refusal != nil {
+		return refusal
 	}
 	if r.params.MaxTokens < 1 && r.maxField != "" {
 		return badField(r.maxField, "got %d, want at least 1", r.params.MaxTokens)

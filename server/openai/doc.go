@@ -10,6 +10,9 @@
 // ignored but user and metadata, which are notes of the client's own.
 // A field that is null has its default.
 //
+// With use_beam_search nothing is drawn: the choices are the n likeliest answers as a whole,
+// ranked by length_penalty as vLLM ranks them. What would be about a draw is refused.
+//
 // # Errors
 //
 // Every error has OpenAI's shape, {"error": {"message", "type", "param",

@@ -86,7 +86,7 @@ func TestRefusals(t *testing.T) {
 		{c, `{"prompt":"the","spaces_between_special_tokens":false}`, 400, "spaces_between_special_tokens"},
 		{c, `{"prompt":"the","best_of":2}`, 400, "best_of"},
 		{c, `{"prompt":"the","suffix":"x"}`, 400, "suffix"},
-		{c, `{"prompt":"the","use_beam_search":true}`, 400, "use_beam_search"},
+		{c, `{"prompt":"the","use_beam_search":true,"stream":true}`, 400, "stream"},
 		{c, `{"prompt":"the","tempreature":1}`, 400, "tempreature"},
 		{c, `{"prompt":"the","Temperature":1}`, 400, "Temperature"},
 		{c, `{"prompt":"the","tempreature":null}`, 400, "tempreature"},

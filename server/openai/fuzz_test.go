@@ -15,6 +15,7 @@ func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		`{"prompt":"the","n":2,"stop":["a"],"logit_bias":{"5":1},"stream":true,"stream_options":{"include_usage":true}}`,
 		`{"prompt":[[1,2],[3]],"logprobs":3,"echo":true,"max_tokens":0}`,
+		`{"prompt":"the","use_beam_search":true,"n":2,"length_penalty":0.5,"early_stopping":true}`,
 		`{"messages":[{"role":"user","content":[{"type":"text","text":"x"}]}],"response_format":{"type":"json_schema","json_schema":{"schema":{}}}}`,
 		`{"messages":[{"role":"user","content":"x"}],"bad_words":["a"],"structured_outputs":{"regex":"a+"}}`,
 		`{"prompt":"\ud800","n":1e9}`, `{"prompt":null}`, `[`, `{"a":{"b":[{}]}}`,

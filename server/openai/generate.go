@@ -43,12 +43,13 @@ type choice struct {
 	reason        string // the engine's words for the end
 	offset        int    // characters of the tokens told so far, for text_offset
 	begun         bool   // a chunk was written
+	endToken      *int32 // that a beam ended with
 }
 
 // generate adds a request to the engine.
 func (s *Server) generate(ctx context.Context, m *Model, r *request) (*generation, *Error) {
-	if n := len(r.prompts); n > s.options.MaxWaiting {
-		return nil, badField("prompt", "is a list of %d, more than the %d requests that may wait", n, s.options.MaxWaiting)
+	if refusal := s.few(r); refusal != nil {
+		return nil, refusal
 	}
 	constraint, refusal := s.constrain(ctx, m, r.spec)
 	if refusal != nil {
@@ -62,14 +63,7 @@ func (s *Server) generate(ctx context.Context, m *Model, r *request) (*generatio
 	}
 	handles, err := m.Engine.AddAll(ctx, requests, s.options.MaxWaiting)
 	if err != nil {
-		var full *engine.QueueFullError
-		switch {
-		case ctx.Err() != nil:
-			return nil, stopped(ctx)
-		case errors.As(err, &full):
-			return nil, s.queueFull(full.Waiting)
-		}
-		return nil, fromEngine(err)
+		return nil, s.notTaken(ctx, err)
 	}
 	g := &generation{model: m, request: r, handles: handles, events: make(chan promptEvent)}
 	ctx, g.end = context.WithCancel(ctx)
@@ -88,6 +82,18 @@ func (s *Server) generate(ctx context.Context, m *Model, r *request) (*generatio
 		go g.fetch(ctx, i, h)
 	}
 	return g, nil
+}
+
+// notTaken says why the engine did not take a request in.
+func (s *Server) notTaken(ctx context.Context, err error) *Error {
+	var full *engine.QueueFullError
+	switch {
+	case ctx.Err() != nil:
+		return stopped(ctx)
+	case errors.As(err, &full):
+		return s.queueFull(full.Waiting)
+	}
+	return fromEngine(err)
 }
 
 // fetch passes on the events of one handle until it ends. It waits for who
@@ -212,6 +218,9 @@ func (c *choice) finishReason() *string {
 // stopReason is vLLM's: the token id or the string that the client named and
 // that ended the choice, nil for the model's own end and for a limit.
 func (g *generation) stopReason(c *choice) any {
+	if c.endToken != nil {
+		return *c.endToken // which vLLM tells of its beams
+	}
 	if c.state != engine.FinishedStopped || len(c.ids) == 0 {
 		return nil
 	}

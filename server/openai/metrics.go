@@ -24,15 +24,17 @@ type Metrics struct {
 
 	requestsN                                            prometheus.Histogram
 	promptTokens, generationTokens, maxTokens, iteration prometheus.Histogram
-	maxGeneration                                        prometheus.Histogram
+	maxGeneration, preemptions, prefillComputed          prometheus.Histogram
 	firstToken, interToken, perOutputToken               prometheus.Histogram
 	whole, queue, inference, prefill, decode             prometheus.Histogram
 
-	drafts drafts
+	rejected prometheus.Counter // by the queue's limit
+	drafts   drafts
 
 	// Owned by the engine's goroutine, which calls the Observer.
 	open     map[uint32]*timeline
 	requests map[uint32]*siblings // by their first output
+	beams    map[uint32]bool      // of beam searches: each is no output, and has no times of its own
 	endings  []uint32             // outputs that finished in the step that is not told yet
 }
 
@@ -40,6 +42,7 @@ type Metrics struct {
 type timeline struct {
 	arrival, scheduled, first, last time.Time
 	prompt, maxTokens, drawn        int
+	preempted, computed, farthest   int       // how often, tokens of the prompt that were computed, and up to which
 	request                         uint32    // its first output
 	siblings                        *siblings // nil for a conversation of the page that goes on
 	// disturbed: it was paused by hand, so its times say nothing of the engine.
@@ -53,6 +56,7 @@ var (
 	latencyBuckets    = []float64{0.3, 0.5, 0.8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 40, 50, 60, 120, 240, 480, 960, 1920, 7680}
 	iterationBuckets  = []float64{1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384}
 	paramsNBuckets    = []float64{1, 2, 5, 10, 20}
+	preemptionBuckets = []float64{1, 2, 3, 4, 5, 10, 20}
 )
 
 // oneTwoFive are the buckets 1, 2, 5, 10, … up to a largest value.
@@ -71,7 +75,7 @@ func oneTwoFive(largest int) []float64 {
 // NewMetrics makes the metrics of an engine that is about to be started, for a
 // model of that name and context length in tokens.
 func NewMetrics(model string, context int) *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry(), open: map[uint32]*timeline{}, requests: map[uint32]*siblings{}}
+	m := &Metrics{registry: prometheus.NewRegistry(), open: map[uint32]*timeline{}, requests: map[uint32]*siblings{}, beams: map[uint32]bool{}}
 	labels := prometheus.Labels{"model_name": model, "engine": "0"}
 	histogram := func(name, help string, buckets []float64) prometheus.Histogram {
 		h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "vllm:" + name, Help: help, Buckets: buckets, ConstLabels: labels})
@@ -93,6 +97,13 @@ func NewMetrics(model string, context int) *Metrics {
 	m.inference = histogram("request_inference_time_seconds", "Histogram of time spent in RUNNING phase for request.", latencyBuckets)
 	m.prefill = histogram("request_prefill_time_seconds", "Histogram of time spent in PREFILL phase for request.", latencyBuckets)
 	m.decode = histogram("request_decode_time_seconds", "Histogram of time spent in DECODE phase for request.", latencyBuckets)
+	m.preemptions = histogram("request_num_preemptions", "Histogram of the number of times a request was preempted.", preemptionBuckets)
+	m.prefillComputed = histogram("request_prefill_kv_computed_tokens", "Histogram of new KV tokens computed during prefill (excluding cached tokens).", tokens)
+	m.rejected = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "vllm:admission_rejections_total", Help: "Number of admission attempts rejected by a queue limit, by reason.",
+		ConstLabels: prometheus.Labels{"model_name": model, "reason": "max_num_queued_reqs"}, // there is no limit by tokens
+	})
+	m.registry.MustRegister(m.rejected)
 	m.readStats(labels)
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.handler = promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
@@ -130,6 +141,16 @@ func (m *Metrics) readStats(labels prometheus.Labels) {
 	counter("prompt_tokens", "Number of prefill tokens processed.", labels, func(s engine.Stats) float64 { return float64(s.PromptTokens) })
 	counter("generation_tokens", "Number of generation tokens processed.", labels, func(s engine.Stats) float64 { return float64(s.GenerationTokens) })
 	counter("prompt_tokens_cached", "Number of cached prompt tokens (local + external).", labels, func(s engine.Stats) float64 { return float64(s.PrefixHits) })
+	for source, value := range map[string]func(engine.Stats) uint64{
+		"local_compute":        func(s engine.Stats) uint64 { return s.PromptTokens - s.PrefixHits },
+		"local_cache_hit":      func(s engine.Stats) uint64 { return s.PrefixHits },
+		"external_kv_transfer": func(engine.Stats) uint64 { return 0 }, // keys and values never come from elsewhere
+	} {
+		with := prometheus.Labels{"model_name": labels["model_name"], "engine": labels["engine"], "source": source}
+		counter("prompt_tokens_by_source", "Number of prompt tokens by source.", with, func(s engine.Stats) float64 { return float64(value(s)) })
+	}
+	onDevice := prometheus.Labels{"model_name": labels["model_name"], "engine": labels["engine"], "source": "device"}
+	counter("prompt_tokens_cached_by_source", "Prefix-cache hit tokens by the cache tier that supplied them.", onDevice, func(s engine.Stats) float64 { return float64(s.PrefixHits) })
 	m.registry.MustRegister(collector{&m.engine, labels, &m.drafts})
 	for reason, value := range map[string]func(engine.Finished) uint64{
 		"stop":   func(f engine.Finished) uint64 { return f.Stop },
@@ -160,14 +181,24 @@ func (m *Metrics) Observer() *engine.Observer {
 // request is told of an output that came in. One that is forked off came in
 // with the first.
 func (m *Metrics) request(r engine.RequestInfo) {
+	if r.Beam {
+		m.beams[r.Request] = true
+		return
+	}
 	t := &timeline{arrival: time.Now(), prompt: r.Prompt, maxTokens: r.MaxTokens, request: r.First, siblings: m.join(r.First)}
 	if parent := m.open[r.First]; parent != nil && r.Index > 0 {
-		t.arrival, t.scheduled, t.disturbed = parent.arrival, parent.scheduled, parent.disturbed
+		t.arrival, t.scheduled, t.disturbed, t.farthest = parent.arrival, parent.scheduled, parent.disturbed, parent.farthest
 	}
 	m.open[r.Request] = t
 }
 
 func (m *Metrics) state(s engine.StateInfo) {
+	if m.beams[s.Request] {
+		if s.State.Finished() {
+			delete(m.beams, s.Request)
+		}
+		return
+	}
 	t := m.open[s.Request]
 	switch {
 	case s.State == engine.FinishedAborted:
@@ -182,6 +213,8 @@ func (m *Metrics) state(s engine.StateInfo) {
 		m.open[s.Request] = &timeline{arrival: time.Now(), disturbed: true}
 	case s.State == engine.Paused:
 		t.disturbed = true
+	case s.State == engine.Preempted:
+		t.preempted++
 	case s.State == engine.Prefill || s.State == engine.Running:
 		if t.scheduled.IsZero() {
 			t.scheduled = time.Now()
@@ -203,6 +236,10 @@ func (m *Metrics) plan(p engine.PlanInfo) {
 		}
 		if t.scheduled.IsZero() {
 			t.scheduled = p.Begin
+		}
+		if end := min(part.First+part.Count, t.prompt); end > t.farthest {
+			t.computed += end - max(part.First, t.farthest) // what a preemption threw away is not new
+			t.farthest = end
 		}
 		if part.Drawn > 0 {
 			m.drew(t, now, part.Drawn)
@@ -243,6 +280,8 @@ func (m *Metrics) ended(t *timeline, now time.Time) {
 	m.promptTokens.Observe(float64(t.prompt))
 	m.generationTokens.Observe(float64(t.drawn))
 	m.maxTokens.Observe(float64(t.maxTokens))
+	m.preemptions.Observe(float64(t.preempted))
+	m.prefillComputed.Observe(float64(t.computed))
 	m.whole.Observe(now.Sub(t.arrival).Seconds())
 	if t.scheduled.IsZero() || t.first.IsZero() {
 		return
@@ -254,6 +293,20 @@ func (m *Metrics) ended(t *timeline, now time.Time) {
 	if t.drawn > 1 {
 		m.perOutputToken.Observe(t.last.Sub(t.first).Seconds() / float64(t.drawn-1))
 	}
+}
+
+// searched takes note of what a beam search found for a prompt of so many tokens, and of how
+// long that took.
+func (m *Metrics) searched(prompt, maxTokens int, found []engine.Beam, took time.Duration) {
+	longest := 0
+	for _, b := range found {
+		m.promptTokens.Observe(float64(prompt))
+		m.generationTokens.Observe(float64(len(b.Tokens)))
+		m.maxTokens.Observe(float64(maxTokens))
+		m.whole.Observe(took.Seconds())
+		longest = max(longest, len(b.Tokens))
+	}
+	m.maxGeneration.Observe(float64(longest))
 }
 
 // metrics is GET /metrics.

@@ -221,7 +221,7 @@ func (o *object) harmless(field string, value json.RawMessage) bool {
 var harmless = map[string][]string{
 	"store": {"false"}, "modalities": {`["text"]`}, "service_tier": {`"auto"`, `"default"`}, "verbosity": {`"medium"`}, "reasoning_effort": {`"none"`},
 	"tools": {"[]"}, "tool_choice": {`"none"`, `"auto"`}, "parallel_tool_calls": {"true", "false"}, "functions": {"[]"}, "function_call": {`"none"`, `"auto"`},
-	"suffix": {`""`}, "echo": {"false"}, "best_of": {"1"}, "use_beam_search": {"false"}, "length_penalty": {"1", "1.0"}, "early_stopping": {"false"},
+	"suffix": {`""`}, "echo": {"false"}, "best_of": {"1"}, "length_penalty": {"1", "1.0"}, "early_stopping": {"false"},
 	"documents": {"[]"}, "chat_template_kwargs": {"{}"}, "mm_processor_kwargs": {"{}"}, "vllm_xargs": {"{}"}, "logits_processors": {"[]"},
 }
 
@@ -234,7 +234,7 @@ var unsupported = map[string]string{
 	"audio": "", "modalities": "", "tools": "", "tool_choice": "", "parallel_tool_calls": "", "functions": "", "function_call": "",
 	"prediction": "", "reasoning_effort": "", "include_reasoning": "", "verbosity": "", "service_tier": "", "store": "", "web_search_options": "",
 	"prompt_cache_key": "; cache_salt keeps a prompt's blocks from others", "prompt_cache_retention": "", "safety_identifier": "; user is",
-	"suffix": "", "echo": "", "best_of": "; n is", "use_beam_search": "", "length_penalty": "", "early_stopping": "", "prompt_embeds": "",
+	"suffix": "", "echo": "", "best_of": "; n is", "length_penalty": " without use_beam_search", "early_stopping": " without use_beam_search", "prompt_embeds": "",
 	"documents": "", "chat_template": "; the model's own is used", "chat_template_kwargs": "", "mm_processor_kwargs": "",
 	"guided_grammar": "", "grammar": "", "guided_decoding_backend": "", "guided_whitespace_pattern": "",
 	"structural_tag": "", "whitespace_pattern": "", "disable_fallback": "", "disable_any_whitespace": "", "disable_additional_properties": "", "logits_processors": "", "kv_transfer_params": "", "vllm_xargs": "", "repetition_detection": "",

@@ -22,7 +22,6 @@ const (
 	maxStops    = 32
 	maxStopSize = 1024 // bytes of a stop string or a bad word
 	maxEntries  = 4096 // of logit_bias, bad_words, stop_token_ids
-	maxLogProbs = 20   // vLLM's --max-logprobs
 	maxBias     = 100  // of logit_bias, which is clamped to it
 )
 
@@ -42,7 +41,8 @@ type request struct {
 	tokenIDs    bool // return_token_ids
 	tokensAsIDs bool // return_tokens_as_token_ids
 
-	spec      *spec // the structured output that was asked for; nil for none
+	beams     *beams // the beam search that was asked for; nil for none
+	spec      *spec  // the structured output that was asked for; nil for none
 	priority  int
 	cacheSalt string
 	truncate  int // truncate_prompt_tokens; 0 for no, -1 for the context
@@ -72,7 +72,8 @@ func noModel(name, served string) *Error {
 
 // takeCommon takes the fields that completions and chat share. Numbers out of
 // range are the sampler's to refuse.
-func (r *request) takeCommon(o *object, t *tokenizer.Tokenizer, vocab, context int) {
+func (r *request) takeCommon(o *object, m *Model) {
+	t, vocab, context := m.Engine.Tokenizer(), m.Engine.Model().Config().Vocab, m.context()
 	r.params = sampler.Defaults()
 	p := &r.params
 	take(o, "n", &p.N, fmt.Sprintf("a whole number from 1 to %d", sampler.MaxN))
@@ -100,16 +101,14 @@ func (r *request) takeCommon(o *object, t *tokenizer.Tokenizer, vocab, context i
 	takeStop(o, p)
 	takeBias(o, p)
 	takeBadWords(o, p, t)
-	r.scores = take(o, "prompt_logprobs", &r.scoresTop, "a whole number")
-	if r.scoresTop < 0 || r.scoresTop > maxLogProbs {
-		o.fail("prompt_logprobs", "got %d, want 0 to %d", r.scoresTop, maxLogProbs)
-	}
+	r.scores = takeLogProbs(o, "prompt_logprobs", &r.scoresTop, m)
 	p.HasPromptLogProbs, p.PromptLogProbs = r.scores, r.scoresTop
 	spaces := true
 	if take(o, "spaces_between_special_tokens", &spaces, "true or false"); !spaces {
 		o.fail("spaces_between_special_tokens", "got false, want true: the tokenizer's own spaces are kept")
 	}
 
+	r.takeBeams(o)
 	take(o, "stream", &r.stream, "true or false")
 	r.takeStreamOptions(o)
 	if r.stream && r.scores {
@@ -130,6 +129,27 @@ func (r *request) takeCommon(o *object, t *tokenizer.Tokenizer, vocab, context i
 	take(o, "request_id", &user, "a text")
 	var notes map[string]string
 	take(o, "metadata", &notes, "an object of texts")
+}
+
+// takeLogProbs takes how many of the likeliest tokens are told at each place, and says whether
+// the field was there. −1 stands for the whole vocabulary.
+func takeLogProbs(o *object, field string, dst *int, m *Model) bool {
+	given := 0
+	if !take(o, field, &given, "a whole number") {
+		return false
+	}
+	most, vocab := m.mostLogProbs(), m.Engine.Model().Config().Vocab
+	*dst = given
+	if given == -1 {
+		*dst = vocab
+	}
+	switch {
+	case given == -1 && vocab > most:
+		o.fail(field, "got -1, which stands for all %d tokens of the vocabulary, want 0 to %d", vocab, most)
+	case *dst < 0 || *dst > most:
+		o.fail(field, "got %d, want 0 to %d", given, most)
+	}
+	return true
 }
 
 func (r *request) takeStreamOptions(o *object) {

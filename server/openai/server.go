@@ -27,12 +27,22 @@ type Options struct {
 	// that wait for their structured output to be compiled before that; one more
 	// gets 429 with Retry-After. Default 1024.
 	MaxWaiting int
+	// MaxLogProbs bounds how many of the likeliest tokens a request may have told at each
+	// place; -1 stands for the whole vocabulary. Default [DefaultMaxLogProbs].
+	MaxLogProbs *int
 	// WriteTimeout is how long a client may take to read what is written to it
 	// at a time. Then its request is aborted. Default 30 seconds.
 	WriteTimeout time.Duration
 }
 
+// DefaultMaxLogProbs is vLLM's default of --max-logprobs.
+const DefaultMaxLogProbs = 20
+
 func (o Options) withDefaults() Options {
+	if o.MaxLogProbs == nil {
+		most := DefaultMaxLogProbs
+		o.MaxLogProbs = &most
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -55,7 +65,17 @@ type Model struct {
 	Name     string         // under which clients ask for it
 	Metrics  *Metrics       // whose Observer the engine was started with
 
-	created int64
+	created     int64
+	maxLogProbs int // see Options
+}
+
+// mostLogProbs is how many of the likeliest tokens are told at a place at most.
+func (m *Model) mostLogProbs() int {
+	vocab := m.Engine.Model().Config().Vocab
+	if m.maxLogProbs < 0 {
+		return vocab
+	}
+	return min(m.maxLogProbs, vocab)
 }
 
 // context is the longest sequence that the engine takes.
@@ -116,7 +136,7 @@ func Has(path string) bool {
 // SetModel gives the server a model. The engine stays the caller's, to be
 // closed after [Server.Shutdown].
 func (s *Server) SetModel(m Model) {
-	m.created = time.Now().Unix()
+	m.created, m.maxLogProbs = time.Now().Unix(), *s.options.MaxLogProbs
 	if m.Metrics != nil {
 		m.Metrics.attach(m.Engine)
 	}
@@ -241,6 +261,9 @@ func (s *Server) Shutdown(ctx context.Context) (ended int) {
 // queueFull refuses a request because others wait already, and says when to come
 // again: after about the time that one takes.
 func (s *Server) queueFull(waiting int) *Error {
+	if m := s.model.Load(); m != nil && m.Metrics != nil {
+		m.Metrics.rejected.Inc()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e := refused(http.StatusTooManyRequests, "%d requests are waiting already, at most %d may", waiting, s.options.MaxWaiting)

@@ -223,7 +223,7 @@ func (m *crowd) client(ctx context.Context, manner int, rng *rand.Rand) error {
 		}
 		var chunk completion
 		if err := json.Unmarshal(data, &chunk); err != nil || len(chunk.Choices) != 1 || chunk.Choices[0].Index >= len(want) {
-			if manner == hangs || manner == stalls && server.givenUp.Load() { // it was cut off in the middle of an event
+			if ctx.Err() != nil || manner == hangs || manner == stalls && server.givenUp.Load() { // it was cut off in the middle of an event
 				break
 			}
 			return fmt.Errorf("manner %d, seed %d: event %s: %v", manner, seed, data, err)

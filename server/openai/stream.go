@@ -36,7 +36,11 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, decode func(*o
 		s.fail(w, refusal)
 		return
 	}
-	g, refusal := s.generate(ctx, m, request)
+	begin := s.generate
+	if request.beams != nil {
+		begin = s.search
+	}
+	g, refusal := begin(ctx, m, request)
 	if refusal != nil {
 		s.giveUp(w, refusal)
 		return

@@ -25,7 +25,7 @@ type weight struct {
 // Shape is the number of rows and columns.
 func (w *weight) Shape() (rows, cols int) { return w.rows, w.cols }
 
-// Bytes is what a product with the weight reads: its tiles, or the numbers of a vector.
+// Bytes implements [backend.Sized]: of its tiles, or of the numbers of a vector.
 func (w *weight) Bytes() int {
 	switch {
 	case w.packed != nil:

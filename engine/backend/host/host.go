@@ -39,7 +39,7 @@ func (m *Matrix) Cols() int { return m.cols }
 // Shape is [Matrix.Rows] and [Matrix.Cols].
 func (m *Matrix) Shape() (rows, cols int) { return m.rows, m.cols }
 
-// Bytes is the memory of all numbers.
+// Bytes implements Sized of package backend: of all numbers.
 func (m *Matrix) Bytes() int { return 4 * len(m.Data) }
 
 // Row is row i, sharing memory with the matrix.

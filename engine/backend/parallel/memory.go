@@ -31,7 +31,7 @@ type weight struct {
 // Shape is the number of rows and columns of all ranks.
 func (w *weight) Shape() (rows, cols int) { return w.rows, w.cols }
 
-// Bytes is what the parts of all ranks take together.
+// Bytes implements [backend.Sized].
 func (w *weight) Bytes() int {
 	n := 0
 	for _, p := range w.parts {
