@@ -521,16 +521,16 @@ func newExpander(l layout, quants reg.GPVirtual, tables []Mem) expander {
 
 // expand writes columns 2i and 2i+1 to dst. Pairs are asked for in order.
 func (e expander) expand(i int, dst Mem) {
-	w := e.vec()
+	w, fields := e.vec(), 16/e.lowBits()
 	switch {
-	case e.layout.low == 4 && e.layout.high == 0:
-		// The table has each number twice, so what lies above its four
-		// bits does no harm.
-		if i%4 == 0 {
-			VMOVDQU32(at(e.quants).Offset(i/4*vectorBytes), e.low[0])
+	case e.layout.low <= 4 && e.layout.high == 0 && i/fields < e.lowVectors():
+		// The table has each number several times, so what lies above its bits
+		// does no harm.
+		if i%fields == 0 {
+			VMOVDQU32(at(e.quants).Offset(i/fields*vectorBytes), e.low[0])
 			VPERMW(e.tables[0], e.low[0], w[0])
 		} else {
-			VPSRLW(Imm(uint64(i%4*4)), e.low[0], w[0])
+			VPSRLW(Imm(uint64(i%fields*e.lowBits())), e.low[0], w[0])
 			VPERMW(e.tables[0], w[0], w[0])
 		}
 	case len(e.tables) == 1:
@@ -571,7 +571,7 @@ func expandAMX(l layout) {
 		}`, "LAYOUT", l.word(), "NUMBER", "w.q(row, k)"+l.less(), "PANEL", itoa(l.panelBytes()),
 			"GROUPS", l.inGroups(fmt.Sprintf("as[float32](panel, %d*b+%d)[AT+row] = VALUE", l.panelBytes(), panelNumbers), 16)))
 	panel, quants, blocks := param("panel"), param("tile"), param("blocks")
-	e := newExpander(l, quants, bfloatTables[l.name])
+	e, walker := newExpander(l, quants, bfloatTables[l.name]), l.walk(quants)
 	kinds := l.kinds()
 	loop("block", blocks, func() {
 		for i := range (l.blockBytes() + vectorBytes - 1) / vectorBytes {
@@ -582,10 +582,10 @@ func expandAMX(l layout) {
 		}
 		d := s.vec()
 		for g := range l.groups() * kinds {
-			s.scales(l, at(quants), g/kinds, g%kinds, d)
+			s.scales(l, walker.block(), g/kinds, g%kinds, nil, d)
 			s.store(d, at(panel).Offset(panelNumbers+g*vectorBytes))
 		}
-		ADDQ(imm(l.blockBytes()), quants)
+		walker.next()
 		ADDQ(imm(l.panelBytes()), panel)
 	})
 	done()

@@ -61,18 +61,23 @@ func splitAt(line []uint16, i int, x float32) {
 
 // block is a block of 32 columns of a tile.
 type block struct {
-	l     *Layout
-	bytes []byte
+	l    *Layout
+	tile []byte
+	b    int
 }
 
 // weights is block b of the tile that begins so many bytes behind p.
 func weights(l *Layout, p *byte, bytes, b int) block {
-	return block{l, from(p, bytes+b*l.blockBytes())}
+	return block{l, from(p, bytes), b}
 }
 
-func (w block) q(row, k int) int32   { return int32(w.l.number(w.bytes, row, k)) } // a number, with its offset
-func (w block) d(row, g int) float32 { return w.l.scale(w.bytes, g, 0, row) }      // a group's scale
-func (w block) m(row, g int) float32 { return w.l.scale(w.bytes, g, 1, row) }      // a group's minimum
+// q is a number, with its offset.
+func (w block) q(row, k int) int32 {
+	return int32(w.l.number(w.tile[w.b*w.l.blockBytes():], row, k))
+}
+
+func (w block) d(row, g int) float32 { return w.l.scale(w.tile, w.b*w.l.groups()+g, 0, row) } // a group's scale
+func (w block) m(row, g int) float32 { return w.l.scale(w.tile, w.b*w.l.groups()+g, 1, row) } // a group's minimum
 
 var q40, q41, q50, q51, q80, q2k, q3k, q4k, q5k, q6k = layouts[0], layouts[1], layouts[2], layouts[3], layouts[4],
 	layouts[5], layouts[6], layouts[7], layouts[8], layouts[9]
