@@ -3,6 +3,8 @@ package kernel
 import (
 	"math"
 	"unsafe"
+
+	"vitrine/engine/internal/asmtest"
 )
 
 // What the Go in the comments of the stubs names besides the package's own. Tests compile
@@ -18,25 +20,7 @@ func as[T any](p *byte, bytes int) []T {
 	return from((*T)(unsafe.Pointer(p)), bytes)
 }
 
-// fma is x·y + z, rounded once.
-func fma(x, y, z float32) float32 {
-	product := float64(x) * float64(y) // exact
-	sum := product + float64(z)
-	// What the sum lost, exactly (Knuth, The Art of Computer Programming, volume 2, 4.2.2).
-	part := sum - product
-	lost := (product - (sum - part)) + (float64(z) - part)
-	// A sum that is not exact is made odd, so that to round it once more does no harm
-	// (Boldo and Melquiond 2008).
-	if bits := math.Float64bits(sum); lost != 0 && lost == lost && bits&1 == 0 && !math.IsInf(sum, 0) {
-		if (lost > 0) == (sum > 0) {
-			bits++
-		} else {
-			bits--
-		}
-		sum = math.Float64frombits(bits)
-	}
-	return float32(sum)
-}
+func fma(x, y, z float32) float32 { return asmtest.FMA(x, y, z) }
 
 func exp(x float32) float32 { return float32(math.Exp(float64(x))) }
 
