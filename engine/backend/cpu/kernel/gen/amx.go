@@ -582,7 +582,7 @@ func expandAMX(l layout) {
 		}
 		d := s.vec()
 		for g := range l.groups() * kinds {
-			s.scales(l, walker.block(), g/kinds, g%kinds, nil, d)
+			s.scales(l, walker.block(), g/kinds, g%kinds, d)
 			s.store(d, at(panel).Offset(panelNumbers+g*vectorBytes))
 		}
 		walker.next()

@@ -335,10 +335,10 @@ func (f *fused) finish(step int, tile, x Mem) {
 	s, l := f.isa, f.l
 	g, block := step%l.groups(), f.l.blockAt(tile, step/f.l.groups()%2)
 	d, m := s.vec(), s.vec()
-	s.scales(l, block, g, 0, nil, d)
+	s.scales(l, block, g, 0, d)
 	sum := bunchSum
 	if l.mins {
-		s.scales(l, block, g, 1, nil, m)
+		s.scales(l, block, g, 1, m)
 		if l.groups() > 1 {
 			sum += (1 + g) * vectorBytes
 		}

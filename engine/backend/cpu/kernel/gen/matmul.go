@@ -189,28 +189,16 @@ func (w walker) next() {
 	}
 }
 
-// factor reads what the codes of a block's scales (kind 0) or minima (kind 1) are
-// multiples of.
-func (s isa) factor(l layout, b codedBlock, kind int) vec {
-	v := s.vec()
-	s.loadHalf(b.couple.Offset(l.factorAt(kind)), v)
-	return v
-}
-
-// scales reads the scales (kind 0) or minima (kind 1) of a block's group. factor is what
-// their codes are multiples of, or nil to read that too. A product of a code and a float16
-// is exact in float32: 11 bits times 8.
-func (s isa) scales(l layout, b codedBlock, g, kind int, factor, dst vec) {
+// scales reads the scales (kind 0) or minima (kind 1) of a block's group. A product of a
+// code and a float16 is exact in float32: 11 bits times 8.
+func (s isa) scales(l layout, b codedBlock, g, kind int, dst vec) {
 	m := b.block.Offset(l.scaleAt(g, kind))
 	if l.codes == noCodes {
 		s.loadHalf(m, dst)
 		return
 	}
-	if factor == nil {
-		factor = s.factor(l, b, kind)
-	}
 	for i, r := range dst {
-		from := m.Offset(i * codesBytes / len(dst))
+		from, factor := m.Offset(i*codesBytes/len(dst)), s.reg()
 		switch {
 		case l.codes == byteCodes:
 			VPMOVSXBD(from, r)
@@ -223,7 +211,8 @@ func (s isa) scales(l layout, b codedBlock, g, kind int, factor, dst vec) {
 			VPSRLD(Imm(4), r, r)
 		}
 		VCVTDQ2PS(r, r)
-		VMULPS(factor[i], r, r)
+		VCVTPH2PS(b.couple.Offset(l.factorAt(kind)+i*s.size/2), factor)
+		VMULPS(factor, r, r)
 	}
 }
 
@@ -273,13 +262,6 @@ activations:`, l.name, s.name, lanes),
 		s.zero(total)
 		loop("block", n, func() {
 			prefetchBlock(l, quants)
-			// Both groups of a block have the same factors; AVX2 has no registers for them.
-			var factors [2]vec
-			if s.wide() && l.codes != noCodes && l.groups() > 1 {
-				for kind := range l.kinds() {
-					factors[kind] = s.factor(l, w.block(), kind)
-				}
-			}
 			for g := range l.groups() {
 				even, odd := s.vec(), s.vec()
 				if l.offset != 0 {
@@ -316,7 +298,7 @@ activations:`, l.name, s.name, lanes),
 				if s.wide() {
 					each2(VPADDD, odd, even, even)
 				}
-				s.finish(l, even, []vec{total}, at(xp), w.block(), g, factors)
+				s.finish(l, even, []vec{total}, at(xp), w.block(), g)
 			}
 			w.next()
 			ADDQ(imm(xBytes), xp)
@@ -329,11 +311,10 @@ activations:`, l.name, s.name, lanes),
 }
 
 // finish adds the integer sums of a group to the totals: total += float(sum)·scale·d (+ m·Σ).
-// factors are those of the scales and of the minima, if they have been read.
-func (s isa) finish(l layout, sum vec, total []vec, record Mem, block codedBlock, g int, factors [2]vec) {
+func (s isa) finish(l layout, sum vec, total []vec, record Mem, block codedBlock, g int) {
 	b, d := s.reg(), s.vec()
 	VBROADCASTSS(record.Offset(recScale), b)
-	s.scales(l, block, g, 0, factors[0], d)
+	s.scales(l, block, g, 0, d)
 	for r := range sum {
 		VCVTDQ2PS(sum[r], sum[r])
 		VMULPS(b, sum[r], sum[r])
@@ -342,7 +323,7 @@ func (s isa) finish(l layout, sum vec, total []vec, record Mem, block codedBlock
 	if !l.mins {
 		return
 	}
-	s.scales(l, block, g, 1, factors[1], d)
+	s.scales(l, block, g, 1, d)
 	VBROADCASTSS(record.Offset(sumOffset(l, g)), b)
 	for r := range sum {
 		VFMADD231PS(b, d[r], total[0][r])
@@ -395,7 +376,7 @@ minima) in float32:`, l.name, s.name, l.offset),
 			}
 		}
 		for g := range l.groups() * kinds {
-			s.scales(l, walker.block(), g/kinds, g%kinds, nil, d)
+			s.scales(l, walker.block(), g/kinds, g%kinds, d)
 			s.store(d, at(scales).Offset(g*vectorBytes))
 		}
 		walker.next()
@@ -681,7 +662,7 @@ func tileBunch(s isa, l layout, n int, ahead Mem) {
 				}
 			}
 			d := w
-			s.scales(l, walker.block(), g, 0, nil, d)
+			s.scales(l, walker.block(), g, 0, d)
 			for r := range n {
 				if n <= 4 {
 					VPADDD(sums[r][1], sums[r][0], sums[r][0])
@@ -693,7 +674,7 @@ func tileBunch(s isa, l layout, n int, ahead Mem) {
 			if !l.mins {
 				continue
 			}
-			s.scales(l, walker.block(), g, 1, nil, d)
+			s.scales(l, walker.block(), g, 1, d)
 			for r := range n {
 				VFMADD231PS_BCST(x.row(r).Offset(sumOffset(l, g)), d[0], total[r])
 			}
