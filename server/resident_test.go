@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dustin/go-humanize"
 
@@ -32,8 +33,10 @@ func TestResidentMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := freeAddress(t)
-	cmd := startProgram(t, shippedProgram(t), addr, model)
+	addr, program := freeAddress(t), shippedProgram(t)
+	begin := time.Now()
+	cmd := startProgram(t, program, addr, model)
+	t.Logf("it serves after %v", time.Since(begin).Round(time.Millisecond))
 
 	// A long prompt, whose step takes the most memory, and several answers at once.
 	ids := make([]string, 900)

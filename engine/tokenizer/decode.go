@@ -88,7 +88,15 @@ type Stream struct {
 	begun       bool // a token has been decoded
 	strips      int  // characters that may still be taken off the front
 	pending     []byte
+	texts       strings.Builder // what take returns is the end of it
 }
+
+// A stream's texts lie behind one another in pieces of memory that double up to most:
+// so a token takes no memory of its own, and who keeps a single text keeps little else.
+const (
+	leastTexts = 64
+	mostTexts  = 4096
+)
 
 // NewStream returns a stream at the beginning of a text. What its Push and a last
 // Flush return makes, put together, the Decode of all ids pushed.
@@ -141,13 +149,20 @@ func (s *Stream) push(id int32) {
 // take returns the pending bytes as text: all of them at the end, else all but an
 // incomplete character.
 func (s *Stream) take(end bool) string {
-	if utf8.Valid(s.pending) {
-		text := string(s.pending)
-		s.pending = s.pending[:0]
-		return text
+	rest, room, valid := s.pending, len(s.pending), utf8.Valid(s.pending)
+	if !valid {
+		room *= utf8.RuneLen(utf8.RuneError) // a single byte may become one
 	}
-	var b strings.Builder
-	rest := s.pending
+	if s.texts.Cap()-s.texts.Len() < room {
+		size := min(max(2*s.texts.Cap(), leastTexts), mostTexts)
+		s.texts = strings.Builder{}
+		s.texts.Grow(max(size, room))
+	}
+	from, b := s.texts.Len(), &s.texts
+	if valid {
+		b.Write(rest)
+		rest = nil
+	}
 	for len(rest) > 0 {
 		c, size := utf8.DecodeRune(rest)
 		if c == utf8.RuneError && size == 1 {
@@ -164,7 +179,7 @@ func (s *Stream) take(end bool) string {
 		rest = rest[size:]
 	}
 	s.pending = append(s.pending[:0], rest...)
-	return b.String()
+	return b.String()[from:]
 }
 
 // cleanUp takes out the spaces that joining words by spaces puts before

@@ -101,6 +101,33 @@ func TestStreamIsDecode(t *testing.T) {
 	}
 }
 
+// A text that comes token by token takes a piece of memory now and then, none for each of
+// its tokens; and what was let out before stays as it was.
+func TestStreamDoesNotAllocate(t *testing.T) {
+	tok := load(t, "smollm2.gguf")
+	const text = "Once upon a time, 从前有一位老人 lived alone 🙂 by the sea.\n"
+	ids, err := tok.Encode(text, EncodeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const times = 100
+	s, parts := tok.NewStream(false), make([]string, 0, times*len(ids))
+	n := testing.AllocsPerRun(1, func() {
+		parts = parts[:0]
+		for range times {
+			for _, id := range ids {
+				parts = append(parts, s.Push(id))
+			}
+		}
+	})
+	if most := float64(2 + times*len(text)/(mostTexts/2)); n > most {
+		t.Errorf("%d tokens allocate %v times, want at most %v", times*len(ids), n, most)
+	}
+	if strings.Join(parts, "") != strings.Repeat(text, times) {
+		t.Error("the parts are not the text")
+	}
+}
+
 func TestDecodeSkipsSpecial(t *testing.T) {
 	tok := load(t, "smollm2.gguf")
 	ids, err := tok.Encode("<|im_start|>user\nhi<|im_end|>\n", EncodeOptions{ParseSpecial: true})

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"vitrine/engine"
@@ -48,7 +47,6 @@ func (a *App) loadModel(ctx context.Context, c Config, found *load.Found) {
 		}
 	}
 	a.use(r)
-	debug.FreeOSMemory() // what it took to read the file
 	a.measureBandwidth(ctx, r.model.Threads)
 }
 

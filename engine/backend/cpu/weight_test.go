@@ -18,7 +18,7 @@ func TestWeightBytes(t *testing.T) {
 		rows  int
 		share float64 // of the file's bytes, about
 	}{
-		{quant.Q4_1, rows, 1}, {quant.Q4_K, rows, 1.22}, {quant.Q6_K, rows, 1.07}, {quant.F16, rows, 1},
+		{quant.Q4_1, rows, 1}, {quant.Q2_K, rows, 1.14}, {quant.Q4_K, rows, 1.11}, {quant.Q6_K, rows, 1.07}, {quant.F16, rows, 1},
 		{quant.F32, rows - 1, 32. / 31}, {quant.F16, 1, 2}, // a vector becomes float32
 	} {
 		rowBytes, err := c.t.RowBytes(cols)

@@ -43,7 +43,7 @@ func BenchmarkMatVec(b *testing.B) {
 func BenchmarkMatMul(b *testing.B) {
 	const rows, cols, most = 1536, 576, 480
 	r := rand.New(rand.NewPCG(1, 2))
-	for _, format := range []quant.Type{quant.Q4_1, quant.Q4_0, quant.Q8_0, quant.Q4_K, quant.Q6_K} {
+	for _, format := range []quant.Type{quant.Q4_1, quant.Q4_0, quant.Q8_0, quant.Q2_K, quant.Q3_K, quant.Q4_K, quant.Q5_K, quant.Q6_K} {
 		cols := cols
 		if blocks, _ := format.Info(); cols%blocks.BlockSize != 0 {
 			cols = 512

@@ -45,7 +45,7 @@ func (s *Set) Caches() Caches { return s.caches }
 // panelBlocks is how many blocks of columns of both tiles of a panel are expanded at
 // once: with as many of a bunch they take 5/8 of the first-level cache.
 func (c Caches) panelBlocks(l *Layout) int {
-	return max(c.L1*5/8/(2*l.expandedBytes()+bunchBytes), 1)
+	return l.whole(c.L1 * 5 / 8 / (2*l.expandedBytes() + bunchBytes))
 }
 
 // expandedBlocks is how many blocks of columns of one tile are expanded at once where
@@ -53,7 +53,7 @@ func (c Caches) panelBlocks(l *Layout) int {
 // 2/3 of the first-level cache.
 func (c Caches) expandedBlocks(l *Layout) int {
 	numbers, scales := 2*BlockColumns*Lanes, 4*Lanes*l.groups()*l.kinds()
-	return max(c.L1*2/3/(numbers+scales+expandedRows*blockBytes), 1)
+	return l.whole(c.L1 * 2 / 3 / (numbers + scales + expandedRows*blockBytes))
 }
 
 // expandedRows is how many rows the kernels for expanded tiles take at once (gen.gemmRows).

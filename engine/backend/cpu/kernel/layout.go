@@ -18,14 +18,17 @@ const BlockColumns = 32
 // 2·row+p with the column 2i+p for a pair i:
 //
 //   - the low fields: the low bits of as many pairs as fit into 16 bits, the
-//     first pair lowest;
+//     first pair lowest; of three bits that is five pairs, and the highest bits of the
+//     three vectors are those of the last pair;
 //   - the high fields, if q has more bits than the low field: the rest, in the
 //     same way;
 //
 // and then the scales (and minima) of each group, a number a row: float16 where the
 // file has them so. Where the file has a float16 for 256 columns and a small integer, a
 // code, for each group, the tile has the codes of each group and then the float16: these
-// in every block of 32 columns anew, so that a kernel may begin with any of them.
+// in every block of 32 columns anew, so that a kernel may begin with any of them. Where
+// there are minima, two blocks are a couple: the first one has the float16 of the scales
+// of both, the second one those of their minima, and kernels begin with the first.
 type Layout struct {
 	quant.Scheme
 	Format    quant.Type
@@ -41,10 +44,8 @@ var layouts = func() []*Layout {
 		s, _ := t.Scheme()
 		l := &Layout{Scheme: s, Format: t, index: i}
 		switch s.Bits {
-		case 2, 4, 8:
+		case 2, 3, 4, 8:
 			l.low = s.Bits
-		case 3:
-			l.low, l.high = 2, 1
 		case 5, 6:
 			l.low, l.high = 4, s.Bits-4
 		}
@@ -100,8 +101,39 @@ func (l *Layout) scaleAt(g, kind int) int {
 	return l.quantBytes() + (g*l.kinds()+kind)*halvesBytes
 }
 
-// factorAt is where the float16 lie in a block that codes are multiples of.
-func (l *Layout) factorAt(kind int) int { return l.scaleAt(l.groups(), 0) + kind*halvesBytes }
+// coupled says whether two blocks share the float16 that their codes are multiples of.
+func (l *Layout) coupled() bool { return l.codes != noCodes && l.Minima }
+
+// factorAt is where the float16 lie that codes are multiples of, in a block or in a couple
+// of them.
+func (l *Layout) factorAt(kind int) int { return l.scaleAt(l.groups(), 0) + kind*l.blockBytes() }
+
+// coupleAt is where the couple begins in a tile that block b is one of; or that block, if
+// there are no couples.
+func (l *Layout) coupleAt(b int) int {
+	if l.coupled() {
+		b &^= 1
+	}
+	return b * l.blockBytes()
+}
+
+// whole is the greatest number of blocks, up to n, that is a whole number of couples; at
+// least one of them.
+func (l *Layout) whole(n int) int {
+	if l.coupled() {
+		return max(n&^1, 2)
+	}
+	return max(n, 1)
+}
+
+// cut is where part i of parts begins, as equal as may be, of so many blocks of a tile: with
+// the first of a couple.
+func (l *Layout) cut(blocks, i, parts int) int {
+	if l.coupled() {
+		return blocks / 2 * i / parts * 2
+	}
+	return blocks * i / parts
+}
 
 func (l *Layout) kinds() int {
 	if l.Minima {
@@ -117,7 +149,7 @@ func (l *Layout) blockBytes() int {
 	if l.codes == noCodes {
 		return l.scaleAt(l.groups(), 0)
 	}
-	return l.factorAt(l.kinds())
+	return l.scaleAt(l.groups(), 0) + halvesBytes
 }
 
 // TileBytes is the size of a tile of the given columns, a multiple of 64.
@@ -140,6 +172,9 @@ type Packed struct {
 func NewPacked(l *Layout, rows, cols int, memory []byte) (*Packed, error) {
 	if rows < 1 || cols < 1 || cols%BlockColumns != 0 {
 		return nil, fmt.Errorf("kernel: a matrix of %d × %d, want at least one row and columns in blocks of %d", rows, cols, BlockColumns)
+	}
+	if _, err := l.Format.RowBytes(cols); err != nil {
+		return nil, fmt.Errorf("kernel: a matrix of %d columns: %w", cols, err)
 	}
 	p := &Packed{Layout: l, Rows: rows, Cols: cols, stride: l.TileBytes(cols)}
 	want := p.Tiles() * p.stride

@@ -155,7 +155,7 @@ func (s *Set) bunches(out []float32, stride int, p *Panel, w *Packed, i int, x *
 	next := min(2*i+tiles, w.Tiles()-1)
 	parts := (blocks + most - 1) / most
 	for part := range parts {
-		from, to := part*blocks/parts, (part+1)*blocks/parts
+		from, to := l.cut(blocks, part, parts), l.cut(blocks, part+1, parts)
 		n := to - from
 		for t := range tiles {
 			s.expand[l.index](&p.blocks[t*n*l.expandedBytes()], &w.tile(2*i + t)[from*l.blockBytes()], n)
@@ -194,7 +194,7 @@ func (s *Set) expanded(out []float32, stride int, p *Panel, w *Packed, first, la
 	blocks := w.blocks()
 	most := s.caches.expandedBlocks(w.Layout)
 	parts := (blocks + most - 1) / most
-	p.reserve(w, (blocks+parts-1)/parts)
+	p.reserve(w, min(most, blocks))
 	f := s.gemm[index(w.Layout.Group == 16)][index(w.Layout.Minima)]
 	rows := x.rows(0, n)
 	for t := first; t < last; t++ {
@@ -204,7 +204,7 @@ func (s *Set) expanded(out []float32, stride int, p *Panel, w *Packed, first, la
 				next, part = min(t+1, w.Tiles()-1), 0
 			}
 			ahead, aheads := p.nextAheads(w.part(next, part, parts))
-			lo, hi := i*blocks/parts, (i+1)*blocks/parts
+			lo, hi := w.Layout.cut(blocks, i, parts), w.Layout.cut(blocks, i+1, parts)
 			s.unpack[w.Layout.index](&p.numbers[0], &p.scales[0], &w.part(t, i, parts)[0], hi-lo)
 			f(&out[(t-first)*Lanes], 4*stride, &p.numbers[0], &p.scales[0], pointer(rows[lo:]), blockBytes*blocks, n, hi-lo, index(i == 0), ahead, aheads)
 		}
@@ -214,5 +214,5 @@ func (s *Set) expanded(out []float32, stride int, p *Panel, w *Packed, first, la
 // part is the memory of part i of parts of a tile's columns.
 func (p *Packed) part(t, i, parts int) []byte {
 	blocks, size := p.blocks(), p.Layout.blockBytes()
-	return p.tile(t)[i*blocks/parts*size : (i+1)*blocks/parts*size]
+	return p.tile(t)[p.Layout.cut(blocks, i, parts)*size : p.Layout.cut(blocks, i+1, parts)*size]
 }

@@ -111,9 +111,10 @@ func (k *Packer) interleaveCodes(p *Packed, tile, rows []byte, n int) error {
 					block[l.scaleAt(g, 1)+row] = byte(super.Minima[i])
 				}
 			}
-			binary.LittleEndian.PutUint16(block[l.factorAt(0)+2*row:], super.D)
+			couple := tile[l.coupleAt(b):]
+			binary.LittleEndian.PutUint16(couple[l.factorAt(0)+2*row:], super.D)
 			if l.Minima {
-				binary.LittleEndian.PutUint16(block[l.factorAt(1)+2*row:], super.M)
+				binary.LittleEndian.PutUint16(couple[l.factorAt(1)+2*row:], super.M)
 			}
 		}
 	}
@@ -125,12 +126,16 @@ func (k *Packer) interleaveCodes(p *Packed, tile, rows []byte, n int) error {
 func fields(to []byte, q *[BlockColumns]uint8, bits, shift int) {
 	inLane := 16 / bits
 	mask := uint32(1)<<bits - 1
-	for v := range BlockColumns / 2 / inLane {
+	vectors := BlockColumns / 2 / inLane
+	for v := range vectors {
 		var lanes uint32 // the even column below, the odd above
 		for f := range inLane {
 			i := 2 * (v*inLane + f)
 			pair := uint32(q[i])>>shift&mask | uint32(q[i+1])>>shift&mask<<16
 			lanes |= pair << (f * bits)
+		}
+		if last := BlockColumns/2 - 1; last/inLane == vectors { // the last pair, in the bits that are left
+			lanes |= (uint32(q[2*last])>>v&1 | uint32(q[2*last+1])>>v&1<<16) << 15
 		}
 		binary.LittleEndian.PutUint32(to[v*vectorBytes:], lanes)
 	}
@@ -140,9 +145,18 @@ func fields(to []byte, q *[BlockColumns]uint8, bits, shift int) {
 func (l *Layout) number(block []byte, row, col int) uint8 {
 	field := func(from []byte, bits int) uint32 {
 		inLane := 16 / bits
-		i := col / 2
-		lane := from[i/inLane*vectorBytes+4*row+2*(col%2):]
-		return uint32(binary.LittleEndian.Uint16(lane)) >> (i % inLane * bits) & (1<<bits - 1)
+		i, vectors := col/2, BlockColumns/2/inLane
+		lane := func(v int) uint32 {
+			return uint32(binary.LittleEndian.Uint16(from[v*vectorBytes+4*row+2*(col%2):]))
+		}
+		if i/inLane < vectors {
+			return lane(i/inLane) >> (i % inLane * bits) & (1<<bits - 1)
+		}
+		var q uint32 // of the highest bits
+		for v := range vectors {
+			q |= lane(v) >> 15 << v
+		}
+		return q
 	}
 	q := field(block, l.low)
 	if l.high > 0 {
@@ -153,16 +167,17 @@ func (l *Layout) number(block []byte, row, col int) uint8 {
 
 // scale reads one scale (kind 0) or minimum (kind 1) of group g of a row.
 func (l *Layout) scale(tile []byte, g, kind, row int) float32 {
-	block, g := tile[g/l.groups()*l.blockBytes():], g%l.groups()
-	half := func(at int) float32 { return quant.Float16ToFloat32(binary.LittleEndian.Uint16(block[at+2*row:])) }
-	at := l.scaleAt(g, kind)
+	b, g := g/l.groups(), g%l.groups()
+	block := tile[b*l.blockBytes():]
+	half := func(at int) float32 { return quant.Float16ToFloat32(binary.LittleEndian.Uint16(tile[at+2*row:])) }
+	at, factor := l.scaleAt(g, kind), l.coupleAt(b)+l.factorAt(kind)
 	switch l.codes {
 	case byteCodes:
-		return half(l.factorAt(kind)) * float32(int8(block[at+row]))
+		return half(factor) * float32(int8(block[at+row]))
 	case nibbleCodes:
-		return half(l.factorAt(kind)) * float32(block[at+row]>>(4*kind)&0xf)
+		return half(factor) * float32(block[at+row]>>(4*kind)&0xf)
 	}
-	return half(at)
+	return half(b*l.blockBytes() + at)
 }
 
 // Row sets dst, Cols numbers, to row i of the matrix: what Dequantize gives.

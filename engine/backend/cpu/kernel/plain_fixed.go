@@ -60,7 +60,7 @@ func fixedTileGo(l *Layout) fixedTileFunc {
 		for b := range 2 * steps {
 			block := from[b*l.blockBytes():]
 			l.expand(numbers[:], block)
-			l.expandScales(scales[:], block)
+			l.expandScales(scales[:], from, b)
 			for col := range BlockColumns {
 				line := out[b/2*fixedStep+(b%2*BlockColumns+col)/4*vectorBytes+col%4:]
 				for row := range Lanes {

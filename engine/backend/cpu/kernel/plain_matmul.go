@@ -13,7 +13,8 @@ func (l *Layout) expand(numbers []int16, block []byte) {
 	const pairs, step = BlockColumns / 2, 2 * Lanes
 	spread := func(from []byte, bits, shift int) {
 		inLane, mask := 16/bits, uint16(1)<<bits-1
-		for v := range pairs / inLane {
+		vectors := pairs / inLane
+		for v := range vectors {
 			lanes := from[v*vectorBytes:][:vectorBytes]
 			to := numbers[v*inLane*step:]
 			for lane := range 2 * Lanes {
@@ -21,6 +22,9 @@ func (l *Layout) expand(numbers []int16, block []byte) {
 				for f := range inLane {
 					to[f*step+lane] |= int16(bunch & mask << shift)
 					bunch >>= bits
+				}
+				if vectors*inLane < pairs { // a bit of the last pair
+					numbers[(pairs-1)*step+lane] |= int16(bunch << v)
 				}
 			}
 		}
@@ -38,12 +42,12 @@ func (l *Layout) expand(numbers []int16, block []byte) {
 	}
 }
 
-// expandScales turns the scales and minima of a tile's block into float32.
-func (l *Layout) expandScales(scales []float32, block []byte) {
+// expandScales turns the scales and minima of a tile's block b into float32.
+func (l *Layout) expandScales(scales []float32, tile []byte, b int) {
 	for g := range l.groups() {
 		for kind := range l.kinds() {
 			for row := range Lanes {
-				scales[(g*l.kinds()+kind)*Lanes+row] = l.scale(block, g, kind, row)
+				scales[(g*l.kinds()+kind)*Lanes+row] = l.scale(tile, b*l.groups()+g, kind, row)
 			}
 		}
 	}
@@ -90,7 +94,7 @@ func gemvGo(l *Layout) gemvFunc {
 			for b := range blocks {
 				block := tile[b*l.blockBytes():]
 				l.expand(numbers[:], block)
-				l.expandScales(scales[:], block)
+				l.expandScales(scales[:], tile, b)
 				multiply(o, numbers[:], scales[:], &xs[b], l.Group, l.Minima)
 			}
 		}
@@ -105,7 +109,7 @@ func unpackGo(l *Layout) unpackFunc {
 		for b := range blocks {
 			block := from[b*l.blockBytes():]
 			l.expand(q[b*BlockColumns*Lanes:], block)
-			l.expandScales(s[b*l.groups()*l.kinds()*Lanes:], block)
+			l.expandScales(s[b*l.groups()*l.kinds()*Lanes:], from, b)
 		}
 	}
 }

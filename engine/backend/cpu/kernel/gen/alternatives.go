@@ -84,9 +84,9 @@ of whose blocks of 32 are sums. Each block's products are added up in %d sums:`,
 			each2(VADDPS, sum[2], sum[0], sum[0])
 			d := sum[1]
 			block := at(quants)
-			s.scales(q41, block, 0, 0, d)
+			s.scales(q41, q41.blockAt(block, 0), 0, 0, d)
 			each2(VFMADD231PS, sum[0], d, total)
-			s.scales(q41, block, 0, 1, d)
+			s.scales(q41, q41.blockAt(block, 0), 0, 1, d)
 			VBROADCASTSS(at(sp), b)
 			for i := range d {
 				VFMADD231PS(b, d[i], total[i])
@@ -177,8 +177,8 @@ func floatPanelQ41(s isa) {
 	loop("block", blocks, func() {
 		prefetchBlock(q41, quants)
 		block := at(quants)
-		s.scales(q41, block, 0, 0, d)
-		s.scales(q41, block, 0, 1, m)
+		s.scales(q41, q41.blockAt(block, 0), 0, 0, d)
+		s.scales(q41, q41.blockAt(block, 0), 0, 1, m)
 		for v := range q41.lowVectors() {
 			u.load(at(quants).Offset(v * vectorBytes))
 			for nibble := range 8 {
@@ -363,13 +363,13 @@ func int8Q41() {
 					}
 				}
 				block := at(quants)
-				s.scales(q41, block, 0, 0, d)
+				s.scales(q41, q41.blockAt(block, 0), 0, 0, d)
 				for r := range n {
 					VCVTDQ2PS(sum[r], sum[r])
 					VMULPS_BCST(x.row(r).Offset(int8Scale), sum[r], sum[r])
 					VFMADD231PS(d[0], sum[r], total[r])
 				}
-				s.scales(q41, block, 0, 1, d)
+				s.scales(q41, q41.blockAt(block, 0), 0, 1, d)
 				for r := range n {
 					VFMADD231PS_BCST(x.row(r).Offset(int8Sum), d[0], total[r])
 				}

@@ -187,6 +187,14 @@ func bfloatSum(apart bool, number, high string) string {
 // processor's second unit for float32 products rests, and each store of a tile and
 // each product takes sixteen turns of the other port, so what counts is how few
 // instructions add up the sums: two for each vector, or one without minima.
+//
+// A profile has three quarters of the time at the tiles' loads, products and stores, and a
+// quarter at the adding up. What gained nothing (medians of four rounds in turns, 480 rows
+// with Q4_1, Q8_0 and Q4_K): two more steps between the storing of sums and their adding
+// up, +1 to −5 %; asking for the next bunch's activations in each step, −5 to −10 %; asking
+// for the lines of the outputs when a tile begins, +1 to −6 %. Bytes instead of bfloat16
+// would need two tiles of sums for each step, of high and of low parts, and six
+// instructions for each vector of them, as the fused kernels for Q8_0 have.
 func gemmAMX(group int, mins, apart bool) {
 	s, l := avx512, layout{group: group, mins: mins}
 	config := amxConfigs[group]
@@ -521,16 +529,16 @@ func newExpander(l layout, quants reg.GPVirtual, tables []Mem) expander {
 
 // expand writes columns 2i and 2i+1 to dst. Pairs are asked for in order.
 func (e expander) expand(i int, dst Mem) {
-	w := e.vec()
+	w, fields := e.vec(), 16/e.lowBits()
 	switch {
-	case e.layout.low == 4 && e.layout.high == 0:
-		// The table has each number twice, so what lies above its four
-		// bits does no harm.
-		if i%4 == 0 {
-			VMOVDQU32(at(e.quants).Offset(i/4*vectorBytes), e.low[0])
+	case e.layout.low <= 4 && e.layout.high == 0 && i/fields < e.lowVectors():
+		// The table has each number several times, so what lies above its bits
+		// does no harm.
+		if i%fields == 0 {
+			VMOVDQU32(at(e.quants).Offset(i/fields*vectorBytes), e.low[0])
 			VPERMW(e.tables[0], e.low[0], w[0])
 		} else {
-			VPSRLW(Imm(uint64(i%4*4)), e.low[0], w[0])
+			VPSRLW(Imm(uint64(i%fields*e.lowBits())), e.low[0], w[0])
 			VPERMW(e.tables[0], w[0], w[0])
 		}
 	case len(e.tables) == 1:
@@ -571,7 +579,7 @@ func expandAMX(l layout) {
 		}`, "LAYOUT", l.word(), "NUMBER", "w.q(row, k)"+l.less(), "PANEL", itoa(l.panelBytes()),
 			"GROUPS", l.inGroups(fmt.Sprintf("as[float32](panel, %d*b+%d)[AT+row] = VALUE", l.panelBytes(), panelNumbers), 16)))
 	panel, quants, blocks := param("panel"), param("tile"), param("blocks")
-	e := newExpander(l, quants, bfloatTables[l.name])
+	e, walker := newExpander(l, quants, bfloatTables[l.name]), l.walk(quants)
 	kinds := l.kinds()
 	loop("block", blocks, func() {
 		for i := range (l.blockBytes() + vectorBytes - 1) / vectorBytes {
@@ -582,10 +590,10 @@ func expandAMX(l layout) {
 		}
 		d := s.vec()
 		for g := range l.groups() * kinds {
-			s.scales(l, at(quants), g/kinds, g%kinds, d)
+			s.scales(l, walker.block(), g/kinds, g%kinds, d)
 			s.store(d, at(panel).Offset(panelNumbers+g*vectorBytes))
 		}
-		ADDQ(imm(l.blockBytes()), quants)
+		walker.next()
 		ADDQ(imm(l.panelBytes()), panel)
 	})
 	done()

@@ -184,11 +184,11 @@ func fixedWeights(l layout, lowFirst, highFirst Mem) {
 			for i := range pairs {
 				if inGroup := pairs / l.groups(); i%inGroup == 0 {
 					g := i / inGroup
-					s.scales(l, at(quants), g, 0, d)
+					s.scales(l, l.blockAt(at(quants), half), g, 0, d)
 					VMULPS(inv, d[0], d[0])
 					switch {
 					case l.mins:
-						s.scales(l, at(quants), g, 1, m)
+						s.scales(l, l.blockAt(at(quants), half), g, 1, m)
 						VFMADD213PS(bias, inv, m[0])
 						added = m[0]
 					case offset != nil:

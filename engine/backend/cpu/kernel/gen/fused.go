@@ -329,10 +329,11 @@ func amxBytesConfig() Mem {
 	return amxShapes("tilesBytes", 32, 8)
 }
 
-// finish generates the adding of a step's sums to the totals.
-func (f *fused) finish(step int, block, x Mem) {
+// finish generates the adding of a step's sums to the totals. A tile has a whole number
+// of couples of blocks where there are couples, and the unrolled loop too.
+func (f *fused) finish(step int, tile, x Mem) {
 	s, l := f.isa, f.l
-	g := step % l.groups()
+	g, block := step%l.groups(), f.l.blockAt(tile, step/f.l.groups()%2)
 	d, m := s.vec(), s.vec()
 	s.scales(l, block, g, 0, d)
 	sum := bunchSum

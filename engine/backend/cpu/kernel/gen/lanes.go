@@ -113,6 +113,14 @@ func (s isa) and(a, b, dst Op) {
 	}
 }
 
+func (s isa) or(a, b, dst Op) {
+	if s.wide() {
+		VPORD(a, b, dst)
+	} else {
+		VPOR(a, b, dst)
+	}
+}
+
 // dot adds to each lane of acc the two products of the 16-bit numbers in that
 // lane of a and b. AVX-512 VNNI does it in one instruction, AVX2 needs tmp.
 func (s isa) dot(a, b Op, acc, tmp reg.VecVirtual) {

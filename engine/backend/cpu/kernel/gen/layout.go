@@ -19,7 +19,7 @@ var layouts = []layout{
 	{name: "Q51", low: 4, high: 1, group: 32, mins: true},
 	{name: "Q80", low: 8, group: 32, offset: 128},
 	{name: "Q2K", low: 2, group: 16, codes: nibbleCodes, mins: true},
-	{name: "Q3K", low: 2, high: 1, group: 16, codes: byteCodes, offset: 4},
+	{name: "Q3K", low: 3, group: 16, codes: byteCodes, offset: 4},
 	{name: "Q4K", low: 4, group: 32, codes: byteCodes, mins: true},
 	{name: "Q5K", low: 4, high: 1, group: 32, codes: byteCodes, mins: true},
 	{name: "Q6K", low: 4, high: 2, group: 16, codes: byteCodes, offset: 32},
@@ -70,8 +70,12 @@ func (l layout) scaleAt(g, kind int) int {
 	return l.quantBytes() + (g*l.kinds()+kind)*halvesBytes
 }
 
-// factorAt is where the numbers lie in a block that codes are multiples of.
-func (l layout) factorAt(kind int) int { return l.scaleAt(l.groups(), 0) + kind*halvesBytes }
+// coupled says whether two blocks share what their codes are multiples of.
+func (l layout) coupled() bool { return l.codes != noCodes && l.mins }
+
+// factorAt is where the numbers lie that codes are multiples of, in a block or in a couple
+// of them.
+func (l layout) factorAt(kind int) int { return l.scaleAt(l.groups(), 0) + kind*l.blockBytes() }
 
 func (l layout) groups() int { return 32 / l.group }
 
@@ -80,5 +84,5 @@ func (l layout) blockBytes() int {
 	if l.codes == noCodes {
 		return l.scaleAt(l.groups(), 0)
 	}
-	return l.factorAt(l.kinds())
+	return l.scaleAt(l.groups(), 0) + halvesBytes
 }

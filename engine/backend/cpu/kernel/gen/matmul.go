@@ -58,6 +58,10 @@ func (u *unpacker) wide() bool { return u.isa.wide() }
 func (u *unpacker) pair(i int, dst vec) {
 	fields := 16 / u.lowBits() // in a lane of 16 bits
 	v, field := i/fields, i%fields
+	if v == u.lowVectors() {
+		u.lastPair(dst)
+		return
+	}
 	if field == 0 {
 		for r := range u.low {
 			u.move(at(u.quants).Offset(v*vectorBytes+r*u.size), u.low[r])
@@ -67,7 +71,7 @@ func (u *unpacker) pair(i int, dst vec) {
 		switch {
 		case field == 0:
 			u.and(u.mask, u.low[r], dst[r])
-		case field == fields-1:
+		case (field+1)*u.lowBits() == 16:
 			VPSRLW(Imm(uint64(field*u.lowBits())), u.low[r], dst[r])
 		default:
 			VPSRLW(Imm(uint64(field*u.lowBits())), u.low[r], dst[r])
@@ -104,6 +108,28 @@ func (u *unpacker) pair(i int, dst vec) {
 	}
 }
 
+// lastPair is pair for the one that lies in the highest bits of the low vectors.
+func (u *unpacker) lastPair(dst vec) {
+	for r := range dst {
+		for v := u.lowVectors() - 1; v >= 0; v-- {
+			bit, from := dst[r], at(u.quants).Offset(v*vectorBytes+r*u.size)
+			if v < u.lowVectors()-1 {
+				bit = u.reg()
+				VPADDW(dst[r], dst[r], dst[r])
+			}
+			if u.wide() {
+				VPSRLW(Imm(15), from, bit)
+			} else {
+				VMOVDQU(from, bit)
+				VPSRLW(Imm(15), bit, bit)
+			}
+			if v < u.lowVectors()-1 {
+				u.or(bit, dst[r], dst[r])
+			}
+		}
+	}
+}
+
 func (u *unpacker) lowBits() int { return u.layout.low }
 
 func (u *unpacker) move(m Mem, r reg.VecVirtual) {
@@ -114,10 +140,59 @@ func (u *unpacker) move(m Mem, r reg.VecVirtual) {
 	}
 }
 
+// codedBlock is a block whose scales are read: where it lies, and where the couple begins
+// that it is one of, if there are couples.
+type codedBlock struct{ block, couple Mem }
+
+// blockAt is the block at m, the first or the second of a couple.
+func (l layout) blockAt(m Mem, second int) codedBlock {
+	return codedBlock{m, m.Offset(-second * l.blockBytes())}
+}
+
+// A walker goes from block to block of a tile, of which it begins with the first of a couple.
+type walker struct {
+	l    layout
+	at   reg.GPVirtual
+	back reg.GPVirtual // from the block to its couple: 0, or −blockBytes
+}
+
+func (l layout) walk(from reg.GPVirtual) walker {
+	w := walker{l: l, at: from}
+	if l.coupled() {
+		w.back = GP64()
+		w.begin()
+	}
+	return w
+}
+
+// begin generates the beginning of another tile.
+func (w walker) begin() {
+	if w.l.coupled() {
+		XORQ(w.back, w.back)
+	}
+}
+
+// block is the one at hand.
+func (w walker) block() codedBlock {
+	b := w.l.blockAt(at(w.at), 0)
+	if w.l.coupled() {
+		b.couple = Mem{Base: w.at, Index: w.back, Scale: 1}
+	}
+	return b
+}
+
+// next generates the step to the next block.
+func (w walker) next() {
+	ADDQ(imm(w.l.blockBytes()), w.at)
+	if w.l.coupled() {
+		XORQ(I32(-int32(w.l.blockBytes())), w.back)
+	}
+}
+
 // scales reads the scales (kind 0) or minima (kind 1) of a block's group. A product of a
 // code and a float16 is exact in float32: 11 bits times 8.
-func (s isa) scales(l layout, block Mem, g, kind int, dst vec) {
-	m := block.Offset(l.scaleAt(g, kind))
+func (s isa) scales(l layout, b codedBlock, g, kind int, dst vec) {
+	m := b.block.Offset(l.scaleAt(g, kind))
 	if l.codes == noCodes {
 		s.loadHalf(m, dst)
 		return
@@ -136,7 +211,7 @@ func (s isa) scales(l layout, block Mem, g, kind int, dst vec) {
 			VPSRLD(Imm(4), r, r)
 		}
 		VCVTDQ2PS(r, r)
-		VCVTPH2PS(block.Offset(l.factorAt(kind)+i*s.size/2), factor)
+		VCVTPH2PS(b.couple.Offset(l.factorAt(kind)+i*s.size/2), factor)
 		VMULPS(factor, r, r)
 	}
 }
@@ -177,10 +252,11 @@ activations:`, l.name, s.name, lanes),
 	blocks, count, stride := param("blocks"), param("count"), param("stride")
 
 	quants, xp, n := GP64(), GP64(), GP64()
-	u := newUnpacker(s, l, quants)
+	u, w := newUnpacker(s, l, quants), l.walk(quants)
 	total := s.vec()
 	loop("tile", count, func() {
 		MOVQ(tile, quants)
+		w.begin()
 		MOVQ(x, xp)
 		MOVQ(blocks, n)
 		s.zero(total)
@@ -205,26 +281,26 @@ activations:`, l.name, s.name, lanes),
 				if s.wide() {
 					s.zero(odd)
 				}
-				w, tmp := s.vec(), s.reg()
+				numbers, tmp := s.vec(), s.reg()
 				for i := range pairs / l.groups() {
 					i += g * pairs / l.groups()
-					u.pair(i, w)
+					u.pair(i, numbers)
 					acc := even
 					if s.wide() && i%2 == 1 { // two sums, for the instruction takes its time
 						acc = odd
 					}
 					b := s.reg()
 					VPBROADCASTD(at(xp).Offset(4*i), b)
-					for r := range w {
-						s.dot(b, w[r], acc[r], tmp)
+					for r := range numbers {
+						s.dot(b, numbers[r], acc[r], tmp)
 					}
 				}
 				if s.wide() {
 					each2(VPADDD, odd, even, even)
 				}
-				s.finish(l, even, []vec{total}, at(xp), at(quants), g)
+				s.finish(l, even, []vec{total}, at(xp), w.block(), g)
 			}
-			ADDQ(imm(l.blockBytes()), quants)
+			w.next()
 			ADDQ(imm(xBytes), xp)
 		})
 		s.store(total, at(out))
@@ -235,7 +311,7 @@ activations:`, l.name, s.name, lanes),
 }
 
 // finish adds the integer sums of a group to the totals: total += float(sum)·scale·d (+ m·Σ).
-func (s isa) finish(l layout, sum vec, total []vec, record, block Mem, g int) {
+func (s isa) finish(l layout, sum vec, total []vec, record Mem, block codedBlock, g int) {
 	b, d := s.reg(), s.vec()
 	VBROADCASTSS(record.Offset(recScale), b)
 	s.scales(l, block, g, 0, d)
@@ -278,7 +354,7 @@ minima) in float32:`, l.name, s.name, l.offset),
 		}`, "LAYOUT", l.word(), "NUMBER", "w.q(row, k)"+l.less(), "GROUPS", l.inGroups(
 			fmt.Sprintf("from(scales, 0)[%d*b+AT+row] = VALUE", scales1), 16)))
 	numbers, scales, quants, blocks := param("numbers"), param("scales"), param("tile"), param("blocks")
-	u := newUnpacker(s, l, quants)
+	u, walker := newUnpacker(s, l, quants), l.walk(quants)
 	var offset reg.VecVirtual
 	if l.offset != 0 {
 		offset = s.reg()
@@ -300,10 +376,10 @@ minima) in float32:`, l.name, s.name, l.offset),
 			}
 		}
 		for g := range l.groups() * kinds {
-			s.scales(l, at(quants), g/kinds, g%kinds, d)
+			s.scales(l, walker.block(), g/kinds, g%kinds, d)
 			s.store(d, at(scales).Offset(g*vectorBytes))
 		}
-		ADDQ(imm(l.blockBytes()), quants)
+		walker.next()
 		ADDQ(imm(pairs*vectorBytes), numbers)
 		ADDQ(imm(l.groups()*kinds*vectorBytes), scales)
 	})
@@ -546,7 +622,7 @@ func tileBunch(s isa, l layout, n int, ahead Mem) {
 	x := newStrided("x", "xStride", n)
 	next := GP64()
 	MOVQ(ahead, next)
-	u := newUnpacker(s, l, quants)
+	u, walker := newUnpacker(s, l, quants), l.walk(quants)
 	total := make([]reg.VecVirtual, n)
 	sums := make([][2]reg.VecVirtual, n)
 	for r := range total {
@@ -586,7 +662,7 @@ func tileBunch(s isa, l layout, n int, ahead Mem) {
 				}
 			}
 			d := w
-			s.scales(l, at(quants), g, 0, d)
+			s.scales(l, walker.block(), g, 0, d)
 			for r := range n {
 				if n <= 4 {
 					VPADDD(sums[r][1], sums[r][0], sums[r][0])
@@ -598,12 +674,12 @@ func tileBunch(s isa, l layout, n int, ahead Mem) {
 			if !l.mins {
 				continue
 			}
-			s.scales(l, at(quants), g, 1, d)
+			s.scales(l, walker.block(), g, 1, d)
 			for r := range n {
 				VFMADD231PS_BCST(x.row(r).Offset(sumOffset(l, g)), d[0], total[r])
 			}
 		}
-		ADDQ(imm(l.blockBytes()), quants)
+		walker.next()
 		x.advance(xBytes)
 	})
 	MOVQ(next, ahead)

@@ -3,6 +3,8 @@ package kernel
 import (
 	"math"
 	"unsafe"
+
+	"vitrine/engine/internal/asmtest"
 )
 
 // What the Go in the comments of the stubs names besides the package's own. Tests compile
@@ -18,25 +20,7 @@ func as[T any](p *byte, bytes int) []T {
 	return from((*T)(unsafe.Pointer(p)), bytes)
 }
 
-// fma is x·y + z, rounded once.
-func fma(x, y, z float32) float32 {
-	product := float64(x) * float64(y) // exact
-	sum := product + float64(z)
-	// What the sum lost, exactly (Knuth, The Art of Computer Programming, volume 2, 4.2.2).
-	part := sum - product
-	lost := (product - (sum - part)) + (float64(z) - part)
-	// A sum that is not exact is made odd, so that to round it once more does no harm
-	// (Boldo and Melquiond 2008).
-	if bits := math.Float64bits(sum); lost != 0 && lost == lost && bits&1 == 0 && !math.IsInf(sum, 0) {
-		if (lost > 0) == (sum > 0) {
-			bits++
-		} else {
-			bits--
-		}
-		sum = math.Float64frombits(bits)
-	}
-	return float32(sum)
-}
+func fma(x, y, z float32) float32 { return asmtest.FMA(x, y, z) }
 
 func exp(x float32) float32 { return float32(math.Exp(float64(x))) }
 
@@ -61,18 +45,23 @@ func splitAt(line []uint16, i int, x float32) {
 
 // block is a block of 32 columns of a tile.
 type block struct {
-	l     *Layout
-	bytes []byte
+	l    *Layout
+	tile []byte
+	b    int
 }
 
 // weights is block b of the tile that begins so many bytes behind p.
 func weights(l *Layout, p *byte, bytes, b int) block {
-	return block{l, from(p, bytes+b*l.blockBytes())}
+	return block{l, from(p, bytes), b}
 }
 
-func (w block) q(row, k int) int32   { return int32(w.l.number(w.bytes, row, k)) } // a number, with its offset
-func (w block) d(row, g int) float32 { return w.l.scale(w.bytes, g, 0, row) }      // a group's scale
-func (w block) m(row, g int) float32 { return w.l.scale(w.bytes, g, 1, row) }      // a group's minimum
+// q is a number, with its offset.
+func (w block) q(row, k int) int32 {
+	return int32(w.l.number(w.tile[w.b*w.l.blockBytes():], row, k))
+}
+
+func (w block) d(row, g int) float32 { return w.l.scale(w.tile, w.b*w.l.groups()+g, 0, row) } // a group's scale
+func (w block) m(row, g int) float32 { return w.l.scale(w.tile, w.b*w.l.groups()+g, 1, row) } // a group's minimum
 
 var q40, q41, q50, q51, q80, q2k, q3k, q4k, q5k, q6k = layouts[0], layouts[1], layouts[2], layouts[3], layouts[4],
 	layouts[5], layouts[6], layouts[7], layouts[8], layouts[9]

@@ -2,9 +2,9 @@ package alternatives
 
 import (
 	"encoding/binary"
-	"math"
 	"unsafe"
 
+	"vitrine/engine/internal/asmtest"
 	"vitrine/engine/quant"
 )
 
@@ -17,9 +17,7 @@ func from[T any](p *T, bytes int) []T {
 
 func as[T any](p *byte, bytes int) []T { return from((*T)(unsafe.Pointer(p)), bytes) }
 
-func fma(x, y, z float32) float32 {
-	return float32(math.FMA(float64(x), float64(y), float64(z)))
-}
+func fma(x, y, z float32) float32 { return asmtest.FMA(x, y, z) }
 
 // block is a block of 32 columns of a tile in Q4_1.
 type block struct{ bytes []byte }
