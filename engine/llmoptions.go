@@ -115,6 +115,12 @@ func WithMaxNumBatchedTokens(n int) Option {
 	}
 }
 
+// WithWatermark keeps this part of the pool's blocks free when a sequence is admitted
+// beside others, 0 up to, but not, 1: see [Options.Watermark]. Default 0.
+func WithWatermark(part float64) Option {
+	return func(o *llmOptions) { o.engine.Watermark = part }
+}
+
 // WithMaxNumSeqs bounds the sequences of one step. Default 128.
 func WithMaxNumSeqs(n int) Option {
 	return func(o *llmOptions) {

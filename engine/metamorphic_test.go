@@ -138,6 +138,7 @@ func TestMetamorphic(t *testing.T) {
 		{name: "preemption, speculative", o: with(small, func(o *engine.Options) { o.PromptLookup = lookup }), told: func(s engine.Stats) bool { return preempts(s) && accepts(s) }},
 		{name: "speculative", o: engine.Options{PromptLookup: lookup}, told: accepts},
 		{name: "speculative, long guesses", o: engine.Options{PromptLookup: engine.PromptLookup{Tokens: 16, MinNGram: 2, MaxNGram: 3}, BlockSize: 3, Blocks: 300}, told: accepts},
+		{name: "a watermark", o: with(small, func(o *engine.Options) { o.Watermark = 0.2 })},
 		{name: "evictions from the cache", o: engine.Options{BlockSize: 2, Blocks: 128, MaxSequences: 3}, told: func(s engine.Stats) bool { return s.Evictions > 0 && hits(s) }},
 	}
 	variants = append(variants,

@@ -24,6 +24,11 @@ type Options struct {
 	MaxBatchTokens int
 	// MaxSequences bounds the requests of one step. Default [DefaultMaxSequences].
 	MaxSequences int
+	// Watermark is the part of the pool's blocks that stays free when a sequence is admitted
+	// beside others: where memory is short, those who run grow into it instead of being
+	// preempted and computed again. 0 up to, but not, 1; default 0, as vLLM's argument of
+	// that name.
+	Watermark float64
 	// MaxModelLen bounds the length of a sequence, prompt and answer, in tokens.
 	// Default: the model's context.
 	MaxModelLen int
@@ -127,6 +132,8 @@ func (o Options) Check(given ...string) error {
 		}
 	}
 	switch l := o.PromptLookup; {
+	case !(o.Watermark >= 0 && o.Watermark < 1): // nor is it a NaN
+		return &OptionError{Option: "watermark", Got: strconv.FormatFloat(o.Watermark, 'g', -1, 64), Want: "0 (the default) up to, but not, 1"}
 	case !o.Policy.Valid():
 		return &OptionError{Option: "scheduling-policy", Got: o.Policy.String(), Want: "one of the scheduler's"}
 	case !o.Memory.Valid():

@@ -18,7 +18,7 @@ func (e *Engine) schedulerState() scheduler.State {
 	s := scheduler.State{
 		Policy: o.Policy, Memory: o.Memory, Batch: e.batch,
 		FreeBlocks: e.pool.Free(), BlockSize: o.BlockSize, Refs: e.step.refs,
-		MaxTokens: o.MaxBatchTokens, MaxRunning: o.MaxSequences,
+		MaxTokens: o.MaxBatchTokens, MaxRunning: o.MaxSequences, Watermark: int(o.Watermark * float64(o.Blocks)),
 		Running: e.step.running[:0], Waiting: e.step.waiting[:0], Parked: e.step.parked[:0],
 	}
 	if !e.lookAhead() {

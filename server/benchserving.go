@@ -52,6 +52,7 @@ type servedRun struct {
 	MaxNumSeqs        int     `json:"max_num_seqs"`
 	KVBlocks          int     `json:"kv_blocks"`
 	BlockSize         int     `json:"block_size"`
+	Watermark         float64 `json:"watermark"`
 	KVBytes           int64   `json:"kv_bytes"`
 	Events            string  `json:"events"`
 	RequestRate       float64 `json:"request_rate,omitzero"` // not there where all came at once
@@ -97,6 +98,7 @@ type servingFlags struct {
 	policy, memory, prefix, eventLists []string
 	speculative, sequences, blocks     []int
 	blockSizes                         []int
+	watermarks                         []float64
 	asJSON                             bool
 }
 
@@ -133,6 +135,7 @@ func (c *cli) benchServingCommand() *cobra.Command {
 	flags.IntVar(&b.batchTokens, "max-num-batched-tokens", 0, "tokens of one step at most; 0 takes the engine's default")
 	flags.IntSliceVar(&b.blocks, "kv-blocks", []int{0}, "KV blocks; 0 takes enough for max-num-seqs requests of the greatest length")
 	flags.IntSliceVar(&b.blockSizes, "block-size", []int{16}, "tokens a KV block")
+	flags.Float64SliceVar(&b.watermarks, "watermark", []float64{0}, "part of the KV blocks that stays free when a request is admitted beside others; 0 up to, but not, 1")
 	flags.StringSliceVar(&b.eventLists, "events", eventWords[:1], "what is observed: meter the memory and the batches, none nothing, all everything, and a watcher is told")
 	flags.IntVar(&b.repeat, "repeat", 1, "runs of each")
 	flags.BoolVar(&b.asJSON, "json", false, "write one JSON object for each combination")
@@ -194,6 +197,7 @@ func (b *servingFlags) configs() ([]serving.Config, error) {
 	configs = combine(configs, b.sequences, func(c *serving.Config, v int) { c.MaxNumSeqs = v })
 	configs = combine(configs, b.blocks, func(c *serving.Config, v int) { c.KVBlocks = v })
 	configs = combine(configs, b.blockSizes, func(c *serving.Config, v int) { c.BlockSize = v })
+	configs = combine(configs, b.watermarks, func(c *serving.Config, v float64) { c.Watermark = v })
 	return combine(configs, observed, func(c *serving.Config, v serving.Events) { c.Events = v }), nil
 }
 
@@ -216,7 +220,7 @@ func (c *cli) benchServing(ctx context.Context, b *servingFlags) error {
 		return err
 	}
 	if len(configs) == 0 {
-		return usagef("--max-num-seqs, --kv-blocks, --block-size and --num-speculative-tokens: one is empty, want at least one number each")
+		return usagef("--max-num-seqs, --kv-blocks, --block-size, --watermark and --num-speculative-tokens: one is empty, want at least one number each")
 	}
 	workload, err := serving.Open(b.workload)
 	if err != nil {
@@ -281,7 +285,7 @@ func newServedRun(m *load.Model, with computing, w *serving.Workload, results []
 		Workload: w.Name, Requests: r.Requests, PromptTokens: r.PromptTokens, OutputTokens: r.OutputTokens,
 		Policy: policyWords[slices.Index(policies, r.Policy)], KVMemory: memoryWords[slices.Index(memories, r.Memory)],
 		PrefixCaching: r.PrefixCaching, SpeculativeTokens: r.SpeculativeTokens, MaxNumSeqs: r.MaxNumSeqs,
-		KVBlocks: r.KVBlocks, BlockSize: r.BlockSize, KVBytes: r.KVBytes,
+		KVBlocks: r.KVBlocks, BlockSize: r.BlockSize, Watermark: r.Watermark, KVBytes: r.KVBytes,
 		Events: eventWords[slices.Index(events, r.Events)], RequestRate: r.RequestRate,
 		Repeat: len(results), Seconds: digits(r.Seconds), RequestsPerSecond: digits(r.RequestsPerSecond()),
 		OutputPerSecond: bench.NewSpread(rates), TotalPerSecond: digits(r.TotalPerSecond()), TTFT: r.TTFT, ITL: r.ITL, E2E: r.E2E,
@@ -320,6 +324,9 @@ func (r *servedRun) title() string {
 	words := []string{r.Policy, r.KVMemory, fmt.Sprintf("%d seqs", r.MaxNumSeqs)}
 	if !r.PrefixCaching {
 		words = append(words, "no prefix cache")
+	}
+	if r.Watermark > 0 {
+		words = append(words, fmt.Sprintf("watermark %g", r.Watermark))
 	}
 	if r.SpeculativeTokens > 0 {
 		words = append(words, fmt.Sprintf("%d drafts", r.SpeculativeTokens))

@@ -15,6 +15,7 @@ type engineFlags struct {
 	blockSize, modelLen    int
 	sequences, batchTokens int
 	speculative            int
+	watermark              float64
 }
 
 // add adds the flags of a server.
@@ -22,6 +23,7 @@ func (f *engineFlags) add(flags *pflag.FlagSet) {
 	f.policy = newChoice(policyWords[0], policyWords[:2]...) // the others exist to be compared with
 	flags.Var(f.policy, "scheduling-policy", "who runs first: "+f.policy.list()+", by which a request's field priority says so, the least first")
 	flags.IntVar(&f.sequences, "max-num-seqs", engine.DefaultMaxSequences, "sequences of one step at most")
+	flags.Float64Var(&f.watermark, "watermark", 0, "part of the KV blocks that stays free when a request is admitted beside others: fewer preemptions where memory is short; 0 up to, but not, 1")
 	flags.BoolVar(&f.prefix, "enable-prefix-caching", true, "compute prompts that begin alike once")
 	flags.BoolVar(&f.noPrefix, "no-enable-prefix-caching", false, "compute every prompt whole")
 	f.addOne(flags)
@@ -38,7 +40,7 @@ func (f *engineFlags) addOne(flags *pflag.FlagSet) {
 // options is what the flags say. The error names the flag that is out of range.
 func (f *engineFlags) options(flags *pflag.FlagSet) (engine.Options, error) {
 	o := engine.Options{
-		BlockSize: f.blockSize, MaxBatchTokens: f.batchTokens, MaxModelLen: f.modelLen,
+		BlockSize: f.blockSize, MaxBatchTokens: f.batchTokens, MaxModelLen: f.modelLen, Watermark: f.watermark,
 		PromptLookup: engine.PromptLookup{Tokens: f.speculative},
 	}
 	given := []string{"block-size", "max-num-batched-tokens"} // 0 is a default for programs, but nothing that a user means

@@ -18,6 +18,8 @@ func TestEngineFlagsOutOfRange(t *testing.T) {
 		"--max-num-seqs 0":           "--max-num-seqs: got 0, want 1 or more",
 		"--max-num-seqs -3":          "--max-num-seqs: got -3, want 1 or more",
 		"--max-model-len -1":         "--max-model-len: got -1, want 0 (the default) or more",
+		"--watermark 1":              "--watermark: got 1, want 0 (the default) up to, but not, 1",
+		"--watermark NaN":            "--watermark: got NaN, want 0 (the default) up to, but not, 1",
 		"--max-num-batched-tokens 0": "--max-num-batched-tokens: got 0, want 1 or more",
 	} {
 		var f engineFlags
@@ -46,6 +48,7 @@ func TestEngineFlags(t *testing.T) {
 		{"--block-size 8 --max-num-seqs 3 --max-num-batched-tokens 64 --max-model-len 100", with(func(o *engine.Options) {
 			o.BlockSize, o.MaxSequences, o.MaxBatchTokens, o.MaxModelLen = 8, 3, 64, 100
 		})},
+		{"--watermark 0.1", with(func(o *engine.Options) { o.Watermark = 0.1 })},
 		{"--num-speculative-tokens 4", with(func(o *engine.Options) { o.PromptLookup.Tokens = 4 })},
 		{"--no-enable-prefix-caching", with(func(o *engine.Options) { o.DisablePrefixCaching = true })},
 		{"--enable-prefix-caching=false", with(func(o *engine.Options) { o.DisablePrefixCaching = true })},

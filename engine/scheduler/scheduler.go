@@ -53,7 +53,10 @@ type State struct {
 	Batch int
 
 	FreeBlocks int
-	FreeRuns   []kvcache.Run // of free blocks, if the memory is [Contiguous] and somebody waits
+	// Watermark is the number of blocks that stay free when a sequence is admitted beside
+	// others, for what those draw (vLLM's watermark).
+	Watermark int
+	FreeRuns  []kvcache.Run // of free blocks, if the memory is [Contiguous] and somebody waits
 	// Refs is the number of sequences that hold a block. It must not change
 	// while Plan runs.
 	Refs       func(block int32) int
@@ -201,18 +204,18 @@ func (p *plan) makeRoom(running []Sequence, i, count int) (left []Sequence, fits
 
 // admit lets Waiting[i] run if there are blocks for all of its tokens, and for
 // those of whoever runs already: a sequence that came in for a first chunk would be
-// preempted before its last, and come in again, for ever. If it would be alone, those
-// behind it give theirs up.
+// preempted before its last, and come in again, for ever. Beside others the watermark
+// stays free too. If it would be alone, those behind it give theirs up.
 func (p *plan) admit(i int, alone bool) bool {
-	q, keep := p.Waiting[i], len(p.Waiting)
+	q, keep, spare := p.Waiting[i], len(p.Waiting), p.promised+p.Watermark
 	if alone {
-		keep = i + 1
+		keep, spare = i+1, p.promised
 	}
 	if q.Reserve > q.Reserved {
 		if !p.reserve(q, keep) {
 			return false
 		}
-	} else if !p.room(q, p.rest(q), p.promised, keep) {
+	} else if !p.room(q, p.rest(q), spare, keep) {
 		return false
 	}
 	p.Admitted = append(p.Admitted, q.ID)

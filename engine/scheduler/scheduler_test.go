@@ -93,6 +93,19 @@ func TestPlan(t *testing.T) {
 			s.Running = []seq{{ID: 1, Tokens: 17, Computed: 16, Blocks: own(1)}, {ID: 2, Tokens: 5, Computed: 4, Blocks: own(1)}}
 			s.Waiting = []seq{{ID: 3, Tokens: 17, Computed: 16, Blocks: own(1)}, {ID: 4, Tokens: 17, Computed: 16, Blocks: own(1)}, {ID: 5, Tokens: 1}}
 		}), scheduler.Decision{Evicted: []uint32{4}, Shares: shares{{ID: 1, Count: 1}, {ID: 2, Count: 1}}}},
+		{"who comes in beside others leaves the watermark free", with(func(s *scheduler.State) {
+			s.Watermark, s.FreeBlocks = 3, 5
+			s.Running = []seq{{ID: 1, Tokens: 16, Computed: 15, Blocks: own(1)}}
+			s.Waiting = []seq{{ID: 2, Tokens: 32}, {ID: 3, Tokens: 1}}
+		}), scheduler.Decision{Admitted: []uint32{2}, Shares: shares{{ID: 1, Count: 1}, {ID: 2, Count: 32}}}},
+		{"who comes in alone need not", with(func(s *scheduler.State) {
+			s.Watermark, s.FreeBlocks = 3, 2
+			s.Waiting = []seq{{ID: 2, Tokens: 32}}
+		}), scheduler.Decision{Admitted: []uint32{2}, Shares: shares{{ID: 2, Count: 32}}}},
+		{"who runs grows into it", with(func(s *scheduler.State) {
+			s.Watermark, s.FreeBlocks = 3, 1
+			s.Running = []seq{{ID: 1, Tokens: 17, Computed: 16, Blocks: own(1)}}
+		}), scheduler.Decision{Shares: shares{{ID: 1, Count: 1}}}},
 		{"the head of the queue waits for what runs", with(func(s *scheduler.State) {
 			s.FreeBlocks = 0
 			s.Running = []seq{{ID: 1, Tokens: 16, Computed: 15, Blocks: own(1)}}
@@ -273,7 +286,7 @@ func TestPlanKeepsItsBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := scheduler.State{
 			Policy:     scheduler.Policy(rapid.IntRange(0, int(scheduler.OneAtATime)).Draw(t, "policy")),
-			FreeBlocks: rapid.IntRange(0, 20).Draw(t, "free"), BlockSize: rapid.IntRange(1, 32).Draw(t, "block size"),
+			FreeBlocks: rapid.IntRange(0, 20).Draw(t, "free"), Watermark: rapid.IntRange(0, 3).Draw(t, "watermark"), BlockSize: rapid.IntRange(1, 32).Draw(t, "block size"),
 			MaxTokens: rapid.IntRange(1, 100).Draw(t, "budget"), MaxRunning: rapid.IntRange(1, 6).Draw(t, "limit"),
 		}
 		memory := tables{blocks: map[uint32][]int32{}, refs: map[int32]int{}}

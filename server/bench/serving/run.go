@@ -25,8 +25,9 @@ type Config struct {
 	PrefixCaching       bool
 	SpeculativeTokens   int // most tokens guessed a step and request; 0: none
 	MaxNumSeqs          int
-	MaxNumBatchedTokens int // 0 takes the engine's default
-	KVBlocks            int // 0: enough for MaxNumSeqs requests of the workload's greatest length
+	MaxNumBatchedTokens int     // 0 takes the engine's default
+	Watermark           float64 // part of the blocks that stays free when a request is admitted beside others
+	KVBlocks            int     // 0: enough for MaxNumSeqs requests of the workload's greatest length
 	BlockSize           int
 	Events              Events
 	RequestRate         float64 // requests a second; 0: all at once
@@ -96,7 +97,7 @@ func (r *Result) HitRate() float64 {
 
 // check says which setting is out of range.
 func (c Config) check() error {
-	if err := (engine.Options{BlockSize: c.BlockSize, MaxSequences: c.MaxNumSeqs}).Check("block-size", "max-num-seqs"); err != nil {
+	if err := (engine.Options{BlockSize: c.BlockSize, MaxSequences: c.MaxNumSeqs, Watermark: c.Watermark}).Check("block-size", "max-num-seqs"); err != nil {
 		return err
 	}
 	switch {
@@ -146,7 +147,7 @@ func Run(ctx context.Context, m *load.Model, w *Workload, c Config) (*Result, er
 	}
 	counts, eye := newMeter(c.BlockSize), &watcher{}
 	options := engine.Options{
-		Blocks: c.blocks(w), BlockSize: c.BlockSize, MaxBatchTokens: c.MaxNumBatchedTokens, MaxSequences: c.MaxNumSeqs,
+		Blocks: c.blocks(w), BlockSize: c.BlockSize, MaxBatchTokens: c.MaxNumBatchedTokens, MaxSequences: c.MaxNumSeqs, Watermark: c.Watermark,
 		Policy: c.Policy, Memory: c.Memory, DisablePrefixCaching: !c.PrefixCaching, PromptLookup: engine.PromptLookup{Tokens: c.SpeculativeTokens},
 	}
 	switch c.Events {

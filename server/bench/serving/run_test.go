@@ -142,6 +142,7 @@ func TestConfigCheck(t *testing.T) {
 		want   string
 	}{
 		{func(c *Config, _ *Workload) { c.MaxNumSeqs = 0 }, "max-num-seqs: got 0"},
+		{func(c *Config, _ *Workload) { c.Watermark = 1 }, "watermark: got 1"},
 		{func(c *Config, _ *Workload) { c.MaxNumBatchedTokens = -1 }, "max-num-batched-tokens: got -1"},
 		{func(c *Config, _ *Workload) { c.KVBlocks = -1 }, "kv-blocks: got -1"},
 		{func(c *Config, _ *Workload) { c.KVBlocks = 14 }, "kv-blocks: got 14 of 4 tokens, want room for request 4, which is 57 tokens long"},
