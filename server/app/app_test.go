@@ -320,7 +320,7 @@ func TestNothingIsLeft(t *testing.T) {
 	})
 	defer conn.Close() // the server has ended with the socket open
 	http.DefaultClient.CloseIdleConnections()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(patience)
 	for runtime.NumGoroutine() > before {
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<20)

@@ -5,12 +5,16 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync"
 
 	"github.com/a-h/templ"
 
 	"vitrine/server/assets"
 	"vitrine/web"
 )
+
+// staticTree are the files of both pages, the same for every server of a process.
+var staticTree = sync.OnceValues(func() (assets.Tree, error) { return assets.NewTree(web.Static, assets.Quick) })
 
 // pages is a page in each language, rendered once.
 type pages map[string]*assets.Asset

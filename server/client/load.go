@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"vitrine/server/assets"
@@ -28,30 +29,62 @@ func Load(ctx context.Context, p Program, log *slog.Logger) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("this binary carries no browser client and cannot build it: %w", err)
 	}
-	return tree.cached(ctx, filepath.Join(cache, "vitrine", string(p)), log)
+	return tree.cached(ctx, cacheOf(cache, p), log)
 }
 
-// Release builds every program of the source tree with the best compression and
-// puts its files into the folder dir, for a release to embed.
+// Release puts the files of every program of the source tree, with the best
+// compression, into the folder dir, for a release to embed: out of the user's cache,
+// or built now and kept there where that can be. That takes a while, so each program
+// has a goroutine.
 func Release(ctx context.Context, dir string) error {
-	for _, p := range Programs {
-		tree, err := findTree(ctx, p)
-		if err != nil {
-			return fmt.Errorf("cannot build the browser client: %w", err)
-		}
-		c, err := tree.build(ctx, assets.Best)
-		if err != nil {
-			return err
-		}
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return err
-		}
-		if err := c.write(dir); err != nil {
-			return err
-		}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
 	}
-	return nil
+	failed := make([]error, len(Programs))
+	var all sync.WaitGroup
+	for i, p := range Programs {
+		all.Go(func() { failed[i] = release(ctx, p, dir) })
+	}
+	all.Wait()
+	return errors.Join(failed...)
 }
+
+func release(ctx context.Context, p Program, dir string) error {
+	tree, err := findTree(ctx, p)
+	if err != nil {
+		return fmt.Errorf("cannot build the browser client: %w", err)
+	}
+	c, err := tree.best(ctx)
+	if err != nil {
+		return err
+	}
+	return c.write(dir)
+}
+
+// best returns the client of the tree as it is now with the best compression.
+func (t *tree) best(ctx context.Context) (*Client, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return t.build(ctx, assets.Best)
+	}
+	key, err := t.hash(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(cacheOf(cache, t.program), key)
+	if c, err := read(os.DirFS(dir), t.program); err == nil && !c.Quick {
+		return c, nil
+	}
+	c, err := t.build(ctx, assets.Best)
+	if err != nil {
+		return nil, err
+	}
+	_ = keep(c, dir) // the cache only saves time
+	return c, nil
+}
+
+// cacheOf is the folder of a program within the user's cache.
+func cacheOf(cache string, p Program) string { return filepath.Join(cache, "vitrine", string(p)) }
 
 // cached returns the client of the tree as it is now from the folder cache,
 // after building it into it if it is not there.

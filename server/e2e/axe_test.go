@@ -27,6 +27,7 @@ func axeScript(t *testing.T) string {
 // axe-core finds no violation in any view, in both languages and themes, wide
 // and narrow, with a conversation in the page.
 func TestAccessibility(t *testing.T) {
+	t.Parallel()
 	script := axeScript(t)
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
@@ -77,6 +78,7 @@ func (p *tab) violatesNothing(where string) {
 // Nor does it in what opens beside the views: the help, a source, the flow and the
 // lens of attention, a conversation with branches, and a page that complains.
 func TestAccessibilityOfWhatOpens(t *testing.T) {
+	t.Parallel()
 	script := axeScript(t)
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")

@@ -11,6 +11,7 @@ import (
 // The server is restarted while a conversation has two branches: both are there again, the
 // one that was not in sight with its text, and it goes on.
 func TestRestartKeepsTheBranches(t *testing.T) {
+	t.Parallel()
 	addr := freeAddr(t)
 	url, stop := serve(t, addr)
 	p := open(t, url+"/?lang=en#q=What+is+gravity%3F&n=8&seed=4")

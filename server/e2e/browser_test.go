@@ -68,7 +68,7 @@ func startApp(t testing.TB, c app.Config) (a *app.App, stop func()) {
 		t.Fatal(err)
 	}
 	stop = sync.OnceFunc(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := a.Shutdown(ctx); err != nil {
 			t.Errorf("shutdown: %v", err)
@@ -112,12 +112,33 @@ type tab struct {
 	allowed []string // parts of console messages that the test provokes
 }
 
+// profiles are the contexts of the tests that run, each with what its pages keep.
+var profiles sync.Map // testing.TB to context.Context
+
+// profile is the test's own: cookies know no ports, and tests run side by side.
+func profile(t testing.TB) context.Context {
+	t.Helper()
+	if known, ok := profiles.Load(t); ok {
+		return known.(context.Context)
+	}
+	ctx, cancel := chromedp.NewContext(browser(), chromedp.WithNewBrowserContext())
+	profiles.Store(t, ctx)
+	t.Cleanup(func() {
+		profiles.Delete(t)
+		cancel()
+	})
+	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
+		t.Fatal(err)
+	}
+	return ctx
+}
+
 func open(t testing.TB, url string) *tab {
 	t.Helper()
 	if browser == nil {
 		t.Skip("no chromium here: on Debian, apt-get install chromium")
 	}
-	ctx, cancel := chromedp.NewContext(browser())
+	ctx, cancel := chromedp.NewContext(profile(t))
 	p := &tab{t: t, ctx: ctx}
 	if err := chromedp.Do(ctx, chromedp.EmulateViewport(1440, 900)); err != nil {
 		t.Fatal(err)

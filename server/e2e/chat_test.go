@@ -10,6 +10,7 @@ import (
 // A person asks, sees the answer stream, pauses, steps, goes back, rewinds,
 // and lets the same dice fall again.
 func TestChatPauseStepRewind(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
@@ -47,6 +48,7 @@ func TestChatPauseStepRewind(t *testing.T) {
 
 // Every word of the page exists in both languages, and switching loses nothing.
 func TestLanguages(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
@@ -73,6 +75,7 @@ func TestLanguages(t *testing.T) {
 // The server is restarted: the page says so, connects again, gives the
 // conversation back, and goes on.
 func TestReconnect(t *testing.T) {
+	t.Parallel()
 	addr := freeAddr(t)
 	url, stop := serve(t, addr)
 	p := open(t, url+"/?lang=en")
@@ -101,6 +104,7 @@ var latinSentence = regexp.MustCompile(`[A-Za-z']{2,}( [A-Za-z']+){2,}`)
 
 // Too long a prompt is refused in words, and the chat goes on.
 func TestTooLongAPromptIsSaid(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()

@@ -11,6 +11,7 @@ import (
 
 // The stop button ends an answer where it is.
 func TestStopEndsTheAnswer(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
@@ -33,6 +34,7 @@ func TestStopEndsTheAnswer(t *testing.T) {
 // Keep puts the seed of an answer that drew its own into the field, and the same
 // question then has the same answer.
 func TestSeedIsKept(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
@@ -59,6 +61,7 @@ func TestSeedIsKept(t *testing.T) {
 
 // The theme button goes through its three themes, and the page's colours with it.
 func TestThemeButton(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
@@ -86,6 +89,7 @@ func TestThemeButton(t *testing.T) {
 // Any token is found by its text and told why it was not drawn; the words beside the
 // needle give u and the step that it falls into.
 func TestWhyNotAndNeedle(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
@@ -113,6 +117,7 @@ func TestWhyNotAndNeedle(t *testing.T) {
 
 // At a chosen speed the tokens come no faster than that.
 func TestSpeedIsKept(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()

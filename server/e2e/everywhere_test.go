@@ -44,6 +44,7 @@ const (
 // What is pointed at is read in the inspector with its operands; a click keeps
 // it, and Esc lets it go.
 func TestInspectorReadsKeepsAndLetsGo(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
@@ -75,6 +76,7 @@ func TestInspectorReadsKeepsAndLetsGo(t *testing.T) {
 
 // Every view's numbers name the function that computed them, and its source opens.
 func TestEveryViewShowsItsSource(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
@@ -138,6 +140,7 @@ func TestEveryViewShowsItsSource(t *testing.T) {
 // A link reproduces the view in another tab: the answer, token by token, the
 // parameters, and what is chosen.
 func TestLinkReproducesTheView(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
@@ -182,6 +185,7 @@ func TestLinkReproducesTheView(t *testing.T) {
 // A link leads to a branch too: the token that was put in the place of the drawn one,
 // and what the model made of it; and it says when it was made with another model.
 func TestLinkLeadsToTheBranch(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
@@ -218,6 +222,7 @@ func TestLinkLeadsToTheBranch(t *testing.T) {
 // After a restart of the server the conversation goes on with the parameters that it
 // was drawn with, whatever the sliders say.
 func TestRestoreKeepsTheParameters(t *testing.T) {
+	t.Parallel()
 	addr := freeAddr(t)
 	url, stop := serve(t, addr)
 	p := open(t, url+"/?lang=en")
@@ -240,6 +245,7 @@ func TestRestoreKeepsTheParameters(t *testing.T) {
 // A number that the sampler does not take is said beside its field, in the page's
 // language, and nothing is sent until it is right.
 func TestWrongNumberIsSaidAndNotSent(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
@@ -281,6 +287,7 @@ func TestWrongNumberIsSaidAndNotSent(t *testing.T) {
 
 // What a link says that the page does not understand is said, and the rest is taken.
 func TestBadLinkIsSaid(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en#q=Hi&seed=abc&temperature=x&view=nope&n=3&top-k=4&layer=2")
 	p.rested()
@@ -312,6 +319,7 @@ func (p *tab) emulate(features ...*emulation.MediaFeature) {
 // A session that was saved to a file is replayed by a server without a model,
 // which says why it has none, and says of its own recording that it is one.
 func TestSaveAndReplayWithoutModel(t *testing.T) {
+	t.Parallel()
 	url, stop := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.allowed = []string{"WebSocket", "ERR_CONNECTION"}
@@ -340,7 +348,7 @@ func TestSaveAndReplayWithoutModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		_ = a.Shutdown(ctx)
 	})
@@ -371,6 +379,7 @@ func TestSaveAndReplayWithoutModel(t *testing.T) {
 
 // The keys do what the help says, and the help explains the words in both languages.
 func TestKeyboardAndHelp(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
@@ -405,6 +414,7 @@ func TestKeyboardAndHelp(t *testing.T) {
 
 // In a narrow window nothing is wider than it, and all tabs are in sight.
 func TestNarrowWindow(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
@@ -432,6 +442,7 @@ func TestNarrowWindow(t *testing.T) {
 
 // Under reduced motion nothing moves by itself.
 func TestReducedMotion(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, "about:blank")
 	p.emulate(&emulation.MediaFeature{Name: "prefers-reduced-motion", Value: "reduce"})

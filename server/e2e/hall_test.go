@@ -36,6 +36,7 @@ func (p *tab) paints(selector string) bool {
 // sets up a pool so small that requests lose their blocks; a second reader sees the
 // same hall.
 func TestHall(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := openHall(t, url)
 	p.click("#run")
@@ -105,6 +106,7 @@ func keyOn(selector, name string) string {
 // Two answers to one request share the prompt's blocks, and the first to write
 // copies the one that was not full: seen step by step, and again on going back.
 func TestHallForks(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := openHall(t, url)
 	p.click("#run")
@@ -142,6 +144,7 @@ func TestHallForks(t *testing.T) {
 // With speculation switched on, tokens are guessed and some accepted, and the chart
 // has a step that gave an answer several.
 func TestHallSpeculation(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := openHall(t, url)
 	p.set("#set-drafts", "4")
@@ -162,6 +165,7 @@ func TestHallSpeculation(t *testing.T) {
 
 // The question mark opens the hall's help, which explains in both languages.
 func TestHallHelp(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := openHall(t, url)
 	p.do(chromedp.KeyEvent("?"))
@@ -188,6 +192,7 @@ func TestHallHelp(t *testing.T) {
 
 // A race answers the same requests on both sides and says the ratio.
 func TestHallRace(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := openHall(t, url)
 	p.click("#tab-races")
@@ -204,6 +209,7 @@ func TestHallRace(t *testing.T) {
 // axe-core finds no violation in the hall, in both languages and themes, wide and
 // narrow, with requests in it.
 func TestHallAccessibility(t *testing.T) {
+	t.Parallel()
 	script := axeScript(t)
 	url, _ := serve(t, "127.0.0.1:0")
 	p := openHall(t, url)

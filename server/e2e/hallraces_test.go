@@ -23,6 +23,7 @@ const raceCurves = `(() => { const c = document.querySelector('#race-curve canva
 // Every race is run in the page: it says how far it is, and at the end the ratio; each
 // of its sides has a row of figures and a line in the picture.
 func TestHallEveryRace(t *testing.T) {
+	t.Parallel()
 	script := axeScript(t)
 	p := hallIn(t, serveLong(t), "en")
 	p.allowed = []string{"willReadFrequently"} // this test reads the picture

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +31,7 @@ const problemSays = `(document.querySelector('#problem').hidden ? '' : document.
 
 // Every sort of request is added by one, eight and thirty-two, and all of them end.
 func TestHallEverySortOfRequest(t *testing.T) {
+	t.Parallel()
 	p := hallIn(t, serveLong(t), "en")
 	begins := map[string]string{}
 	p.set("#set-blocks", "512") // so many at once that the record of one sort holds all of them
@@ -51,8 +53,11 @@ func TestHallEverySortOfRequest(t *testing.T) {
 		}
 		p.wait("the end of "+name, `document.querySelector('#status-text').textContent === 'Nothing to do'`)
 		p.wait("nothing is held", poolSays+`.includes(' 0 held')`)
-		if hits := eval[string](p, meter("hits")); name == "shared" && !strings.HasPrefix(hits, "9") {
-			t.Errorf("with the same system prompt the hit rate is %q", hits)
+		if name == "shared" {
+			said := eval[string](p, meter("hits"))
+			if hits, err := strconv.ParseFloat(strings.TrimSuffix(said, " %"), 64); err != nil || hits < 90 || hits > 100 {
+				t.Errorf("with the same system prompt the hit rate is %q, want at least 90 %%", said)
+			}
 		}
 		begins[name] = eval[string](p, "document.querySelector('#chosen-title').textContent")
 		if said := eval[string](p, problemSays); said != "" {
@@ -66,15 +71,17 @@ func TestHallEverySortOfRequest(t *testing.T) {
 
 // Requests arrive by themselves for as long as they are let, as often as the slider says.
 func TestHallArrivals(t *testing.T) {
+	t.Parallel()
 	p := hallIn(t, serveLong(t), "en")
 	p.set("#add-sort", "0")
 	p.set("#rate", "3")
 	p.wait("the rate", `document.querySelector('#rate-value').textContent.includes('8')`)
 	p.click("#arrive")
+	const inForce = "document.querySelector('#arrive-says').textContent !== ''" // the box is unticked before the server hears of it
+	p.wait("they arrive", inForce)
 	p.wait("eight have come", added+" >= 8")
 	p.click("#arrive")
-	p.wait("it is switched off", "!document.querySelector('#arrive').checked")
-	time.Sleep(500 * time.Millisecond) // the box is unticked before the server hears of it
+	p.wait("it is switched off", "!document.querySelector('#arrive').checked && !("+inForce+")")
 	p.wait("they have ended", `document.querySelector('#status-text').textContent === 'Nothing to do'`)
 	n := eval[int](p, added)
 	time.Sleep(time.Second) // in which eight would come
@@ -86,6 +93,7 @@ func TestHallArrivals(t *testing.T) {
 // In Chinese: one cancels a request of several, steps the engine, goes back and
 // forth in the record, and reads what is wrong; nothing of it is in English.
 func TestHallInChinese(t *testing.T) {
+	t.Parallel()
 	script := axeScript(t)
 	p := hallIn(t, serveLong(t), "zh")
 	p.click("#run")

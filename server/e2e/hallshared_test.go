@@ -5,6 +5,7 @@ import "testing"
 // Two pages see the same arrivals: their rate and sort as they are in force, whoever
 // chose them, and a sort that one chooses for requests of its own leaves them alone.
 func TestHallSharesArrivals(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	a, b := openHall(t, url), openHall(t, url)
 	const rate, says = `document.querySelector('#rate-value').textContent`, `document.querySelector('#arrive-says').textContent`

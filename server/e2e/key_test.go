@@ -13,6 +13,7 @@ import (
 // The form that asks for the API key leads to the page. What a browser sends
 // with a form depends on the headers of the page that holds it.
 func TestKeyForm(t *testing.T) {
+	t.Parallel()
 	right := rand.Text() // one that the browser, which all tests share, has no cookie for
 	a, _ := startApp(t, app.Config{Addr: "127.0.0.1:0", Model: tinymodel.Folder(t), APIKey: right})
 	p := open(t, a.URL()+"/?lang=en")

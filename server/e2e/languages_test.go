@@ -40,6 +40,7 @@ func (p *tab) said(selector, en, zh string) {
 // What the client itself finds wrong, with a file, with what the server sent or with
 // what the sampler is to do, it says in the language of the page, and again after a switch.
 func TestTheClientsOwnProblemsAreSaidInBothLanguages(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	whole, err := os.ReadFile(filepath.Join("..", "..", "web", "static", "recording.vitrine"))
 	if err != nil {
@@ -90,6 +91,7 @@ func TestTheClientsOwnProblemsAreSaidInBothLanguages(t *testing.T) {
 
 // A seed that is none is marked, until another takes its place by the dice.
 func TestNewDiceTakeTheMarkFromTheSeed(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()

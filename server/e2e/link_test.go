@@ -19,6 +19,7 @@ const problem = "(document.querySelector('#problem').hidden ? '' : document.quer
 // dice of its own that is stopped. The link leads to all of it, token by
 // token, and to itself; it says so where what is drawn is not what it was made of.
 func TestLinkKeepsTheDice(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
@@ -78,6 +79,7 @@ func TestLinkKeepsTheDice(t *testing.T) {
 // The system prompt of a link is the conversation's, whatever stands in the field, and a
 // link without one has none.
 func TestLinkKeepsTheSystemPrompt(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
@@ -100,6 +102,7 @@ func TestLinkKeepsTheSystemPrompt(t *testing.T) {
 
 // A conversation that is too long for an address leaves no old link in it.
 func TestLongChatHasNoLink(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
@@ -124,6 +127,7 @@ func TestLongChatHasNoLink(t *testing.T) {
 
 // The language that is chosen with the button outlives a reload, whatever the address said.
 func TestLanguageOutlivesReload(t *testing.T) {
+	t.Parallel()
 	url, _ := serveTiny(t)
 	p := open(t, url+"/?lang=en")
 	p.wait("the page is ready", tinyReady)

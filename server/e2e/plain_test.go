@@ -37,6 +37,7 @@ const tinyReady = `document.querySelector('#model').textContent.includes('320')`
 
 // A model without a chat template goes on with what is written, and the page says so.
 func TestModelWithoutTemplateContinues(t *testing.T) {
+	t.Parallel()
 	url, _ := serveTiny(t, func(folder string) error {
 		return os.WriteFile(filepath.Join(folder, "tokenizer_config.json"), []byte(`{"bos_token": "<s>", "eos_token": "</s>"}`), 0o600)
 	})
@@ -89,6 +90,7 @@ func (p *tab) saveFile() []byte {
 
 // A new chat begins a new recording: nothing of the one before is in the file.
 func TestNewChatBeginsANewRecording(t *testing.T) {
+	t.Parallel()
 	url, _ := serveTiny(t)
 	p := open(t, url+"/?lang=en")
 	p.wait("the page is ready", tinyReady)

@@ -23,13 +23,14 @@ func (p *tab) before(script string) {
 // While an answer is written the page draws when something came, and not sixty
 // times a second; when nothing changes it does not draw at all.
 func TestDrawsOnlyWhatChanges(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, "about:blank")
 	p.before(`window.frames_ = 0; { const ask = window.requestAnimationFrame.bind(window);
 		window.requestAnimationFrame = f => { window.frames_++; return ask(f) } }`)
 	p.do(chromedp.Navigate(url + "/?lang=en"))
 	p.started()
-	p.short(400)
+	p.short(200)
 	eval[bool](p, "(document.querySelector('#param-ignore-eos').click(), true)")
 	for _, view := range []string{"attention", "tokens", "next", "blocks", "time"} {
 		p.click("#chat-new")

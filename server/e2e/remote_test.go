@@ -140,6 +140,7 @@ func (p *tab) drawn(n int, want string) {
 // log-probabilities, the choices, its gauges, and what it does not tell, in both
 // languages.
 func TestRemoteEngine(t *testing.T) {
+	t.Parallel()
 	url, engine := serveRemote(t, recordedVLLM(t))
 	p := open(t, url+"/?lang=en")
 	p.wait("whose model it is", fmt.Sprintf("['smollm2-135m-instruct', %q, 'vLLM 0.32.0'].every(s => document.querySelector('#model').textContent.includes(s))", engine))
@@ -181,6 +182,7 @@ func TestRemoteEngine(t *testing.T) {
 // The page of a server that tells neither ids nor metrics: what it tells is
 // shown, and the rest is said to be unknown.
 func TestRemoteEngineThatTellsLittle(t *testing.T) {
+	t.Parallel()
 	url, _ := serveRemote(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		name := map[string]string{"/v1/models": "models.json", "/v1/chat/completions": "chat.sse"}[r.URL.Path]

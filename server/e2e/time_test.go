@@ -33,6 +33,7 @@ const painted = `(() => { const c = document.querySelector('#time-grid canvas'),
 // operation; the table, its sum, and the inspector agree, and the speed badge
 // says what it is made of.
 func TestWhereTheTimeGoes(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()

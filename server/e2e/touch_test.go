@@ -19,6 +19,7 @@ const (
 // Every key that the help lists does what it says there, and none of them is taken from
 // a checkbox, a button or a slider that has the focus.
 func TestEveryKeyOfTheHelp(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
@@ -127,6 +128,7 @@ func TestEveryKeyOfTheHelp(t *testing.T) {
 
 // A click keeps what it shows wherever it is made, and Esc lets it go.
 func TestClickKeepsEverywhere(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
@@ -186,6 +188,7 @@ func (p *tab) pictures(canvas, action string) int {
 // What moves in the canvases jumps under reduced motion, also when that is asked for while
 // the page is open, and moves again when it is not any more.
 func TestCanvasesFollowReducedMotion(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
@@ -203,10 +206,13 @@ func TestCanvasesFollowReducedMotion(t *testing.T) {
 	for i, motion := range []string{"no-preference", "reduce", "no-preference"} {
 		p.emulate(&emulation.MediaFeature{Name: "prefers-reduced-motion", Value: motion})
 		p.wait("the button that plays the layers", fmt.Sprintf("document.querySelector('#vector-run').hidden === %t", motion == "reduce"))
-		p.pictures("#map-canvas", layer(4)) // and wait until it rests
-		points := p.pictures("#map-canvas", layer(20+i))
-		p.pictures("#timeline canvas", end("End"))
-		cells := p.pictures("#timeline canvas", end("Home"))
+		points, cells := 0, 0
+		for try := 0; try < 1 || motion != "reduce" && try < 5 && (points < 3 || cells < 3); try++ { // a busy machine may miss frames
+			p.pictures("#map-canvas", layer(4)) // and wait until it rests
+			points = max(points, p.pictures("#map-canvas", layer(20+i)))
+			p.pictures("#timeline canvas", end("End"))
+			cells = max(cells, p.pictures("#timeline canvas", end("Home")))
+		}
 		if motion == "reduce" {
 			if points > 3 || cells > 2 { // the words of the layer's vector may come a little later
 				t.Errorf("under reduced motion the map shows %d pictures and the spine %d", points, cells)
@@ -227,6 +233,7 @@ func TestCanvasesFollowReducedMotion(t *testing.T) {
 // The server is restarted in the middle of an answer, which goes on where it was; paced, too.
 // What is asked meanwhile is not sent, and the page says why.
 func TestServerRestartsInTheMiddle(t *testing.T) {
+	t.Parallel()
 	addr := freeAddr(t)
 	url, stop := serve(t, addr)
 	p := open(t, url+"/?lang=en")

@@ -36,6 +36,7 @@ func (p *tab) long(n int) {
 // All views open, show something, and say nothing wrong. Nothing was timed while
 // the view of times was closed.
 func TestViews(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
@@ -57,6 +58,7 @@ func TestViews(t *testing.T) {
 
 // The numbers in the page are those that trace computes for the same tokens.
 func TestPageAgreesWithTrace(t *testing.T) {
+	t.Parallel()
 	url, stop := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
@@ -117,6 +119,7 @@ func TestPageAgreesWithTrace(t *testing.T) {
 
 // Moving a slider draws again in the page; choosing another token makes a branch.
 func TestResampleAndBranch(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
@@ -144,6 +147,7 @@ func TestResampleAndBranch(t *testing.T) {
 // Characters that several tokens share stand above them with the bytes that
 // each has, and a word is put together merge by merge.
 func TestTokensAreToldByteByByteAndMergeByMerge(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
@@ -171,6 +175,7 @@ func TestTokensAreToldByteByByteAndMergeByMerge(t *testing.T) {
 // The points of the map move as the layer slider runs, and the vector's numbers
 // are read one by one.
 func TestVectorsMoveThroughTheLayers(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()

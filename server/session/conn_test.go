@@ -668,7 +668,7 @@ func TestNoGoroutineStays(t *testing.T) {
 			p.close()
 		}
 	}()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(patience)
 	for runtime.NumGoroutine() > before {
 		if time.Now().After(deadline) {
 			stacks := make([]byte, 1<<20)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -21,8 +22,16 @@ const patience = 20 * time.Second
 // serve answers pings by pongs, and says in the close what else came.
 func serve(t *testing.T, o Options) (dial func() *websocket.Conn, box func() *Mailbox) {
 	t.Helper()
+	dial, box, _ = serveTold(t, o)
+	return dial, box
+}
+
+// serveTold is serve; end waits for the end of the connection and tells what Serve says.
+func serveTold(t *testing.T, o Options) (dial func() *websocket.Conn, box func() *Mailbox, end func() error) {
+	t.Helper()
 	o.MaxMessage, o.Decode = 1<<10, wire.DecodeCommand
 	boxes, ended := make(chan *Mailbox, 1), make(chan struct{})
+	var said error // what Serve says, once it has ended
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer close(ended)
 		c, err := Upgrade(w, r, o)
@@ -32,7 +41,7 @@ func serve(t *testing.T, o Options) (dial func() *websocket.Conn, box func() *Ma
 		}
 		m := NewMailbox(1 << 20)
 		boxes <- m
-		err = c.Serve(m, func() {
+		said = c.Serve(m, func() {
 			why := ""
 			for why == "" {
 				command, err := c.Next()
@@ -51,29 +60,45 @@ func serve(t *testing.T, o Options) (dial func() *websocket.Conn, box func() *Ma
 			}
 			m.Close(Close{Code: Policy, Reason: why})
 		})
-		if err != nil {
-			t.Logf("the page could not be written to: %v", err)
+		if said != nil {
+			t.Logf("the page could not be written to: %v", said)
 		}
 	}))
-	t.Cleanup(func() {
+	end = func() error {
+		t.Helper()
 		select {
 		case <-ended:
+			return said
 		case <-time.After(patience):
 			t.Error("the connection does not end")
+			return nil
 		}
+	}
+	t.Cleanup(func() {
+		_ = end()
+		server.CloseClientConnections()
 		server.Close()
 	})
 	return func() *websocket.Conn {
-		ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(server.URL, "http"), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { ws.Close() })
-		if err := ws.SetReadDeadline(time.Now().Add(patience)); err != nil {
-			t.Fatal(err)
-		}
-		return ws
-	}, func() *Mailbox { return <-boxes }
+			ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(server.URL, "http"), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { ws.Close() })
+			if err := ws.SetReadDeadline(time.Now().Add(patience)); err != nil {
+				t.Fatal(err)
+			}
+			return ws
+		}, func() *Mailbox {
+			t.Helper()
+			select {
+			case m := <-boxes:
+				return m
+			case <-time.After(patience):
+				t.Fatal("no connection comes")
+				return nil
+			}
+		}, end
 }
 
 // ask sends a ping.
@@ -97,11 +122,12 @@ func TestCommandsAndClose(t *testing.T) {
 	for name, c := range map[string]struct {
 		kind    int
 		message []byte
+		code    int
 		reason  string
 	}{
-		"text":      {websocket.TextMessage, []byte("{}"), "no command: message"},
-		"garbage":   {websocket.BinaryMessage, []byte{wire.Version, 250}, "no command: Kind"},
-		"too large": {websocket.BinaryMessage, bytes.Repeat([]byte{1}, 2<<10), ""}, // gorilla has closed it
+		"text":      {websocket.TextMessage, []byte("{}"), Policy, "no command: message"},
+		"garbage":   {websocket.BinaryMessage, []byte{wire.Version, 250}, Policy, "no command: Kind"},
+		"too large": {websocket.BinaryMessage, bytes.Repeat([]byte{1}, 2<<10), websocket.CloseMessageTooBig, ""}, // gorilla has closed it
 	} {
 		t.Run(name, func(t *testing.T) {
 			dial, _ := serve(t, Options{PingInterval: time.Minute, WriteTimeout: patience})
@@ -118,8 +144,8 @@ func TestCommandsAndClose(t *testing.T) {
 			if !errors.As(err, &end) {
 				t.Fatalf("%v, want a close", err)
 			}
-			if c.reason != "" && (end.Code != Policy || end.Text != c.reason) {
-				t.Errorf("closed with %d %q, want %q", end.Code, end.Text, c.reason)
+			if end.Code != c.code || end.Text != c.reason {
+				t.Errorf("closed with %d %q, want %d %q", end.Code, end.Text, c.code, c.reason)
 			}
 		})
 	}
@@ -194,7 +220,7 @@ func TestPace(t *testing.T) {
 func TestLimit(t *testing.T) {
 	dial, _ := serve(t, Options{PingInterval: time.Minute, WriteTimeout: patience, Limit: guard.NewRateLimit(5)})
 	ws := dial()
-	taken, refused := 0, 0
+	taken, refused, begin := 0, 0, time.Now()
 	for n := range uint32(30) {
 		ask(t, ws, n)
 	}
@@ -216,8 +242,10 @@ func TestLimit(t *testing.T) {
 			}
 		}
 	}
-	if taken < 5 || refused == 0 {
-		t.Errorf("%d were taken and %d refused", taken, refused)
+	// The first is free, five may come at once, and five more in each second that goes by.
+	took := time.Since(begin)
+	if most := 1 + 5 + int(5*took.Seconds()) + 1; taken < 5 || taken > most || taken < 30 && refused == 0 {
+		t.Errorf("%d were taken and %d refused in %v, want 5 to %d to be taken", taken, refused, took, most)
 	}
 	time.Sleep(time.Second)
 	ask(t, ws, 99)
@@ -265,6 +293,33 @@ func TestSilence(t *testing.T) {
 	if !errors.As(err, &end) || !strings.Contains(end.Text, "timeout") {
 		t.Errorf("%v, want a close for the silence", err)
 	}
+
+	// What is sent fills the network's buffers, and then nobody takes it.
+	dial, box, ended := serveTold(t, Options{PingInterval: time.Minute, WriteTimeout: 100 * time.Millisecond})
+	dial()
+	m, frame := box(), make([]byte, 256<<10)
+	for begin := time.Now(); time.Since(begin) < patience; time.Sleep(time.Millisecond) {
+		if _, closed := m.Closed(); closed {
+			break
+		}
+		if m.waiting() < len(frame) {
+			m.Push(frame)
+		}
+	}
+	if how, closed := m.Closed(); !closed || how.Code != Policy || !strings.Contains(how.Reason, "closed") {
+		t.Errorf("the reader ended with %+v, %v, want that the connection was closed", how, closed)
+	}
+	var late net.Error
+	if err := ended(); !errors.As(err, &late) || !late.Timeout() {
+		t.Errorf("writing to a page that does not read ended with %v, want that its time was up", err)
+	}
+}
+
+// waiting is the number of bytes that are in the mailbox.
+func (m *Mailbox) waiting() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.bytes
 }
 
 func TestMailboxIsBounded(t *testing.T) {

@@ -53,7 +53,7 @@ func TestCachesDoNotChangeResults(t *testing.T) {
 					})
 				}
 			}
-			for range 10 {
+			for range rounds(10) {
 				attention := randomAttention(r)
 				same("attention", func(b *cpu.Backend) []float32 {
 					out, _ := attention.run(t, b, nil)

@@ -377,7 +377,7 @@ func TestBatchInvariance(t *testing.T) {
 
 func testBatchInvariance(t *testing.T, one, three *cpu.Backend) {
 	r := rand.New(rand.NewPCG(7, 8))
-	for range 20 {
+	for range rounds(20) {
 		c := randomAttention(r)
 		all, _ := c.run(t, three, nil)
 		heads := c.attention.Heads * c.config.HeadDim

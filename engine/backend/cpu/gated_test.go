@@ -22,6 +22,9 @@ func TestGatedProducts(t *testing.T) {
 			b := cpu.With(cpu.Options{Threads: 2, Level: level, BatchVariant: variant})
 			for _, format := range []quant.Type{quant.Q4_1, quant.Q8_0, quant.F16} {
 				for _, n := range []int{1, 2, 16, 40, 200, 300} {
+					if level == kernel.Go && n > 40 && testing.Short() {
+						continue // takes seconds, and there are no slabs
+					}
 					in, out := 256*(1+r.IntN(2)), 1+r.IntN(300)
 					x := random(r, n*in)
 					x[r.IntN(len(x))] = float32(math.NaN())
@@ -47,6 +50,14 @@ func TestGatedProducts(t *testing.T) {
 			}
 		}
 	}
+}
+
+// rounds is how often something random is tried: less with -short.
+func rounds(n int) int {
+	if testing.Short() {
+		return (n + 3) / 4
+	}
+	return n
 }
 
 // quantized are the bytes of a random matrix.

@@ -47,7 +47,16 @@ func oneHandOverAnOperation(t *testing.T, threads int) {
 		}
 	})
 	const size = 16
-	for _, c := range []struct{ sequences, first int }{{1, 0}, {1, 100}, {1, 2000}, {8, 20}, {16, 100}, {65, 20}, {130, 3}} {
+	cases := []struct{ sequences, first int }{{1, 0}, {1, 100}, {1, 2000}, {8, 20}, {16, 100}, {65, 20}, {130, 3}}
+	if kernel.Best() == kernel.Go {
+		// It has no slabs, which 130 rows could make and 65 not, and these take it half a
+		// minute; eight threads take 65 as five do.
+		cases = cases[:len(cases)-1]
+		if threads > 5 {
+			cases = cases[:len(cases)-1]
+		}
+	}
+	for _, c := range cases {
 		blocks := c.first/size + 1
 		kv, err := m.NewKVCache(c.sequences*blocks, size)
 		if err != nil {

@@ -66,7 +66,7 @@ func TestVariantProducts(t *testing.T) { withVariants(t, checkVariantProducts) }
 func checkVariantProducts(t *testing.T, invariant, variant *cpu.Backend) {
 	r := rand.New(rand.NewPCG(21, 22))
 	for _, format := range []quant.Type{quant.Q4_1, quant.Q8_0, quant.Q5_0, quant.F16} {
-		for range 6 {
+		for range rounds(6) {
 			n, in, out := 100+r.IntN(300), 256*(1+r.IntN(6)), 1+r.IntN(100)
 			data := quantized(t, r, format, out, in)
 			x, bias := random(r, n*in), random(r, out)
@@ -97,7 +97,7 @@ func TestVariantAttention(t *testing.T) { withVariants(t, checkVariantAttention)
 
 func checkVariantAttention(t *testing.T, invariant, variant *cpu.Backend) {
 	r := rand.New(rand.NewPCG(23, 24))
-	for range 40 {
+	for range rounds(40) {
 		c := attentionCase{config: backend.KVConfig{Layers: 1, Blocks: 100, BlockSize: []int{16, 32, 6}[r.IntN(3)], KVHeads: 1 + r.IntN(2), HeadDim: 64 * (1 + r.IntN(2))}}
 		c.attention = backend.Attention{Heads: c.config.KVHeads * (1 + r.IntN(4)), Scale: 0.1}
 		if r.IntN(3) == 0 {

@@ -118,12 +118,14 @@ func (*Backend) Attention(dst, q backend.Tensor, c backend.KVCache, a *backend.A
 					scores[key] = dot(query, kv.Key(a.Layer, h/group, slot(key))) * float64(a.Scale)
 				}
 				softmax(scores[first:])
-				out := d.Row(row)[h*config.HeadDim:][:config.HeadDim]
-				for e := range out {
-					var sum float64
-					for key, p := range scores {
-						sum += p * float64(kv.Value(a.Layer, h/group, slot(key))[e])
+				sums := make([]float64, config.HeadDim)
+				for key, p := range scores {
+					for e, v := range kv.Value(a.Layer, h/group, slot(key)) {
+						sums[e] += p * float64(v)
 					}
+				}
+				out := d.Row(row)[h*config.HeadDim:][:config.HeadDim]
+				for e, sum := range sums {
 					out[e] = float32(sum)
 				}
 				for _, tap := range a.Probs {

@@ -16,7 +16,7 @@ func TestAttentionTiles(t *testing.T) { withFixed(t, checkTiles) }
 func checkTiles(t *testing.T, s *Set) {
 	r := rand.New(rand.NewPCG(31, 32))
 	var a AttentionTiles // used again: what is left of one is nobody's in the next
-	for range rounds(60) {
+	for range tileRounds(s, 60) {
 		dim, n, keys := 64*(1+r.IntN(4)), 1+r.IntN(100), 1+r.IntN(3*TileKeys)
 		groups := (keys + Lanes - 1) / Lanes
 		halves := func(groups int) ([]byte, []float64) {

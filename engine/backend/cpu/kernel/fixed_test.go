@@ -52,7 +52,7 @@ func checkNearExact(t *testing.T, s *Set) {
 	for _, l := range layouts {
 		t.Run(l.Format.String(), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(9, uint64(l.index)))
-			for range rounds(12) {
+			for range tileRounds(s, 12) {
 				n, rows, cols := 1+r.IntN(150), 1+r.IntN(70), 256*(1+r.IntN(7))
 				data, x := matrix(t, r, l.Format, rows, cols), activations(r, n*cols)
 				w := pack(t, l, rows, cols, data)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 
@@ -42,6 +43,15 @@ func rounds(n int) int {
 		return (n + 5) / 6
 	}
 	return n
+}
+
+// tileRounds is rounds for a set with tiles. The definition of tiles is plain Go, and the same
+// whichever of the processor's features is switched off: then, too, fewer do.
+func tileRounds(s *Set, n int) int {
+	if os.Getenv("GODEBUG") != "" && s.level != AMX {
+		n = (n + 3) / 4
+	}
+	return rounds(n)
 }
 
 func pack(t testing.TB, l *Layout, rows, cols int, data []byte) *Packed {
