@@ -20,8 +20,12 @@ type address struct {
 	token   int         // to be chosen once it is there, −1 for none
 	asking  bool        // a prompt of the link is being answered
 	asked   int         // prompts of the link so far
+	prompt  string      // the last of them
 	fresh   bool        // nothing was drawn yet for the step that is next
 	stood   int         // tokens when more were last drawn for it
+	moved   bool        // what was last asked or drawn is under way, or was
+	said    int         // tokens when the page said that the link waits
+	back    bool        // the session was joined, and has not told its state yet
 	history link.History
 	settled bool // the address that the page was opened with was acted on
 	written string
@@ -67,9 +71,11 @@ func (a *address) arrive(inPage bool) {
 	if len(wanted.Steps) > 0 {
 		a.c.chat.system.SetValue(wanted.System)
 	}
-	a.steps, a.placed, a.asked = wanted.Steps, link.Step{}, 0
 	if inPage {
 		a.c.newChat()
+	}
+	a.steps, a.placed, a.asked, a.token = wanted.Steps, link.Step{}, 0, wanted.Token
+	if inPage {
 		a.askNext()
 	}
 }
@@ -97,11 +103,11 @@ func (a *address) ask() {
 // drop gives up what the link has still to ask.
 func (a *address) drop() { a.steps = nil }
 
-// refused gives up the whole link, for a part of it was refused: what comes after builds
-// on that.
-func (a *address) refused() {
+// leave gives up the whole link: a part of it was refused, and what comes after builds on
+// that, or the person wants something else.
+func (a *address) leave() {
 	a.drop()
-	a.placed, a.token = link.Step{}, -1
+	a.placed, a.token, a.asking = link.Step{}, -1, false
 }
 
 // askNext asks the next prompt of the link, or puts its next token into its place.
@@ -111,7 +117,7 @@ func (a *address) askNext() {
 		return
 	}
 	step := a.steps[0]
-	a.fresh = true
+	a.fresh, a.moved = true, false
 	if step.Until {
 		a.asking = true
 		a.drawUntil(step)
@@ -122,20 +128,72 @@ func (a *address) askNext() {
 	case step.Dice != nil:
 		a.c.params.set(*step.Dice)
 		if len(a.steps) > 0 && a.steps[0].Prompt == "" { // a prompt brings them itself
-			a.c.socket.Send(&wire.SetParams{Params: *step.Dice})
+			a.c.socket.Send(&wire.SetParams{Params: a.c.params.now})
 		}
 		a.askNext()
 	case step.Position > 0:
 		a.placed, a.asking = step, true
-		a.c.control(wire.Control{Op: wire.OpBranch, Position: uint32(step.Position), Token: step.Token})
+		a.place()
 	default:
-		a.asking = a.c.say(step.Prompt, len(a.steps) > 0 && a.steps[0].Until)
-		if a.asking {
-			a.asked++
-		} else {
-			a.c.chat.say.SetValue(step.Prompt)
-			a.refused()
-		}
+		a.prompt = step.Prompt
+		a.asked++
+		a.sayPrompt()
+	}
+}
+
+// sayPrompt says the last prompt that was taken from the link.
+func (a *address) sayPrompt() {
+	a.asking = a.c.say(a.prompt, len(a.steps) > 0 && a.steps[0].Until)
+	if !a.asking {
+		a.c.chat.say.SetValue(a.prompt)
+		a.leave()
+	}
+}
+
+// place puts the last token that was taken from the link into its place.
+func (a *address) place() {
+	a.c.control(wire.Control{Op: wire.OpBranch, Position: uint32(a.placed.Position), Token: a.placed.Token})
+}
+
+// again is called when the server has the conversation again after the connection was
+// lost: what the link asked last may be lost with it.
+func (a *address) again() {
+	switch {
+	case !a.asking:
+	case !a.heard():
+		a.sayPrompt()
+	case !a.inPlace():
+		a.place()
+	case a.rests():
+		a.goOn()
+	}
+}
+
+// goOn draws as far as the link goes next, and reports whether it has something to draw.
+func (a *address) goOn() bool {
+	if !a.asking || len(a.steps) == 0 || !a.steps[0].Until || !a.heard() || len(a.c.live.Tokens()) >= a.steps[0].Position {
+		return false
+	}
+	a.c.status.calm()
+	a.fresh = true
+	a.drawUntil(a.steps[0])
+	return true
+}
+
+// joined is called when the server has told the state of a session that the page came
+// back to.
+func (a *address) joined() {
+	if a.back {
+		a.back = false
+		a.again()
+	}
+}
+
+// waits says that the link has more, and that someone stopped it.
+func (a *address) waits() {
+	if have := len(a.c.live.Tokens()); have != a.said && !a.c.play.running() {
+		a.said = have
+		a.c.status.complain(func() string { return a.c.words.Say("problem.link_waits", "At", page.Decimal(have)) })
 	}
 }
 
@@ -150,14 +208,20 @@ func (a *address) drawUntil(step link.Step) {
 			a.differs(have)
 		}
 		a.askNext()
+	case step.Position < int(a.c.live.State().Prompt): // which is not drawn
+		a.differs(step.Position)
+		a.leave()
 	case have > step.Position: // someone let it run meanwhile
 		a.c.control(wire.Control{Op: wire.OpRewind, Position: uint32(step.Position)})
-	case a.fresh, state != wire.StatePaused && have > a.stood:
-		a.fresh, a.stood = false, have
+	case a.fresh, state != wire.StatePaused && state != wire.StateAborted && have > a.stood:
+		a.fresh, a.moved, a.stood = false, false, have
 		a.c.control(wire.Control{Op: wire.OpStep, Count: uint32(step.Position - have)})
-	case state != wire.StatePaused: // it cannot go on, or someone stopped it
+	case !a.moved: // the server has not heard it yet
+	case state == wire.StatePaused, state == wire.StateAborted:
+		a.waits()
+	default: // it has ended
 		a.differs(have)
-		a.refused()
+		a.leave()
 	}
 }
 
@@ -177,13 +241,14 @@ func (a *address) rests() bool {
 
 // heard reports whether the last prompt of the link is in the conversation.
 func (a *address) heard() bool {
-	n := a.asked
+	n, last := a.asked, ""
 	for _, m := range a.c.live.Messages() {
 		if m.Role == wire.RoleUser {
 			n--
+			last = m.Text
 		}
 	}
-	return n == 0
+	return n == 0 && last == a.prompt // or it is still the chat before
 }
 
 // wantsToken reports whether the link's token is there to be chosen.
@@ -206,14 +271,16 @@ func (a *address) takeToken() int {
 }
 
 func (a *address) update(what change) {
-	if a.asking && what.has(session.ChangeState) && len(a.steps) > 0 && a.inPlace() {
+	if a.asking && what.has(session.ChangeState|session.ChangeMessages) && a.inPlace() && a.heard() && a.rests() {
 		switch state := a.c.live.State().State; {
+		case len(a.steps) == 0:
+			a.asking = false
 		case a.steps[0].Until:
-			if a.rests() && a.heard() {
-				a.drawUntil(a.steps[0])
-			}
+			a.drawUntil(a.steps[0])
 		case state == wire.StateStopped, state == wire.StateLengthCapped:
 			a.askNext()
+		case a.moved:
+			a.waits()
 		}
 	}
 	if !a.settled || a.c.replay != nil || a.timed || a.c.following && a.c.play.atFullSpeed() {
@@ -269,8 +336,17 @@ const historyKey = "vitrine.dice"
 
 // take passes a frame from the server on to the history.
 func (a *address) take(f wire.Frame) {
-	if hello, ok := f.(*wire.Hello); ok && hello.Resumed {
-		a.history.Read(page.Stored("sessionStorage", historyKey))
+	switch f := f.(type) {
+	case *wire.Hello:
+		a.back = f.Resumed
+		if f.Resumed {
+			a.history.Read(page.Stored("sessionStorage", historyKey))
+		}
+	case *wire.State:
+		switch f.State {
+		case wire.StateWaiting, wire.StatePrefill, wire.StateRunning, wire.StatePreempted:
+			a.moved = true
+		}
 	}
 	if a.history.Apply(f) {
 		page.Store("sessionStorage", historyKey, a.history.String())

@@ -100,6 +100,7 @@ func (t *chat) submit() {
 	}
 	t.c.status.calm()
 	if t.c.say(text, false) {
+		t.c.address.leave()
 		t.say.SetValue("")
 	}
 }

@@ -209,14 +209,17 @@ func (c *client) receive(raw []byte) {
 		c.greet(f)
 	case *wire.Problem:
 		if f.Query == 0 {
-			c.chat.giveBack()
-			c.address.refused()
+			if f.Code != "gone" || !c.address.asking { // a link goes on when the server is back
+				c.chat.giveBack()
+				c.address.leave()
+			}
 			c.status.complain(func() string { return c.status.problemIn(f) })
 		}
 	case *wire.State:
 		if c.live.Hello().Resumed && f.State != wire.StateIdle {
 			c.params.adopt(f)
 		}
+		c.address.joined()
 	case *wire.Status:
 		c.arrive(f.Phase)
 	}
@@ -236,8 +239,11 @@ func (c *client) greet(hello *wire.Hello) {
 	c.greeted, c.watched = true, 0
 	c.status.calm() // what the last connection complained of is over
 	page.Store("sessionStorage", sessionKey, hello.Session)
-	if tokens := c.live.Tokens(); !hello.Resumed && len(tokens) > 0 && hello.Phase == wire.PhaseReady {
-		c.restore()
+	if !hello.Resumed && hello.Phase == wire.PhaseReady {
+		if len(c.live.Tokens()) > 0 {
+			c.restore()
+		}
+		c.address.again()
 	}
 	c.arrive(hello.Phase)
 	c.changed(change{page: changedSocket})
@@ -253,7 +259,7 @@ func (c *client) restore() {
 	}
 	writing := c.writing()
 	c.socket.Send(command)
-	if writing {
+	if writing && !c.address.goOn() {
 		c.control(wire.Control{Op: wire.OpResume})
 	}
 }
@@ -387,6 +393,7 @@ func (c *client) say(text string, paused bool) bool {
 // newChat begins a new conversation.
 func (c *client) newChat() {
 	c.leaveReplay()
+	c.address.leave()
 	c.control(wire.Control{Op: wire.OpNew})
 	c.anew = true
 	c.inspector.Release()

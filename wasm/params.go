@@ -134,8 +134,13 @@ func (f *paramField) show(v float64, typed bool) {
 	f.check()
 }
 
-// set takes parameters from elsewhere: a link, or the server's session.
+// set takes parameters from elsewhere: a link, which may not say how long an answer is,
+// or the server's session.
 func (p *params) set(to wire.Params) {
+	if to.MaxTokens == 0 {
+		n := p.field("n")
+		n.Put(&to, n.usual)
+	}
 	p.now = to
 	for _, f := range p.fields {
 		v := f.Get(&p.now)

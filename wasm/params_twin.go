@@ -29,7 +29,22 @@ func (p *params) typeSeed(text string) bool {
 	p.seed.SetValue(text)
 	p.readSeed()
 	p.touch()
-	return p.seed.Attr("aria-invalid") != "true"
+	return !p.seedWrong()
+}
+
+func (p *params) seedWrong() bool { return p.seed.Attr("aria-invalid") == "true" }
+
+// seedText is what a view's field for the seed shows: the seed of the next draw, or what
+// was typed where that is none, for then nothing is sent before it is put right.
+func (p *params) seedText() (text string, wrong bool) {
+	seed := p.c.shown.State().Seed
+	switch {
+	case p.seedWrong():
+		return p.seed.FieldValue(), true
+	case p.now.HasSeed:
+		seed = p.now.Seed
+	}
+	return strconv.FormatUint(seed, 10), false
 }
 
 // chooseOrder sets the order of the sampler's stages.

@@ -85,7 +85,7 @@ func (p *play) start() {
 		p.tick()
 	case p.c.replay != nil:
 		p.c.replay.start()
-	default:
+	case !p.c.address.goOn(): // a link says how far
 		p.c.control(wire.Control{Op: wire.OpResume})
 	}
 	p.c.follow()

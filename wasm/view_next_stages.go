@@ -75,12 +75,9 @@ func newNextStages(v *nextView) *nextStages {
 func (s *nextStages) show() {
 	o, say := s.v.outcome, s.v.c.words.Say
 	if !page.Document.Get("activeElement").Equal(s.seed.Value) {
-		seed := s.v.c.shown.State().Seed
-		if p := &s.v.c.params.now; p.HasSeed {
-			seed = p.Seed
-		}
-		s.seed.SetValue(strconv.FormatUint(seed, 10))
-		markWrong(s.seed, false)
+		text, wrong := s.v.c.params.seedText()
+		s.seed.SetValue(text)
+		markWrong(s.seed, wrong)
 	}
 	for _, card := range s.cards {
 		if card.field != nil {

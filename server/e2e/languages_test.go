@@ -90,6 +90,8 @@ func TestTheClientsOwnProblemsAreSaidInBothLanguages(t *testing.T) {
 }
 
 // A seed that is none is marked, until another takes its place by the dice.
+// A seed that is none stands there, marked, until it is put right, and is never replaced
+// behind the person's back.
 func TestNewDiceTakeTheMarkFromTheSeed(t *testing.T) {
 	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
@@ -102,6 +104,20 @@ func TestNewDiceTakeTheMarkFromTheSeed(t *testing.T) {
 	p.focus("#next-seed")
 	p.set("#next-seed", "abc")
 	p.wait("the seed is marked", "document.querySelector('#next-seed').getAttribute('aria-invalid') === 'true'")
+	// It stands there, marked, in both fields, when the focus has moved on and a token comes.
+	const both = "[...document.querySelectorAll('#next-seed, #param-seed')].map(e => e.value + ' ' + e.getAttribute('aria-invalid')).join()"
+	n := eval[int](p, tokens)
+	p.focus("#play-on")
+	p.click("#play-on")
+	p.wait("one token more", fmt.Sprintf("%s === %d && document.querySelector('#next-says').textContent !== ''", tokens, n+1))
+	p.click("#play-back")
+	p.wait("both fields keep what was typed", both+" === 'abc true,abc true'")
+	p.ask("And you?")
+	p.wait("the page says that nothing was sent", problem+" !== ''")
+	p.click("#tab-next")
+	if got := eval[string](p, both); got != "abc true,abc true" || eval[int](p, tokens) != n+1 {
+		t.Errorf("then the fields are %q, and there are %d tokens, want %d", got, eval[int](p, tokens), n+1)
+	}
 	p.click("#next-reseed")
 	p.wait("another seed stands there, unmarked", `/^\d+$/.test(document.querySelector('#next-seed').value) && document.querySelector('#next-seed').getAttribute('aria-invalid') !== 'true'`)
 	p.wait("nor is the chat's field", "document.querySelectorAll('[aria-invalid=\"true\"]').length === 0")

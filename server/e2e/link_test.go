@@ -141,3 +141,105 @@ func TestLanguageOutlivesReload(t *testing.T) {
 	p.click("#language")
 	p.wait("the page is English", "document.documentElement.lang === 'en'")
 }
+
+// A further turn behind an answer that was stopped in its middle, wherever that was, is
+// in the link as it was.
+func TestLinkGoesOnBehindStop(t *testing.T) {
+	url, _ := serve(t, "127.0.0.1:0")
+	p := open(t, url+"/?lang=en")
+	p.started()
+	for i, text := range []string{"Name three animals.", "And you?", "用中文和表情符号说你好。", "Hi", "Tell me a story with emoji.", "What is 2?"} {
+		p.long(2000)
+		p.set("#param-temperature", "1.2")
+		p.set("#param-seed", fmt.Sprint(i))
+		p.ask(text)
+		p.wait("the answer streams", fmt.Sprintf("document.querySelectorAll('#messages > [data-role=assistant]').length === 1 && "+answer+".length > %d", 3+5*i))
+		p.click("#play-stop")
+		p.state("Stopped")
+		p.short(6)
+		p.set("#param-temperature", "0")
+		p.ask("Thanks.")
+		p.wait("the second answer", "document.querySelectorAll('#messages > [data-role=assistant]').length === 2")
+		p.rested()
+		p.click("#play-back")
+		p.wait("the address", "/q=.*&to=.*&dice=.*&q=Thanks.*&to=.*token=/.test(location.hash) && location.hash.includes('token=' + document.querySelector('#timeline').getAttribute('aria-valuenow'))")
+		said, hash, link := eval[string](p, conversation), eval[string](p, "location.hash"), eval[string](p, "location.href")
+
+		q := open(t, link)
+		q.wait("the same conversation, or a complaint", fmt.Sprintf("%s === %q && location.hash === %q || %s !== ''", conversation, said, hash, problem))
+		if got, says := eval[string](q, conversation), eval[string](q, problem); got != said || says != "" {
+			t.Errorf("%s leads to %q, want %q; the page says %q", hash, got, said, says)
+		}
+		p.click("#chat-new")
+		p.wait("a new chat", tokens+" === 0")
+	}
+}
+
+// What a link draws can be paused from outside and lost with the server in its middle: the
+// page says that it waits and goes on from there, no further than the link says.
+func TestLinkGoesOnWhenStoppedInItsMiddle(t *testing.T) {
+	addr := freeAddr(t)
+	url, stop := serve(t, addr)
+	p := open(t, url+"/?lang=en")
+	p.started()
+	p.long(600)
+	p.ask("Tell me a long story.")
+	p.rested()
+	p.short(4)
+	p.ask("And then?")
+	p.wait("the second answer", "document.querySelectorAll('#messages > [data-role=assistant]').length === 2")
+	p.rested()
+	p.wait("the address", "/q=Tell.*&to=.*&q=And.*&to=/.test(location.hash)")
+	said, n, link := eval[string](p, conversation), eval[int](p, tokens), eval[string](p, "location.href")
+	p.do(chromedp.Navigate("about:blank")) // it need not come back when the server does
+
+	q := open(t, link)
+	q.allowed = []string{"WebSocket", "ERR_CONNECTION"} // the browser's own words for a server that is gone
+	q.wait("it draws", tokens+" > 60")
+	q.click("#play-run")
+	q.wait("the page says that it waits", "/^The link has more to ask or to draw. It waits here, at token \\d+, until you press Run.$/.test("+problem+")")
+	if got := eval[int](q, tokens); got >= n {
+		t.Fatalf("nothing is left to draw: %d tokens", got)
+	}
+	q.click("#language")
+	q.wait("and in Chinese", "/^链接里还有要问或要抽的。它停在第 \\d+ 个词元，等你按“运行”。$/.test("+problem+")")
+	q.click("#language")
+	q.click("#play-run")
+	q.wait("it says so no more and draws", fmt.Sprintf("%s === '' && %s > %d", problem, tokens, eval[int](q, tokens)))
+	q.click("#play-stop")
+	q.wait("the page says that it waits when it was ended, too", "/^The link has more/.test("+problem+")")
+	q.click("#play-run")
+	q.wait("it draws again", fmt.Sprintf("%s > %d", tokens, eval[int](q, tokens)))
+	stop()
+	q.wait("the page says that the server is gone", "/Server gone|Connecting/.test(document.querySelector('#status-text').textContent)")
+	if got := eval[int](q, tokens); got >= n {
+		t.Fatalf("nothing is left to draw: %d tokens", got)
+	}
+	serve(t, addr)
+	q.wait("the same conversation", fmt.Sprintf("%s === %q && %s === %d", conversation, said, tokens, n))
+	q.wait("the same link", "/q=Tell.*&to=.*&q=And.*&to=/.test(location.hash)")
+	if got := eval[string](q, problem); got != "" {
+		t.Errorf("the page says %q", got)
+	}
+	q.ask("Thanks.")
+	q.wait("the chat goes on", "document.querySelectorAll('#messages > [data-role=assistant]').length === 3")
+}
+
+// A link that cuts its own prompt, and one with names that there are not, are said to.
+func TestLinkWithPartsThatAreNone(t *testing.T) {
+	url, _ := serve(t, "127.0.0.1:0")
+	p := open(t, url+"/?lang=en#q=Hi&to=3:1&q=More")
+	p.wait("the page says that it differs", "/^What is drawn here before token 3 is not what the link was made of/.test("+problem+")")
+	p.state("Paused")
+	if got := eval[string](p, conversation); got != "Hi|" {
+		t.Errorf("the conversation is %q", got)
+	}
+	p.ask("Hello?")
+	p.wait("the chat goes on", "document.querySelectorAll('#messages > [data-role=assistant]').length === 2")
+
+	q := open(t, url+"/?lang=en#q=Hi&temprature=0.5&seed=3&dice=heat:2,n:4,seed:4")
+	q.wait("the names are told", problem+" === 'Not understood or not here, of the link: temprature=0.5, dice=heat:2. The rest was taken.'")
+	q.click("#language")
+	q.wait("in Chinese, too", problem+" === '链接里有看不懂或这里没有的部分：temprature=0.5, dice=heat:2。其余已照办。'")
+	q.wait("the rest was taken", "/^Hi\\|./.test("+conversation+") && document.querySelector('#param-seed').value !== ''")
+}

@@ -177,6 +177,10 @@ func (s *session) turn(p *prompter, c *wire.Chat) (*branch, error) {
 	next.messages = slices.Clone(next.messages)
 	if m := next.open(); m != nil {
 		m.end = len(have)
+		if !finished(next.state) { // it ends here, so what was held back belongs to it, as if it had been stopped
+			speech, text := recite(p.tokenizer, s.settings.page.Stop, int(s.settings.page.MinTokens), have[m.first:])
+			m.text = text + speech.flush()
+		}
 	}
 	if len(next.messages) == 0 && c.System != "" {
 		next.messages = append(next.messages, message{role: wire.RoleSystem, text: c.System})
@@ -185,7 +189,8 @@ func (s *session) turn(p *prompter, c *wire.Chat) (*branch, error) {
 		return nil, tooManyMessages(len(next.messages))
 	}
 	next.messages = append(next.messages, message{role: wire.RoleUser, text: c.Text})
-	rendered, err := p.render(next.messages, true)
+	written := p.written(next.messages, have)
+	rendered, err := p.render(written, true)
 	if err != nil {
 		return nil, err
 	}
@@ -200,8 +205,11 @@ func (s *session) turn(p *prompter, c *wire.Chat) (*branch, error) {
 	if keep < len(have) {
 		located = 0 // the text became other tokens, so every message may have moved
 	}
-	if err := p.locate(next.messages, located, next.tokens); err != nil {
+	if err := p.locate(written, located, next.tokens); err != nil {
 		return nil, err
+	}
+	for i := range written {
+		next.messages[i].first, next.messages[i].end = written[i].first, written[i].end
 	}
 	next.start = len(next.tokens)
 	next.messages = append(next.messages, message{role: wire.RoleAssistant, first: next.start, end: stillOpen})

@@ -39,6 +39,39 @@ func (p *prompter) render(messages []message, generation bool) (string, error) {
 	return text, nil
 }
 
+// written is messages as the model wrote its own: with the special tokens that it drew in
+// their middle, if it was told to go on behind them. Without these the next turn would
+// begin with other tokens than those that stand there, and how many of them stayed would
+// be a matter of where the answer was stopped.
+func (p *prompter) written(messages []message, tokens []wire.Token) []message {
+	messages = slices.Clone(messages)
+	for i := range messages {
+		if m := &messages[i]; m.role == wire.RoleAssistant && m.first <= len(tokens) {
+			m.text = p.spelled(m.text, tokens[m.first:])
+		}
+	}
+	return messages
+}
+
+// spelled is the text that tokens begin with, with the special tokens in its middle. A text
+// that they do not begin with stays as it is: a stop string has ended it.
+func (p *prompter) spelled(text string, tokens []wire.Token) string {
+	stream, rest, n := p.tokenizer.NewStream(true), text, 0
+	for ; n < len(tokens) && rest != ""; n++ {
+		if rest == "\uFFFD" && p.tokenizer.IsSpecial(tokens[n].ID) {
+			break // a character that was never whole
+		}
+		var ok bool
+		if rest, ok = strings.CutPrefix(rest, stream.Push(tokens[n].ID)); !ok {
+			return text
+		}
+	}
+	if rest != stream.Flush() {
+		return text
+	}
+	return p.tokenizer.Decode(ids(tokens[:n]), false)
+}
+
 // join makes the tokens of a rendered conversation so that as much as can be
 // of what is there stays, token by token: its keys and values are in the
 // cache, and a drawn token need not be the one that its text encodes to. It

@@ -99,6 +99,7 @@ func (h *History) Steps(s *session.Session, stepped, rests bool) (base wire.Para
 		base, spans = spans[0].params, spans[1:]
 	}
 	asked := 0   // index of the last prompt's step
+	begun := -1  // position at which its answer begins
 	spoken := -1 // position behind what was drawn or put since then
 	until := func(at int) {
 		if stepped && at > 0 {
@@ -107,12 +108,13 @@ func (h *History) Steps(s *session.Session, stepped, rests bool) (base wire.Para
 	}
 	for at := range len(tokens) + 1 { // the last message may have no token yet
 		for len(messages) > 0 && int(messages[0].First) <= at {
-			if messages[0].Role == wire.RoleUser {
-				if spoken > 0 {
-					until(spoken)
-				}
-				asked, spoken = len(steps), -1
+			switch messages[0].Role {
+			case wire.RoleUser:
+				until(max(begun, spoken)) // begun: it was stopped before its first token
+				asked, begun, spoken = len(steps), -1, -1
 				steps = append(steps, Step{Prompt: messages[0].Text})
+			case wire.RoleAssistant:
+				begun = int(messages[0].First)
 			}
 			messages = messages[1:]
 		}

@@ -119,6 +119,13 @@ func TestHistory(t *testing.T) {
 			t.ask("b")
 			t.add(2, wire.FlagDrawn)
 		}, "q=a&to=7:0&" + other + "&q=b&to=13:0" + first},
+		{"two turns, the first stopped before its first token", func(t *talk) {
+			t.ask("a")
+			t.state(wire.StateAborted)
+			t.params = dice(99, 0.3)
+			t.ask("b")
+			t.add(2, wire.FlagDrawn)
+		}, "q=a&to=4:0&q=b&to=10:0&temperature=0.3&n=16&seed=99"},
 		{"another token, and back to the first branch", func(t *talk) {
 			t.ask("a")
 			t.add(3, wire.FlagDrawn)

@@ -116,25 +116,25 @@ func said(p *wire.Params, add func(name, value string)) {
 }
 
 // Parse reads a fragment, with or without its #. Parts that it understands are
-// in the state whatever the others are; those that it does not are in wrong,
-// as they stand in the fragment.
+// in the state whatever the others are; those that it does not, unknown names among them,
+// are in wrong, as they stand in the fragment. A fragment in which nothing is named is
+// no link: it leads to a place in the page.
 func Parse(fragment string) (s State, wrong []string) {
 	s = Empty()
 	fragment = strings.TrimPrefix(fragment, "#")
 	if len(fragment) > MaxLength {
 		return s, []string{fragment[:maxPart] + "…"}
 	}
-	if fragment == "" {
+	if !strings.Contains(fragment, "=") {
 		return s, nil
 	}
 	for part := range strings.SplitSeq(fragment, "&") {
 		name, value, _ := strings.Cut(part, "=")
 		text, ok := unescape(value)
-		if !ok || !s.set(name, text) {
-			if len(part) > maxPart {
-				part = part[:maxPart] + "…"
-			}
-			wrong = append(wrong, part)
+		if ok && name == "dice" {
+			wrong = s.dice(text, wrong)
+		} else if !ok || !s.set(name, text) {
+			wrong = append(wrong, short(part))
 		}
 	}
 	return s, wrong
@@ -142,6 +142,27 @@ func Parse(fragment string) (s State, wrong []string) {
 
 // maxPart bounds what is told of a part that is not understood, in bytes.
 const maxPart = 60
+
+func short(part string) string {
+	if len(part) > maxPart {
+		part = part[:maxPart] + "…"
+	}
+	return part
+}
+
+// dice takes in other parameters, and adds those that are none to wrong.
+func (s *State) dice(text string, wrong []string) []string {
+	var dice State
+	dice.params()
+	for part := range strings.SplitSeq(text, ",") {
+		name, value, _ := strings.Cut(part, ":")
+		if part != "" && !dice.put(name, value) {
+			wrong = append(wrong, short("dice="+part))
+		}
+	}
+	s.Steps = append(s.Steps, Step{Dice: dice.Params})
+	return wrong
+}
 
 // set takes in one part and reports whether it says something.
 func (s *State) set(name, text string) bool {
@@ -166,17 +187,6 @@ func (s *State) set(name, text string) bool {
 		}
 		s.Steps = append(s.Steps, step)
 		return true
-	case "dice":
-		var dice State
-		dice.params()
-		for part := range strings.SplitSeq(text, ",") {
-			name, value, _ := strings.Cut(part, ":")
-			if !dice.put(name, value) {
-				return false
-			}
-		}
-		s.Steps = append(s.Steps, Step{Dice: dice.Params})
-		return true
 	case "model":
 		s.Model = text
 		return true
@@ -196,11 +206,11 @@ func (s *State) set(name, text string) bool {
 			return n >= 0
 		}
 	}
-	return s.put(name, text) // an old page opens a newer link as far as it can
+	return s.put(name, text)
 }
 
-// put takes in a parameter and reports whether text is a value for it. What is
-// no parameter is passed over.
+// put takes in a parameter and reports whether there is one of that name and text is a
+// value for it.
 func (s *State) put(name, text string) bool {
 	switch name {
 	case "seed":
@@ -226,7 +236,7 @@ func (s *State) put(name, text string) bool {
 			return true
 		}
 	}
-	return true
+	return false
 }
 
 // whole is a whole number from 0 to 2³¹−1, and −1 for what is none.

@@ -58,7 +58,10 @@ func TestParseRefuses(t *testing.T) {
 		"to=0:1",
 		"to=3:zzzzzzz",
 		"dice=seed:x",
-		"dice=top-k:1,n:0",
+		"dice=n:0",
+		"temprature=0.5",
+		"Seed=1",
+		"=1",
 		"token=x",
 		"layer=99999999999",
 		"temperature=NaN",
@@ -90,8 +93,16 @@ func TestParseRefuses(t *testing.T) {
 	if _, wrong := Parse("seed=" + strings.Repeat("x", 1000)); len(wrong) != 1 || len(wrong[0]) > 100 {
 		t.Errorf("of a long part: %q", wrong)
 	}
-	if s, wrong := Parse("#colour=red&q=a"); wrong != nil || len(s.Steps) != 1 {
-		t.Errorf("an unknown name: %+v, %v", s, wrong)
+	s, wrong := Parse("#temprature=0.5&q=a&seed=3&dice=seed:4,heat:1,top-k:x,n:5&mood")
+	dice := wire.Params{Temperature: 1, TopP: 1, RepetitionPenalty: 1, Seed: 4, HasSeed: true, MaxTokens: 5}
+	if want := []string{"temprature=0.5", "dice=heat:1", "dice=top-k:x", "mood"}; !slices.Equal(wrong, want) {
+		t.Errorf("of unknown names: %q, want %q", wrong, want)
+	}
+	if want := []Step{{Prompt: "a"}, {Dice: &dice}}; !reflect.DeepEqual(s.Steps, want) || s.Params.Seed != 3 {
+		t.Errorf("beside unknown names: %+v", s)
+	}
+	if s, wrong := Parse("#stage"); wrong != nil || !reflect.DeepEqual(s, Empty()) {
+		t.Errorf("a place in the page: %+v, %q", s, wrong)
 	}
 }
 
