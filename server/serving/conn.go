@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gorilla/websocket"
+
 	"vitrine/server/guard"
 	"vitrine/server/socket"
 	"vitrine/visualizer/wire"
@@ -105,6 +107,10 @@ func turnAway(w http.ResponseWriter, r *http.Request, how socket.Close, log *slo
 // server runs: it tells pages that were opened before that there is no hall.
 func Elsewhere(log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !websocket.IsWebSocketUpgrade(r) {
+			http.NotFound(w, r)
+			return
+		}
 		turnAway(w, r, socket.Close{Code: wire.CloseHallElsewhere, Reason: "another server runs the model"}, log)
 	})
 }
