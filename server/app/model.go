@@ -129,4 +129,5 @@ func (a *App) openModel(ctx context.Context, c Config, found *load.Found) (*runn
 func (a *App) report(s wire.Status) {
 	a.health.set(s.Phase)
 	a.sessions.SetStatus(s)
+	a.hall.SetPhase(s.Phase)
 }

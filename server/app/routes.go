@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"vitrine/server/assets"
+	"vitrine/server/serving"
 )
 
 // routes maps the paths to their handlers. Other paths get 404 and other
@@ -21,6 +22,7 @@ func (a *App) routes(p, hall pages, static assets.Tree, client, hallClient *clie
 	var api http.Handler = a.api
 	if a.forward != nil {
 		api = a.forward
+		mux.Handle("GET /ws/serving", serving.Elsewhere(a.log))
 	} else {
 		mux.Handle("GET /ws/serving", a.hall)
 	}

@@ -20,7 +20,7 @@ func BenchmarkHallWatching(b *testing.B) {
 	p := open(b, watched+"/serving?lang=en")
 	p.wait("the hall has a pool", poolSays+`?.includes('64 blocks')`)
 	p.unobserved()
-	halls := [2]*hallClient{joinHall(b, quiet), joinHall(b, watched)}
+	halls := [2]*hallClient{joinHall(b, quiet, "benchmark"), joinHall(b, watched, "benchmark")}
 	halls[0].serveRequests()
 	halls[1].serveRequests() // the browser compiles a new page's program once more while it runs
 	rates, ratios := map[string][]float64{}, []float64{}
@@ -50,52 +50,52 @@ func BenchmarkHallWatching(b *testing.B) {
 
 // hallClient is a program that has joined a hall.
 type hallClient struct {
-	b      *testing.B
+	t      testing.TB
 	ws     *websocket.Conn
 	config wire.HallConfig
 }
 
-func joinHall(b *testing.B, url string) *hallClient {
-	b.Helper()
+func joinHall(t testing.TB, url, name string) *hallClient {
+	t.Helper()
 	ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(url, "http")+"/ws/serving", nil)
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
-	b.Cleanup(func() { ws.Close() })
-	c := &hallClient{b: b, ws: ws}
-	c.send(&wire.HallJoin{Name: "benchmark", Locale: "en"})
+	t.Cleanup(func() { ws.Close() })
+	c := &hallClient{t: t, ws: ws}
+	c.send(&wire.HallJoin{Name: name, Locale: "en"})
 	c.config = c.snapshot().Config
 	return c
 }
 
 func (c *hallClient) send(command wire.Command) {
-	c.b.Helper()
+	c.t.Helper()
 	if err := c.ws.WriteMessage(websocket.BinaryMessage, wire.AppendCommand(nil, command)); err != nil {
-		c.b.Fatal(err)
+		c.t.Fatal(err)
 	}
 }
 
 func (c *hallClient) next() wire.Frame {
-	c.b.Helper()
+	c.t.Helper()
 	if err := c.ws.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
-		c.b.Fatal(err)
+		c.t.Fatal(err)
 	}
 	_, raw, err := c.ws.ReadMessage()
 	if err != nil {
-		c.b.Fatal(err)
+		c.t.Fatal(err)
 	}
 	frame, err := wire.DecodeHallFrame(raw)
 	if err != nil {
-		c.b.Fatal(err)
+		c.t.Fatal(err)
 	}
 	if p, ok := frame.(*wire.Problem); ok {
-		c.b.Fatal(p.Detail)
+		c.t.Fatal(p.Detail)
 	}
 	return frame
 }
 
 func (c *hallClient) snapshot() *wire.HallSnapshot {
-	c.b.Helper()
+	c.t.Helper()
 	for {
 		if s, ok := c.next().(*wire.HallSnapshot); ok {
 			return s
@@ -106,7 +106,7 @@ func (c *hallClient) snapshot() *wire.HallSnapshot {
 // serveRequests sets the hall up anew and has it serve mixed requests, which come
 // all at once. The rate is by the engine's own clock, from the first step on.
 func (c *hallClient) serveRequests() (tokensPerSecond float64, drawn uint64) {
-	c.b.Helper()
+	c.t.Helper()
 	const requests = 48
 	time.Sleep(time.Second) // the page has drawn what was before
 	c.send(&wire.HallConfigure{Config: c.config})

@@ -54,7 +54,7 @@ func (s *Server) carryOut(c *conn, command wire.Command) error {
 	case *wire.HallCancel:
 		return s.cancel(c, m.Request)
 	case *wire.HallControl:
-		return s.run(m.Op)
+		return s.run(c, m.Op)
 	case *wire.HallConfigure:
 		if s.racing != nil {
 			return errRacing
@@ -93,14 +93,21 @@ func (s *Server) answer(c *conn, q *wire.Query) error {
 	return nil
 }
 
-// run steers the engine.
-func (s *Server) run(op wire.HallOp) error {
+// run steers the engine. Everyone may pause it, have it make a step and let it run: a
+// class looks at one engine together. Who paused it is named to all.
+func (s *Server) run(c *conn, op wire.HallOp) error {
 	if s.racing != nil {
 		return errRacing
 	}
 	if op == wire.HallStep && s.control.Paused {
 		s.steer(1)
 		return nil
+	}
+	switch paused := op != wire.HallResume; {
+	case !paused:
+		s.control.By = 0
+	case !s.control.Paused:
+		s.control.By = c.reader.ID
 	}
 	s.control.Paused = op != wire.HallResume
 	s.hold()

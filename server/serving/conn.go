@@ -2,12 +2,16 @@ package serving
 
 import (
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"strings"
 	"time"
 
+	"github.com/gorilla/websocket"
+
+	"vitrine/server/guard"
 	"vitrine/server/socket"
 	"vitrine/visualizer/wire"
 )
@@ -36,7 +40,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.conns.Done()
 	defer s.open.Add(-1)
 	if int(s.open.Add(1)) > s.options.MaxReaders {
-		http.Error(w, "the hall is full", http.StatusServiceUnavailable)
+		turnAway(w, r, socket.Close{Code: wire.CloseHallFull, Reason: "the hall is full"}, s.options.Log)
 		return
 	}
 	select {
@@ -45,9 +49,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	default:
 	}
-	ws, err := socket.Upgrade(w, r, socket.Options{
-		MaxMessage: maxMessageBytes, PingInterval: pingInterval, WriteTimeout: writeTimeout, Decode: wire.DecodeHallCommand, Limit: s.options.Commands,
-	})
+	ws, err := socket.Upgrade(w, r, socketOptions(s.options.Commands))
 	if err != nil {
 		s.options.Log.Debug("hall: no WebSocket", "error", err) // Upgrade has answered
 		return
@@ -69,6 +71,48 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.options.Log.Debug("hall: a page does not read or is gone", "error", err)
 	}
 	close(gone)
+}
+
+func socketOptions(commands *guard.RateLimit) socket.Options {
+	return socket.Options{
+		MaxMessage: maxMessageBytes, PingInterval: pingInterval, WriteTimeout: writeTimeout, Decode: wire.DecodeHallCommand, Limit: commands,
+	}
+}
+
+// turnAway closes the connection of a page as soon as it stands. A browser keeps from the
+// page how a request that asks for a WebSocket was answered, and tells it only the
+// code of a close.
+func turnAway(w http.ResponseWriter, r *http.Request, how socket.Close, log *slog.Logger) {
+	ws, err := socket.Upgrade(w, r, socketOptions(nil))
+	if err != nil {
+		log.Debug("hall: no WebSocket", "error", err) // Upgrade has answered
+		return
+	}
+	box := socket.NewMailbox(0)
+	box.Close(how)
+	err = ws.Serve(box, func() {
+		for { // what the page says before it hears of the close
+			var reject *wire.Error
+			if _, err := ws.Next(); err != nil && !errors.As(err, &reject) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		log.Debug("hall: a page does not read or is gone", "error", err)
+	}
+}
+
+// Elsewhere is the endpoint of the hall's WebSockets on a server whose model another
+// server runs: it tells pages that were opened before that there is no hall.
+func Elsewhere(log *slog.Logger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !websocket.IsWebSocketUpgrade(r) {
+			http.NotFound(w, r)
+			return
+		}
+		turnAway(w, r, socket.Close{Code: wire.CloseHallElsewhere, Reason: "another server runs the model"}, log)
+	})
 }
 
 // onThisMachine says whether a request comes from the server's own machine, where

@@ -76,6 +76,7 @@ type Server struct {
 	open    atomic.Int32 // connections
 
 	// Owned by the goroutine of loop.
+	phase    wire.Phase // how far the model is
 	model    *Model
 	engine   *engine.Engine // nil until somebody is here and there is a model
 	record   *recorder
@@ -118,7 +119,7 @@ func NewServer(o Options) *Server {
 		o.MaxReaders = 128
 	}
 	s := &Server{
-		options: o, calls: make(chan func(), 64), quit: make(chan struct{}), done: make(chan struct{}), config: defaultConfig,
+		options: o, phase: wire.PhaseLoading, calls: make(chan func(), 64), quit: make(chan struct{}), done: make(chan struct{}), config: defaultConfig,
 		control: wire.HallState{Rate: 0.5, Sort: wire.HallMixed, Outputs: 1}, arrival: time.NewTimer(time.Hour), here: map[*conn]struct{}{},
 		outputs: map[uint32]*output{}, moved: make(chan struct{}, 1), gathered: time.NewTimer(time.Hour),
 	}
@@ -128,11 +129,24 @@ func NewServer(o Options) *Server {
 	return s
 }
 
+// SetPhase tells pages how far the model is, as long as there is none.
+func (s *Server) SetPhase(phase wire.Phase) {
+	s.do(func() {
+		if s.model != nil || phase == s.phase {
+			return
+		}
+		s.phase = phase
+		for c := range s.here {
+			s.greet(c)
+		}
+	})
+}
+
 // SetModel gives the hall its model. It stays the caller's, to be closed after
 // the hall.
 func (s *Server) SetModel(m Model) {
 	s.do(func() {
-		s.model = &m
+		s.model, s.phase = &m, wire.PhaseReady
 		for c := range s.here {
 			s.greet(c)
 		}
@@ -357,9 +371,9 @@ func (s *Server) toAll(f wire.Frame) {
 
 // greet says who the reader is and what there is.
 func (s *Server) greet(c *conn) {
-	hello := &wire.HallHello{Version: s.options.Version, You: c.reader.ID, Secret: c.reader.secret, Phase: wire.PhaseLoading}
+	hello := &wire.HallHello{Version: s.options.Version, You: c.reader.ID, Secret: c.reader.secret, Phase: s.phase}
 	if s.model != nil {
-		hello.Phase, hello.Model = wire.PhaseReady, s.model.Info
+		hello.Model = s.model.Info
 	}
 	c.send(hello)
 }

@@ -160,6 +160,20 @@ func (g *BlockGrid) Paint(c *Canvas, t *Theme, blocks []Block) {
 	}
 }
 
+// PaintBlock paints one block anew on a picture that [BlockGrid.Paint] made, with the
+// gap around it, and returns the rectangle that it painted. Gaps of less than two pixels
+// are shared with the neighbours: their frames may reach into it.
+func (g *BlockGrid) PaintBlock(c *Canvas, t *Theme, block int, b Block) Rect {
+	box := g.Cell(block)
+	if box.Empty() {
+		return box
+	}
+	around := box.Inset(-1).Intersect(c.Bounds())
+	c.Fill(around, t.Paper)
+	g.paintBlock(c, t, block, b)
+	return around
+}
+
 // paintBlock paints one block.
 func (g *BlockGrid) paintBlock(c *Canvas, t *Theme, i int, b Block) {
 	box := g.Cell(i)

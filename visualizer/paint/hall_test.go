@@ -1,6 +1,7 @@
 package paint
 
 import (
+	"bytes"
 	"math"
 	"testing"
 )
@@ -128,6 +129,36 @@ func TestHuesComeRound(t *testing.T) {
 		}
 		if len(seen) != NumHues || theme.Hue(NumHues+1) != theme.Hue(1) || theme.Hue(0) != theme.Hue(NumHues) {
 			t.Errorf("%d hues", len(seen))
+		}
+	}
+}
+
+// A pool of which blocks are painted anew, one by one, is the pool painted whole.
+func TestPaintBlockIsPaint(t *testing.T) {
+	for _, gap := range []int{2, 5} {
+		var g BlockGrid
+		g.Layout(300, 200, 30, 16, 40, gap)
+		theme := NewTheme(LightPalette())
+		blocks := make([]Block, 30)
+		for i := range blocks {
+			blocks[i] = Block{State: BlockState(i % 4), Hue: 1 + i%NumHues, Hashed: i%3 == 0, Filled: i % 17}
+		}
+		step, whole := new(Canvas), new(Canvas)
+		g.Paint(step, theme, blocks)
+		for _, i := range []int{0, 7, 29} {
+			step.Frame(g.Cell(i).Inset(-1), 2, theme.Hot) // as the chosen request's blocks are marked
+			blocks[i] = Block{State: BlockState((i + 1) % 4), Hue: 2, Filled: 3}
+			r := g.PaintBlock(step, theme, i, blocks[i])
+			if cell := g.Cell(i); r.X > cell.X || r.Y > cell.Y || r.X+r.W < cell.X+cell.W || r.Y+r.H < cell.Y+cell.H || r.Intersect(step.Bounds()) != r {
+				t.Errorf("gap %d: block %d lies at %v, and %v was painted", gap, i, cell, r)
+			}
+		}
+		g.Paint(whole, theme, blocks)
+		if !bytes.Equal(step.Pix, whole.Pix) {
+			t.Errorf("gap %d: the pictures differ", gap)
+		}
+		if r := g.PaintBlock(step, theme, 99, Block{}); !r.Empty() {
+			t.Errorf("a block that is not there was painted at %v", r)
 		}
 	}
 }

@@ -61,9 +61,16 @@ type HallHello struct {
 	Version string
 	You     uint32 // the reader's number
 	Secret  string // names the reader when the page joins again
-	Phase   Phase  // whether there is a model
+	Phase   Phase  // how far the server is on its way to a model
 	Model   Model  // zero unless Phase is PhaseReady
 }
+
+// Why a server closes the hall's connection at once: codes of a WebSocket's close, out of
+// those that RFC 6455, section 7.4.2, leaves to programs.
+const (
+	CloseHallFull      = 4001 // as many pages are connected as it lets in
+	CloseHallElsewhere = 4002 // another server runs the model, and there is no hall
+)
 
 // HallReader is someone who has joined.
 type HallReader struct {
@@ -216,7 +223,8 @@ type HallText struct {
 // HallState says how the hall is being run.
 type HallState struct {
 	Paused   bool
-	Arriving bool // requests arrive by themselves
+	By       uint32 // the reader who paused it; 0 while it runs
+	Arriving bool   // requests arrive by themselves
 	Rate     float32
 	Sort     HallSort // of those that arrive
 	Outputs  uint8    // of each of those

@@ -154,6 +154,7 @@ func (*HallState) Kind() Kind { return KindHallState }
 
 func (f *HallState) fields(c *coder) {
 	c.bool("Paused", &f.Paused)
+	c.uint32("By", &f.By)
 	c.bool("Arriving", &f.Arriving)
 	c.float32("Rate", &f.Rate)
 	enum(c, "Sort", &f.Sort, HallOwn)

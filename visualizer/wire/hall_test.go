@@ -32,7 +32,7 @@ func sampleHallFrames() []Frame {
 		&HallSnapshot{Epoch: 3, Config: sampleHallConfig(), Next: 12, Added: r.Added, Requests: r.Requests, Blocks: r.Blocks, Records: []HallRecord{r}},
 		&r,
 		&HallText{Request: 4, From: 120, Pieces: [][]byte{[]byte(" The"), {0xE5, 0xA4}, {0xA9}}},
-		&HallState{Paused: true, Arriving: true, Rate: 1.5, Sort: HallMixed, Outputs: 2},
+		&HallState{Paused: true, By: 7, Arriving: true, Rate: 1.5, Sort: HallMixed, Outputs: 2},
 		&HallRace{Race: HallRaceKV, Running: true, Requests: 16, Disturbed: true, Same: true, Problem: "no room", Runs: []HallRun{{
 			Config: sampleHallConfig(), Done: true, Micros: 1 << 33, Drawn: 640, Computed: 9000, Finished: 16, AtOnce: 9.5, Peak: 14, Waste: 0.03,
 			FirstMs: 200, BetweenMs: 40, Preempted: 2, Hits: 300, Lookups: 1200, Steps: 70, Drafted: 150, Accepted: 60, Curve: []HallPoint{{X: 1, Y: 2}},

@@ -32,6 +32,7 @@ func newChart(c *client) *chart {
 	g := &chart{c: c, element: page.ByID("gantt"), picture: paint.NewCanvas(0, 0), data: new(hall.Chart), row: -1, col: -1}
 	g.empty = g.element.Find(".empty")
 	g.Surface = page.NewSurface(g.element.Find("canvas"), c.redraw)
+	g.Sight(c.redraw)
 	g.pen = page.NewPen(g.Surface)
 	g.element.On("pointermove", func(event js.Value) {
 		x, y := g.Point(event)
@@ -143,12 +144,16 @@ func (g *chart) frame() {
 	note := device(noteHeight)
 	g.data = c.hall.Chart(last, columns, max(1, (h-note-device(topMargin))/device(rowLeast)))
 	g.empty.SetHidden(len(g.data.Steps) > 0)
-	g.picture.Resize(w, h)
-	g.picture.Clear(theme.Paint.Paper)
-	box := g.picture.Bounds()
+	box := paint.Rect{W: w, H: h}
 	box.Y += device(topMargin)
 	box.H -= note + box.Y
 	g.layout.Layout(box, len(g.data.Requests), device(rowMost), columns, device(colWidth), device(nameWidth))
+	if g.Unseen {
+		g.tell()
+		return
+	}
+	g.picture.Resize(w, h)
+	g.picture.Clear(theme.Paint.Paper)
 	hues, tokens := make([]int, len(g.data.Requests)), make([][]int, len(g.data.Requests))
 	for i := range hues {
 		hues[i], tokens[i] = c.moment.Hue(g.data.Requests[i].ID, c.by), g.data.Tokens(i)

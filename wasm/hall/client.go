@@ -44,11 +44,13 @@ type client struct {
 	address  *address
 
 	status *page.TextCell
+	paused *pausedNotice
 	dot    string // the status dot's state, as it is shown
 	model  string // the model's figures, as they are shown
 
 	problem func() string
 	pace    *page.Pace
+	told    uint16  // the time between messages, in ms, as the server was told it
 	due     bool    // a frame of the screen is asked for
 	waits   bool    // what the engine did is drawn soon
 	fresh   bool    // something changed since the last one
@@ -77,6 +79,7 @@ func newClient() *client {
 	})
 	c.inspector = page.NewInspector(c.words, c.wake, c.openSource)
 	c.status = page.NewTextCell(page.ByID("status-text"))
+	c.paused = newPausedNotice(c)
 	c.grid, c.chart, c.table, c.meters = newGrid(c), newChart(c), newTable(c), newMeters(c)
 	c.controls, c.run, c.races, c.happened = newControls(c), newRun(c), newRaces(c), newHappened(c)
 	c.inspector.Resting = c.resting
@@ -139,8 +142,21 @@ func (c *client) join() {
 	c.lost = -1
 	c.asked = 0
 	c.sayWho(false)
-	c.socket.Send(&wire.Pace{Millis: c.pace.Messages()})
+	c.told = 0
+	c.tellPace()
 	c.changed()
+}
+
+// tellPace tells the server how long it may gather what it has to tell, if that has
+// changed.
+func (c *client) tellPace() {
+	millis := c.pace.Messages()
+	if c.running {
+		millis = c.pace.MessagesUnattended()
+	}
+	if millis != c.told && c.socket.Send(&wire.Pace{Millis: millis}) {
+		c.told = millis
+	}
 }
 
 // sayWho tells the reader's name and language; known says that the page has joined.
@@ -201,6 +217,10 @@ func (c *client) receive(raw []byte) {
 // later has what the engine did drawn, a dozen times a second at most: engine
 // and page share a machine as a rule, and what the page draws with, the engine lacks.
 func (c *client) later() {
+	if c.running && c.pace.Saves() { // it rests longer than that after each drawing
+		c.changed()
+		return
+	}
 	if !c.waits {
 		c.waits = true
 		page.After(pace, func() {
@@ -261,6 +281,7 @@ func (c *client) draw(t float64) {
 		c.fresh = false
 		c.running = c.hall.Race().Running || !c.hall.State().Paused && c.busy()
 		last := len(c.hall.Records()) - 1
+		c.tellPace()
 		c.wanted.take(c)
 		if c.live {
 			c.at = last
@@ -269,6 +290,7 @@ func (c *client) draw(t float64) {
 		c.moment = c.hall.Moment(c.at)
 		c.watch()
 		c.showStatus()
+		c.paused.show()
 		c.run.show()
 		c.controls.show()
 		c.table.show()
@@ -357,37 +379,6 @@ func (c *client) switchLanguage() {
 		c.complain(c.problem)
 	}
 	c.changed()
-}
-
-// showStatus writes how the connection, the model and the engine stand.
-func (c *client) showStatus() {
-	key, dot := "status.connecting", "wait"
-	hello := c.hall.Hello()
-	c.showModel(&hello.Model)
-	switch {
-	case c.lost > 0:
-		dot = "gone"
-	case !c.socket.Ready || hello.You == 0:
-	case hello.Phase != wire.PhaseReady:
-		key = "status.loading"
-	case c.hall.Race().Running:
-		key, dot = "hall.status_race", "busy"
-	case c.hall.State().Paused:
-		key, dot = "hall.status_paused", "idle"
-	case c.busy():
-		key, dot = "hall.status_running", "busy"
-	default:
-		key, dot = "hall.status_idle", "ready"
-	}
-	says := c.words.Say(key)
-	if c.lost > 0 {
-		says = c.words.Count("status.retrying", c.lost)
-	}
-	c.status.Show(says)
-	if dot != c.dot {
-		c.dot = dot
-		page.ByID("status-dot").SetAttr("data-state", dot)
-	}
 }
 
 // busy reports whether a request waits or runs.

@@ -17,6 +17,7 @@ type grid struct {
 	c       *client
 	element page.Element
 	empty   page.Element
+	why     *page.TextCell // why there is no pool
 	*page.Surface
 	pen     *page.Pen
 	layout  paint.BlockGrid
@@ -27,6 +28,7 @@ type grid struct {
 	marks   []mark     // what is pointed out
 	seen    uint64     // the record whose events were shown last
 	stale   bool
+	drawn   drawn // what is on the canvas
 	said    string
 }
 
@@ -35,6 +37,7 @@ type mark struct {
 	hall.Mark
 	since float64 // when it was first shown; it fades from then on, unless it stays
 	stays bool    // for as long as the moment is shown
+	alpha uint8   // how strongly it is drawn
 }
 
 // flashLength is how long an eviction or a copy is pointed out while the engine
@@ -44,7 +47,12 @@ const flashLength = 900
 func newGrid(c *client) *grid {
 	g := &grid{c: c, element: page.ByID("grid"), picture: paint.NewCanvas(0, 0), cursor: -1}
 	g.empty = g.element.Find(".empty")
-	g.Surface = page.NewSurface(g.element.Find("canvas"), c.changed)
+	g.why = page.NewTextCell(g.empty)
+	g.Surface = page.NewSurface(g.element.Find("canvas"), func() {
+		g.drawn = drawn{}
+		c.changed()
+	})
+	g.Sight(c.changed)
 	g.pen = page.NewPen(g.Surface)
 	g.element.On("pointermove", func(event js.Value) {
 		x, y := g.Point(event)
@@ -145,7 +153,7 @@ func (g *grid) look(t float64) {
 	if at != g.seen || stays {
 		for i := from; i <= c.at; i++ {
 			for _, m := range hall.Marks(&records[i]) {
-				g.marks = append(g.marks, mark{m, t, stays})
+				g.marks = append(g.marks, mark{m, t, stays, 255})
 			}
 		}
 	}
@@ -165,88 +173,136 @@ func (g *grid) frame(t float64) (again bool) {
 		g.marks = slices.DeleteFunc(g.marks, func(m mark) bool { return fades(m) && t-m.since >= flashLength })
 		g.stale = g.stale || len(g.marks) < n
 	}
-	again = slices.ContainsFunc(g.marks, fades)
+	// What fades is drawn frame after frame, which costs more than there is to see: while
+	// the page saves, a mark changes with the next drawing.
+	again = slices.ContainsFunc(g.marks, fades) && !(g.c.running && g.c.pace.Saves())
 	if !g.stale && !again {
 		return false
 	}
 	g.stale = false
-	c, theme := g.c, g.c.theme
+	c := g.c
 	g.empty.SetHidden(len(c.moment.Blocks) > 0)
+	if len(c.moment.Blocks) == 0 {
+		g.why.Show(c.noPool())
+	}
 	if g.Surface.Width == 0 || len(c.moment.Blocks) == 0 {
 		g.pen.Begin(g.Surface)
+		g.drawn = drawn{}
 		return false
 	}
-	device := func(rem float64) int { return int(math.Round(rem * theme.Rem * g.Ratio)) }
-	slots := int(c.hall.Config().BlockSize)
-	g.layout.Layout(g.DeviceWidth(), g.DeviceHeight(), len(c.moment.Blocks), slots, device(blockMost), max(1, device(0.16)))
-	g.layout.Paint(g.picture, theme.Paint, c.moment.PaintBlocks(c.by))
-	for block, ids := range g.holders {
-		if len(ids) > 1 {
-			hues := make([]int, len(ids))
-			for i, id := range ids {
-				hues[i] = c.moment.Hue(id, c.by)
-			}
-			g.layout.PaintSharers(g.picture, theme.Paint, block, hues)
-		}
+	gap := max(1, g.device(0.16))
+	g.layout.Layout(g.DeviceWidth(), g.DeviceHeight(), len(c.moment.Blocks), int(c.hall.Config().BlockSize), g.device(blockMost), gap)
+	if g.Unseen {
+		g.tell()
+		return false
 	}
-	if q := c.moment.Request(c.chosen); q != nil {
-		for _, block := range q.Table {
-			g.picture.Frame(g.layout.Cell(int(block)).Inset(-1), max(2, device(0.13)), theme.Paint.Hot)
-		}
+	before := g.drawn
+	g.drawn = g.looks(t)
+	switch changed := g.drawn.since(&before); {
+	// Neighbours' frames reach into a gap of one pixel.
+	case changed == nil || gap < 2 && len(changed) > 0 || 2*len(changed) > len(g.drawn.looks):
+		g.paintAll()
+	case len(changed) > 0:
+		g.paintSome(changed)
 	}
-	for _, m := range g.marks {
-		strength := 1.0
-		if !m.stays {
-			strength = min(1, 1.6*(1-(t-m.since)/flashLength))
-		}
-		colour := theme.Paint.Accent.WithAlpha(uint8(255 * max(strength, 0)))
-		if m.From < 0 {
-			g.layout.PaintEviction(g.picture, m.Block, colour)
-		} else {
-			g.layout.PaintCopy(g.picture, m.From, m.Block, colour)
-		}
-	}
-	if g.cursor >= 0 {
-		g.picture.Frame(g.layout.Cell(g.cursor), max(1, device(0.1)), theme.Paint.Ink)
-	}
-	g.pen.Begin(g.Surface)
-	g.Show(g.picture, 0, 0)
-	g.label()
 	g.tell()
 	return again
 }
 
-// label writes whose a block is and how many hold it, or a free one's place in
-// the queue, where there is room.
-func (g *grid) label() {
-	c, theme := g.c, g.c.theme
+// paintAll draws the whole pool.
+func (g *grid) paintAll() {
+	theme := g.c.theme.Paint
+	blocks, all := make([]paint.Block, len(g.drawn.looks)), make([]int, len(g.drawn.looks))
+	for i := range all {
+		blocks[i], all[i] = g.drawn.looks[i].Block, i
+	}
+	g.layout.Paint(g.picture, theme, blocks)
+	for i := range all {
+		g.paintOver(i)
+	}
+	for _, m := range g.marks {
+		if m.From >= 0 {
+			g.layout.PaintCopy(g.picture, m.From, m.Block, theme.Accent.WithAlpha(m.alpha))
+		}
+	}
+	g.pen.Begin(g.Surface)
+	g.Show(g.picture, 0, 0)
+	g.label(all)
+}
+
+// paintSome draws those blocks again that have changed.
+func (g *grid) paintSome(changed []int) {
+	parts := make([]paint.Rect, len(changed))
+	for i, block := range changed {
+		parts[i] = g.layout.PaintBlock(g.picture, g.c.theme.Paint, block, g.drawn.looks[block].Block)
+		g.paintOver(block)
+	}
+	g.ShowParts(g.picture, parts)
+	g.label(changed)
+}
+
+// paintOver paints what lies over a block itself: its holders' stripes, and what points
+// it out.
+func (g *grid) paintOver(block int) {
+	c, theme, look := g.c, g.c.theme.Paint, &g.drawn.looks[block]
+	if look.holders != "" {
+		hues := make([]int, len(g.holders[block]))
+		for i, id := range g.holders[block] {
+			hues[i] = c.moment.Hue(id, c.by)
+		}
+		g.layout.PaintSharers(g.picture, theme, block, hues)
+	}
+	if look.chosen {
+		g.picture.Frame(g.layout.Cell(block).Inset(-1), max(2, g.device(0.13)), theme.Hot)
+	}
+	if look.evicted > 0 {
+		g.layout.PaintEviction(g.picture, block, theme.Accent.WithAlpha(look.evicted))
+	}
+	if look.cursor {
+		g.picture.Frame(g.layout.Cell(block), max(1, g.device(0.1)), theme.Ink)
+	}
+}
+
+// device is a length in rem in the device's pixels.
+func (g *grid) device(rem float64) int { return int(math.Round(rem * g.c.theme.Rem * g.Ratio)) }
+
+// label writes on blocks whose they are and how many hold them, or a free one's place in
+// the queue, where there is room: first all that is written in one colour.
+func (g *grid) label(blocks []int) {
+	theme := g.c.theme
 	side := float64(g.layout.Cell(0).W) / g.Ratio / theme.Rem
 	if side < blockLabel {
 		return
 	}
 	size := min(max(0.7, 0.22*side), 0.95)
-	line := size * theme.Rem
 	g.pen.Letter(theme.Font(theme.Mono, size), "center")
-	for i, b := range c.moment.Blocks {
-		box := g.layout.Text(i)
-		x, y := (float64(box.X)+float64(box.W)/2)/g.Ratio, (float64(box.Y)+float64(box.H)/2)/g.Ratio+0.36*line
+	for _, free := range []bool{false, true} {
 		g.pen.Fill(theme.Ink)
-		switch {
-		case b.Refs > 1:
-			times := "×" + page.Decimal(int(b.Refs))
-			names := g.names(i, float64(box.W)/g.Ratio)
-			if float64(box.H)/g.Ratio < 2*line { // one line
-				g.pen.Text(times, x, y)
-				continue
-			}
-			g.pen.Text(names, x, y-0.58*line)
-			g.pen.Text(times, x, y+0.58*line)
-		case b.Refs == 0:
+		if free {
 			g.pen.Fill(theme.Quiet)
-			g.pen.Text(page.Decimal(g.queue[i]), x, y)
-		default:
-			g.pen.Text(c.moment.Name(b.Owner), x, y)
 		}
+		for _, block := range blocks {
+			if (g.drawn.looks[block].refs == 0) == free {
+				g.labelBlock(block, size*theme.Rem)
+			}
+		}
+	}
+}
+
+// labelBlock writes on one block, in lines of so many CSS pixels.
+func (g *grid) labelBlock(block int, line float64) {
+	box, look := g.layout.Text(block), &g.drawn.looks[block]
+	x, y := (float64(box.X)+float64(box.W)/2)/g.Ratio, (float64(box.Y)+float64(box.H)/2)/g.Ratio+0.36*line
+	switch {
+	case look.refs == 0:
+		g.pen.Text(page.Decimal(look.place), x, y)
+	case look.refs == 1:
+		g.pen.Text(g.c.moment.Name(look.owner), x, y)
+	case float64(box.H)/g.Ratio < 2*line: // one line
+		g.pen.Text("×"+page.Decimal(look.refs), x, y)
+	default:
+		g.pen.Text(g.names(block, float64(box.W)/g.Ratio), x, y-0.58*line)
+		g.pen.Text("×"+page.Decimal(look.refs), x, y+0.58*line)
 	}
 }
 

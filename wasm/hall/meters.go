@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"math"
 	"syscall/js"
 
@@ -28,6 +29,7 @@ type meter struct {
 	value   *page.TextCell
 	surface *page.Surface
 	picture *paint.Canvas
+	shown   []byte // the pixels on the surface; nil if they are to be shown anew
 }
 
 // meterRecords is over how many records a curve goes.
@@ -42,8 +44,13 @@ func newMeters(c *client) *meters {
 	for i, row := range page.ByID("meters").FindAll(".meter") {
 		one := &meter{
 			kind: hall.Meter(i), name: names[i], note: notes[i], value: page.NewTextCell(row.Find("b")),
-			surface: page.NewSurface(row.Find("canvas"), c.redraw), picture: paint.NewCanvas(0, 0),
+			picture: paint.NewCanvas(0, 0),
 		}
+		one.surface = page.NewSurface(row.Find("canvas"), func() {
+			one.shown = nil
+			c.redraw()
+		})
+		one.surface.Sight(c.redraw)
 		reading := func() page.Reading { return m.reading(one) }
 		row.On("pointerenter", func(jsEvent) { c.inspector.Point(reading) })
 		row.On("pointerleave", func(jsEvent) { c.inspector.Leave() })
@@ -85,7 +92,7 @@ func (m *meters) frame() {
 		}
 		one.value.Show(text)
 		s := one.surface
-		if s.Width == 0 {
+		if s.Width == 0 || s.Unseen {
 			continue
 		}
 		points, most := make([]paint.XY, 0, last-from), 0.0
@@ -106,7 +113,10 @@ func (m *meters) frame() {
 			x, _ := plot.Pixel(paint.XY{X: float64(c.at - from)})
 			one.picture.Fill(paint.Rect{X: int(x), Y: 0, W: int(line), H: one.picture.H}, theme.Hot)
 		}
-		s.Show(one.picture, 0, 0)
+		if !bytes.Equal(one.picture.Pix, one.shown) { // some stand still for long
+			one.shown = append(one.shown[:0], one.picture.Pix...)
+			s.Show(one.picture, 0, 0)
+		}
 	}
 }
 

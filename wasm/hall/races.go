@@ -29,12 +29,20 @@ type races struct {
 	picture *paint.Canvas
 	stale   bool
 	shown   string
+	choice  choice
+}
+
+// choice is what the buttons say of the races.
+type choice struct {
+	race            wire.HallRaceKind
+	running, joined bool
 }
 
 func newRaces(c *client) *races {
 	r := &races{
 		c: c, says: page.NewTextCell(page.ByID("race-says")), note: page.NewTextCell(page.ByID("race-note")), axes: page.NewTextCell(page.ByID("race-axes")),
 		body: page.ByID("race-body"), stop: page.ByID("race-stop"), curve: page.ByID("race-curve"), picture: paint.NewCanvas(0, 0),
+		choice: choice{running: true}, // not what is first seen
 	}
 	table := page.ByID("race-table")
 	r.head, r.rows = table.Find("thead tr"), table.Find("tbody")
@@ -81,12 +89,14 @@ func (r *races) side(race *wire.HallRace, i int) string {
 
 func (r *races) show() {
 	c, race := r.c, r.c.hall.Race()
-	can := c.hall.Joined() && !race.Running
-	for i, push := range r.pushes {
-		push.SetDisabled(!can)
-		push.SetAttr("aria-pressed", page.BoolText(int(race.Race) == i+1))
+	if now := (choice{race.Race, race.Running, c.hall.Joined()}); now != r.choice {
+		r.choice = now
+		for i, push := range r.pushes {
+			push.SetDisabled(!now.joined || now.running)
+			push.SetAttr("aria-pressed", page.BoolText(int(race.Race) == i+1))
+		}
+		r.stop.SetDisabled(!race.Running)
 	}
-	r.stop.SetDisabled(!race.Running)
 	r.says.Show(r.sentence(race))
 	note := ""
 	if len(race.Runs) > 0 {

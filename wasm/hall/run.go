@@ -19,10 +19,18 @@ type run struct {
 	says   *page.TextCell
 	said   string // the name of the button, as it was last told
 	speech *page.TextCell
+	place  place  // where the slider stands, as it is shown
+	valued string // what the slider says of it
+}
+
+// place is a moment among the records.
+type place struct {
+	records, at int
+	live        bool
 }
 
 func newRun(c *client) *run {
-	r := &run{c: c, button: page.ByID("run"), scrub: page.ByID("scrub"), says: page.NewTextCell(page.ByID("moment")), speech: page.NewTextCell(page.ByID("speech"))}
+	r := &run{c: c, button: page.ByID("run"), scrub: page.ByID("scrub"), says: page.NewTextCell(page.ByID("moment")), speech: page.NewTextCell(page.ByID("speech")), place: place{at: -2}}
 	r.button.OnClick(r.toggle)
 	page.ByID("step").OnClick(r.step)
 	page.ByID("back").OnClick(func() { r.move(-1) })
@@ -72,15 +80,20 @@ func (r *run) show() {
 		r.button.SetFlag("data-running", !paused)
 	}
 	n := len(c.hall.Records())
-	r.scrub.SetAttr("max", page.Decimal(n))
-	r.scrub.SetValue(page.Decimal(c.at + 1))
-	r.scrub.SetDisabled(n == 0)
-	page.ByID("live").SetAttr("aria-pressed", page.BoolText(c.live))
-	page.ByID("back").SetDisabled(c.at < 0)
-	page.ByID("on").SetDisabled(c.at >= n-1)
+	if now := (place{n, c.at, c.live}); now != r.place {
+		r.place = now
+		r.scrub.SetAttr("max", page.Decimal(n))
+		r.scrub.SetDisabled(n == 0)
+		page.ByID("live").SetAttr("aria-pressed", page.BoolText(c.live))
+		page.ByID("back").SetDisabled(c.at < 0)
+		page.ByID("on").SetDisabled(c.at >= n-1)
+	}
+	r.scrub.SetValue(page.Decimal(c.at + 1)) // the reader may have moved it
 	says := r.sentence()
-	r.says.Show(says)
-	r.scrub.SetAttr("aria-valuetext", says)
+	if r.says.Show(says); says != r.valued {
+		r.valued = says
+		r.scrub.SetAttr("aria-valuetext", says)
+	}
 	r.speak(says, paused)
 }
 

@@ -18,6 +18,7 @@ type table struct {
 	says   *page.TextCell
 	rows   page.Element
 	cancel page.Element
+	off    bool // the request cannot be cancelled, as it is shown
 	colour page.Element
 	shown  string // what stands in the place of the rows, so that it is written when it changes
 	list   []*tableRow
@@ -26,7 +27,7 @@ type table struct {
 func newTable(c *client) *table {
 	t := &table{
 		c: c, title: page.NewTextCell(page.ByID("chosen-title")), says: page.NewTextCell(page.ByID("chosen-says")),
-		rows: page.ByID("table"), cancel: page.ByID("cancel"), colour: page.ByID("colour"),
+		rows: page.ByID("table"), cancel: page.ByID("cancel"), off: true, colour: page.ByID("colour"),
 	}
 	t.cancel.OnClick(func() {
 		if c.chosen != 0 {
@@ -47,7 +48,10 @@ func (t *table) show() {
 	c, w := t.c, t.c.words
 	q := c.moment.Request(c.chosen)
 	live := c.hall.Now().Request(c.chosen)
-	t.cancel.SetDisabled(live == nil || live.Finished())
+	if off := live == nil || live.Finished(); off != t.off {
+		t.off = off
+		t.cancel.SetDisabled(off)
+	}
 	if q == nil {
 		t.title.Show(w.Say("hall.chosen"))
 		t.says.Show(w.Say("hall.chosen_none"))

@@ -27,6 +27,9 @@ const (
 	longestRest = 600
 	// attentive is how long after the reader's last doing all is drawn at once, in ms.
 	attentive = 200
+	// unattended is after how long without the reader's doing anything nobody waits
+	// for a message, in ms.
+	unattended = 2000
 )
 
 // How long the server gathers what it has to tell, in ms. Each message wakes the
@@ -34,7 +37,7 @@ const (
 // that works on the same processors: on few of them messages are fewer.
 const (
 	betweenMessages = 100
-	betweenOnOne    = 600 // where engine and page share one processor
+	betweenOnOne    = 600 // where engine and page share one processor; the most in any case
 )
 
 // Messages is the time that shall lie between two messages of the server, in ms.
@@ -43,6 +46,16 @@ func (p *Pace) Messages() uint16 {
 		return betweenMessages
 	}
 	return uint16(max(betweenMessages, betweenOnOne*paceShare/p.share))
+}
+
+// MessagesUnattended is [Pace.Messages] while the engine computes and nobody does anything
+// at the page: as long as lies between two drawings, so that a message wakes the browser
+// when it draws in any case.
+func (p *Pace) MessagesUnattended() uint16 {
+	if p.share == 0 || Now()-p.hands < unattended {
+		return p.Messages()
+	}
+	return min(2*p.Messages(), betweenOnOne)
 }
 
 // NewPace makes the pace of a page, which rests if the engine's machine is the

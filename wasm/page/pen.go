@@ -17,6 +17,7 @@ type Surface struct {
 	Width  float64 // of the element, in CSS pixels
 	Height float64
 	Ratio  float64 // device pixels a CSS pixel
+	Unseen bool    // nothing of it is near the window, as far as [Surface.Sight] follows that
 
 	pixels js.Value // Uint8ClampedArray over the picture last shown
 	data   js.Value // ImageData over pixels
@@ -36,6 +37,20 @@ func NewSurface(canvas Element, resized func()) *Surface {
 	}))
 	observer.Call("observe", canvas.Value)
 	return s
+}
+
+// Sight has Unseen follow whether anything of the surface is in the window, or near it:
+// what is not need not be drawn. came is called when it has come there.
+func (s *Surface) Sight(came func()) {
+	observer := Window.Get("IntersectionObserver").New(js.FuncOf(func(_ js.Value, args []js.Value) any {
+		before := s.Unseen
+		s.Unseen = !args[0].Index(args[0].Length() - 1).Get("isIntersecting").Bool()
+		if before && !s.Unseen {
+			came()
+		}
+		return nil
+	}), map[string]any{"rootMargin": "50% 0px"})
+	observer.Call("observe", s.Canvas.Value)
 }
 
 // measure brings the backing store to the element's size. It reports whether
@@ -72,6 +87,18 @@ func (s *Surface) Show(picture *paint.Canvas, x, y int) {
 	}
 	js.CopyBytesToJS(s.pixels, picture.Pix)
 	s.Ctx.Call("putImageData", s.data, x, y)
+}
+
+// ShowParts puts those rectangles of a picture on the surface again that have changed
+// since [Surface.Show] showed it at (0, 0). What was drawn over them is gone.
+func (s *Surface) ShowParts(picture *paint.Canvas, parts []paint.Rect) {
+	if s.dataW != picture.W || s.dataH != picture.H {
+		return
+	}
+	js.CopyBytesToJS(s.pixels, picture.Pix)
+	for _, r := range parts {
+		s.Ctx.Call("putImageData", s.data, 0, 0, r.X, r.Y, r.W, r.H)
+	}
 }
 
 // Point is the place of a pointer event on the surface, in CSS pixels.

@@ -16,6 +16,8 @@ type Socket struct {
 	Frame  func(raw []byte)  // one message came; raw is the receiver's own
 	Lost   func(seconds int) // the connection is gone and tried again in so many seconds
 
+	Code int // with which the last connection was closed; 0 once the next one has said something
+
 	ws      js.Value
 	Ready   bool
 	failed  int // attempts since it last stood
@@ -26,6 +28,10 @@ type Socket struct {
 // Backoff between attempts, in seconds: the server may be restarting, so the
 // first come soon; a laptop that was asleep need not hammer.
 var retrySeconds = [...]int{1, 1, 2, 3, 5, 8, 10}
+
+// ownCodes is the first of the codes of a close that are the program's own: it turns a page
+// away that it could let in later (RFC 6455, section 7.4.2).
+const ownCodes = 4000
 
 // Connect opens the socket for the first time.
 func (s *Socket) Connect() {
@@ -43,13 +49,17 @@ func (s *Socket) Connect() {
 	})
 	socket.On("message", func(event js.Value) {
 		if data := event.Get("data"); data.Type() == js.TypeObject {
+			s.Code = 0
 			s.Frame(BytesOf(data))
 		}
 	})
 	// An error is always followed by close, which says all there is to say.
-	socket.On("close", func(js.Value) {
+	socket.On("close", func(event js.Value) {
 		s.Ready = false
 		s.waiting = retrySeconds[min(s.failed, len(retrySeconds)-1)]
+		if s.Code = event.Get("code").Int(); s.Code >= ownCodes { // not a fault that goes by soon
+			s.waiting = retrySeconds[len(retrySeconds)-1]
+		}
 		s.failed++
 		s.countDown()
 	})
