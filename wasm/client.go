@@ -155,6 +155,7 @@ func (c *client) draw(t float64) {
 		c.voice.update(what)
 		c.address.update(what)
 		c.tabs.update(what)
+		c.pace.Tell(c.socket, c.writing())
 		c.watch()
 	}
 	again := c.tabs.frame(t)
@@ -174,7 +175,7 @@ func (c *client) open() {
 	c.greeted = false
 	c.status.lostFor = -1
 	c.socket.Send(&wire.Open{Session: page.Stored("sessionStorage", sessionKey), Locale: c.words.Lang})
-	c.socket.Send(&wire.Pace{Millis: c.pace.Messages()})
+	c.pace.TellAnew(c.socket)
 	c.changed(change{page: changedSocket})
 }
 

@@ -110,6 +110,10 @@ func (s *session) subscribe(v wire.Views) {
 	s.watch()
 }
 
+// slowestPictures is the time from which on attention and logits come with each message
+// of a page that asked for a pace, and no longer with every other.
+const slowestPictures = 600 * time.Millisecond
+
 // wanted is what the request has to compute for the eye.
 func (s *session) wanted() engine.Watch {
 	if s.link == nil {
@@ -119,7 +123,7 @@ func (s *session) wanted() engine.Watch {
 		Attention: s.link.views&wire.ViewAttention != 0,
 		Logits:    s.link.views&wire.ViewLogits != 0,
 		Timing:    s.link.views&wire.ViewTiming != 0,
-		Every:     max(s.server.options.WatchInterval, 2*time.Duration(s.link.pace.Load())),
+		Every:     max(s.server.options.WatchInterval, min(2*time.Duration(s.link.pace.Load()), slowestPictures)),
 	}
 }
 

@@ -50,7 +50,6 @@ type client struct {
 
 	problem func() string
 	pace    *page.Pace
-	told    uint16  // the time between messages, in ms, as the server was told it
 	due     bool    // a frame of the screen is asked for
 	waits   bool    // what the engine did is drawn soon
 	fresh   bool    // something changed since the last one
@@ -142,21 +141,8 @@ func (c *client) join() {
 	c.lost = -1
 	c.asked = 0
 	c.sayWho(false)
-	c.told = 0
-	c.tellPace()
+	c.pace.TellAnew(c.socket)
 	c.changed()
-}
-
-// tellPace tells the server how long it may gather what it has to tell, if that has
-// changed.
-func (c *client) tellPace() {
-	millis := c.pace.Messages()
-	if c.running {
-		millis = c.pace.MessagesUnattended()
-	}
-	if millis != c.told && c.socket.Send(&wire.Pace{Millis: millis}) {
-		c.told = millis
-	}
 }
 
 // sayWho tells the reader's name and language; known says that the page has joined.
@@ -281,7 +267,7 @@ func (c *client) draw(t float64) {
 		c.fresh = false
 		c.running = c.hall.Race().Running || !c.hall.State().Paused && c.busy()
 		last := len(c.hall.Records()) - 1
-		c.tellPace()
+		c.pace.Tell(c.socket, c.running)
 		c.wanted.take(c)
 		if c.live {
 			c.at = last

@@ -2,7 +2,11 @@
 
 package page
 
-import "syscall/js"
+import (
+	"syscall/js"
+
+	"vitrine/visualizer/wire"
+)
 
 // Pace spaces a page's drawing out while the engine computes. Engine and page
 // share a machine as a rule, and what the page draws with, the engine lacks: it
@@ -17,14 +21,16 @@ type Pace struct {
 	hands  float64 // ms, when the reader last did something
 	cost   float64 // ms that a drawing takes, a moving average
 	timing bool    // a timer runs
+	told   uint16  // the time between two messages, as the server was told it
 }
 
 const (
 	// paceShare is the part of the whole machine that drawing may take. The
 	// browser does about twice as much again outside of the program.
 	paceShare = 0.005
-	// longestRest keeps the page alive on a slow machine, in ms.
-	longestRest = 600
+	// longestRest keeps the page alive on a slow machine, in ms. It is less than betweenOnOne,
+	// so that what a message brings is drawn when it comes.
+	longestRest = 500
 	// attentive is how long after the reader's last doing all is drawn at once, in ms.
 	attentive = 200
 	// unattended is after how long without the reader's doing anything nobody waits
@@ -40,22 +46,31 @@ const (
 	betweenOnOne    = 600 // where engine and page share one processor; the most in any case
 )
 
-// Messages is the time that shall lie between two messages of the server, in ms.
-func (p *Pace) Messages() uint16 {
+// messages is the time that shall lie between two messages of the server, in ms. While
+// the engine computes and nobody does anything at the page it is as long as lies between
+// two drawings, so that a message wakes the browser when it draws in any case.
+func (p *Pace) messages(computing bool) uint16 {
 	if p.share == 0 {
 		return betweenMessages
 	}
-	return uint16(max(betweenMessages, betweenOnOne*paceShare/p.share))
+	between := uint16(max(betweenMessages, betweenOnOne*paceShare/p.share))
+	if computing && Now()-p.hands >= unattended {
+		between = min(2*between, betweenOnOne)
+	}
+	return between
 }
 
-// MessagesUnattended is [Pace.Messages] while the engine computes and nobody does anything
-// at the page: as long as lies between two drawings, so that a message wakes the browser
-// when it draws in any case.
-func (p *Pace) MessagesUnattended() uint16 {
-	if p.share == 0 || Now()-p.hands < unattended {
-		return p.Messages()
+// Tell tells the server how long it may gather what it has to tell, if that has changed.
+func (p *Pace) Tell(s *Socket, computing bool) {
+	if between := p.messages(computing); between != p.told && s.Send(&wire.Pace{Millis: between}) {
+		p.told = between
 	}
-	return min(2*p.Messages(), betweenOnOne)
+}
+
+// TellAnew tells it on a new connection.
+func (p *Pace) TellAnew(s *Socket) {
+	p.told = 0
+	p.Tell(s, false)
 }
 
 // NewPace makes the pace of a page, which rests if the engine's machine is the
