@@ -35,7 +35,7 @@ const (
 	attentive = 200
 	// unattended is after how long without the reader's doing anything nobody waits
 	// for a message, in ms.
-	unattended = 2000
+	unattended = 1000
 )
 
 // How long the server gathers what it has to tell, in ms. Each message wakes the
