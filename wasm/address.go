@@ -107,6 +107,7 @@ func (a *address) drop() { a.steps = nil }
 // that, or the person wants something else.
 func (a *address) leave() {
 	a.drop()
+	a.said = -1
 	a.placed, a.token, a.asking = link.Step{}, -1, false
 }
 
@@ -161,10 +162,14 @@ func (a *address) again() {
 	switch {
 	case !a.asking:
 	case !a.heard():
+		if a.asked == 1 { // so may be the new chat
+			a.c.control(wire.Control{Op: wire.OpNew})
+			a.c.anew = true
+		}
 		a.sayPrompt()
 	case !a.inPlace():
 		a.place()
-	case a.rests():
+	case a.rests() && !a.moved: // a step that was lost with the connection, and nobody's pause
 		a.goOn()
 	}
 }
@@ -175,7 +180,7 @@ func (a *address) goOn() bool {
 		return false
 	}
 	a.c.status.calm()
-	a.fresh = true
+	a.fresh, a.said = true, -1
 	a.drawUntil(a.steps[0])
 	return true
 }

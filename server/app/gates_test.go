@@ -160,7 +160,7 @@ func TestCommandLimit(t *testing.T) {
 		}
 		begin := time.Now()
 		send(first)
-		const pings = 2 * leastCommands
+		const pings = 10 * leastCommands // more than a limit takes while they are sent
 		for n := range uint32(pings) {
 			send(&wire.Ping{Number: n})
 		}
@@ -179,7 +179,7 @@ func TestCommandLimit(t *testing.T) {
 		// The first is free, so many may come at once, and as many more in each second.
 		took := time.Since(begin)
 		most := 1 + leastCommands + int(leastCommands*took.Seconds()) + 1
-		if taken < leastCommands/2 || taken > most || taken < pings && refused == 0 {
+		if taken < leastCommands/2 || taken > most {
 			t.Errorf("%s: %d commands were taken and %d refused in %v, want at most %d to be taken", path, taken, refused, took, most)
 		}
 		time.Sleep(1100 * time.Millisecond)

@@ -41,17 +41,14 @@ func TestHallBeforeItsModel(t *testing.T) {
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
 	}))
-	defer hub.Close()
+	t.Cleanup(hub.Close)
 	t.Setenv("VITRINE_CACHE", t.TempDir())
 	t.Setenv("VITRINE_SOURCES", "hub")
 	t.Setenv("VITRINE_HUB", hub.URL)
-	a, stop := startApp(t, app.Config{Addr: "127.0.0.1:0"})
-	defer stop()
+	a, _ := startApp(t, app.Config{Addr: "127.0.0.1:0"})
 	p := open(t, a.URL()+"/serving?lang=en")
 	p.wait("why there is no pool", emptySays+`.includes('is on its way to the server')`)
-	if says := p.text("#status-text"); says == "Nothing to do" {
-		t.Errorf("the status says %q", says)
-	}
+	p.wait("the status says so", `document.querySelector('#status-text').textContent === 'Model on its way'`)
 	p.click("#language")
 	p.wait("why in Chinese", emptySays+`.startsWith('模型正在送到服务器')`)
 }
@@ -59,6 +56,7 @@ func TestHallBeforeItsModel(t *testing.T) {
 // A hall that is full says so in both languages, tries again, and lets the page in once
 // there is room.
 func TestHallFull(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	var others []*websocket.Conn
 	for range 128 {
@@ -82,6 +80,7 @@ func TestHallFull(t *testing.T) {
 // Who paused the engine is named to everyone else, who may let it run, in either view and
 // language; who did it sees no notice.
 func TestHallPausedByAnother(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := openHall(t, url)
 	ada := joinHall(t, url, "Ada")

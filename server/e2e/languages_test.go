@@ -89,7 +89,6 @@ func TestTheClientsOwnProblemsAreSaidInBothLanguages(t *testing.T) {
 	p.said("#replay-text", "Two frames were left out.", "略去了两帧。")
 }
 
-// A seed that is none is marked, until another takes its place by the dice.
 // A seed that is none stands there, marked, until it is put right, and is never replaced
 // behind the person's back.
 func TestNewDiceTakeTheMarkFromTheSeed(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 )
@@ -145,6 +146,7 @@ func TestLanguageOutlivesReload(t *testing.T) {
 // A further turn behind an answer that was stopped in its middle, wherever that was, is
 // in the link as it was.
 func TestLinkGoesOnBehindStop(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
@@ -178,6 +180,7 @@ func TestLinkGoesOnBehindStop(t *testing.T) {
 // What a link draws can be paused from outside and lost with the server in its middle: the
 // page says that it waits and goes on from there, no further than the link says.
 func TestLinkGoesOnWhenStoppedInItsMiddle(t *testing.T) {
+	t.Parallel()
 	addr := freeAddr(t)
 	url, stop := serve(t, addr)
 	p := open(t, url+"/?lang=en")
@@ -208,8 +211,17 @@ func TestLinkGoesOnWhenStoppedInItsMiddle(t *testing.T) {
 	q.wait("it says so no more and draws", fmt.Sprintf("%s === '' && %s > %d", problem, tokens, eval[int](q, tokens)))
 	q.click("#play-stop")
 	q.wait("the page says that it waits when it was ended, too", "/^The link has more/.test("+problem+")")
+	at, connected := eval[int](q, tokens), "!/Server gone|Connecting/.test(document.querySelector('#status-text').textContent)"
+	stop()
+	q.wait("the page says that the server is gone", "!("+connected+")")
+	_, stop = serve(t, addr)
+	q.wait("the server is there again", connected)
+	time.Sleep(2 * time.Second) // in which something would be drawn
+	if got := eval[int](q, tokens); got != at {
+		t.Errorf("what was ended at token %d goes on by itself behind a restart, to %d", at, got)
+	}
 	q.click("#play-run")
-	q.wait("it draws again", fmt.Sprintf("%s > %d", tokens, eval[int](q, tokens)))
+	q.wait("it draws again", fmt.Sprintf("%s > %d", tokens, at))
 	stop()
 	q.wait("the page says that the server is gone", "/Server gone|Connecting/.test(document.querySelector('#status-text').textContent)")
 	if got := eval[int](q, tokens); got >= n {
@@ -227,6 +239,7 @@ func TestLinkGoesOnWhenStoppedInItsMiddle(t *testing.T) {
 
 // A link that cuts its own prompt, and one with names that there are not, are said to.
 func TestLinkWithPartsThatAreNone(t *testing.T) {
+	t.Parallel()
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en#q=Hi&to=3:1&q=More")
 	p.wait("the page says that it differs", "/^What is drawn here before token 3 is not what the link was made of/.test("+problem+")")

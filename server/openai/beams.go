@@ -77,12 +77,13 @@ func (s *Server) search(ctx context.Context, m *Model, r *request) (*generation,
 			LengthPenalty: r.beams.lengthPenalty, EarlyStopping: r.beams.earlyStopping, Priority: r.priority, CacheSalt: r.cacheSalt,
 		}
 	}
-	if m.Metrics != nil {
-		m.Metrics.requestN(r.params.N, len(r.prompts))
-	}
 	found, err := m.Engine.BeamSearchAll(ctx, requests, s.options.MaxWaiting)
 	if err != nil {
 		return nil, s.notTaken(ctx, err)
+	}
+	took := time.Since(began)
+	if m.Metrics != nil {
+		m.Metrics.requestN(r.params.N, len(r.prompts))
 	}
 	g := &generation{model: m, request: r, end: func() {}}
 	for i, all := range found {
@@ -91,7 +92,7 @@ func (s *Server) search(ctx context.Context, m *Model, r *request) (*generation,
 			g.choices = append(g.choices, g.beam(i, b))
 		}
 		if m.Metrics != nil {
-			m.Metrics.searched(len(r.prompts[i].ids), r.params.MaxTokens, all, time.Since(began))
+			m.Metrics.searched(len(r.prompts[i].ids), r.params.MaxTokens, all, took)
 		}
 	}
 	g.scores = make([][]engine.PromptLogProb, len(r.prompts))

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"vitrine/engine"
 	"vitrine/engine/tokenizer"
@@ -154,8 +155,8 @@ func TestBeamSearchRefuses(t *testing.T) {
 		_, err := f.engine.BeamSearchAll(t.Context(), make3(), 0)
 		held <- err
 	}()
-	for f.engine.Stats().Waiting < 3 {
-		if t.Context().Err() != nil {
+	for deadline := time.Now().Add(patience); f.engine.Stats().Waiting < 3; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
 			t.Fatal("the queue does not fill")
 		}
 	}
@@ -169,8 +170,13 @@ func TestBeamSearchRefuses(t *testing.T) {
 	if err := f.engine.AllowSteps(t.Context(), -1); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-held; err != nil {
-		t.Fatal(err)
+	select {
+	case err := <-held:
+		if err != nil {
+			t.Fatal(err)
+		}
+	case <-time.After(patience):
+		t.Fatal("the searches do not end")
 	}
 	f.quiet()
 }

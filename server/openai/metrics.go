@@ -187,7 +187,7 @@ func (m *Metrics) request(r engine.RequestInfo) {
 	}
 	t := &timeline{arrival: time.Now(), prompt: r.Prompt, maxTokens: r.MaxTokens, request: r.First, siblings: m.join(r.First)}
 	if parent := m.open[r.First]; parent != nil && r.Index > 0 {
-		t.arrival, t.scheduled, t.disturbed, t.farthest = parent.arrival, parent.scheduled, parent.disturbed, parent.farthest
+		t.arrival, t.scheduled, t.disturbed, t.farthest = parent.arrival, parent.scheduled, parent.disturbed, t.prompt
 	}
 	m.open[r.Request] = t
 }
@@ -296,7 +296,7 @@ func (m *Metrics) ended(t *timeline, now time.Time) {
 }
 
 // searched takes note of what a beam search found for a prompt of so many tokens, and of how
-// long that took.
+// long its request took, which may have had other prompts too.
 func (m *Metrics) searched(prompt, maxTokens int, found []engine.Beam, took time.Duration) {
 	longest := 0
 	for _, b := range found {

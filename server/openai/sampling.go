@@ -146,6 +146,8 @@ func takeLogProbs(o *object, field string, dst *int, m *Model) bool {
 	switch {
 	case given == -1 && vocab > most:
 		o.fail(field, "got -1, which stands for all %d tokens of the vocabulary, want 0 to %d", vocab, most)
+	case (*dst < 0 || *dst > most) && vocab <= most:
+		o.fail(field, "got %d, want 0 to %d, or -1 for all", given, most)
 	case *dst < 0 || *dst > most:
 		o.fail(field, "got %d, want 0 to %d", given, most)
 	}

@@ -103,13 +103,14 @@ func (s *Server) run(c *conn, op wire.HallOp) error {
 		s.steer(1)
 		return nil
 	}
-	switch paused := op != wire.HallResume; {
+	paused := op != wire.HallResume
+	switch {
 	case !paused:
 		s.control.By = 0
 	case !s.control.Paused:
 		s.control.By = c.reader.ID
 	}
-	s.control.Paused = op != wire.HallResume
+	s.control.Paused = paused
 	s.hold()
 	s.nextArrival()
 	s.toAll(&s.control)

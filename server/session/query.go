@@ -110,8 +110,8 @@ func (s *session) subscribe(v wire.Views) {
 	s.watch()
 }
 
-// slowestPictures is the time from which on attention and logits come with each message
-// of a page that asked for a pace, and no longer with every other.
+// slowestPictures is the time after which attention and logits come to a page that asked
+// for a pace though there was but one message since the last.
 const slowestPictures = 600 * time.Millisecond
 
 // wanted is what the request has to compute for the eye.
@@ -119,11 +119,12 @@ func (s *session) wanted() engine.Watch {
 	if s.link == nil {
 		return engine.Watch{}
 	}
+	pace := time.Duration(s.link.pace.Load())
 	return engine.Watch{
 		Attention: s.link.views&wire.ViewAttention != 0,
 		Logits:    s.link.views&wire.ViewLogits != 0,
 		Timing:    s.link.views&wire.ViewTiming != 0,
-		Every:     max(s.server.options.WatchInterval, min(2*time.Duration(s.link.pace.Load()), slowestPictures)),
+		Every:     max(s.server.options.WatchInterval, pace, min(2*pace, slowestPictures)),
 	}
 }
 

@@ -139,11 +139,14 @@ func restored(t *tokenizer.Tokenizer, vocab int, field string, shared []wire.Tok
 	return b, nil
 }
 
-// spokenEnd is the position behind the tokens that spell a message's text.
+// spokenEnd is the position behind the tokens that spell a message's text, in which special
+// ones are not.
 func spokenEnd(tokens []wire.Token, m message) int {
 	end := m.first
 	for left := len(m.text); left > 0 && end < len(tokens); end++ {
-		left -= len(tokens[end].Bytes)
+		if tokens[end].Flags&wire.FlagSpecial == 0 {
+			left -= len(tokens[end].Bytes)
+		}
 	}
 	return end
 }

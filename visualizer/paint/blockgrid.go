@@ -161,8 +161,8 @@ func (g *BlockGrid) Paint(c *Canvas, t *Theme, blocks []Block) {
 }
 
 // PaintBlock paints one block anew on a picture that [BlockGrid.Paint] made, with the
-// gap around it, and returns the rectangle that it painted. Gaps of less than two pixels
-// are shared with the neighbours: their frames may reach into it.
+// gap around it, and returns the rectangle that it painted. Its gaps must be of two pixels
+// or more: in smaller ones are the frames of its neighbours too.
 func (g *BlockGrid) PaintBlock(c *Canvas, t *Theme, block int, b Block) Rect {
 	box := g.Cell(block)
 	if box.Empty() {

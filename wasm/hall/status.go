@@ -100,7 +100,7 @@ func newPausedNotice(c *client) *pausedNotice {
 }
 
 func (n *pausedNotice) show() {
-	on := n.c.pausedByOther()
+	on := n.c.socket.Ready && n.c.hall.Joined() && !n.c.hall.Race().Running && n.c.pausedByOther() // and the button works
 	if on {
 		n.text.Show(n.c.words.Say("hall.paused_by", "Name", n.c.readerName(n.c.hall.State().By)))
 	}

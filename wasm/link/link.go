@@ -4,8 +4,8 @@
 // Whoever opens such a link asks the same model the same and sees the same.
 //
 // The fragment is a list of name=value joined by &, values percent-encoded as
-// in RFC 3986. Names that this version does not know are ignored, so that an
-// old page opens a newer link as far as it can.
+// in RFC 3986. Names that this version does not know are told and passed over, so
+// that an old page opens a newer link as far as it can.
 package link
 
 import (
@@ -117,7 +117,7 @@ func said(p *wire.Params, add func(name, value string)) {
 
 // Parse reads a fragment, with or without its #. Parts that it understands are
 // in the state whatever the others are; those that it does not, unknown names among them,
-// are in wrong, as they stand in the fragment. A fragment in which nothing is named is
+// are in wrong, as they stand in the fragment, or within dice=. A fragment in which nothing is named is
 // no link: it leads to a place in the page.
 func Parse(fragment string) (s State, wrong []string) {
 	s = Empty()
@@ -129,6 +129,9 @@ func Parse(fragment string) (s State, wrong []string) {
 		return s, nil
 	}
 	for part := range strings.SplitSeq(fragment, "&") {
+		if part == "" {
+			continue
+		}
 		name, value, _ := strings.Cut(part, "=")
 		text, ok := unescape(value)
 		if ok && name == "dice" {
@@ -144,10 +147,14 @@ func Parse(fragment string) (s State, wrong []string) {
 const maxPart = 60
 
 func short(part string) string {
-	if len(part) > maxPart {
-		part = part[:maxPart] + "…"
+	if len(part) <= maxPart {
+		return part
 	}
-	return part
+	end := maxPart
+	for end > 0 && !utf8.RuneStart(part[end]) {
+		end--
+	}
+	return part[:end] + "…"
 }
 
 // dice takes in other parameters, and adds those that are none to wrong.

@@ -93,7 +93,7 @@ func TestParseRefuses(t *testing.T) {
 	if _, wrong := Parse("seed=" + strings.Repeat("x", 1000)); len(wrong) != 1 || len(wrong[0]) > 100 {
 		t.Errorf("of a long part: %q", wrong)
 	}
-	s, wrong := Parse("#temprature=0.5&q=a&seed=3&dice=seed:4,heat:1,top-k:x,n:5&mood")
+	s, wrong := Parse("#temprature=0.5&&q=a&seed=3&dice=seed:4,heat:1,top-k:x,n:5&mood")
 	dice := wire.Params{Temperature: 1, TopP: 1, RepetitionPenalty: 1, Seed: 4, HasSeed: true, MaxTokens: 5}
 	if want := []string{"temprature=0.5", "dice=heat:1", "dice=top-k:x", "mood"}; !slices.Equal(wrong, want) {
 		t.Errorf("of unknown names: %q, want %q", wrong, want)

@@ -28,8 +28,8 @@ const (
 	// paceShare is the part of the whole machine that drawing may take. The
 	// browser does about twice as much again outside of the program.
 	paceShare = 0.005
-	// longestRest keeps the page alive on a slow machine, in ms. It is less than betweenOnOne,
-	// so that what a message brings is drawn when it comes.
+	// longestRest keeps the page alive on a slow machine, in ms. It is less than betweenOnOne:
+	// what messages bring that come so seldom is drawn when it comes.
 	longestRest = 500
 	// attentive is how long after the reader's last doing all is drawn at once, in ms.
 	attentive = 200
@@ -47,8 +47,9 @@ const (
 )
 
 // messages is the time that shall lie between two messages of the server, in ms. While
-// the engine computes and nobody does anything at the page it is as long as lies between
-// two drawings, so that a message wakes the browser when it draws in any case.
+// the engine computes and nobody does anything at the page it is twice as long, on two
+// processors as long as lies between two drawings: then each message wakes the browser
+// when it draws in any case.
 func (p *Pace) messages(computing bool) uint16 {
 	if p.share == 0 {
 		return betweenMessages
