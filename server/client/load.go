@@ -154,7 +154,8 @@ func keep(c *Client, dir string) error {
 	if err := c.write(tmp); err != nil {
 		return err
 	}
-	// What stands there now could not be read; or another process was quicker.
+	// What stands there now could not be read or is compressed quickly only; or another
+	// process was quicker.
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}

@@ -175,7 +175,7 @@ func (t *tree) hash(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("reading the browser client's sources: %w", err)
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%s %q %s\n", t.version, t.flags(), postlink.Version())
+	fmt.Fprintf(h, "%s %q %s %s\n", t.version, t.flags(), postlink.Version(), assets.Version())
 	for d := json.NewDecoder(bytes.NewReader(out)); ; {
 		var p listedPackage
 		if err := d.Decode(&p); errors.Is(err, io.EOF) {

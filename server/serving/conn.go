@@ -20,6 +20,7 @@ const (
 	maxMessageBytes = 64 << 10 // of a command
 	maxQueuedBytes  = 32 << 20 // of frames that a page has yet to read
 	maxBadFrames    = 20
+	maxTurned       = 64 // pages at a time that are told that there is no room
 	writeTimeout    = 15 * time.Second
 	pingInterval    = 20 * time.Second
 )
@@ -38,11 +39,17 @@ type conn struct {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.conns.Add(1)
 	defer s.conns.Done()
-	defer s.open.Add(-1)
 	if int(s.open.Add(1)) > s.options.MaxReaders {
+		s.open.Add(-1) // whoever is turned away takes no place
+		defer s.turned.Add(-1)
+		if s.turned.Add(1) > maxTurned {
+			http.Error(w, "the hall is full", http.StatusServiceUnavailable)
+			return
+		}
 		turnAway(w, r, socket.Close{Code: wire.CloseHallFull, Reason: "the hall is full"}, s.options.Log)
 		return
 	}
+	defer s.open.Add(-1)
 	select {
 	case <-s.quit:
 		http.Error(w, "the server is stopping", http.StatusServiceUnavailable)

@@ -74,6 +74,7 @@ type Server struct {
 	done    chan struct{}
 	conns   sync.WaitGroup
 	open    atomic.Int32 // connections
+	turned  atomic.Int32 // and those that are being told that there is no room
 
 	// Owned by the goroutine of loop.
 	phase    wire.Phase // how far the model is
