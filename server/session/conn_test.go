@@ -30,7 +30,7 @@ import (
 func TestPace(t *testing.T) {
 	url := tiny(t, Options{}).serve(t)
 	plain, paced := visit(t, url, ""), visit(t, url, "")
-	const pace = 300 * time.Millisecond
+	const pace = 100 * time.Millisecond // an answer takes more than two of them on any machine
 	paced.send(&wire.Pace{Millis: uint16(pace.Milliseconds())})
 	paced.send(&wire.Ping{Number: 1}) // whose answer says that the pace holds
 	paced.wait("Pong", func() bool {

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"vitrine/engine/tokenizer"
 )
 
 // What is said, token by token, is the text up to the first stop string, and
@@ -21,8 +23,8 @@ func TestSpeechStops(t *testing.T) {
 		}
 		s := newSpeech(tok, stops, 0)
 		said, stopped := "", false
-		for _, id := range ids {
-			if stopped = firstStop(s.held+peek(s, id), stops) >= 0; stopped {
+		for i, id := range ids {
+			if stopped = firstStop(s.held+adds(tok, ids[:i], id), stops) >= 0; stopped {
 				said += s.push(id)
 				break
 			}
@@ -44,9 +46,12 @@ func TestSpeechStops(t *testing.T) {
 	})
 }
 
-// peek is the text that a token would add.
-func peek(s *speech, id int32) string {
-	stream := *s.stream
+// adds is the text that a token adds to those before it.
+func adds(tok *tokenizer.Tokenizer, before []int32, id int32) string {
+	stream := newSpeech(tok, nil, 0).stream
+	for _, b := range before {
+		stream.Push(b)
+	}
 	return stream.Push(id)
 }
 
