@@ -163,7 +163,7 @@ func TestClickKeepsEverywhere(t *testing.T) {
 	p.wait("the atlas", "document.querySelector('#attention-layer').max === '29' && document.querySelectorAll('#reads .weight').length > 3")
 	x, y := p.pointAt("#atlas", 0.4, 0.5)
 	p.do(chromedp.MouseClickXY(x, y))
-	p.wait("a cell of the atlas is kept", kept)
+	p.wait("a cell of the atlas is kept, with its exact value", kept+" && !"+readingValue+".includes('≈')")
 	value := eval[string](p, readingTitle+"+"+readingValue)
 	p.pointAt("#chat .bar", 0.5, 0.5)
 	time.Sleep(200 * time.Millisecond)
