@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"unsafe"
 
 	"vitrine/engine/sampler"
 )
@@ -33,7 +34,8 @@ type BeamRequest struct {
 	// IgnoreEOS lets beams run past the model's end tokens.
 	IgnoreEOS bool
 	// LogProbs is the number of likeliest tokens told at each place of a beam beside its
-	// own, up to the vocabulary; -1 tells of all.
+	// own, up to the vocabulary; -1 tells of all. What all beams together may be told of
+	// is bounded, by 1 GiB.
 	LogProbs int
 	// Priority and CacheSalt are a [Request]'s.
 	Priority  int
@@ -80,7 +82,7 @@ func (e *Engine) BeamSearch(ctx context.Context, r BeamRequest) ([]Beam, error) 
 
 // BeamSearchAll searches behind several prompts at once, all taken in between the same
 // two steps, or none. If maxWaiting is not 0 and more than that many would wait then, they
-// get a *[QueueFullError], see [Engine.AddAll]. What one search fails by is the error of all.
+// get a *[QueueFullError], see [Engine.AddAll]. What one search fails by ends all.
 // See [Engine.BeamSearch] for the rest.
 func (e *Engine) BeamSearchAll(ctx context.Context, requests []BeamRequest, maxWaiting int) ([][]Beam, error) {
 	searches := make([]*beamSearch, len(requests))
@@ -90,12 +92,13 @@ func (e *Engine) BeamSearchAll(ctx context.Context, requests []BeamRequest, maxW
 				return err
 			}
 		}
-		if waiting := len(e.waiting); maxWaiting > 0 && waiting+len(requests) > maxWaiting {
+		if waiting := e.queued(); maxWaiting > 0 && waiting+len(requests) > maxWaiting {
 			return &QueueFullError{Waiting: waiting, Max: maxWaiting}
 		}
 		return e.takeIn(func() error {
 			for i := range requests {
 				searches[i] = e.startSearch(&requests[i])
+				searches[i].together = searches
 			}
 			return nil
 		})
@@ -140,16 +143,22 @@ type beamSearch struct {
 	limit   int         // tokens that a beam has at most, the prompt's too
 	live    []*sequence // the beams that go on, the best first
 	ended   []ending
-	done    chan struct{}
-	over    bool
-	beams   []Beam
-	err     error
+	// together are the searches that fail with this one, itself among them; nil those that
+	// have not been taken in.
+	together []*beamSearch
+	done     chan struct{}
+	over     bool
+	beams    []Beam
+	err      error
 }
 
-// ending is a beam that goes no further, and the number of the sequence that had come so far.
+// ending is a beam that goes no further. Most give way to better ones, so a [Beam] is made
+// only of those that are left in the end.
 type ending struct {
-	Beam
-	from uint32
+	last       *found // of its tokens
+	cum, score float64
+	how        State
+	from       uint32 // the number of the sequence that had come so far
 }
 
 // beam is a sequence's part in a search.
@@ -173,6 +182,13 @@ type found struct {
 // from it: they are computed again when it goes on.
 func (b *beam) idle() bool { return b != nil && b.offers != nil }
 
+// begun reports whether the beam has tokens of its own: then it waits between two steps,
+// for the next one, and is no request in the queue.
+func (b *beam) begun() bool { return b != nil && b.last != nil }
+
+// maxBeamLogProbBytes bounds the memory for the likeliest tokens that a search's beams tell of.
+const maxBeamLogProbBytes = 1 << 30
+
 // checkSearch says what is wrong with a request.
 func (e *Engine) checkSearch(r *BeamRequest) error {
 	switch vocab := e.model.Config().Vocab; {
@@ -187,7 +203,29 @@ func (e *Engine) checkSearch(r *BeamRequest) error {
 	case r.LogProbs < -1 || r.LogProbs > vocab:
 		return &RequestError{"logprobs", fmt.Sprintf("is %d, want 0 to %d, or -1 for all", r.LogProbs, vocab)}
 	}
-	return e.checkTokens(r.Prompt, 0)
+	if err := e.checkTokens(r.Prompt, 0); err != nil {
+		return err
+	}
+	return r.checkLogProbs(e.model.Config().Vocab, e.contextLimit()-len(r.Prompt))
+}
+
+// asked is the number of likeliest tokens that are told at each place.
+func (r *BeamRequest) asked(vocab int) int {
+	if r.LogProbs < 0 {
+		return vocab
+	}
+	return r.LogProbs
+}
+
+// checkLogProbs refuses a request that would keep too many likeliest tokens. Its beams have
+// at most so many places.
+func (r *BeamRequest) checkLogProbs(vocab, places int) error {
+	const size = int(unsafe.Sizeof(sampler.TokenLogProb{}))
+	asked, places := r.asked(vocab), min(r.MaxTokens, places)
+	if most := maxBeamLogProbBytes / size / (r.Width * places); asked > most {
+		return &RequestError{"logprobs", fmt.Sprintf("is %d, want at most %d with %d beams of %d tokens: more take over 1 GiB", r.LogProbs, most, r.Width, places)}
+	}
+	return nil
 }
 
 // startSearch lets the prompt of a request that was checked be computed.
@@ -211,17 +249,17 @@ func (e *Engine) startSearch(r *BeamRequest) *beamSearch {
 // report takes a beam's offers, and goes on when all beams have made theirs.
 func (e *Engine) report(s *sequence, logits []float32) {
 	search := s.beam.search
-	asked := search.request.LogProbs
-	if asked < 0 {
-		asked = search.vocab
-	}
+	asked := search.request.asked(search.vocab)
 	_, top, err := e.sampler.Score(logits, 0, max(min(2*search.request.Width, search.vocab), asked))
 	if err != nil {
 		e.endSearch(search, fmt.Errorf("engine: beam search: %w", err))
 		return
 	}
 	s.beam.offers = top[:min(2*search.request.Width, search.vocab)]
-	if asked > 0 {
+	switch {
+	case asked == len(top):
+		s.beam.top = top
+	case asked > 0:
 		s.beam.top = slices.Clone(top[:asked]) // which lives longer than the offers
 	}
 	e.park(s, Paused)
@@ -248,6 +286,11 @@ func (c *candidate) found() *found {
 	return &found{c.parent.beam.last, sampler.Result{Token: c.token.Token, LogProb: c.token.LogProb, Rank: c.token.Rank, TopLogProbs: c.parent.beam.top}}
 }
 
+// ending is the candidate as a beam that goes no further.
+func (c *candidate) ending(how State) ending {
+	return ending{c.found(), c.cum, c.score, how, c.parent.id}
+}
+
 // advanceBeams makes the beams of the next step out of the offers.
 func (e *Engine) advanceBeams(search *beamSearch) error {
 	length := len(search.live[0].tokens) + 1 // all are equally long
@@ -261,7 +304,7 @@ func (e *Engine) advanceBeams(search *beamSearch) error {
 			c := candidate{s, o, s.beam.cum + float64(o.LogProb), 0}
 			if !search.request.IgnoreEOS && slices.Contains(search.eos, o.Token) {
 				c.score = search.score(c.cum, length-1)
-				search.ended = append(search.ended, e.finished(search, c, FinishedStopped.Reason()))
+				search.ended = append(search.ended, c.ending(FinishedStopped))
 				continue
 			}
 			c.score = search.score(c.cum, length)
@@ -273,7 +316,7 @@ func (e *Engine) advanceBeams(search *beamSearch) error {
 	search.rank()
 	if length == search.limit || len(next) == 0 || search.settled(next) {
 		for _, c := range next {
-			search.ended = append(search.ended, e.finished(search, c, FinishedLength.Reason()))
+			search.ended = append(search.ended, c.ending(FinishedLength))
 		}
 		search.rank()
 		e.endSearch(search, nil)
@@ -289,7 +332,7 @@ func (b *beamSearch) score(cum float64, length int) float64 {
 
 // rank sorts the beams that have ended and keeps the best.
 func (b *beamSearch) rank() {
-	slices.SortStableFunc(b.ended, func(x, y ending) int { return cmp.Compare(y.Score, x.Score) })
+	slices.SortStableFunc(b.ended, func(x, y ending) int { return cmp.Compare(y.score, x.score) })
 	b.ended = b.ended[:min(len(b.ended), b.request.Width)]
 }
 
@@ -303,21 +346,26 @@ func (b *beamSearch) settled(next []candidate) bool {
 	if b.request.EarlyStopping {
 		return true
 	}
-	worst, best := b.ended[len(b.ended)-1].Score, math.Inf(-1)
+	worst, best := b.ended[len(b.ended)-1].score, math.Inf(-1)
 	for _, c := range next {
 		best = max(best, c.score, b.score(c.cum, b.limit))
 	}
 	return best < worst
 }
 
-// finished makes the result of a candidate that goes no further.
-func (e *Engine) finished(search *beamSearch, c candidate, reason string) ending {
-	tokens := append(slices.Clone(c.parent.tokens[len(search.request.Prompt):]), c.token.Token)
-	results := make([]sampler.Result, len(tokens))
-	for i, f := len(tokens)-1, c.found(); f != nil; i, f = i-1, f.before {
-		results[i] = f.Result
+// beam is what is told of a beam that has ended.
+func (e *Engine) beam(end *ending) Beam {
+	n := 0
+	for f := end.last; f != nil; f = f.before {
+		n++
 	}
-	return ending{Beam{Tokens: tokens, Results: results, CumLogProb: c.cum, Score: c.score, FinishReason: reason}, c.parent.id}
+	b := Beam{Tokens: make([]int32, n), Results: make([]sampler.Result, n), CumLogProb: end.cum, Score: end.score, FinishReason: end.how.Reason()}
+	for f := end.last; f != nil; f = f.before {
+		n--
+		b.Tokens[n], b.Results[n] = f.Token, f.Result
+	}
+	b.Text = e.tokenizer.Decode(b.Tokens, true)
+	return b
 }
 
 // succeed turns the beams into those of the next step. A beam's first
@@ -380,21 +428,26 @@ func (e *Engine) beamAborted(s *sequence, reason string) {
 }
 
 // endSearch releases what is left of a search, and lets it be read. The beams that it has
-// found are its outputs, and counted as such; where it has failed, those that it had come to.
+// found are its outputs, and counted as such; where it has failed, those that it had come to,
+// and the searches that were asked for together with it fail too.
 func (e *Engine) endSearch(search *beamSearch, err error) {
 	if search.over {
 		return
 	}
-	search.over, search.err = true, err
+	var beams []Beam
+	if err == nil {
+		beams = make([]Beam, len(search.ended)) // before anything is settled: a panic in it fails the search
+		for i := range beams {
+			beams[i] = e.beam(&search.ended[i])
+		}
+	}
+	search.over, search.err, search.beams = true, err, beams
 	defer close(search.done)
 	ends := map[uint32]State{} // of the sequences that the beams are of
 	if err == nil {
-		search.beams = make([]Beam, len(search.ended))
-		for i := len(search.beams) - 1; i >= 0; i-- { // the best one of a sequence counts
-			end := search.ended[i]
-			end.Text = e.tokenizer.Decode(end.Tokens, true)
-			search.beams[i], ends[end.from] = end.Beam, end.state()
-			e.stats.Finished.count(end.state())
+		for _, end := range slices.Backward(search.ended) { // the best one of a sequence counts
+			ends[end.from] = end.how
+			e.stats.Finished.count(end.how)
 		}
 	}
 	for _, s := range search.live {
@@ -412,12 +465,12 @@ func (e *Engine) endSearch(search *beamSearch, err error) {
 			e.drop(s)
 		}
 	}
-}
-
-// state is the state that a beam has ended in.
-func (b *Beam) state() State {
-	if b.FinishReason == FinishedStopped.Reason() {
-		return FinishedStopped
+	if err == nil {
+		return
 	}
-	return FinishedLength
+	for _, other := range search.together {
+		if other != nil {
+			e.endSearch(other, err)
+		}
+	}
 }

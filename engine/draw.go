@@ -23,7 +23,9 @@ func (e *Engine) conclude(p *part, info StepInfo) {
 		e.setState(s, e.busy(s), "")
 	case s.beam != nil:
 		e.report(s, p.logits)
-		p.drawn = 1 // as long as it is a beam, each step decides one token of it
+		if s.beam.search.err == nil {
+			p.drawn = 1 // as long as it is a beam, each step decides one token of it
+		}
 	case s.forks == 0:
 		e.verify(p, &info)
 	default:

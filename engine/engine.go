@@ -169,7 +169,7 @@ func (e *Engine) AddAll(ctx context.Context, requests []Request, maxWaiting int)
 				return err
 			}
 		}
-		if waiting := len(e.waiting); maxWaiting > 0 && waiting+len(requests) > maxWaiting {
+		if waiting := e.queued(); maxWaiting > 0 && waiting+len(requests) > maxWaiting {
 			return &QueueFullError{Waiting: waiting, Max: maxWaiting}
 		}
 		return e.takeIn(func() error {
@@ -375,6 +375,17 @@ func (e *Engine) enqueue(s *sequence) {
 		e.waiting = append(e.waiting, s)
 		e.setState(s, Waiting, "")
 	}
+}
+
+// queued is the number of requests in the queue. All beams of a search stand in it between
+// two steps; those that have begun do not count.
+func (e *Engine) queued() (n int) {
+	for _, s := range e.waiting {
+		if !s.beam.begun() {
+			n++
+		}
+	}
+	return n
 }
 
 // busy is the state of a sequence that runs.

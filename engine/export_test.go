@@ -99,7 +99,7 @@ func (e *Engine) BreakEngine(what string, after int) error {
 }
 
 // Break makes the next work for a request panic: "sampling", "grammar", "scoring" or
-// "drafts", or of a beam search "beams".
+// "drafts", or of a beam search "beams" or "decoding".
 func (e *Engine) Break(id uint32, what string) error {
 	return e.do(context.Background(), func() error {
 		s := e.sequences[id]
@@ -120,7 +120,9 @@ func (e *Engine) Break(id uint32, what string) error {
 				o.turns = nil
 			}
 		case "beams":
-			s.beam.search.request.Prompt = make([]int32, 1<<20)
+			s.beam.search.live = nil
+		case "decoding":
+			e.tokenizer = nil // for good
 		default:
 			return fmt.Errorf("%q cannot be broken", what)
 		}

@@ -116,7 +116,8 @@ func WithMaxNumBatchedTokens(n int) Option {
 }
 
 // WithWatermark keeps this part of the pool's blocks free when a sequence is admitted
-// beside others, 0 up to, but not, 1: see [Options.Watermark]. Default 0.
+// beside others, 0 up to, but not, 1: see [Options.Watermark]. It has no effect in
+// [Contiguous] memory, where nobody grows. Default 0.
 func WithWatermark(part float64) Option {
 	return func(o *llmOptions) { o.engine.Watermark = part }
 }

@@ -79,7 +79,7 @@ type PlanPart struct {
 	Cached  int
 	Drafted int // tokens that were guessed and verified in this step
 	// Drawn is the number of tokens drawn: 1 for a decode; more if drafts were
-	// right; 0 while a prompt is not computed to its end.
+	// right; 0 while a prompt is not computed to its end. A beam of a search counts 1.
 	Drawn int
 	// Blocks is the block table; to be read during the call only.
 	Blocks []int32

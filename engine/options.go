@@ -26,8 +26,8 @@ type Options struct {
 	MaxSequences int
 	// Watermark is the part of the pool's blocks that stays free when a sequence is admitted
 	// beside others: where memory is short, those who run grow into it instead of being
-	// preempted and computed again. 0 up to, but not, 1; default 0, as vLLM's argument of
-	// that name.
+	// preempted and computed again. It has no effect in [Contiguous] memory, where nobody
+	// grows. 0 up to, but not, 1; default 0, as vLLM's argument of that name.
 	Watermark float64
 	// MaxModelLen bounds the length of a sequence, prompt and answer, in tokens.
 	// Default: the model's context.

@@ -105,6 +105,7 @@ func admissible(next, waiting []*sequence, policy Policy, most int) []*sequence 
 	if policy == Priority {
 		slices.SortFunc(queue, func(a, b *sequence) int { return scheduler.ComparePriority(a.priority, b.priority, a.id, b.id) })
 	}
+	clear(queue[most:]) // who has ended must not be kept
 	return next[:begin+most]
 }
 

@@ -51,8 +51,14 @@ func TestAdmissible(t *testing.T) {
 	} {
 		order := slices.Clone(c.waiting)
 		var got []uint32
-		for _, q := range admissible(nil, c.waiting, c.policy, c.most) {
+		next := admissible(nil, c.waiting, c.policy, c.most)
+		for _, q := range next {
 			got = append(got, q.id)
+		}
+		for _, q := range next[len(next):cap(next)] {
+			if q != nil {
+				t.Errorf("%s: %d is kept behind them", c.name, q.id)
+			}
 		}
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)

@@ -3,7 +3,7 @@ package engine
 // Stats are an engine's figures at one moment, between two steps. Counts of
 // requests count each output of a request on its own, as vLLM does.
 type Stats struct {
-	Running int // outputs that are admitted: prefill and decode
+	Running int // outputs that are admitted: prefill and decode; and beams of a search that has begun
 	Waiting int // outputs in the queue, preempted ones included
 	Paused  int
 
@@ -11,13 +11,12 @@ type Stats struct {
 
 	Steps            uint64
 	PromptTokens     uint64 // of the prompts that were computed or found in the cache
-	GenerationTokens uint64 // drawn; of a beam search one a step and beam that went on
+	GenerationTokens uint64 // drawn; of a beam search one a step and beam computed in it
 	ComputedTokens   uint64 // rows that the model computed, drafts included, padding not
 	PaddingTokens    uint64 // rows computed for nothing, see [StaticBatching]
 	Preemptions      uint64
 	// PrefixQueries counts the prompts' tokens that were looked up in the prefix
-	// cache, PrefixHits those found. A preempted request's second look does not
-	// count.
+	// cache, PrefixHits those found. A look after a preemption never counts.
 	PrefixQueries, PrefixHits uint64
 	// Drafted counts the tokens guessed by [PromptLookup], Accepted those of them
 	// that the sampler drew.
@@ -70,8 +69,9 @@ func (e *Engine) publish() {
 		e.prefixEvents = nil // they are the observer's
 	}
 	s := &e.stats
-	s.Running = e.states[Prefill] + e.states[Running]
-	s.Waiting = e.states[Waiting] + e.states[Preempted]
+	beams := len(e.waiting) - e.queued()
+	s.Running = e.states[Prefill] + e.states[Running] + beams
+	s.Waiting = e.states[Waiting] + e.states[Preempted] - beams
 	s.Paused = e.states[Paused]
 	m := e.pool.Stats()
 	s.Blocks, s.HeldBlocks, s.CachedBlocks, s.FilledSlots, s.Evictions = m.Blocks, m.Held, m.Cached, m.Filled, e.evictions+m.Evictions

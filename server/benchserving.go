@@ -135,7 +135,7 @@ func (c *cli) benchServingCommand() *cobra.Command {
 	flags.IntVar(&b.batchTokens, "max-num-batched-tokens", 0, "tokens of one step at most; 0 takes the engine's default")
 	flags.IntSliceVar(&b.blocks, "kv-blocks", []int{0}, "KV blocks; 0 takes enough for max-num-seqs requests of the greatest length")
 	flags.IntSliceVar(&b.blockSizes, "block-size", []int{16}, "tokens a KV block")
-	flags.Float64SliceVar(&b.watermarks, "watermark", []float64{0}, "part of the KV blocks that stays free when a request is admitted beside others; 0 up to, but not, 1")
+	flags.Float64SliceVar(&b.watermarks, "watermark", []float64{0}, "part of the KV blocks that stays free when a request is admitted beside others, no effect in contiguous memory, where nobody grows; 0 up to, but not, 1")
 	flags.StringSliceVar(&b.eventLists, "events", eventWords[:1], "what is observed: meter the memory and the batches, none nothing, all everything, and a watcher is told")
 	flags.IntVar(&b.repeat, "repeat", 1, "runs of each")
 	flags.BoolVar(&b.asJSON, "json", false, "write one JSON object for each combination")

@@ -23,7 +23,7 @@ func (f *engineFlags) add(flags *pflag.FlagSet) {
 	f.policy = newChoice(policyWords[0], policyWords[:2]...) // the others exist to be compared with
 	flags.Var(f.policy, "scheduling-policy", "who runs first: "+f.policy.list()+", by which a request's field priority says so, the least first")
 	flags.IntVar(&f.sequences, "max-num-seqs", engine.DefaultMaxSequences, "sequences of one step at most")
-	flags.Float64Var(&f.watermark, "watermark", 0, "part of the KV blocks that stays free when a request is admitted beside others: fewer preemptions where memory is short; 0 up to, but not, 1")
+	flags.Float64Var(&f.watermark, "watermark", 0, "part of the KV blocks that stays free when a request is admitted beside others: fewer preemptions where memory is short, no effect in contiguous memory, where nobody grows; 0 up to, but not, 1")
 	flags.BoolVar(&f.prefix, "enable-prefix-caching", true, "compute prompts that begin alike once")
 	flags.BoolVar(&f.noPrefix, "no-enable-prefix-caching", false, "compute every prompt whole")
 	f.addOne(flags)

@@ -53,8 +53,9 @@ type State struct {
 	Batch int
 
 	FreeBlocks int
-	// Watermark is the number of blocks that stay free when a sequence is admitted beside
-	// others, for what those draw (vLLM's watermark).
+	// Watermark is the number of blocks that stay free when a sequence that holds none is
+	// admitted beside others, for what those draw (vLLM's watermark). It has no effect in
+	// [Contiguous] memory, where nobody grows.
 	Watermark int
 	FreeRuns  []kvcache.Run // of free blocks, if the memory is [Contiguous] and somebody waits
 	// Refs is the number of sequences that hold a block. It must not change
@@ -205,11 +206,13 @@ func (p *plan) makeRoom(running []Sequence, i, count int) (left []Sequence, fits
 // admit lets Waiting[i] run if there are blocks for all of its tokens, and for
 // those of whoever runs already: a sequence that came in for a first chunk would be
 // preempted before its last, and come in again, for ever. Beside others the watermark
-// stays free too. If it would be alone, those behind it give theirs up.
+// stays free too, but for who has blocks already and is one of those that it is kept for. If it would be alone, those behind it give theirs up.
 func (p *plan) admit(i int, alone bool) bool {
-	q, keep, spare := p.Waiting[i], len(p.Waiting), p.promised+p.Watermark
+	q, keep, spare := p.Waiting[i], len(p.Waiting), p.promised
 	if alone {
-		keep, spare = i+1, p.promised
+		keep = i + 1
+	} else if len(q.Blocks) == 0 {
+		spare += p.Watermark
 	}
 	if q.Reserve > q.Reserved {
 		if !p.reserve(q, keep) {

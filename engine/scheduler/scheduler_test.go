@@ -102,6 +102,11 @@ func TestPlan(t *testing.T) {
 			s.Watermark, s.FreeBlocks = 3, 2
 			s.Waiting = []seq{{ID: 2, Tokens: 32}}
 		}), scheduler.Decision{Admitted: []uint32{2}, Shares: shares{{ID: 2, Count: 32}}}},
+		{"nor who has blocks already, such as a beam between two steps", with(func(s *scheduler.State) {
+			s.Watermark, s.FreeBlocks = 3, 3
+			s.Running = []seq{{ID: 1, Tokens: 16, Computed: 15, Blocks: own(1)}}
+			s.Waiting = []seq{{ID: 2, Tokens: 17, Computed: 16, Blocks: own(1)}, {ID: 3, Tokens: 16, Computed: 15, Blocks: own(1)}, {ID: 4, Tokens: 1}}
+		}), scheduler.Decision{Admitted: []uint32{2, 3}, Shares: shares{{ID: 1, Count: 1}, {ID: 2, Count: 1}, {ID: 3, Count: 1}}}},
 		{"who runs grows into it", with(func(s *scheduler.State) {
 			s.Watermark, s.FreeBlocks = 3, 1
 			s.Running = []seq{{ID: 1, Tokens: 17, Computed: 16, Blocks: own(1)}}

@@ -339,7 +339,7 @@ func (p *program) predecessors() func(pc) []pc {
 			}
 		}
 	}
-	// Those of instruction i lie in from[ends[i]:ends[i+1]] when all are there.
+	// Those of instruction i lie in all[ends[i]:ends[i+1]] when all are there.
 	ends := make([]int32, len(p.insts)+2)
 	each(func(_, to pc) { ends[to+2]++ })
 	for i := 2; i < len(ends); i++ {

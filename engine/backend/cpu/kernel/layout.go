@@ -25,8 +25,8 @@ const BlockColumns = 32
 //
 // and then the scales (and minima) of each group, a number a row: float16 where the
 // file has them so. Where the file has a float16 for 256 columns and a small integer, a
-// code, for each group, the tile has the codes of each group and then the float16: these
-// in every block of 32 columns anew, so that a kernel may begin with any of them. Where
+// code, for each group, the tile has the codes of each group and then the float16: without
+// minima in every block of 32 columns anew, so that a kernel may begin with any of them. Where
 // there are minima, two blocks are a couple: the first one has the float16 of the scales
 // of both, the second one those of their minima, and kernels begin with the first.
 type Layout struct {
@@ -80,8 +80,8 @@ type codes uint8
 
 const (
 	noCodes     codes = iota // float16 themselves
-	byteCodes                // a signed byte each, times a float16 of the block
-	nibbleCodes              // four bits each, the minimum's above the scale's, times a float16 of the block
+	byteCodes                // a signed byte each, times a float16 of the block or couple
+	nibbleCodes              // four bits each, the minimum's above the scale's, times a float16 of the block or couple
 )
 
 const (
