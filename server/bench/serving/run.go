@@ -26,7 +26,7 @@ type Config struct {
 	SpeculativeTokens   int // most tokens guessed a step and request; 0: none
 	MaxNumSeqs          int
 	MaxNumBatchedTokens int     // 0 takes the engine's default
-	Watermark           float64 // part of the blocks that stays free when a request is admitted beside others
+	Watermark           float64 // part of the blocks that stays free when a request is admitted beside others; no effect in contiguous memory
 	KVBlocks            int     // 0: enough for MaxNumSeqs requests of the workload's greatest length
 	BlockSize           int
 	Events              Events
