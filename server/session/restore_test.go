@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"vitrine/engine"
 	"vitrine/engine/backend/ref"
@@ -13,13 +14,20 @@ import (
 )
 
 func TestResumeAfterDisconnect(t *testing.T) {
-	url := tiny(t, Options{}).serve(t)
+	r := tiny(t, Options{})
+	url := r.serve(t)
 	p := visit(t, url, "")
 	id := p.session()
 	p.send(&wire.Chat{Text: "Hello", Params: params(300)})
 	p.wait("some tokens", func() bool { return len(p.know.Tokens()) > 40 })
 	seen := p.tokens()
 	p.close() // in the middle of the answer
+	// While the server takes it to be there, whoever comes takes the session over.
+	for deadline := time.Now().Add(patience); r.server.connections() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the connection stays")
+		}
+	}
 
 	again := visit(t, url, id)
 	again.see(func(s *vis.Session) {
