@@ -213,7 +213,17 @@ func (p *tab) wait(what, condition string) {
 // click clicks the first element of the selector as a person does.
 func (p *tab) click(selector string) {
 	p.t.Helper()
-	p.do(chromedp.Click(selector))
+	var err error
+	for range 10 {
+		err = chromedp.Do(p.ctx, chromedp.Click(selector))
+		if err == nil {
+			return
+		}
+		if !strings.Contains(err.Error(), "Could not find node") { // which the page has put another in the place of
+			break
+		}
+	}
+	p.t.Fatal(err)
 }
 
 // ask types a message and sends it.
