@@ -40,25 +40,30 @@ func Release(ctx context.Context, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	failed := make([]error, len(Programs))
+	clients, failed := make([]*Client, len(Programs)), make([]error, len(Programs))
 	var all sync.WaitGroup
 	for i, p := range Programs {
-		all.Go(func() { failed[i] = release(ctx, p, dir) })
+		all.Go(func() { clients[i], failed[i] = best(ctx, p) })
 	}
 	all.Wait()
-	return errors.Join(failed...)
-}
-
-func release(ctx context.Context, p Program, dir string) error {
-	tree, err := findTree(ctx, p)
-	if err != nil {
-		return fmt.Errorf("cannot build the browser client: %w", err)
-	}
-	c, err := tree.best(ctx)
-	if err != nil {
+	if err := errors.Join(failed...); err != nil {
 		return err
 	}
-	return c.write(dir)
+	for _, c := range clients { // one after the other, for they have a file in common
+		if err := c.write(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// best returns a program of the source tree with the best compression.
+func best(ctx context.Context, p Program) (*Client, error) {
+	tree, err := findTree(ctx, p)
+	if err != nil {
+		return nil, fmt.Errorf("cannot build the browser client: %w", err)
+	}
+	return tree.best(ctx)
 }
 
 // best returns the client of the tree as it is now with the best compression.
