@@ -16,6 +16,7 @@ import (
 type chat struct {
 	c       *client
 	list    page.Element
+	scroll  page.Element // around the list; its place is counted from the list's end
 	welcome page.Element
 	say     page.Element
 	system  page.Element
@@ -27,10 +28,11 @@ type chat struct {
 	pointer            bool // the pointer moved over the messages since the last frame
 	chosen, pointed    *lit
 	repaint            bool
-	sent               string // the message that went out and is not among the messages yet
-	greeted            bool   // there are messages, and the welcome is out of sight
-	grown              bool   // the list was written since the end was last kept in sight
-	astray             bool   // the reader scrolled away from the end
+	sent               string  // the message that went out and is not among the messages yet
+	greeted            bool    // there are messages, and the welcome is out of sight
+	grown              bool    // the list was written since it was last kept in its place
+	astray             bool    // the reader scrolled away from the end
+	above              float64 // CSS pixels of the list above what is in sight, while the reader is astray
 }
 
 // messageCell is one message in the page.
@@ -43,7 +45,7 @@ type messageCell struct {
 
 func newChat(c *client) *chat {
 	t := &chat{
-		c: c, list: page.ByID("messages"), welcome: page.ByID("welcome"), say: page.ByID("say"), system: page.ByID("system"),
+		c: c, list: page.ByID("messages"), scroll: page.ByID("conversation"), welcome: page.ByID("welcome"), say: page.ByID("say"), system: page.ByID("system"),
 		send: page.ByID("send"), branch: page.ByID("branches"),
 		chosen: newLit("chosen"), pointed: newLit("pointed"),
 	}
@@ -72,7 +74,7 @@ func newChat(c *client) *chat {
 		t.pointer = true
 		c.wake()
 	})
-	t.list.On("scroll", func(jsEvent) { t.measureEnd() })
+	t.scroll.On("scroll", func(jsEvent) { t.measureEnd() })
 	t.list.On("pointerleave", func(jsEvent) {
 		t.pointer = false
 		t.pointed.clear()
@@ -162,7 +164,10 @@ func (t *chat) showMessages(relabel bool) {
 	for i, m := range messages {
 		if i == len(t.cells) {
 			t.cells = append(t.cells, t.newCell())
-			t.astray = t.astray && m.Role != wire.RoleUser
+			if t.astray && m.Role == wire.RoleUser {
+				t.astray = false
+				t.scroll.Set("scrollTop", 0)
+			}
 		}
 		cell := t.cells[i]
 		if cell.text == "" || cell.role != m.Role || relabel {
@@ -183,22 +188,31 @@ func (t *chat) showMessages(relabel bool) {
 	if some := len(messages) > 0; some != t.greeted {
 		t.greeted = some
 		t.welcome.SetHidden(some)
+		t.scroll.SetFlag("data-some", some)
 	}
 	t.grown = true
 }
 
-// measureEnd takes note of whether the end of the list is in sight. It is asked
-// when the list was scrolled, for asking while it is written would have the
-// browser lay the page out in the middle.
+// measureEnd takes note of whether the end of the list is in sight, when the list was
+// scrolled. While it is, the browser keeps it there.
 func (t *chat) measureEnd() {
-	t.astray = t.list.Get("scrollHeight").Float()-t.list.Get("scrollTop").Float()-t.list.Get("clientHeight").Float() >= 48
+	top := t.scroll.Get("scrollTop").Float() // 0 at the end, and less above it
+	t.astray = top <= -48
+	if t.astray {
+		t.above = t.hidden() + top
+	}
 }
 
-// keepEnd keeps the end in sight, if it was. It comes last in a frame, so that
-// what it makes the browser lay out is laid out once.
-func (t *chat) keepEnd() {
-	if t.grown && !t.astray {
-		t.list.Set("scrollTop", 1<<30)
+// hidden is how much longer the list is than its place, in CSS pixels.
+func (t *chat) hidden() float64 {
+	return t.scroll.Get("scrollHeight").Float() - t.scroll.Get("clientHeight").Float()
+}
+
+// keepAbove keeps in sight what a reader who scrolled away from the end looks at. It
+// comes last in a frame, so that what it makes the browser lay out is laid out once.
+func (t *chat) keepAbove() {
+	if t.grown && t.astray {
+		t.scroll.Set("scrollTop", t.above-t.hidden())
 	}
 	t.grown = false
 }

@@ -135,7 +135,8 @@ func (c *client) askFrame() {
 }
 
 // draw is called once a frame of the screen, while there is something to do:
-// first everyone is told what changed, then everyone draws.
+// everyone is told what changed, and draws. Canvases come before the page's texts: to
+// set a font on a canvas has the browser lay out what was written before.
 func (c *client) draw(t float64) {
 	c.asked, c.drawing, c.more = false, true, false
 	c.pace.Begin()
@@ -145,24 +146,26 @@ func (c *client) draw(t float64) {
 		if c.keepPlace() {
 			what.page |= changedToken
 		}
-		c.status.update(what)
 		c.recordings.update(what)
+		c.tabs.update(what)
+		c.spine.update(what)
+	}
+	again := c.spine.frame()
+	again = c.tabs.frame(t) || again
+	if !what.isNone() {
+		c.status.update(what)
 		c.chat.update(what)
 		c.play.update(what)
 		c.badge.update(what)
-		c.spine.update(what)
 		c.source.update()
 		c.voice.update(what)
 		c.address.update(what)
-		c.tabs.update(what)
 		c.pace.Tell(c.socket, c.writing())
 		c.watch()
 	}
-	again := c.tabs.frame(t)
-	again = c.spine.frame() || again
 	c.chat.frame()
 	c.inspector.Frame()
-	c.chat.keepEnd()
+	c.chat.keepAbove()
 	c.drawing = false
 	c.pace.End()
 	if again || c.more {

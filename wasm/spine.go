@@ -74,6 +74,7 @@ func newSpine(c *client) *spine {
 		}
 		args[0].Call("preventDefault")
 		s.scrollTo(s.aim + args[0].Get("deltaX").Float() + args[0].Get("deltaY").Float())
+		s.c.wake()
 		return nil
 	}), map[string]any{"passive": false})
 	return s
@@ -93,7 +94,6 @@ const (
 func (s *spine) update(what change) {
 	if what.saw(changedSession | changedTheme | changedSize | changedLanguage) {
 		s.ids, s.labels, s.lefts = nil, nil, nil
-		s.pen.Font = ""
 	}
 	if what.has(session.ChangeTokens|session.ChangeState) || what.saw(changedSession|changedTheme|changedSize|changedToken|changedLanguage) {
 		s.measureCells()
@@ -166,7 +166,6 @@ func (s *spine) overflows() bool { return s.length() > s.Width }
 
 func (s *spine) scrollTo(x float64) {
 	s.aim = min(max(x, 0), max(s.length()-s.Width, 0))
-	s.c.wake()
 	s.dirty = true
 }
 
@@ -174,6 +173,7 @@ func (s *spine) scrollTo(x float64) {
 func (s *spine) scrollOverview(x float64) {
 	s.scrollTo((x-stripPad)/(s.Width-2*stripPad)*s.length() - s.Width/2)
 	s.offset = s.aim // the hand leads; nothing follows later
+	s.c.wake()
 }
 
 // bringInSight scrolls to the chosen token when it is another one.

@@ -85,7 +85,9 @@ func (v *attentionView) update(what change) {
 
 func (v *attentionView) frame(t float64) (again bool) {
 	again = v.atlas.frame(t)
-	return v.parts[v.open].frame(t) || again
+	again = v.parts[v.open].frame(t) || again
+	v.atlas.write()
+	return again
 }
 
 // layer is the chosen layer for views that show what happens in one: the last

@@ -205,16 +205,20 @@ func (a *atlas) frame(t float64) (again bool) {
 		a.draw()
 		a.staleWords = true
 	}
-	if a.staleWords {
-		a.staleWords = false
-		a.tell()
-	}
 	if a.staleLegend {
 		a.staleLegend = false
 		a.drawLegend()
 	}
-	a.peek.frame()
 	return false
+}
+
+// write writes what stands beside the canvases. It comes after all of the view's canvases.
+func (a *atlas) write() {
+	if a.staleWords {
+		a.staleWords = false
+		a.tell()
+	}
+	a.peek.frame()
 }
 
 // layout fits the tiles into the width, and gives the plot their height.

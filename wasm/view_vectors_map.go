@@ -167,7 +167,6 @@ func (m *vectorMap) measure() {
 		return
 	}
 	if m.narrow == 0 {
-		m.pen.Font = ""
 		m.pen.Letter(m.c.theme.Font(m.c.theme.Mono, mapLabelRem), "center")
 		m.narrow, m.wide = m.pen.Width("0000000000")/10, m.pen.Width("汉汉汉汉")/4
 	}

@@ -46,6 +46,40 @@ func TestChatPauseStepRewind(t *testing.T) {
 	}
 }
 
+// While an answer is written its end stays in sight; what a reader scrolled back to
+// stays where it is; and the next question is in sight again.
+func TestChatKeepsItsPlace(t *testing.T) {
+	t.Parallel()
+	url, _ := serve(t, "127.0.0.1:0")
+	p := open(t, url+"/?lang=en")
+	p.started()
+	p.long(1500)
+	eval[bool](p, "(document.querySelector('#param-ignore-eos').click(), true)")
+	p.ask("Tell me a long story about the sea.")
+	const scroll = "document.querySelector('#conversation')"
+	// below is how much of the list is out of sight below its place, above how much above.
+	const below = "(e => document.querySelector('#messages').getBoundingClientRect().bottom - e.getBoundingClientRect().bottom)(" + scroll + ")"
+	const above = "(e => e.getBoundingClientRect().top - document.querySelector('#messages').getBoundingClientRect().top)(" + scroll + ")"
+	p.wait("the answer is longer than its place", above+" > 400")
+	if at := eval[float64](p, below); at > 0 {
+		t.Errorf("the end of a growing answer is %v pixels out of sight", at)
+	}
+	eval[bool](p, "("+scroll+".scrollTop = -300, true)")
+	p.wait("the page has seen it", below+" >= 250")
+	grown := eval[int](p, answer+".length")
+	p.wait("the answer grows", fmt.Sprintf("%s.length > %d", answer, grown))
+	was, grown := eval[float64](p, above), eval[int](p, answer+".length")
+	p.wait("the answer grows by lines", fmt.Sprintf("%s.length > %d", answer, grown+400))
+	if is := eval[float64](p, above); is < was-1 || is > was+1 {
+		t.Errorf("what a reader scrolled back to moved by %v pixels while the answer grew", is-was)
+	}
+	p.state("Finished")
+	p.set("#param-max-tokens", "4")
+	p.ask("And then?")
+	p.wait("the second answer", "document.querySelectorAll('#messages > [data-role=assistant]').length === 2")
+	p.wait("the end is in sight again", below+" <= 0")
+}
+
 // Every word of the page exists in both languages, and switching loses nothing.
 func TestLanguages(t *testing.T) {
 	t.Parallel()

@@ -78,6 +78,7 @@ func (s *Server) admit() (*conn, bool) {
 	}
 	c := &conn{server: s}
 	c.out = newOutbox()
+	c.link.hurry = make(chan struct{}, 1)
 	c.hangUp = c.end
 	s.conns[c] = struct{}{}
 	s.running.Add(1)
@@ -96,6 +97,7 @@ func (c *conn) end(code int, reason string) {
 	c.hang.Do(func() {
 		c.how = socket.Close{Code: code, Reason: reason}
 		c.out.close()
+		socket.Signal(c.link.hurry)
 	})
 }
 
@@ -149,6 +151,7 @@ func (c *conn) read() {
 				continue
 			}
 			c.link.pace.Store(int64(time.Duration(command.Millis) * time.Millisecond))
+			socket.Signal(c.link.hurry)
 			c.pass(s, command)
 		default:
 			c.pass(s, command)
@@ -216,6 +219,7 @@ func (f outgoing) Take() (message []byte, ok bool) { return f.c.out.pop() }
 func (f outgoing) Wake() <-chan struct{}           { return f.c.out.wake }
 func (f outgoing) Pace() time.Duration             { return time.Duration(f.c.link.pace.Load()) }
 func (f outgoing) Rest(on bool)                    { f.c.out.rest(on) }
+func (f outgoing) Hurry() <-chan struct{}          { return f.c.link.hurry }
 func (f outgoing) Closed() (socket.Close, bool) {
 	if !f.c.out.isClosed() {
 		return socket.Close{}, false

@@ -18,7 +18,8 @@ type link struct {
 	// hangUp ends the connection after what is queued; it may be called by any
 	// goroutine, and more than once.
 	hangUp func(code int, reason string)
-	pace   atomic.Int64 // nanoseconds between two messages, at least; see [wire.Pace]
+	pace   atomic.Int64  // nanoseconds between two messages, at least; see [wire.Pace]
+	hurry  chan struct{} // has something in it when what waits for the pace is to be sent now; nil for a recorder
 
 	// Owned by the session.
 	resumed bool // the page named this session

@@ -110,10 +110,6 @@ func (s *session) subscribe(v wire.Views) {
 	s.watch()
 }
 
-// slowestPictures is the time after which attention and logits come to a page that asked
-// for a pace though there was but one message since the last.
-const slowestPictures = 600 * time.Millisecond
-
 // wanted is what the request has to compute for the eye.
 func (s *session) wanted() engine.Watch {
 	if s.link == nil {
@@ -124,7 +120,7 @@ func (s *session) wanted() engine.Watch {
 		Attention: s.link.views&wire.ViewAttention != 0,
 		Logits:    s.link.views&wire.ViewLogits != 0,
 		Timing:    s.link.views&wire.ViewTiming != 0,
-		Every:     max(s.server.options.WatchInterval, pace, min(2*pace, slowestPictures)),
+		Every:     max(s.server.options.WatchInterval, 2*pace), // with every other message
 	}
 }
 

@@ -216,6 +216,38 @@ func TestPace(t *testing.T) {
 	}
 }
 
+// What waits for a pace does not wait for it any longer when the pace is another one, nor
+// when the connection is closed.
+func TestHurry(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		hurry func(m *Mailbox)
+	}{
+		{"another pace", func(m *Mailbox) { m.SetPace(time.Millisecond) }},
+		{"closed", func(m *Mailbox) { m.Close(Close{GoingAway, "the end"}) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dial, box := serve(t, Options{PingInterval: time.Minute, WriteTimeout: patience})
+			ws := dial()
+			m := box()
+			m.SetPace(time.Hour)
+			for i := range uint32(2) {
+				m.Push(wire.AppendFrame(nil, &wire.Pong{Number: i}))
+				if i == 1 {
+					c.hurry(m)
+				}
+				f, err := read(ws)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := f.(*wire.Pong).Number; got != i {
+					t.Fatalf("%d came, want %d", got, i)
+				}
+			}
+		})
+	}
+}
+
 // Commands over the limit are told apart, and taken again later.
 func TestLimit(t *testing.T) {
 	dial, _ := serve(t, Options{PingInterval: time.Minute, WriteTimeout: patience, Limit: guard.NewRateLimit(5)})

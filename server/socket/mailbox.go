@@ -17,10 +17,13 @@ type Mailbox struct {
 	how    Close
 	pace   time.Duration
 	wake   chan struct{}
+	hurry  chan struct{}
 }
 
 // NewMailbox makes a mailbox with room for so many bytes.
-func NewMailbox(most int) *Mailbox { return &Mailbox{most: most, wake: make(chan struct{}, 1)} }
+func NewMailbox(most int) *Mailbox {
+	return &Mailbox{most: most, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1)}
+}
 
 // Push adds a message, unless the mailbox is closed. One too many closes it.
 func (m *Mailbox) Push(message []byte) {
@@ -45,6 +48,7 @@ func (m *Mailbox) Close(how Close) {
 		m.closed, m.how = true, how
 	}
 	m.signal()
+	Signal(m.hurry)
 }
 
 // SetPace sets what [Mailbox.Pace] says.
@@ -52,6 +56,7 @@ func (m *Mailbox) SetPace(pace time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.pace = pace
+	Signal(m.hurry)
 }
 
 // Take implements [Source].
@@ -87,10 +92,16 @@ func (m *Mailbox) Pace() time.Duration {
 // Rest implements [Source].
 func (m *Mailbox) Rest(bool) {}
 
+// Hurry implements [Source].
+func (m *Mailbox) Hurry() <-chan struct{} { return m.hurry }
+
 // signal wakes the writer; the lock is held.
-func (m *Mailbox) signal() {
+func (m *Mailbox) signal() { Signal(m.wake) }
+
+// Signal puts something into a channel with room for one, unless something is in it.
+func Signal(c chan<- struct{}) {
 	select {
-	case m.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }

@@ -24,6 +24,9 @@ type Source interface {
 	Pace() time.Duration
 	// Rest is told when messages begin and end to wait for the pace.
 	Rest(on bool)
+	// Hurry has something in it when what waits for the pace is to be sent now: the pace
+	// is another one, or something came that a reader waits for.
+	Hurry() <-chan struct{}
 }
 
 // Close is how a connection is closed.
@@ -52,6 +55,10 @@ func (c *Conn) write(from Source) error {
 	var sent time.Time
 	for {
 		rest(from, sent)
+		select { // whatever was to hurry is gathered now
+		case <-from.Hurry():
+		default:
+		}
 		how, closed := from.Closed() // before Take: nothing comes after it is closed
 		if message, ok := gather(from); ok {
 			if err := c.send(message); err != nil {
@@ -76,14 +83,21 @@ func (c *Conn) write(from Source) error {
 	}
 }
 
-// rest lets the time go by that the page wants between two messages. It is not long,
-// so that not even a close needs to break it off.
+// rest lets the time go by that the page wants between two messages, unless something
+// is to hurry.
 func rest(from Source, sent time.Time) {
-	if left := from.Pace() - time.Since(sent); left > 0 {
-		from.Rest(true)
-		time.Sleep(left)
-		from.Rest(false)
+	left := from.Pace() - time.Since(sent)
+	if left <= 0 {
+		return
 	}
+	from.Rest(true)
+	timer := time.NewTimer(left)
+	select {
+	case <-timer.C:
+	case <-from.Hurry():
+	}
+	timer.Stop()
+	from.Rest(false)
 }
 
 // gather takes what is to be sent next: one message, or all that wait if the page

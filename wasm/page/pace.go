@@ -15,54 +15,59 @@ import (
 // machine that drawing may take asks for. While the reader does something, the
 // page draws at once.
 type Pace struct {
-	share  float64 // of one processor's time; 0: as much as there is
-	began  float64 // ms, of the drawing at hand
-	free   float64 // ms, when the next drawing may begin
-	hands  float64 // ms, when the reader last did something
-	cost   float64 // ms that a drawing takes, a moving average
-	timing bool    // a timer runs
-	told   uint16  // the time between two messages, as the server was told it
+	share  float64  // of one processor's time; 0: as much as there is
+	began  float64  // ms, of the drawing at hand
+	free   float64  // ms, when the next drawing may begin
+	hands  float64  // ms, when the reader last did something
+	cost   float64  // ms that a drawing takes, a moving average
+	told   uint16   // the time between two messages, as the server was told it
+	socket *Socket  // over which it was told; nil before
+	timer  js.Value // runs out when a drawing that was asked for may begin; null while none runs
+	ring   js.Func  // what it calls
+	waits  func()   // the drawing that it waits for
 }
 
 const (
 	// paceShare is the part of the whole machine that drawing may take. The
 	// browser does about twice as much again outside of the program.
 	paceShare = 0.005
-	// longestRest keeps the page alive on a slow machine, in ms. It is less than betweenOnOne:
-	// what messages bring that come so seldom is drawn when it comes.
+	// longestRest keeps the page alive on a slow machine, in ms.
 	longestRest = 500
 	// attentive is how long after the reader's last doing all is drawn at once, in ms.
 	attentive = 200
 	// unattended is after how long without the reader's doing anything nobody waits
-	// for a message, in ms.
-	unattended = 1000
+	// for a message, in ms: after a message was sent one looks, and does nothing.
+	unattended = 400
 )
 
 // How long the server gathers what it has to tell, in ms. Each message wakes the
 // browser's processes one after the other, and each waking holds up an engine
 // that works on the same processors: on few of them messages are fewer.
 const (
-	betweenMessages = 100
-	betweenOnOne    = 600 // where engine and page share one processor; the most in any case
+	betweenMessages   = 100
+	betweenOnOne      = 600  // where engine and page share one processor
+	betweenUnattended = 2000 // there, if nobody does anything at the page
 )
 
 // messages is the time that shall lie between two messages of the server, in ms. While
-// the engine computes and nobody does anything at the page it is twice as long, on two
-// processors as long as lies between two drawings: then each message wakes the browser
-// when it draws in any case.
+// the engine computes and nobody does anything at the page it is longer, on few processors
+// longer than the page rests between two drawings: then each message wakes the browser
+// when it draws in any case. While the engine does not compute for this page, what the
+// page asked for, one question after the other, comes without delay.
 func (p *Pace) messages(computing bool) uint16 {
-	if p.share == 0 {
+	if p.share == 0 || !computing {
 		return betweenMessages
 	}
-	between := uint16(max(betweenMessages, betweenOnOne*paceShare/p.share))
-	if computing && Now()-p.hands >= unattended {
-		between = min(2*between, betweenOnOne)
+	between := float64(betweenOnOne)
+	if Now()-p.hands >= unattended {
+		between = betweenUnattended
 	}
-	return between
+	return uint16(min(max(betweenMessages, between*paceShare/p.share), wire.MaxPace))
 }
 
 // Tell tells the server how long it may gather what it has to tell, if that has changed.
 func (p *Pace) Tell(s *Socket, computing bool) {
+	p.socket = s
 	if between := p.messages(computing); between != p.told && s.Send(&wire.Pace{Millis: between}) {
 		p.told = between
 	}
@@ -77,7 +82,12 @@ func (p *Pace) TellAnew(s *Socket) {
 // NewPace makes the pace of a page, which rests if the engine's machine is the
 // browser's own.
 func NewPace() *Pace {
-	p := &Pace{hands: -attentive}
+	p := &Pace{hands: -unattended, timer: js.Null()}
+	p.ring = js.FuncOf(func(js.Value, []js.Value) any {
+		p.timer = js.Null()
+		p.waits()
+		return nil
+	})
 	switch Window.Get("location").Get("hostname").String() {
 	case "localhost", "127.0.0.1", "[::1]":
 		p.share = paceShare
@@ -87,6 +97,9 @@ func NewPace() *Pace {
 	}
 	hands := js.FuncOf(func(js.Value, []js.Value) any {
 		p.hands = Now()
+		if p.seldom() { // what the reader does now is not to wait so long
+			p.Tell(p.socket, true)
+		}
 		return nil
 	})
 	for _, event := range []string{"pointermove", "pointerdown", "touchmove", "wheel", "keydown", "input"} {
@@ -114,19 +127,35 @@ func (p *Pace) End() {
 }
 
 // Rest has then called when the page may draw, unless that is asked for already.
+//
+// While messages come as seldom as drawings may, the page draws when one comes, even a
+// little early, for the browser is awake then, and a timer would wake it once more. What
+// else asks for a drawing waits for the next message, and for the timer if none comes.
 func (p *Pace) Rest(then func()) {
 	now := Now()
 	wait := p.free - now
-	if wait <= 0 || now-p.hands < attentive {
+	if wait <= 0 || now-p.hands < attentive || p.seldom() && wait <= longestRest/2 {
+		p.stop()
 		then()
 		return
 	}
-	if p.timing {
+	if !p.timer.IsNull() {
 		return
 	}
-	p.timing = true
-	After(int(wait)+1, func() {
-		p.timing = false
-		then()
-	})
+	if p.seldom() {
+		wait += float64(p.told)
+	}
+	p.waits = then
+	p.timer = Window.Call("setTimeout", p.ring, int(wait)+1)
+}
+
+// seldom reports whether messages come as seldom as drawings may.
+func (p *Pace) seldom() bool { return p.told > longestRest }
+
+// stop ends the timer: what it waits for is drawn.
+func (p *Pace) stop() {
+	if !p.timer.IsNull() {
+		Window.Call("clearTimeout", p.timer)
+		p.timer = js.Null()
+	}
 }

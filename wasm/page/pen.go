@@ -19,6 +19,7 @@ type Surface struct {
 	Ratio  float64 // device pixels a CSS pixel
 	Unseen bool    // nothing of it is near the window, as far as [Surface.Sight] follows that
 
+	pen    *Pen     // nil before [NewPen]
 	pixels js.Value // Uint8ClampedArray over the picture last shown
 	data   js.Value // ImageData over pixels
 	dataW  int
@@ -65,6 +66,9 @@ func (s *Surface) measure() bool {
 	s.Width, s.Height, s.Ratio = width, height, ratio
 	s.Canvas.Set("width", s.DeviceWidth())
 	s.Canvas.Set("height", s.DeviceHeight())
+	if s.pen != nil { // a canvas forgets what it draws with
+		s.pen.colour, s.pen.stroke, s.pen.font = "", "", ""
+	}
 	return true
 }
 
@@ -112,24 +116,24 @@ type Pen struct {
 	ctx                                                        js.Value
 	fillRectF, strokeRectF, fillTextF, clearRectF, measureF    js.Value
 	BeginF, MoveF, LineF, StrokeF, fillF, ArcF, roundF, scaleF js.Value
-	colour, stroke, Font                                       string
+	colour, stroke, font                                       string
 }
 
-// NewPen makes a pen for a surface.
+// NewPen makes the pen of a surface.
 func NewPen(s *Surface) *Pen {
 	bind := func(name string) js.Value { return s.Ctx.Get(name).Call("bind", s.Ctx) }
-	return &Pen{
+	s.pen = &Pen{
 		ctx:       s.Ctx,
 		fillRectF: bind("fillRect"), strokeRectF: bind("strokeRect"), fillTextF: bind("fillText"),
 		clearRectF: bind("clearRect"), measureF: bind("measureText"),
 		BeginF: bind("beginPath"), MoveF: bind("moveTo"), LineF: bind("lineTo"), StrokeF: bind("stroke"),
 		fillF: bind("fill"), ArcF: bind("arc"), roundF: bind("roundRect"), scaleF: bind("setTransform"),
 	}
+	return s.pen
 }
 
 // Begin empties the surface and sets the unit to CSS pixels.
 func (p *Pen) Begin(s *Surface) {
-	p.colour, p.stroke, p.Font = "", "", "" // a resized canvas forgets them
 	p.scaleF.Invoke(s.Ratio, 0, 0, s.Ratio, 0, 0)
 	p.clearRectF.Invoke(0, 0, s.Width, s.Height)
 }
@@ -161,9 +165,12 @@ func (p *Pen) Dash(length float64) {
 }
 
 // Letter sets the font, as CSS writes it, and the alignment ("left", "center", "right").
+// Another font than before costs as much as ten texts, and has the browser bring the
+// page's styles up to date, and lay it out where its texts changed: in a frame, canvases
+// are drawn first.
 func (p *Pen) Letter(font, align string) {
-	if key := font + align; p.Font != key {
-		p.Font = key
+	if key := font + align; p.font != key {
+		p.font = key
 		p.ctx.Set("font", font)
 		p.ctx.Set("textAlign", align)
 	}
