@@ -53,8 +53,7 @@ func TestChatKeepsItsPlace(t *testing.T) {
 	url, _ := serve(t, "127.0.0.1:0")
 	p := open(t, url+"/?lang=en")
 	p.started()
-	p.long(1500)
-	eval[bool](p, "(document.querySelector('#param-ignore-eos').click(), true)")
+	p.long(4000)
 	p.ask("Tell me a long story about the sea.")
 	const scroll = "document.querySelector('#conversation')"
 	// below is how much of the list is out of sight below its place, above how much above.
@@ -73,7 +72,11 @@ func TestChatKeepsItsPlace(t *testing.T) {
 	if is := eval[float64](p, above); is < was-1 || is > was+1 {
 		t.Errorf("what a reader scrolled back to moved by %v pixels while the answer grew", is-was)
 	}
-	p.state("Finished")
+	if status := p.text("#status-text"); strings.Contains(status, "Finished") {
+		t.Fatal("the answer ended before the page was looked at")
+	}
+	p.click("#play-stop")
+	p.state("Stopped")
 	p.set("#param-max-tokens", "4")
 	p.ask("And then?")
 	p.wait("the second answer", "document.querySelectorAll('#messages > [data-role=assistant]').length === 2")

@@ -6,6 +6,7 @@ import (
 
 	"vitrine/engine"
 	"vitrine/engine/tokenizer"
+	"vitrine/server/socket"
 	"vitrine/visualizer/wire"
 )
 
@@ -158,6 +159,9 @@ func (s *session) setState(state engine.State, reason string) {
 	s.sayState()
 	if state.Finished() || state == engine.Paused {
 		s.sayBranches()
+	}
+	if state.Finished() && s.link != nil { // nothing more comes that this could wait for
+		socket.Signal(s.link.hurry)
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"vitrine/engine"
 	"vitrine/server/machine"
-	"vitrine/server/socket"
 	"vitrine/visualizer/wire"
 )
 
@@ -343,9 +342,6 @@ func (s *session) sayMessages(from int) {
 func (s *session) sayState() {
 	b := s.tree.active
 	s.say(&wire.State{State: b.state, Branch: b.id, Params: s.settings.page, Seed: s.seedInUse(), Prompt: uint32(b.start)})
-	if s.link != nil && (b.state == wire.StatePaused || finished(b.state)) { // nothing more comes that it could wait for
-		socket.Signal(s.link.hurry)
-	}
 }
 
 func (s *session) sayBranches() { s.say(s.tree.frame(s.branchLabel)) }

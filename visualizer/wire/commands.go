@@ -190,7 +190,7 @@ type Retry struct{}
 
 // Pace asks for at least so much time between two messages, for this
 // connection. What comes about in between arrives together, in a [Bundle], and
-// attention and logits with one message at most of two. That an answer stands still is
+// attention and logits with one message at most of two. That an answer has ended is
 // told at once, with all that waits. A connection that does not ask gets each frame at once.
 type Pace struct{ Millis uint16 } // at most [MaxPace]
 

@@ -52,14 +52,13 @@ const (
 // messages is the time that shall lie between two messages of the server, in ms. While
 // the engine computes and nobody does anything at the page it is longer, on few processors
 // longer than the page rests between two drawings: then each message wakes the browser
-// when it draws in any case. While the engine does not compute for this page, what the
-// page asked for, one question after the other, comes without delay.
+// when it draws in any case.
 func (p *Pace) messages(computing bool) uint16 {
-	if p.share == 0 || !computing {
+	if p.share == 0 {
 		return betweenMessages
 	}
 	between := float64(betweenOnOne)
-	if Now()-p.hands >= unattended {
+	if computing && Now()-p.hands >= unattended {
 		between = betweenUnattended
 	}
 	return uint16(min(max(betweenMessages, between*paceShare/p.share), wire.MaxPace))
