@@ -3,6 +3,7 @@ package session
 import (
 	"sync"
 
+	"vitrine/server/socket"
 	"vitrine/visualizer/wire"
 )
 
@@ -46,14 +47,6 @@ func newOutbox() *outbox {
 	return &outbox{wake: make(chan struct{}, 1), drained: make(chan struct{}, 1)}
 }
 
-// signal puts a token into a channel of capacity one unless it is full.
-func signal(c chan struct{}) {
-	select {
-	case c <- struct{}{}:
-	default:
-	}
-}
-
 // push queues a frame that must arrive. It reports false if the outbox is
 // closed or the bound is passed; then the connection is to be given up.
 func (o *outbox) push(f wire.Frame) bool {
@@ -69,7 +62,7 @@ func (o *outbox) push(f wire.Frame) bool {
 	}
 	o.queue = append(o.queue, b)
 	o.bytes += len(b)
-	signal(o.wake)
+	socket.Signal(o.wake)
 	return true
 }
 
@@ -79,7 +72,7 @@ func (o *outbox) update(f func()) {
 	defer o.mu.Unlock()
 	if !o.closed {
 		f()
-		signal(o.wake)
+		socket.Signal(o.wake)
 	}
 }
 
@@ -176,7 +169,7 @@ func (o *outbox) pop() (b []byte, ok bool) {
 		before := o.bytes
 		o.bytes -= len(b)
 		if before > roomBytes && o.bytes <= roomBytes || len(o.queue) == 0 {
-			signal(o.drained)
+			socket.Signal(o.drained)
 		}
 		o.mu.Unlock()
 		return b, true
@@ -233,7 +226,7 @@ func (o *outbox) close() {
 	if !o.closed {
 		o.closed = true
 		o.status, o.step, o.rows, o.logits, o.prompt, o.timing, o.blocks = nil, nil, nil, nil, nil, nil, nil
-		signal(o.wake)
-		signal(o.drained)
+		socket.Signal(o.wake)
+		socket.Signal(o.drained)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"vitrine/server/guard"
 	"vitrine/server/machine"
 	"vitrine/server/remote"
+	"vitrine/server/socket"
 	"vitrine/server/telling"
 	"vitrine/visualizer/wire"
 )
@@ -181,7 +182,7 @@ func (s *Server) Visited() <-chan struct{} { return s.visited }
 // wake lets every session look at what is new; the lock is held.
 func (s *Server) wake() {
 	for _, one := range s.sessions {
-		signal(one.changed)
+		socket.Signal(one.changed)
 	}
 }
 

@@ -36,7 +36,7 @@ func (m *Mailbox) Push(message []byte) {
 	if m.bytes += len(message); m.bytes > m.most {
 		m.closed, m.how = true, Close{TryAgainLater, "this page does not read what it asked for"}
 	}
-	m.signal()
+	Signal(m.wake)
 }
 
 // Close takes no more messages. What is in the mailbox is still sent. Only the first
@@ -47,7 +47,7 @@ func (m *Mailbox) Close(how Close) {
 	if !m.closed {
 		m.closed, m.how = true, how
 	}
-	m.signal()
+	Signal(m.wake)
 	Signal(m.hurry)
 }
 
@@ -94,9 +94,6 @@ func (m *Mailbox) Rest(bool) {}
 
 // Hurry implements [Source].
 func (m *Mailbox) Hurry() <-chan struct{} { return m.hurry }
-
-// signal wakes the writer; the lock is held.
-func (m *Mailbox) signal() { Signal(m.wake) }
 
 // Signal puts something into a channel with room for one, unless something is in it.
 func Signal(c chan<- struct{}) {
